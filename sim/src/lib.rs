@@ -1,0 +1,1 @@
+//! The world that a sharded database stands on and does not own.

@@ -1,0 +1,1 @@
+//! A Vitess-like cluster in one process and one seed.
