@@ -1,1 +1,5 @@
 //! The world that a sharded database stands on and does not own.
+
+pub mod sql;
+pub mod sql_error;
+pub mod value;

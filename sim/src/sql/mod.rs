@@ -1,0 +1,3 @@
+//! SQL text and its tree.
+
+pub mod ast;
