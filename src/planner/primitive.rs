@@ -1,0 +1,307 @@
+//! What a plan is made of: the tree of primitives that vtgate executes, and that prints as Vitess
+//! prints it.
+//!
+//! Data only. A vindex stands here by its name in the keyspace's VSchema, a value by its
+//! expression; vtgate resolves both when it runs the plan. See `go/vt/vtgate/engine/`.
+
+use std::sync::Arc;
+
+use sim::sql::ast::{Expr, Statement};
+
+/// A plan: what the cache holds, what `vexplain` shows, what runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub query_type: QueryType,
+    /// The query as it was given, byte for byte.
+    pub original: String,
+    /// None where nothing has to be done by a primitive (begin, commit ..).
+    pub root: Option<Primitive>,
+    /// `keyspace.table`, sorted, without repeats.
+    pub tables_used: Vec<String>,
+}
+
+/// The kind of the statement, as `QueryType` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryType {
+    Select,
+    Insert,
+    Update,
+    Delete,
+    Ddl,
+    Show,
+    Set,
+    Explain,
+    Use,
+    Begin,
+    Commit,
+    Rollback,
+    Savepoint,
+    SavepointRollback,
+    Release,
+    Other,
+    Flush,
+    LockTables,
+    UnlockTables,
+    Prepare,
+    Execute,
+    Deallocate,
+    Analyze,
+    CallProc,
+    Migration,
+    Stream,
+}
+
+/// One node. Boxed where it holds others.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Primitive {
+    Route(Route),
+    VindexLookup(Box<VindexLookup>),
+    Insert(Insert),
+    Update(Update),
+    Delete(Delete),
+    Limit(Box<Limit>),
+    Aggregate(Box<Aggregate>),
+    Sort(Box<Sort>),
+    Projection(Box<Projection>),
+    SimpleProjection(Box<SimpleProjection>),
+    Send(Send),
+    SingleRow,
+    Rows(Rows),
+    UpdateTarget(String),
+    /// DDL goes to every shard of the keyspace as it prints.
+    Ddl(Send),
+}
+
+/// A keyspace as a plan names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyspace {
+    pub name: Arc<str>,
+    pub sharded: bool,
+}
+
+/// In order of preference, the lowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Opcode {
+    Unsharded,
+    EqualUnique,
+    Equal,
+    In,
+    Between,
+    MultiEqual,
+    SubShard,
+    Scatter,
+    Next,
+    Dba,
+    Reference,
+    None,
+    ByDestination,
+}
+
+/// Which shards a statement goes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Routing {
+    pub opcode: Opcode,
+    pub keyspace: Keyspace,
+    /// Name of the vindex in the keyspace's VSchema; with its own columns' values, one a column.
+    pub vindex: Option<Arc<str>>,
+    pub values: Vec<Expr>,
+    /// Of ByDestination alone, as it prints: `Shard(-80)`, `ExactKeyRange(-)`, `AllShards()`. None
+    /// below a VindexLookup, which names the shards.
+    pub destination: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    pub routing: Routing,
+    pub query: Arc<Statement>,
+    /// The same with `where 1 != 1`: the columns of an empty answer.
+    pub field_query: Arc<Statement>,
+    /// Merge order of the shards' sorted answers.
+    pub order_by: Vec<SortKey>,
+    /// Columns that the client sees; 0 is all.
+    pub result_columns: usize,
+    pub scatter_errors_as_warnings: bool,
+    pub query_timeout_ms: u64,
+    /// An aggregate query without a shard to go to goes to any one.
+    pub no_routes_special_handling: bool,
+}
+
+/// `(0|2) DESC COLLATE x`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortKey {
+    pub column: usize,
+    pub weight_column: Option<usize>,
+    pub descending: bool,
+    pub collation: Option<Arc<str>>,
+}
+
+/// A SELECT routed by a lookup: first the lookup's own query, then the shards that it named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VindexLookup {
+    /// EqualUnique, Equal or In; the vindex is the lookup.
+    pub routing: Routing,
+    /// Plan of `select from, to from table where from in ::from`, with the list bind variable.
+    pub lookup: Primitive,
+    /// Name of the list bind variable.
+    pub argument: Arc<str>,
+    /// The statement itself, ByDestination.
+    pub route: Route,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Insert {
+    pub keyspace: Keyspace,
+    pub table: Arc<str>,
+    /// The statement with `:_col_row` in place of vindex values; its rows are split by shard.
+    pub query: Arc<Statement>,
+    /// By column vindex in VSchema order: its name and, for each of its columns, a value a row.
+    /// Empty where unsharded.
+    pub vindex_values: Vec<VindexValues>,
+    /// IGNORE or ON DUPLICATE KEY UPDATE.
+    pub ignore: bool,
+    pub generate: Option<Generate>,
+    pub multi_shard_autocommit: bool,
+    pub query_timeout_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct VindexValues {
+    pub vindex: Arc<str>,
+    pub columns: Vec<Arc<str>>,
+    /// `values[column][row]`.
+    pub values: Vec<Vec<Expr>>,
+}
+
+/// Values that a sequence supplies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generate {
+    pub keyspace: Keyspace,
+    /// `select next :n values from seq`, as Vitess writes it.
+    pub sequence: Arc<str>,
+    /// A value a row; NULL asks for a generated one.
+    pub values: Vec<Expr>,
+}
+
+/// What UPDATE and DELETE share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dml {
+    pub routing: Routing,
+    pub table: Arc<str>,
+    pub query: Arc<Statement>,
+    /// `select primary vindex columns, owned columns .. for update`.
+    pub owned_vindex_query: Option<Arc<Statement>>,
+    /// Name of the primary vindex and the number of its columns, where there is such a query.
+    pub ksid_vindex: Option<Arc<str>>,
+    pub ksid_length: usize,
+    pub multi_shard_autocommit: bool,
+    pub query_timeout_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    pub dml: Dml,
+    pub changed_vindexes: Vec<ChangedVindex>,
+}
+
+/// A vindex whose columns an UPDATE assigns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChangedVindex {
+    pub vindex: Arc<str>,
+    /// Offset in the owned vindex query of the column that says whether the value stays the same.
+    pub offset: usize,
+    /// New values, one a column of the vindex: None where that column is not assigned.
+    pub values: Vec<Option<Expr>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delete {
+    pub dml: Dml,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    pub count: Expr,
+    pub offset: Option<Expr>,
+    pub input: Primitive,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// Ordered if there are any.
+    pub group_by: Vec<SortKey>,
+    pub aggregates: Vec<AggregateColumn>,
+    pub result_columns: usize,
+    pub input: Primitive,
+}
+
+/// `sum_count(0) AS count(*)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AggregateColumn {
+    pub op: AggregateOp,
+    /// What the query asked for, where vtgate does something else with the shards' answers.
+    pub original: Option<AggregateOp>,
+    pub column: usize,
+    pub weight_column: Option<usize>,
+    pub collation: Option<Arc<str>>,
+    pub alias: Option<Arc<str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AggregateOp {
+    Sum,
+    Count,
+    CountStar,
+    Min,
+    Max,
+    CountDistinct,
+    SumDistinct,
+    AnyValue,
+    GroupConcat,
+    Constant,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sort {
+    pub order_by: Vec<SortKey>,
+    pub result_columns: usize,
+    pub input: Primitive,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// Expression and output name.
+    pub columns: Vec<(Expr, Arc<str>)>,
+    pub input: Primitive,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimpleProjection {
+    /// Offsets of the input's columns.
+    pub columns: Vec<usize>,
+    /// `0:name`: output column and its new name.
+    pub names: Vec<(usize, Arc<str>)>,
+    pub input: Primitive,
+}
+
+/// A statement that goes to a destination as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Send {
+    pub keyspace: Keyspace,
+    /// `AnyShard()`, `AllShards()`, `Shard(-80)`, `ExactKeyRange(-)`.
+    pub destination: String,
+    pub query: Arc<Statement>,
+    pub is_dml: bool,
+    pub single_shard_only: bool,
+    /// The shard's name is a column of the answer.
+    pub shard_name_needed: bool,
+    /// New names of columns of the answer, by position (`Tables_in_customer`).
+    pub rename: Vec<(usize, Arc<str>)>,
+}
+
+/// An answer that vtgate gives by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    /// Name and Vitess type.
+    pub fields: Vec<(Arc<str>, Arc<str>)>,
+    pub rows: Vec<Vec<sim::value::Value>>,
+}
