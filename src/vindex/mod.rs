@@ -1,0 +1,32 @@
+//! Vindexes: how a column value becomes a keyspace id.
+//!
+//! A vindex is either a computation (hash, xxhash, ...) or a table that is looked up. Each type is a
+//! file here; [`contract`] is what all implement, [`registry`] finds them by name. Texts of errors
+//! and of statements are Vitess's own (v24). See `go/vt/vtgate/vindexes`.
+//!
+//! It knows nothing of the vschema that names the vindexes, nor of the planner that chooses among
+//! them.
+
+pub mod contract;
+pub mod error;
+pub mod lookup;
+pub mod params;
+pub mod registry;
+pub mod value;
+
+pub mod binary_md5;
+pub mod des;
+pub mod hash;
+pub mod numeric;
+pub mod xxhash;
+
+pub use contract::{Columns, Functional, LookupProperties, Owner, Properties, Vindex};
+pub use error::VindexError;
+pub use params::Params;
+pub use registry::Registry;
+pub use value::{Kind, Row, Value};
+
+use binary_md5::BinaryMd5;
+use hash::Hash;
+use numeric::Numeric;
+use xxhash::Xxhash;
