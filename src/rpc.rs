@@ -1,0 +1,374 @@
+//! What programs say to each other: the queryservice and the tabletmanager of a tablet, the health
+//! stream, the MySQL protocol of a vtgate.
+//!
+//! Shapes only, after `proto/queryservice.proto`, `proto/tabletmanagerservice.proto`. An error is a
+//! [`Status`]: gRPC's code and a text in which MySQL's number stands, if there is one.
+//!
+//! It knows nothing of who serves a request or how.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sim::call::{CallError, Request};
+use sim::mysql::gtid::GtidSet;
+use sim::mysql::Outcome;
+use sim::sql::ast::Statement;
+use sim::sql_error::SqlError;
+use sim::value::{Binds, Row};
+
+use crate::key::Code;
+use crate::topo::{Alias, TabletType};
+
+/// An error between programs (`vterrors`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub code: Code,
+    pub message: String,
+}
+
+impl Status {
+    pub fn new(code: Code, message: impl Into<String>) -> Status {
+        Status { code, message: message.into() }
+    }
+
+    pub fn wrap(mut self, what: impl fmt::Display) -> Status {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// What a caller makes of a call that has no answer.
+    pub fn of_call(error: CallError) -> Status {
+        match error {
+            CallError::Refused => Status::new(
+                Code::Unavailable,
+                "vttablet: rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial tcp: connect: connection refused\"",
+            ),
+            CallError::Broken => Status::new(
+                Code::Unavailable,
+                "vttablet: rpc error: code = Unavailable desc = error reading from server: EOF",
+            ),
+            CallError::Deadline => Status::new(
+                Code::DeadlineExceeded,
+                "vttablet: rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// A shard and the kind of tablet that is meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    pub keyspace: Rc<str>,
+    pub shard: Rc<str>,
+    pub kind: TabletType,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.keyspace, self.shard, self.kind)
+    }
+}
+
+// ---------------------------------------------------------------- queryservice
+
+/// Runs a statement: in the transaction given, in a new one (`begin`), or by itself.
+pub struct Execute {
+    pub target: Target,
+    pub statement: Arc<Statement>,
+    pub binds: Arc<Binds>,
+    pub transaction: Option<TxId>,
+    /// Opens a transaction first and runs these statements in it (savepoints).
+    pub begin: Option<Vec<Arc<Statement>>>,
+    /// Whose transaction a new one is, for traces, the judge and the lock report.
+    pub tag: Rc<str>,
+}
+
+/// A transaction of one tablet process; never used again, never outlives the process.
+pub type TxId = u64;
+
+/// A transaction that was opened stays open even when the statement behind it failed.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    pub result: Result<Outcome, Status>,
+    pub transaction: Option<TxId>,
+    pub alias: Alias,
+}
+
+impl Request for Execute {
+    type Reply = Executed;
+    const NAME: &'static str = "Execute";
+
+    fn describe(&self) -> String {
+        let begin = if self.begin.is_some() { "begin; " } else { "" };
+        let tx = self.transaction.map(|tx| format!(" in {tx}")).unwrap_or_default();
+        format!("{begin}{}{tx}", sim::sql::print::inline(&self.statement, &self.binds))
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.transaction.unwrap_or(0)
+    }
+}
+
+pub struct Commit {
+    pub target: Target,
+    pub transaction: TxId,
+}
+
+impl Request for Commit {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "Commit";
+
+    fn describe(&self) -> String {
+        format!("commit {}", self.transaction)
+    }
+}
+
+pub struct Rollback {
+    pub target: Target,
+    pub transaction: TxId,
+}
+
+impl Request for Rollback {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "Rollback";
+
+    fn describe(&self) -> String {
+        format!("rollback {}", self.transaction)
+    }
+}
+
+/// What a tablet tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub alias: Alias,
+    pub target: Target,
+    pub serving: bool,
+    pub term_start: Option<Timestamp>,
+}
+
+/// Asks for a tablet's health as soon as it differs from what is known.
+pub struct StreamHealth {
+    pub known: Option<Health>,
+}
+
+impl Request for StreamHealth {
+    type Reply = Health;
+    const NAME: &'static str = "StreamHealth";
+}
+
+// ---------------------------------------------------------------- streams
+
+/// Begins to copy a table: a consistent snapshot behind the given key.
+pub struct StreamRows {
+    pub target: Target,
+    pub query: Arc<str>,
+    pub last_pk: Option<Row>,
+}
+
+/// An open row stream of a source tablet.
+#[derive(Clone, Debug)]
+pub struct RowStream {
+    pub id: u64,
+    /// Of the snapshot.
+    pub position: GtidSet,
+    /// Columns of the filtered rows.
+    pub columns: Vec<Arc<str>>,
+    /// Columns of the source's primary key, with Vitess's type names.
+    pub pk_columns: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl Request for StreamRows {
+    type Reply = Result<RowStream, Status>;
+    const NAME: &'static str = "VStreamRows";
+
+    fn describe(&self) -> String {
+        format!("VStreamRows {}", self.query)
+    }
+}
+
+/// Asks for the next packet of a row stream.
+pub struct NextRows {
+    pub id: u64,
+}
+
+/// Rows that pass the filter, and the last row read.
+#[derive(Clone, Debug)]
+pub struct RowPacket {
+    pub rows: Vec<Row>,
+    pub last_pk: Option<Row>,
+    pub end: bool,
+}
+
+impl Request for NextRows {
+    type Reply = Result<RowPacket, Status>;
+    const NAME: &'static str = "VStreamRows.next";
+}
+
+/// Asks for the transactions behind a position, filtered; waits up to 0.9 s for one (then the
+/// answer is a heartbeat: no transactions).
+pub struct StreamEvents {
+    pub target: Target,
+    pub position: GtidSet,
+    /// The source's table and the query that filters it.
+    pub rules: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// One transaction of the source: what of it passes the filters, and the position after it.
+#[derive(Clone, Debug)]
+pub struct StreamedTransaction {
+    pub changes: Vec<StreamedChange>,
+    pub position: GtidSet,
+    pub timestamp: Timestamp,
+}
+
+/// Before only: a delete. After only: an insert. By the rule's columns.
+#[derive(Clone, Debug)]
+pub struct StreamedChange {
+    pub rule: usize,
+    pub before: Option<Row>,
+    pub after: Option<Row>,
+}
+
+impl Request for StreamEvents {
+    type Reply = Result<Vec<StreamedTransaction>, Status>;
+    const NAME: &'static str = "VStream";
+}
+
+// ---------------------------------------------------------------- tabletmanager
+
+/// Runs a statement as the DBA, outside the query service.
+pub struct ExecuteFetchAsDba {
+    pub statement: Arc<Statement>,
+}
+
+impl Request for ExecuteFetchAsDba {
+    type Reply = Result<Outcome, Status>;
+    const NAME: &'static str = "ExecuteFetchAsDba";
+
+    fn describe(&self) -> String {
+        format!("ExecuteFetchAsDba {}", self.statement)
+    }
+}
+
+/// A statement on `_vt.vreplication` and its like, through the tablet's engine.
+pub struct VReplicationExec {
+    pub query: Rc<str>,
+}
+
+impl Request for VReplicationExec {
+    type Reply = Result<Outcome, Status>;
+    const NAME: &'static str = "VReplicationExec";
+
+    fn describe(&self) -> String {
+        format!("VReplicationExec {}", self.query)
+    }
+}
+
+/// The position of what the tablet's server has executed.
+pub struct PrimaryPosition;
+
+impl Request for PrimaryPosition {
+    type Reply = Result<GtidSet, Status>;
+    const NAME: &'static str = "PrimaryPosition";
+}
+
+/// Waits until the tablet's server has executed a position.
+pub struct WaitForPosition(pub GtidSet);
+
+impl Request for WaitForPosition {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "WaitForPosition";
+}
+
+/// Stops serving as primary: the query service ends, the server becomes read-only.
+pub struct DemotePrimary;
+
+impl Request for DemotePrimary {
+    type Reply = Result<GtidSet, Status>;
+    const NAME: &'static str = "DemotePrimary";
+}
+
+/// Takes back a demotion.
+pub struct UndoDemotePrimary;
+
+impl Request for UndoDemotePrimary {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "UndoDemotePrimary";
+}
+
+/// Becomes primary.
+pub struct PromoteReplica;
+
+impl Request for PromoteReplica {
+    type Reply = Result<Timestamp, Status>;
+    const NAME: &'static str = "PromoteReplica";
+}
+
+/// Becomes a replica of another tablet; a former primary changes its type first.
+pub struct SetReplicationSource {
+    pub source: Alias,
+    /// Waits until this position has arrived.
+    pub wait: Option<GtidSet>,
+}
+
+impl Request for SetReplicationSource {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "SetReplicationSource";
+
+    fn describe(&self) -> String {
+        format!("SetReplicationSource {}", self.source)
+    }
+}
+
+// ---------------------------------------------------------------- vtgate
+
+/// Opens a session.
+pub struct OpenSession {
+    pub name: Rc<str>,
+    /// `customer`, `customer/-80`, or nothing.
+    pub target: Rc<str>,
+}
+
+impl Request for OpenSession {
+    type Reply = u64;
+    const NAME: &'static str = "connect";
+}
+
+/// A statement of a client.
+pub struct Query {
+    pub session: u64,
+    pub sql: Rc<str>,
+}
+
+impl Request for Query {
+    type Reply = Result<Outcome, SqlError>;
+    const NAME: &'static str = "Query";
+
+    fn describe(&self) -> String {
+        self.sql.to_string()
+    }
+}
+
+// ---------------------------------------------------------------- vtctld
+
+/// A command line of vtctlclient.
+pub struct Vtctl {
+    pub args: Vec<String>,
+}
+
+impl Request for Vtctl {
+    type Reply = Result<String, String>;
+    const NAME: &'static str = "vtctl";
+
+    fn describe(&self) -> String {
+        format!("vtctl {}", self.args.first().map_or("", String::as_str))
+    }
+}

@@ -1,0 +1,277 @@
+//! vttablet: the program in front of one MySQL server.
+//!
+//! - [`query_service`]: statements and transactions of vtgates, with the pools and timeouts of
+//!   `go/vt/vttablet/tabletserver`.
+//! - [`manager`]: what an operator asks: positions, demotion, promotion, replication, schema.
+//! - [`errors`]: a MySQL error as the wire carries it.
+//!
+//! A tablet that is primary also runs the VReplication engine, and any tablet serves streams
+//! ([`crate::vreplication`]).
+//!
+//! It knows nothing of vindexes, plans or other shards.
+
+pub mod errors;
+pub mod manager;
+pub mod query_service;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sim::mysql::{ConnectionId, Outcome};
+use sim::mysqld;
+use sim::sql::ast::{Begin, Statement};
+use sim::sql_error::SqlError;
+use sim::value::Binds;
+use sim::wait::Signal;
+use sim::world::{Process, Program};
+
+use crate::rpc::{Health, Status, Target, TxId};
+use crate::topo::{self, Alias, TabletType, Topo};
+use crate::vreplication::engine::Engine;
+
+/// Flags of a vttablet, with v24's defaults.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub tx_pool_size: usize,
+    pub query_timeout: Duration,
+    pub transaction_timeout: Duration,
+    /// How long open transactions may go on when a primary steps down.
+    pub shutdown_grace: Duration,
+    pub vreplication: crate::vreplication::Options,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            tx_pool_size: 20,
+            query_timeout: Duration::from_secs(30),
+            transaction_timeout: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(3),
+            vreplication: crate::vreplication::Options::default(),
+        }
+    }
+}
+
+/// Whether a tablet answers queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Serving,
+    /// Open transactions may end, nothing new begins.
+    ShuttingDown,
+    NotServing,
+}
+
+/// Where the programs of a cluster are, as DNS would say.
+#[derive(Clone, Default)]
+pub struct Addresses {
+    pub tablets: Rc<RefCell<BTreeMap<Alias, (Program, Program)>>>,
+    pub topo: Rc<Cell<Option<Program>>>,
+}
+
+impl Addresses {
+    pub fn vttablet(&self, alias: &Alias) -> Option<Program> {
+        self.tablets.borrow().get(alias).map(|(vttablet, _)| *vttablet)
+    }
+
+    pub fn mysqld(&self, alias: &Alias) -> Option<Program> {
+        self.tablets.borrow().get(alias).map(|(_, mysqld)| *mysqld)
+    }
+
+    pub fn topo(&self) -> Program {
+        self.topo.get().expect("a cluster has its topo server before any other program")
+    }
+}
+
+/// A transaction that a vtgate opened.
+struct Transaction {
+    connection: ConnectionId,
+    began: Timestamp,
+    in_use: bool,
+}
+
+/// One vttablet process.
+pub struct Tablet {
+    pub alias: Alias,
+    pub keyspace: Rc<str>,
+    pub shard: Rc<str>,
+    pub options: Options,
+    pub addresses: Addresses,
+    pub mysqld: Program,
+    kind: Cell<TabletType>,
+    state: Cell<State>,
+    term_start: Cell<Option<Timestamp>>,
+    health_changed: Signal,
+    transactions: RefCell<BTreeMap<TxId, Transaction>>,
+    /// Why a transaction is gone, for who asks for it later.
+    ended: RefCell<BTreeMap<TxId, String>>,
+    transaction_ended: Signal,
+    next_transaction: Cell<TxId>,
+    idle: RefCell<Vec<ConnectionId>>,
+    pub(crate) engine: Engine,
+}
+
+/// Serves a tablet until its program dies.
+pub async fn serve(
+    process: Process,
+    alias: Alias,
+    mysqld: Program,
+    addresses: Addresses,
+    options: Options,
+) {
+    let topo = read_topo(process, &addresses).await;
+    let Some(record) = topo.tablets.get(&alias).cloned() else {
+        process.note(format!("tablet {alias} is not in the topology"));
+        return;
+    };
+    // Transaction ids never come again, also not after a restart of this program.
+    let first = u64::from(process.life_of(process.program())) * 1_000_000 + 1;
+    let engine = Engine::new(&alias, &record.keyspace, &record.shard, mysqld, &options.vreplication);
+    let tablet = Rc::new(Tablet {
+        alias,
+        keyspace: record.keyspace,
+        shard: record.shard,
+        options,
+        addresses,
+        mysqld,
+        kind: Cell::new(record.kind),
+        state: Cell::new(State::Serving),
+        term_start: Cell::new(record.term_start),
+        health_changed: Signal::default(),
+        transactions: RefCell::default(),
+        ended: RefCell::default(),
+        transaction_ended: Signal::default(),
+        next_transaction: Cell::new(first),
+        idle: RefCell::default(),
+        engine,
+    });
+    tablet.start_up(process, &topo).await;
+    query_service::serve(&tablet, process);
+    manager::serve(&tablet, process);
+    tablet.engine.serve(process, tablet.addresses.clone());
+    if tablet.kind.get() == TabletType::Primary {
+        tablet.engine.open(process).await;
+    }
+}
+
+async fn read_topo(process: Process, addresses: &Addresses) -> Rc<Topo> {
+    loop {
+        let read = process.call(addresses.topo(), topo::Read).within(Duration::from_secs(5));
+        match read.await {
+            Ok(topo) => return topo,
+            Err(_) => process.sleep(Duration::from_secs(1)).await,
+        }
+    }
+}
+
+impl Tablet {
+    /// A tablet that comes back finds out what it is. One whose shard has another primary now is a
+    /// replica of that.
+    async fn start_up(&self, process: Process, topo: &Topo) {
+        let primary = topo.primary(&self.keyspace, &self.shard).cloned();
+        if primary.as_ref() == Some(&self.alias) {
+            self.kind.set(TabletType::Primary);
+            self.set_read_only(process, false).await;
+            return;
+        }
+        if self.kind.get() == TabletType::Primary {
+            self.kind.set(TabletType::Replica);
+            self.term_start.set(None);
+        }
+        self.set_read_only(process, true).await;
+        let source = primary.and_then(|primary| self.addresses.mysqld(&primary));
+        self.follow(process, source).await;
+    }
+
+    async fn set_read_only(&self, process: Process, read_only: bool) {
+        let _ = process
+            .call(self.mysqld, mysqld::SetReadOnly(read_only))
+            .within(Duration::from_secs(15))
+            .await;
+    }
+
+    async fn follow(&self, process: Process, source: Option<Program>) {
+        let _ = process
+            .call(self.mysqld, mysqld::ChangeSource { source })
+            .within(Duration::from_secs(15))
+            .await;
+    }
+
+    pub fn target(&self) -> Target {
+        Target {
+            keyspace: Rc::clone(&self.keyspace),
+            shard: Rc::clone(&self.shard),
+            kind: self.kind.get(),
+        }
+    }
+
+    pub fn kind(&self) -> TabletType {
+        self.kind.get()
+    }
+
+    pub fn health(&self) -> Health {
+        Health {
+            alias: self.alias.clone(),
+            target: self.target(),
+            serving: self.state.get() == State::Serving,
+            term_start: self.term_start.get(),
+        }
+    }
+
+    fn set_state(&self, state: State) {
+        self.state.set(state);
+        self.health_changed.raise();
+    }
+
+    fn database(&self) -> String {
+        format!("vt_{}", self.keyspace)
+    }
+
+    async fn connect(&self, process: Process, tag: &str) -> Result<ConnectionId, Status> {
+        let connect = mysqld::Connect {
+            user: "vt_app".into(),
+            database: Some(self.database().into()),
+            tag: tag.into(),
+        };
+        let connected = process.call(self.mysqld, connect).within(Duration::from_secs(5)).await;
+        connected.map_err(|_| errors::server_gone())
+    }
+
+    /// One statement on a connection, as the query timeout allows.
+    async fn query(
+        &self,
+        process: Process,
+        connection: ConnectionId,
+        statement: &Arc<Statement>,
+        binds: &Arc<Binds>,
+        timeout: Duration,
+    ) -> Result<Outcome, QueryError> {
+        let query = mysqld::Query {
+            connection,
+            statement: Arc::clone(statement),
+            binds: Arc::clone(binds),
+        };
+        match process.call(self.mysqld, query).within(timeout).await {
+            Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Err(error)) => Err(QueryError::Sql(error)),
+            Err(sim::call::CallError::Deadline) => Err(QueryError::TimedOut),
+            Err(_) => Err(QueryError::Gone),
+        }
+    }
+}
+
+/// What becomes of a statement that has no result.
+enum QueryError {
+    Sql(SqlError),
+    TimedOut,
+    /// The server, or the connection to it.
+    Gone,
+}
+
+/// `begin`, as every transaction of a tablet opens.
+pub(crate) fn begin() -> Arc<Statement> {
+    Arc::new(Statement::Begin(Begin::default()))
+}
