@@ -2,8 +2,10 @@
 
 pub mod call;
 pub mod clock;
+pub mod collation;
 pub mod decide;
 pub mod disk;
+pub mod eval;
 pub mod host;
 pub mod network;
 pub mod seed;
