@@ -21,4 +21,27 @@ pub enum Code {
     ResourceExhausted,
     Canceled,
     ClusterEvent,
+    PermissionDenied,
+}
+
+impl Code {
+    /// The name as gRPC prints it; Vitess's own code has only a number there.
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::Unknown => "Unknown",
+            Code::InvalidArgument => "InvalidArgument",
+            Code::NotFound => "NotFound",
+            Code::AlreadyExists => "AlreadyExists",
+            Code::FailedPrecondition => "FailedPrecondition",
+            Code::Aborted => "Aborted",
+            Code::Unimplemented => "Unimplemented",
+            Code::Internal => "Internal",
+            Code::Unavailable => "Unavailable",
+            Code::DeadlineExceeded => "DeadlineExceeded",
+            Code::ResourceExhausted => "ResourceExhausted",
+            Code::Canceled => "Canceled",
+            Code::ClusterEvent => "Code(17)",
+            Code::PermissionDenied => "PermissionDenied",
+        }
+    }
 }

@@ -1,0 +1,409 @@
+//! A plan as `vexplain plan` prints it: Vitess's JSON, key by key.
+//!
+//! Order of keys: what the node is, then its own keys sorted, then its inputs. A key whose value is
+//! empty, 0 or false is left out.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value as Json, json};
+use sim::mysql::Outcome;
+use sim::sql::ast::{Expr, Statement};
+use sim::value::Value;
+
+use super::primitive::{
+    Aggregate, AggregateOp, Dml, Insert, Keyspace, Limit, Opcode, Plan, Primitive, QueryType, Route,
+    Routing, Send, SortKey, VindexLookup,
+};
+use super::table;
+
+/// The plan with its query, as the planner tests of Vitess write it.
+pub fn plan(plan: &Plan) -> Json {
+    let mut object = Map::new();
+    object.insert("Type".into(), json!(plan_type(plan.root.as_ref())));
+    object.insert("QueryType".into(), json!(plan.query_type.name()));
+    object.insert("Original".into(), json!(plan.original));
+    if let Some(root) = &plan.root {
+        object.insert("Instructions".into(), describe(root));
+    }
+    if !plan.tables_used.is_empty() {
+        object.insert("TablesUsed".into(), json!(plan.tables_used));
+    }
+    Json::Object(object)
+}
+
+/// `vexplain plan`: one row, one column, tab-indented.
+pub fn vexplain(plan: &Plan) -> Outcome {
+    let mut text = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"\t");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
+    let instructions = plan.root.as_ref().map_or(Json::Null, describe);
+    serde::Serialize::serialize(&instructions, &mut serializer).expect("writing to memory");
+    let text = String::from_utf8_lossy(&text).into_owned();
+    table::outcome(&["JSON"], vec![vec![Value::text(&text)].into()])
+}
+
+impl QueryType {
+    pub fn name(self) -> &'static str {
+        match self {
+            QueryType::Select => "SELECT",
+            QueryType::Insert => "INSERT",
+            QueryType::Update => "UPDATE",
+            QueryType::Delete => "DELETE",
+            QueryType::Ddl => "DDL",
+            QueryType::Show => "SHOW",
+            QueryType::Set => "SET",
+            QueryType::Explain => "EXPLAIN",
+            QueryType::Use => "USE",
+            QueryType::Begin => "BEGIN",
+            QueryType::Commit => "COMMIT",
+            QueryType::Rollback => "ROLLBACK",
+            QueryType::Savepoint => "SAVEPOINT",
+            QueryType::SavepointRollback => "SAVEPOINT_ROLLBACK",
+            QueryType::Release => "RELEASE",
+            QueryType::Other => "OTHER",
+            QueryType::Flush => "FLUSH",
+            QueryType::LockTables => "LOCK_TABLES",
+            QueryType::UnlockTables => "UNLOCK_TABLES",
+            QueryType::Prepare => "PREPARE",
+            QueryType::Execute => "EXECUTE",
+            QueryType::Deallocate => "DEALLOCATE_PREPARE",
+            QueryType::Analyze => "ANALYZE",
+            QueryType::CallProc => "CALL_PROC",
+            QueryType::Migration => "MIGRATION",
+            QueryType::Stream => "STREAM",
+        }
+    }
+}
+
+fn plan_type(root: Option<&Primitive>) -> &'static str {
+    let Some(root) = root else { return "Complex" };
+    match root {
+        Primitive::Route(route) => routing_type(&route.routing),
+        Primitive::VindexLookup(_) => "Lookup",
+        Primitive::Insert(insert) if insert.keyspace.sharded => "MultiShard",
+        Primitive::Insert(_) => "Passthrough",
+        Primitive::Update(update) => dml_type(&update.dml, !update.changed_vindexes.is_empty()),
+        Primitive::Delete(delete) => dml_type(&delete.dml, delete.dml.owned_vindex_query.is_some()),
+        Primitive::Limit(limit) => plan_type(Some(&limit.input)),
+        Primitive::Send(send) => match send.destination.as_str() {
+            "AllShards()" => "Scatter",
+            text if text.starts_with("ExactKeyRange") => "MultiShard",
+            _ => "Passthrough",
+        },
+        Primitive::Ddl(_) => "DirectDDL",
+        Primitive::Rows(_) => "Passthrough",
+        Primitive::SingleRow | Primitive::UpdateTarget(_) => "Local",
+        _ => "Complex",
+    }
+}
+
+/// A lookup vindex has opcode options only below VindexLookup and in DML.
+fn routing_type(routing: &Routing) -> &'static str {
+    match routing.opcode {
+        Opcode::Unsharded | Opcode::Next | Opcode::Dba | Opcode::Reference => "Passthrough",
+        Opcode::EqualUnique => "Passthrough",
+        Opcode::Scatter => "Scatter",
+        Opcode::None => "Local",
+        _ => "MultiShard",
+    }
+}
+
+fn dml_type(dml: &Dml, changes_vindexes: bool) -> &'static str {
+    match routing_type(&dml.routing) {
+        "Passthrough" | "Local" if changes_vindexes => "MultiShard",
+        other => other,
+    }
+}
+
+impl Opcode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Opcode::Unsharded => "Unsharded",
+            Opcode::EqualUnique => "EqualUnique",
+            Opcode::Equal => "Equal",
+            Opcode::In => "IN",
+            Opcode::Between => "Between",
+            Opcode::MultiEqual => "MultiEqual",
+            Opcode::SubShard => "SubShard",
+            Opcode::Scatter => "Scatter",
+            Opcode::Next => "Next",
+            Opcode::Dba => "DBA",
+            Opcode::Reference => "Reference",
+            Opcode::None => "None",
+            Opcode::ByDestination => "ByDestination",
+        }
+    }
+}
+
+impl Primitive {
+    /// The name that the node prints.
+    pub fn operator(&self) -> &'static str {
+        match self {
+            Primitive::Route(_) => "Route",
+            Primitive::VindexLookup(_) => "VindexLookup",
+            Primitive::Insert(_) => "Insert",
+            Primitive::Update(_) => "Update",
+            Primitive::Delete(_) => "Delete",
+            Primitive::Limit(_) => "Limit",
+            Primitive::Aggregate(_) => "Aggregate",
+            Primitive::Sort(_) => "Sort",
+            Primitive::Projection(_) => "Projection",
+            Primitive::SimpleProjection(_) => "SimpleProjection",
+            Primitive::Send(send) if !send.rename.is_empty() => "RenameFields",
+            Primitive::Send(_) => "Send",
+            Primitive::SingleRow => "SingleRow",
+            Primitive::Rows(_) => "Rows",
+            Primitive::UpdateTarget(_) => "UpdateTarget",
+            Primitive::Ddl(_) => "DDL",
+        }
+    }
+}
+
+/// A node under way: what stands first, the own keys, the inputs.
+struct Node {
+    head: Map<String, Json>,
+    own: Map<String, Json>,
+    inputs: Vec<Json>,
+}
+
+impl Node {
+    fn new(operator: &str, variant: &str) -> Node {
+        let mut head = Map::new();
+        head.insert("OperatorType".into(), json!(operator));
+        if !variant.is_empty() {
+            head.insert("Variant".into(), json!(variant));
+        }
+        Node { head, own: Map::new(), inputs: Vec::new() }
+    }
+
+    fn keyspace(&mut self, keyspace: &Keyspace) {
+        let value = json!({ "Name": &*keyspace.name, "Sharded": keyspace.sharded });
+        self.head.insert("Keyspace".into(), value);
+    }
+
+    fn destination(&mut self, text: &str) {
+        self.head.insert("TargetDestination".into(), json!(text));
+    }
+
+    fn own(&mut self, key: &str, value: impl Into<Json>) {
+        let value = value.into();
+        let empty = matches!(&value, Json::Null | Json::Bool(false))
+            || value.as_str() == Some("")
+            || value.as_u64() == Some(0);
+        if !empty {
+            self.own.insert(key.to_owned(), value);
+        }
+    }
+
+    fn json(mut self) -> Json {
+        let mut own: Vec<(String, Json)> = self.own.into_iter().collect();
+        own.sort_by(|left, right| left.0.cmp(&right.0));
+        self.head.extend(own);
+        if !self.inputs.is_empty() {
+            self.head.insert("Inputs".into(), Json::Array(self.inputs));
+        }
+        Json::Object(self.head)
+    }
+}
+
+/// One node with what is below it.
+pub fn describe(primitive: &Primitive) -> Json {
+    match primitive {
+        Primitive::Route(route) => describe_route(route),
+        Primitive::VindexLookup(lookup) => describe_lookup(lookup),
+        Primitive::Insert(insert) => describe_insert(insert),
+        Primitive::Update(update) => {
+            let mut node = dml_node("Update", &update.dml);
+            let changed: Vec<String> = update
+                .changed_vindexes
+                .iter()
+                .map(|changed| format!("{}:{}", changed.vindex, changed.offset))
+                .collect();
+            if !changed.is_empty() {
+                let mut sorted = changed;
+                sorted.sort();
+                node.own("ChangedVindexValues", sorted);
+            }
+            node.json()
+        }
+        Primitive::Delete(delete) => dml_node("Delete", &delete.dml).json(),
+        Primitive::Limit(limit) => describe_limit(limit),
+        Primitive::Aggregate(aggregate) => describe_aggregate(aggregate),
+        Primitive::Send(send) => describe_send(send),
+        Primitive::Ddl(send) => {
+            let mut node = Node::new("DDL", "");
+            node.keyspace(&send.keyspace);
+            node.own("Query", send.query.to_string());
+            node.json()
+        }
+        Primitive::Rows(rows) => {
+            let mut node = Node::new("Rows", "");
+            let fields: Map<String, Json> =
+                rows.fields.iter().map(|(name, ty)| (name.to_string(), json!(&**ty))).collect();
+            node.own("Fields", Json::Object(fields));
+            node.own("RowCount", rows.rows.len());
+            node.json()
+        }
+        Primitive::UpdateTarget(target) => {
+            let mut node = Node::new("UpdateTarget", "");
+            node.own("target", target.as_str());
+            node.json()
+        }
+        other => Node::new(other.operator(), "").json(),
+    }
+}
+
+fn routing_keys(node: &mut Node, routing: &Routing) {
+    if let Some(vindex) = &routing.vindex {
+        node.own("Vindex", &**vindex);
+        let values: Vec<String> = routing.values.iter().map(value_text).collect();
+        node.own("Values", values);
+    }
+}
+
+/// A value as the evalengine prints it.
+pub fn value_text(value: &Expr) -> String {
+    value.to_string()
+}
+
+fn describe_route(route: &Route) -> Json {
+    let mut node = Node::new("Route", route.routing.opcode.name());
+    node.keyspace(&route.routing.keyspace);
+    if let Some(destination) = &route.routing.destination {
+        node.destination(destination);
+    }
+    routing_keys(&mut node, &route.routing);
+    node.own("FieldQuery", route.field_query.to_string());
+    node.own("Query", route.query.to_string());
+    node.own("OrderBy", order_text(&route.order_by));
+    node.own("ResultColumns", route.result_columns);
+    node.own("ScatterErrorsAsWarnings", route.scatter_errors_as_warnings);
+    node.own("QueryTimeout", route.query_timeout_ms);
+    node.json()
+}
+
+fn order_text(keys: &[SortKey]) -> String {
+    let key = |key: &SortKey| {
+        let mut text = match key.weight_column {
+            Some(weight) => format!("({}|{weight})", key.column),
+            None => key.column.to_string(),
+        };
+        text.push_str(if key.descending { " DESC" } else { " ASC" });
+        if let Some(collation) = &key.collation {
+            let _ = write!(text, " COLLATE {collation}");
+        }
+        text
+    };
+    keys.iter().map(key).collect::<Vec<_>>().join(", ")
+}
+
+fn describe_lookup(lookup: &VindexLookup) -> Json {
+    let mut node = Node::new("VindexLookup", lookup.routing.opcode.name());
+    node.keyspace(&lookup.routing.keyspace);
+    routing_keys(&mut node, &lookup.routing);
+    node.inputs = vec![describe(&lookup.lookup), describe_route(&lookup.route)];
+    node.json()
+}
+
+fn describe_insert(insert: &Insert) -> Json {
+    let variant = if insert.keyspace.sharded { "Sharded" } else { "Unsharded" };
+    let mut node = Node::new("Insert", variant);
+    node.keyspace(&insert.keyspace);
+    node.own("Query", insert.query.to_string());
+    let mut values = Map::new();
+    for vindex in &insert.vindex_values {
+        let texts: Vec<String> = vindex.values.iter().flatten().map(value_text).collect();
+        values.insert(vindex.vindex.to_string(), json!(texts.join(", ")));
+    }
+    if !values.is_empty() {
+        node.own("VindexValues", Json::Object(values));
+    }
+    node.own("InsertIgnore", insert.ignore);
+    node.own("MultiShardAutocommit", insert.multi_shard_autocommit);
+    node.own("QueryTimeout", insert.query_timeout_ms);
+    node.json()
+}
+
+fn dml_node(operator: &str, dml: &Dml) -> Node {
+    let mut node = Node::new(operator, dml.routing.opcode.name());
+    node.keyspace(&dml.routing.keyspace);
+    if let Some(destination) = &dml.routing.destination {
+        node.destination(destination);
+    }
+    routing_keys(&mut node, &dml.routing);
+    node.own("Query", dml.query.to_string());
+    let owned = dml.owned_vindex_query.as_deref().map(Statement::to_string);
+    node.own("OwnedVindexQuery", owned.unwrap_or_default());
+    node.own("KsidVindex", dml.ksid_vindex.as_deref().unwrap_or(""));
+    node.own("KsidLength", dml.ksid_length);
+    node.own("MultiShardAutocommit", dml.multi_shard_autocommit);
+    node.own("QueryTimeout", dml.query_timeout_ms);
+    node
+}
+
+fn describe_limit(limit: &Limit) -> Json {
+    let mut node = Node::new("Limit", "");
+    node.own("Count", value_text(&limit.count));
+    node.own("Offset", limit.offset.as_ref().map(value_text).unwrap_or_default());
+    node.inputs = vec![describe(&limit.input)];
+    node.json()
+}
+
+fn describe_aggregate(aggregate: &Aggregate) -> Json {
+    let variant = if aggregate.group_by.is_empty() { "Scalar" } else { "Ordered" };
+    let mut node = Node::new("Aggregate", variant);
+    let texts: Vec<String> = aggregate
+        .aggregates
+        .iter()
+        .map(|column| {
+            let mut text = op_name(column.op).to_owned();
+            if let Some(original) = column.original {
+                let _ = write!(text, "_{}", op_name(original));
+            }
+            let _ = write!(text, "({})", column.column);
+            if let Some(alias) = &column.alias {
+                let _ = write!(text, " AS {alias}");
+            }
+            text
+        })
+        .collect();
+    node.own("Aggregates", texts.join(", "));
+    node.own("ResultColumns", aggregate.result_columns);
+    node.inputs = vec![describe(&aggregate.input)];
+    node.json()
+}
+
+fn op_name(op: AggregateOp) -> &'static str {
+    match op {
+        AggregateOp::Sum => "sum",
+        AggregateOp::Count => "count",
+        AggregateOp::CountStar => "count_star",
+        AggregateOp::Min => "min",
+        AggregateOp::Max => "max",
+        AggregateOp::CountDistinct => "count_distinct",
+        AggregateOp::SumDistinct => "sum_distinct",
+        AggregateOp::AnyValue => "any_value",
+        AggregateOp::GroupConcat => "group_concat",
+        AggregateOp::Constant => "constant_aggr",
+    }
+}
+
+fn describe_send(send: &Send) -> Json {
+    let mut node = Node::new("Send", "");
+    node.keyspace(&send.keyspace);
+    node.destination(&send.destination);
+    node.own("Query", send.query.to_string());
+    node.own("IsDML", send.is_dml);
+    node.own("SingleShardOnly", send.single_shard_only);
+    node.own("ShardNameNeeded", send.shard_name_needed);
+    if send.rename.is_empty() {
+        return node.json();
+    }
+    let mut rename = Node::new("RenameFields", "");
+    let names: Vec<&str> = send.rename.iter().map(|(_, name)| &**name).collect();
+    let indices: Vec<usize> = send.rename.iter().map(|(at, _)| *at).collect();
+    rename.own("Columns", names);
+    rename.own("Indices", indices);
+    rename.inputs = vec![node.json()];
+    rename.json()
+}

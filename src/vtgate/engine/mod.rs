@@ -1,0 +1,164 @@
+//! Running a plan: one file a kind of primitive.
+//!
+//! See `go/vt/vtgate/engine`. A primitive gives an [`Outcome`]; what it sends goes through
+//! [`super::scatter`], what a lookup vindex asks for through [`super::cursor`].
+
+mod aggregate;
+mod dml;
+mod insert;
+mod lookup;
+mod route;
+mod send;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use sim::eval::{Env, NoColumns, Program};
+use sim::mysql::Outcome;
+use sim::sql::ast::Expr;
+use sim::sql_error::SqlError;
+use sim::value::{Bind, Binds, Value};
+
+use super::executor::{Run, unsupported};
+use crate::key::{Code, Destination};
+use crate::planner::primitive::{Limit, Primitive, Rows};
+use crate::planner::table;
+use crate::rpc::Status;
+use crate::vindex::{Row, Vindex};
+
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Status>> + 'a>>;
+
+impl Run {
+    /// Runs a primitive and what is below it.
+    pub fn primitive<'a>(&'a self, primitive: &'a Primitive, binds: &'a Arc<Binds>) -> Running<'a> {
+        Box::pin(async move {
+            match primitive {
+                Primitive::Route(route) => self.route(route, binds).await,
+                Primitive::VindexLookup(lookup) => self.vindex_lookup(lookup, binds).await,
+                Primitive::Insert(insert) => self.insert(insert, binds).await,
+                Primitive::Update(update) => self.update(update, binds).await,
+                Primitive::Delete(delete) => self.delete(delete, binds).await,
+                Primitive::Limit(limit) => self.limit(limit, binds).await,
+                Primitive::Aggregate(aggregate) => self.aggregate(aggregate, binds).await,
+                Primitive::Send(send) | Primitive::Ddl(send) => self.send(send, binds).await,
+                Primitive::Rows(rows) => Ok(constant(rows)),
+                other => Err(unsupported(format!("execution of {}", other.operator()))),
+            }
+        })
+    }
+
+    async fn limit(&self, limit: &Limit, binds: &Arc<Binds>) -> Result<Outcome, Status> {
+        let count = self.limit_value(&limit.count, binds)?;
+        let offset = match &limit.offset {
+            Some(offset) => self.limit_value(offset, binds)?,
+            None => 0,
+        };
+        // Each shard gives as many rows as could be wanted of it alone.
+        let mut below = (**binds).clone();
+        let upper = Value::Uint(count.saturating_add(offset));
+        below.insert("__upper_limit".into(), Bind::Value(upper));
+        let mut outcome = self.primitive(&limit.input, &Arc::new(below)).await?;
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(outcome.rows.len());
+        outcome.rows.drain(..from);
+        outcome.rows.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(outcome)
+    }
+
+    fn limit_value(&self, expr: &Expr, binds: &Binds) -> Result<u64, Status> {
+        match self.evaluate(expr, binds)? {
+            Value::Int(number) if 0 <= number => Ok(number as u64),
+            Value::Uint(number) => Ok(number),
+            other => {
+                let text = format!("requested limit is out of range: {other}");
+                Err(Status::new(Code::InvalidArgument, text))
+            }
+        }
+    }
+
+    // ------------------------------------------------------------ values
+
+    /// What a value of a plan is in this execution.
+    pub(super) fn evaluate(&self, expr: &Expr, binds: &Binds) -> Result<Value, Status> {
+        let now = self.process.now().to_zoned(jiff::tz::TimeZone::UTC).datetime();
+        let mut env = Env::new(now);
+        env.binds = binds.clone();
+        let program = Program::compile(expr, &NoColumns).map_err(sql)?;
+        program.run(&[], &mut env).map_err(sql)
+    }
+
+    /// The values of a list: a tuple, or a list bind variable.
+    pub(super) fn evaluate_list(&self, expr: &Expr, binds: &Binds) -> Result<Vec<Value>, Status> {
+        match expr {
+            Expr::Tuple(items) => items.iter().map(|item| self.evaluate(item, binds)).collect(),
+            Expr::ListArgument(name) => match binds.get(name.as_str()) {
+                Some(Bind::List(items)) => items.iter().map(single).collect(),
+                _ => Err(missing_bind(name.as_str())),
+            },
+            other => Ok(vec![self.evaluate(other, binds)?]),
+        }
+    }
+
+    // ------------------------------------------------------------ vindexes
+
+    pub(super) fn vindex(&self, keyspace: &str, name: &str) -> Result<Arc<dyn Vindex>, Status> {
+        let found = self.snapshot.vschema.find_vindex(keyspace, name);
+        let found = found.map_err(|error| Status::new(error.code, error.to_string()))?;
+        found.ok_or_else(|| {
+            let text = format!("vindex {name} not found in keyspace {keyspace}");
+            Status::new(Code::NotFound, text)
+        })
+    }
+
+    /// Maps rows of vindex column values to destinations.
+    pub(super) async fn map(
+        &self,
+        vindex: &Arc<dyn Vindex>,
+        rows: &[Row],
+    ) -> Result<Vec<Destination>, Status> {
+        if let Some(functional) = vindex.functional() {
+            return functional.map(rows).map_err(super::cursor::status);
+        }
+        let Some(lookup) = vindex.lookup() else {
+            let text = format!("vindex {} does not have Map function", vindex.name());
+            return Err(Status::new(Code::Internal, text));
+        };
+        let ids: Vec<_> = rows.iter().filter_map(|row| row.first().cloned()).collect();
+        self.converse(lookup.map(self.vindex_context(false), &ids)).await
+    }
+
+    /// The names of a destination's shards.
+    pub(super) fn resolve(
+        &self,
+        keyspace: &str,
+        destination: &Destination,
+    ) -> Result<Vec<String>, Status> {
+        let shards = self.snapshot.shards(keyspace)?;
+        let process = self.process;
+        let mut pick = |n: usize| process.choose("any shard", 0, 0..=n as u64 - 1) as usize;
+        let resolved = destination.resolve(&shards, &mut pick);
+        let names = resolved.map_err(|error| Status::new(error.code(), error.to_string()))?;
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
+}
+
+fn constant(rows: &Rows) -> Outcome {
+    let names: Vec<&str> = rows.fields.iter().map(|(name, _)| &**name).collect();
+    table::outcome(&names, rows.rows.iter().map(|row| row.clone().into()).collect())
+}
+
+fn single(bind: &Bind) -> Result<Value, Status> {
+    match bind {
+        Bind::Value(value) => Ok(value.clone()),
+        Bind::List(_) => Err(unsupported("tuples in a list of values")),
+    }
+}
+
+fn missing_bind(name: &str) -> Status {
+    let text = format!("VT03026: '{name}' bind variable does not exists");
+    Status::new(Code::InvalidArgument, text)
+}
+
+pub(super) fn sql(error: SqlError) -> Status {
+    let text = format!("{} (errno {}) (sqlstate {})", error.message, error.errno, error.state);
+    Status::new(Code::InvalidArgument, text)
+}

@@ -1,0 +1,38 @@
+//! Send: a statement as it is, to a destination; and what SHOW makes of the answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sim::mysql::Outcome;
+use sim::value::Binds;
+
+use super::super::executor::Run;
+use crate::key::{Code, Destination};
+use crate::planner::primitive::Send;
+use crate::rpc::Status;
+
+impl Run {
+    pub(super) async fn send(&self, send: &Send, binds: &Arc<Binds>) -> Result<Outcome, Status> {
+        let keyspace = &send.keyspace.name;
+        let text = format!("Destination{}", send.destination);
+        let destination: Destination = text.parse().map_err(|error| {
+            Status::new(Code::Internal, format!("VT13001: [BUG] destination {text}: {error}"))
+        })?;
+        let shards = self.resolve(keyspace, &destination)?;
+        if send.single_shard_only && shards.len() != 1 {
+            let text = format!("VT09022: Destination does not have exactly one shard: {text}");
+            return Err(Status::new(Code::FailedPrecondition, text));
+        }
+        let calls = shards
+            .into_iter()
+            .map(|name| (Rc::from(name), Arc::clone(&send.query), Arc::clone(binds)))
+            .collect();
+        let mut outcome = self.on_shards(keyspace, calls, send.is_dml, true).await?;
+        for (column, name) in &send.rename {
+            if let Some(column) = outcome.columns.get_mut(*column) {
+                column.name = Arc::clone(name);
+            }
+        }
+        Ok(outcome)
+    }
+}

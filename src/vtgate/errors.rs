@@ -1,0 +1,93 @@
+//! What a client sees of an error: number, SQLSTATE, message.
+//!
+//! The number comes from the VT code at the front of the text, else from `(errno N) (sqlstate S)`
+//! anywhere in it, else from the gRPC code. See `go/vt/vtgate/errors`, `go/mysql/sqlerror`.
+
+use sim::sql_error::SqlError;
+
+use crate::key::Code;
+use crate::rpc::Status;
+
+/// VT codes with a number of their own.
+const VT_CODES: [(&str, u16, &str); 22] = [
+    ("VT03006", 1136, "21S01"),
+    ("VT03014", 1054, "42S22"),
+    ("VT03019", 1054, "42S22"),
+    ("VT03027", 1048, "23000"),
+    ("VT03028", 1048, "23000"),
+    ("VT03029", 1136, "21S01"),
+    ("VT03030", 1136, "21S01"),
+    ("VT05001", 1008, "HY000"),
+    ("VT05002", 1049, "42000"),
+    ("VT05003", 1049, "42000"),
+    ("VT05004", 1109, "42S02"),
+    ("VT05005", 1146, "42S02"),
+    ("VT05006", 1193, "HY000"),
+    ("VT06001", 1007, "HY000"),
+    ("VT07001", 1095, "HY000"),
+    ("VT09001", 1173, "42000"),
+    ("VT09002", 1874, "HY000"),
+    ("VT09005", 1046, "3D000"),
+    ("VT09021", 1176, "42000"),
+    ("VT10002", 1317, "70100"),
+    ("VT12001", 1235, "42000"),
+    ("VT13001", 1815, "HY000"),
+];
+
+pub fn client_error(status: &Status) -> SqlError {
+    let message = status.message.clone();
+    let by_vt_code = VT_CODES.iter().find(|(code, ..)| message.starts_with(code));
+    if let Some((_, errno, state)) = by_vt_code {
+        return SqlError::new(*errno, state, message);
+    }
+    if let Some((errno, state)) = number_in(&message) {
+        return SqlError::new(errno, state, message);
+    }
+    let (errno, state) = match status.code {
+        Code::Canceled | Code::DeadlineExceeded | Code::Aborted => (1317, "70100"),
+        Code::PermissionDenied => (1045, "28000"),
+        Code::ResourceExhausted => (1203, "42000"),
+        Code::Unimplemented => (1235, "42000"),
+        Code::Internal => (1815, "HY000"),
+        _ => (1105, "HY000"),
+    };
+    SqlError::new(errno, state, message)
+}
+
+/// The first `(errno N) (sqlstate S)`.
+pub fn number_in(text: &str) -> Option<(u16, &'static str)> {
+    const ERRNO: &str = "(errno ";
+    text.match_indices(ERRNO).find_map(|(start, _)| {
+        let (number, rest) = text[start + ERRNO.len()..].split_once(") (sqlstate ")?;
+        let (state, _) = rest.split_once(')')?;
+        Some((number.parse().ok()?, known_state(state)?))
+    })
+}
+
+/// SQLSTATEs are few; a value of the model holds one for ever.
+fn known_state(state: &str) -> Option<&'static str> {
+    const STATES: [&str; 24] = [
+        "HY000", "23000", "42000", "40001", "42S02", "42S22", "42S01", "42S21", "22001", "22003",
+        "22007", "22012", "01000", "70100", "21S01", "21000", "25001", "25006", "08S01", "08004",
+        "28000", "3D000", "XAE07", "22032",
+    ];
+    STATES.into_iter().find(|known| *known == state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_comes_from_the_text_before_the_code() {
+        let check = |code, text: &str, errno, state| {
+            let error = client_error(&Status::new(code, text));
+            assert_eq!((error.errno, error.state), (errno, state), "{text}");
+        };
+        let dup = "lookup.Create: target: ks.80-.primary: vttablet: (errno 1062) (sqlstate 23000)";
+        check(Code::AlreadyExists, dup, 1062, "23000");
+        check(Code::Unimplemented, "VT12001: unsupported: x", 1235, "42000");
+        check(Code::Aborted, "transaction 7: not found", 1317, "70100");
+        check(Code::Unavailable, "no healthy tablet", 1105, "HY000");
+    }
+}

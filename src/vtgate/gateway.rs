@@ -1,0 +1,156 @@
+//! Which tablet serves a target, and the call to it.
+//!
+//! Each tablet tells its health: what it is, whether it serves, since when it is primary. For a
+//! primary the newest term wins. A statement outside a transaction is tried on up to three tablets;
+//! one in a transaction goes to the tablet where the transaction is, once. See
+//! `go/vt/vtgate/tabletgateway.go` and `go/vt/discovery`.
+//!
+//! Left out: buffering, cells (a replica is picked among all).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use sim::call::Request;
+use sim::world::Process;
+
+use crate::key::Code;
+use crate::rpc::{Execute, Executed, Health, Status, StreamHealth, Target};
+use crate::topo::{Alias, TabletType, Topo};
+use crate::vttablet::Addresses;
+
+/// A call that a vtgate gives up by itself: above the tablet's own timeouts.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const ATTEMPTS: usize = 3;
+
+#[derive(Default)]
+pub struct Gateway {
+    health: RefCell<BTreeMap<Alias, Health>>,
+    watched: RefCell<Vec<Alias>>,
+}
+
+impl Gateway {
+    /// Watches the health of every tablet of the topology that is not watched yet.
+    pub fn watch(self: &Rc<Self>, process: Process, topo: &Topo, addresses: &Addresses) {
+        for alias in topo.tablets.keys() {
+            if self.watched.borrow().contains(alias) {
+                continue;
+            }
+            self.watched.borrow_mut().push(alias.clone());
+            let (gateway, addresses) = (Rc::clone(self), addresses.clone());
+            let alias = alias.clone();
+            process.spawn_background("health", move |process| async move {
+                gateway.watch_tablet(process, &alias, &addresses).await;
+            });
+        }
+    }
+
+    async fn watch_tablet(&self, process: Process, alias: &Alias, addresses: &Addresses) {
+        loop {
+            let known = self.health.borrow().get(alias).cloned();
+            let Some(tablet) = addresses.vttablet(alias) else { return };
+            let stream = StreamHealth { known };
+            match process.call(tablet, stream).within(Duration::from_secs(25)).await {
+                Ok(health) => {
+                    self.health.borrow_mut().insert(alias.clone(), health);
+                }
+                Err(_) => {
+                    self.health.borrow_mut().remove(alias);
+                    process.sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    /// Tablets that serve a target, in the order of preference; a replica is a choice of the run.
+    fn candidates(&self, process: Process, target: &Target) -> Vec<Alias> {
+        let health = self.health.borrow();
+        let serves = |health: &&Health| health.serving && health.target == *target;
+        let mut serving: Vec<&Health> = health.values().filter(serves).collect();
+        if target.kind == TabletType::Primary {
+            serving.sort_by_key(|health| std::cmp::Reverse(health.term_start));
+            serving.truncate(1);
+        } else if 1 < serving.len() {
+            let last = serving.len() as u64 - 1;
+            serving.rotate_left(process.choose("tablet", 0, 0..=last) as usize);
+        }
+        serving.into_iter().map(|health| health.alias.clone()).collect()
+    }
+
+    /// Runs a statement that is not in a transaction yet.
+    pub async fn execute(
+        &self,
+        process: Process,
+        addresses: &Addresses,
+        target: &Target,
+        make: impl Fn() -> Execute,
+    ) -> Executed {
+        let mut tried: Vec<Alias> = Vec::new();
+        let mut last: Option<Executed> = None;
+        for _ in 0..ATTEMPTS {
+            let candidates = self.candidates(process, target);
+            let Some(alias) = candidates.into_iter().find(|alias| !tried.contains(alias)) else {
+                break;
+            };
+            tried.push(alias.clone());
+            let executed = self.execute_on(process, addresses, &alias, make()).await;
+            let retry = match &executed.result {
+                Err(status) => executed.transaction.is_none() && is_retryable(status.code),
+                Ok(_) => false,
+            };
+            if !retry {
+                return executed;
+            }
+            last = Some(executed);
+        }
+        last.unwrap_or_else(|| Executed {
+            result: Err(no_tablet(target)),
+            transaction: None,
+            alias: Alias::new("", 0),
+        })
+    }
+
+    /// Runs a statement on this very tablet, once.
+    pub async fn execute_on(
+        &self,
+        process: Process,
+        addresses: &Addresses,
+        alias: &Alias,
+        execute: Execute,
+    ) -> Executed {
+        match call(process, addresses, alias, execute).await {
+            Ok(executed) => executed,
+            Err(status) => {
+                Executed { result: Err(status), transaction: None, alias: alias.clone() }
+            }
+        }
+    }
+}
+
+/// A call to a tablet by its name.
+pub async fn call<R: Request>(
+    process: Process,
+    addresses: &Addresses,
+    alias: &Alias,
+    request: R,
+) -> Result<R::Reply, Status> {
+    let Some(tablet) = addresses.vttablet(alias) else {
+        let text = format!("tablet: {alias} is either down or nonexistent");
+        return Err(Status::new(Code::NotFound, text));
+    };
+    process.call(tablet, request).within(CALL_TIMEOUT).await.map_err(Status::of_call)
+}
+
+fn is_retryable(code: Code) -> bool {
+    matches!(code, Code::Unavailable | Code::FailedPrecondition | Code::ClusterEvent)
+}
+
+fn no_tablet(target: &Target) -> Status {
+    let kind = target.kind.name().to_ascii_uppercase();
+    let text = format!(
+        "no healthy tablet available for 'keyspace:\"{}\" shard:\"{}\" tablet_type:{kind}'",
+        target.keyspace, target.shard
+    );
+    Status::new(Code::Unavailable, text)
+}

@@ -1,0 +1,215 @@
+//! vtgate: the router.
+//!
+//! ```text
+//!   client ── Query ──> executor ── plan ──> engine ── statements ──> gateway ──> vttablets
+//!                          │                   │
+//!                          │                   └ cursor: what a lookup vindex asks for, which comes
+//!                          │                     back in through the executor, in its own list
+//!                          └ tx_conn: commit pre, then normal, then post
+//! ```
+//!
+//! What happens when a lookup row exists already: [`crate::vindex::lookup::duplicate`]. In which
+//! order a transaction commits: [`tx_conn`]. What undoes a statement that failed half-way:
+//! [`executor`]. See `go/vt/vtgate`.
+//!
+//! It knows nothing of MySQL servers, and of tablets only what they tell.
+
+pub mod cursor;
+pub mod engine;
+pub mod errors;
+pub mod executor;
+pub mod gateway;
+pub mod scatter;
+pub mod session;
+pub mod tx_conn;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sim::sql_error::SqlError;
+use sim::world::Process;
+
+use crate::key::Shard;
+use crate::planner::primitive::Plan;
+use crate::rpc::{OpenSession, Query, Status};
+use crate::topo::{self, TabletType, Topo};
+use crate::vindex::Registry;
+use crate::vschema::VSchema;
+use crate::vttablet::Addresses;
+use gateway::Gateway;
+use session::{Session, SessionTarget};
+
+/// Flags of a vtgate.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub cell: Rc<str>,
+    /// Which edition's dress results wear.
+    pub edition: Edition,
+}
+
+/// Behaviour is always v24's; an edition changes its dress.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edition {
+    #[default]
+    V24,
+    /// The time of the CreateLookupVindex guide.
+    V6,
+}
+
+/// What a vtgate knows of the cluster at one moment; a statement keeps the one it began with.
+pub struct Snapshot {
+    pub topo: Rc<Topo>,
+    pub version: u64,
+    pub vschema: VSchema,
+}
+
+impl Snapshot {
+    /// The shards of a keyspace in the order of their ranges.
+    pub fn shards(&self, keyspace: &str) -> Result<Vec<Shard>, Status> {
+        let Some(record) = self.topo.keyspaces.get(keyspace) else {
+            let text = format!("VT14004: cannot find keyspace for: {keyspace}");
+            return Err(Status::new(crate::key::Code::Unknown, text));
+        };
+        let shard = |name: &Rc<str>| {
+            let range = record.shards.get(name).and_then(|shard| shard.range.clone());
+            Shard { name: name.to_string(), range: range.unwrap_or(crate::key::KeyRange::COMPLETE) }
+        };
+        Ok(record.shard_order.iter().map(shard).collect())
+    }
+}
+
+type PlanKey = (Option<Rc<str>>, TabletType, Rc<str>);
+
+/// One vtgate process.
+pub struct Gate {
+    pub options: Options,
+    pub addresses: Addresses,
+    pub gateway: Rc<Gateway>,
+    snapshot: RefCell<Rc<Snapshot>>,
+    sessions: RefCell<BTreeMap<u64, Rc<RefCell<Session>>>>,
+    next_session: Cell<u64>,
+    /// By keyspace, tablet type and text, of one vschema; a new vschema empties it.
+    plans: RefCell<BTreeMap<PlanKey, Arc<Plan>>>,
+}
+
+/// Serves clients until its program dies.
+pub async fn serve(process: Process, options: Options, addresses: Addresses) {
+    let first = loop {
+        let read = process.call(addresses.topo(), topo::Read).within(Duration::from_secs(5)).await;
+        match read {
+            Ok(topo) => break topo,
+            Err(_) => process.sleep(Duration::from_secs(1)).await,
+        }
+    };
+    let gate = Rc::new(Gate {
+        snapshot: RefCell::new(snapshot(&first, &options.cell, None)),
+        options,
+        addresses,
+        gateway: Rc::default(),
+        sessions: RefCell::default(),
+        next_session: Cell::new(1),
+        plans: RefCell::default(),
+    });
+    gate.gateway.watch(process, &first, &gate.addresses);
+    let watcher = Rc::clone(&gate);
+    process.spawn_background("topo watch", move |process| async move {
+        watcher.watch_topo(process).await;
+    });
+    let opener = Rc::clone(&gate);
+    process.serve_from(move |process, from, open: Rc<OpenSession>| {
+        let gate = Rc::clone(&opener);
+        async move { gate.open_session(process, from, &open) }
+    });
+    process.serve(move |process, query: Rc<Query>| {
+        let gate = Rc::clone(&gate);
+        async move {
+            let session = gate.sessions.borrow().get(&query.session).cloned();
+            match session {
+                Some(session) => executor::client(&gate, process, &session, &query.sql).await,
+                None => Err(SqlError::new(2006, "HY000", "MySQL server has gone away")),
+            }
+        }
+    });
+}
+
+/// What is served in a cell; a vschema that has not changed is not built again.
+fn snapshot(topo: &Rc<Topo>, cell: &str, last: Option<&Rc<Snapshot>>) -> Rc<Snapshot> {
+    let (version, source) = match topo.srv_vschema.get(cell) {
+        Some((version, source)) => (*version, Rc::clone(source)),
+        None => (0, Rc::default()),
+    };
+    let vschema = match last {
+        Some(last) if last.version == version => last.vschema.clone(),
+        _ => VSchema::build(&source, &Registry::standard()),
+    };
+    Rc::new(Snapshot { topo: Rc::clone(topo), version, vschema })
+}
+
+impl Gate {
+    pub fn snapshot(&self) -> Rc<Snapshot> {
+        Rc::clone(&self.snapshot.borrow())
+    }
+
+    async fn watch_topo(self: Rc<Self>, process: Process) {
+        loop {
+            let after = self.snapshot().topo.version;
+            let watch = topo::Watch { after };
+            let watched = process.call(self.addresses.topo(), watch);
+            match watched.within(Duration::from_secs(25)).await {
+                Ok(topo) if topo.version != after => {
+                    let last = self.snapshot();
+                    let next = snapshot(&topo, &self.options.cell, Some(&last));
+                    if next.version != last.version {
+                        self.plans.borrow_mut().clear();
+                        process.note(format!("serves by vschema version {}", next.version));
+                    }
+                    *self.snapshot.borrow_mut() = next;
+                    self.gateway.watch(process, &topo, &self.addresses);
+                }
+                Ok(_) => {}
+                Err(_) => process.sleep(Duration::from_secs(1)).await,
+            }
+        }
+    }
+
+    fn open_session(
+        self: &Rc<Self>,
+        process: Process,
+        from: sim::world::Program,
+        open: &OpenSession,
+    ) -> u64 {
+        let id = self.next_session.get();
+        self.next_session.set(id + 1);
+        let target = match executor::parse_target(&open.target) {
+            Ok(target) => target,
+            Err(_) => SessionTarget { keyspace: None, shard: None, kind: TabletType::Primary },
+        };
+        let session = Rc::new(RefCell::new(Session::new(Rc::clone(&open.name), target)));
+        self.sessions.borrow_mut().insert(id, Rc::clone(&session));
+        let (gate, life) = (Rc::clone(self), process.life_of(from));
+        process.spawn_background("client", move |process| async move {
+            process.life_over(from, life).await;
+            gate.sessions.borrow_mut().remove(&id);
+            tx_conn::rollback(&gate, process, &session).await;
+        });
+        id
+    }
+
+    fn cached_plan(&self, key: &PlanKey) -> Option<Arc<Plan>> {
+        self.plans.borrow().get(key).cloned()
+    }
+
+    fn cache_plan(&self, key: PlanKey, plan: Arc<Plan>) {
+        self.plans.borrow_mut().insert(key, plan);
+    }
+}
+
+/// A number from a name, for ids that must not come from the seed.
+pub(crate) fn uuid_word(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |word, byte| {
+        (word ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

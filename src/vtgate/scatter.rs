@@ -1,0 +1,245 @@
+//! A statement on several shards.
+//!
+//! All shards run at once. Which list a shard's transaction belongs to is the request's current
+//! commit order; a shard that is not in the list yet begins a transaction there, with the session's
+//! savepoints replayed behind its BEGIN. Answers come in the order of their arrival. See
+//! `go/vt/vtgate/scatter_conn.go`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sim::mysql::Outcome;
+use sim::sql::ast::Statement;
+use sim::value::Binds;
+use sim::wait::join_all;
+
+use super::executor::Run;
+use super::session::{AutocommitState, Order, ShardSession, TransactionMode};
+use super::tx_conn;
+use crate::history::{self, Event, List};
+use crate::key::Code;
+use crate::rpc::{Execute, Executed, Status, Target};
+
+/// One shard's part: its name, statement and bind variables.
+pub type ShardCall = (Rc<str>, Arc<Statement>, Arc<Binds>);
+
+impl Run {
+    /// Runs a statement on each shard given and adds the answers up. `may_autocommit` lets a single
+    /// shard do without a transaction of its own where the statement is the whole transaction.
+    pub async fn on_shards(
+        &self,
+        keyspace: &str,
+        calls: Vec<ShardCall>,
+        rollback_on_error: bool,
+        may_autocommit: bool,
+    ) -> Result<Outcome, Status> {
+        if rollback_on_error && 1 < calls.len() {
+            self.mark_savepoint().await?;
+        }
+        let autocommit = may_autocommit && calls.len() == 1 && self.approve_autocommit();
+        let arrived: RefCell<Vec<Outcome>> = RefCell::default();
+        let failed: RefCell<Vec<Status>> = RefCell::default();
+        let runs = calls.into_iter().map(|call| async {
+            match self.on_one_shard(keyspace, call, autocommit).await {
+                Ok(outcome) => arrived.borrow_mut().push(outcome),
+                Err(status) => failed.borrow_mut().push(status),
+            }
+        });
+        join_all(runs).await;
+        let arrived = arrived.into_inner();
+        if rollback_on_error && !arrived.is_empty() {
+            self.arm();
+        }
+        if let Some(status) = tx_conn::aggregate(failed.into_inner()) {
+            self.roll_back_if_must(&status).await;
+            return Err(status);
+        }
+        Ok(add_up(arrived))
+    }
+
+    /// Given once: a request that has it ends with this call.
+    fn approve_autocommit(&self) -> bool {
+        let mut request = self.request.borrow_mut();
+        let approved = request.autocommit == AutocommitState::Possible;
+        if approved {
+            request.autocommit = AutocommitState::Approved;
+        }
+        approved
+    }
+
+    async fn on_one_shard(
+        &self,
+        keyspace: &str,
+        (shard, statement, binds): ShardCall,
+        autocommit: bool,
+    ) -> Result<Outcome, Status> {
+        let target = Target {
+            keyspace: keyspace.into(),
+            shard,
+            kind: self.session.borrow().target.kind,
+        };
+        let Order::In(list) = self.request.borrow().order else {
+            return Err(Status::new(Code::Internal, "VT13001: [BUG] autocommit in a shared session"));
+        };
+        let in_transaction = self.session.borrow().in_transaction;
+        let open = self.session.borrow().find(list, &target).cloned();
+        let begin = in_transaction && open.is_none() && !autocommit;
+        let savepoints = begin.then(|| self.session.borrow().savepoints.clone());
+        let tag = self.tag(list, in_transaction && !autocommit);
+        let execute = || Execute {
+            target: target.clone(),
+            statement: Arc::clone(&statement),
+            binds: Arc::clone(&binds),
+            transaction: open.as_ref().map(|shard| shard.transaction),
+            begin: savepoints.clone(),
+            tag: Rc::clone(&tag),
+        };
+        let (gate, process) = (&self.gate, self.process);
+        let executed = match &open {
+            Some(shard) => {
+                let alias = &shard.alias;
+                gate.gateway.execute_on(process, &gate.addresses, alias, execute()).await
+            }
+            None => gate.gateway.execute(process, &gate.addresses, &target, execute).await,
+        };
+        let appended = self.append(list, &target, &open, &executed);
+        let result = executed.result.map_err(|status| {
+            let status = status.wrap(format!("target: {target}"));
+            if in_transaction && !autocommit { transaction_error(status) } else { status }
+        });
+        appended?;
+        result
+    }
+
+    /// Whose transaction this is, for the judge and the lock report.
+    fn tag(&self, list: List, in_transaction: bool) -> Rc<str> {
+        let session = self.session.borrow();
+        match in_transaction {
+            true => format!("{} {list}", session.name).into(),
+            false => Rc::clone(&session.name),
+        }
+    }
+
+    /// A transaction that was opened joins its list, also when the statement failed: so that a
+    /// rollback reaches it.
+    fn append(
+        &self,
+        list: List,
+        target: &Target,
+        open: &Option<ShardSession>,
+        executed: &Executed,
+    ) -> Result<(), Status> {
+        let is_read = self.kind == crate::vindex::lookup::Statement::Select
+            || self.request.borrow().exec_read_query;
+        let mut session = self.session.borrow_mut();
+        if let Some(transaction) = executed.transaction
+            && open.is_none()
+        {
+            history::emit(Event::ShardBegin {
+                session: Rc::clone(&session.name),
+                list,
+                shard: format!("{}/{}", target.keyspace, target.shard).into(),
+                transaction,
+            });
+            session.list_mut(list).push(ShardSession {
+                target: target.clone(),
+                alias: executed.alias.clone(),
+                transaction,
+                read_only: is_read,
+            });
+            self.request.borrow_mut().autocommit = AutocommitState::Not;
+        } else if !is_read {
+            let shards = session.list_mut(list).iter_mut();
+            shards.filter(|shard| shard.target == *target).for_each(|s| s.read_only = false);
+        }
+        let writers = session.normal.iter().filter(|shard| !shard.read_only).count();
+        if session.mode == TransactionMode::Single && 1 < writers {
+            self.request.borrow_mut().must_rollback = true;
+            let shards: Vec<String> = session
+                .normal
+                .iter()
+                .map(|s| {
+                    format!(
+                        "target:{{keyspace:\"{}\" shard:\"{}\" tablet_type:{}}} transaction_id:{} tablet_alias:{{cell:\"{}\" uid:{}}}",
+                        s.target.keyspace,
+                        s.target.shard,
+                        s.target.kind.name().to_ascii_uppercase(),
+                        s.transaction,
+                        s.alias.cell,
+                        s.alias.uid
+                    )
+                })
+                .collect();
+            let text = format!("multi-db transaction attempted: [{}]", shards.join(" "));
+            return Err(Status::new(Code::Aborted, text));
+        }
+        Ok(())
+    }
+
+    /// MySQL, or a tablet, has ended one shard's transaction: the others must not go on alone.
+    async fn roll_back_if_must(&self, status: &Status) {
+        let must = self.request.borrow().must_rollback
+            || matches!(status.code, Code::Aborted | Code::ResourceExhausted);
+        if must && self.session.borrow().in_transaction {
+            tx_conn::rollback(&self.gate, self.process, &self.session).await;
+        }
+    }
+
+    /// Runs a statement in an open shard transaction.
+    pub async fn on_shard(
+        &self,
+        shard: &ShardSession,
+        statement: &Arc<Statement>,
+    ) -> Result<(), Status> {
+        let execute = Execute {
+            target: shard.target.clone(),
+            statement: Arc::clone(statement),
+            binds: Arc::default(),
+            transaction: Some(shard.transaction),
+            begin: None,
+            tag: Rc::clone(&self.session.borrow().name),
+        };
+        let (gate, process) = (&self.gate, self.process);
+        let executed =
+            gate.gateway.execute_on(process, &gate.addresses, &shard.alias, execute).await;
+        let wrap = |status: Status| status.wrap(format!("target: {}", shard.target));
+        executed.result.map(|_| ()).map_err(wrap)
+    }
+}
+
+/// Errors after which a transaction cannot go on say so.
+fn transaction_error(status: Status) -> Status {
+    let text = &status.message;
+    let ends = match status.code {
+        Code::Unavailable => text.contains("connection refused"),
+        Code::FailedPrecondition => text.contains("wrong tablet type"),
+        Code::ClusterEvent => {
+            text.contains("operation not allowed in state NOT_SERVING")
+                || text.contains("operation not allowed in state SHUTTING_DOWN")
+        }
+        _ => false,
+    };
+    match ends {
+        true => status.wrap("VT15001: transaction error, issue ROLLBACK and retry the transaction"),
+        false => status,
+    }
+}
+
+/// Rows in the order of arrival, counts added.
+fn add_up(arrived: Vec<Outcome>) -> Outcome {
+    let mut outcomes = arrived.into_iter();
+    let Some(mut total) = outcomes.next() else { return Outcome::default() };
+    for outcome in outcomes {
+        if total.columns.is_empty() {
+            total.columns = outcome.columns;
+        }
+        total.rows.extend(outcome.rows);
+        total.affected += outcome.affected;
+        total.matched += outcome.matched;
+        if total.last_insert_id == 0 {
+            total.last_insert_id = outcome.last_insert_id;
+        }
+    }
+    total
+}

@@ -1,0 +1,208 @@
+//! A client's session, and what one statement of it keeps while it runs.
+//!
+//! A session has three lists of shard transactions, one a commit order. A list is searched by
+//! (keyspace, shard, tablet type), so one shard can have three transactions of one session, three
+//! different MySQL connections that know nothing of each other. See
+//! `go/vt/vtgate/executorcontext/safe_session.go`.
+//!
+//! It knows nothing of calls or plans.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sim::sql::ast::{Ident, Statement};
+
+use crate::history::List;
+use crate::rpc::{Target, TxId};
+use crate::topo::{Alias, TabletType};
+
+/// A transaction on one shard.
+#[derive(Clone, Debug)]
+pub struct ShardSession {
+    pub target: Target,
+    /// Every later call goes to this very tablet.
+    pub alias: Alias,
+    pub transaction: TxId,
+    /// Only reads have used it (transaction mode SINGLE does not count it).
+    pub read_only: bool,
+}
+
+/// How many shards a transaction may change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransactionMode {
+    Single,
+    #[default]
+    Multi,
+}
+
+/// Where a session's statements go: `customer`, `customer:-80`, `customer@replica`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionTarget {
+    pub keyspace: Option<Rc<str>>,
+    pub shard: Option<Rc<str>>,
+    pub kind: TabletType,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    pub code: u16,
+    pub message: String,
+}
+
+/// What a client's connection keeps between statements.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub name: Rc<str>,
+    pub target: SessionTarget,
+    pub in_transaction: bool,
+    pub autocommit: bool,
+    pub mode: TransactionMode,
+    pub pre: Vec<ShardSession>,
+    pub normal: Vec<ShardSession>,
+    pub post: Vec<ShardSession>,
+    /// SAVEPOINT, ROLLBACK TO and RELEASE of this transaction: replayed on every shard that joins.
+    pub savepoints: Vec<Arc<Statement>>,
+    pub warnings: Vec<Warning>,
+    pub last_insert_id: u64,
+    pub row_count: i64,
+    /// After VT15001: nothing but ROLLBACK is accepted.
+    pub error_until_rollback: bool,
+    /// Counts this session's internal savepoints, for their names.
+    pub savepoint_count: u64,
+}
+
+impl Session {
+    pub fn new(name: Rc<str>, target: SessionTarget) -> Session {
+        Session {
+            name,
+            target,
+            in_transaction: false,
+            autocommit: true,
+            mode: TransactionMode::default(),
+            pre: Vec::new(),
+            normal: Vec::new(),
+            post: Vec::new(),
+            savepoints: Vec::new(),
+            warnings: Vec::new(),
+            last_insert_id: 0,
+            row_count: -1,
+            error_until_rollback: false,
+            savepoint_count: 0,
+        }
+    }
+
+    pub fn list(&self, list: List) -> &Vec<ShardSession> {
+        match list {
+            List::Pre => &self.pre,
+            List::Normal => &self.normal,
+            List::Post => &self.post,
+        }
+    }
+
+    pub fn list_mut(&mut self, list: List) -> &mut Vec<ShardSession> {
+        match list {
+            List::Pre => &mut self.pre,
+            List::Normal => &mut self.normal,
+            List::Post => &mut self.post,
+        }
+    }
+
+    pub fn find(&self, list: List, target: &Target) -> Option<&ShardSession> {
+        self.list(list).iter().find(|shard| shard.target == *target)
+    }
+
+    /// All open shard transactions, list by list in the order of their commits.
+    pub fn all(&self) -> Vec<(List, ShardSession)> {
+        let lists = [List::Pre, List::Normal, List::Post];
+        lists.iter().flat_map(|l| self.list(*l).iter().map(|s| (*l, s.clone()))).collect()
+    }
+
+    /// The transaction is over, for better or worse.
+    pub fn reset(&mut self) {
+        self.in_transaction = false;
+        self.pre.clear();
+        self.normal.clear();
+        self.post.clear();
+        self.savepoints.clear();
+    }
+
+    pub fn warn(&mut self, code: u16, message: impl Into<String>) {
+        self.warnings.push(Warning { code, message: message.into() });
+    }
+
+    /// A name for an internal savepoint: a uuid's form, made from the session and a counter.
+    pub fn internal_savepoint(&mut self) -> Ident {
+        self.savepoint_count += 1;
+        let session = crate::vtgate::uuid_word(&self.name);
+        let text = format!(
+            "_vt{:08x}_{:04x}_11e8_9000_{:012x}",
+            session >> 32,
+            session >> 16 & 0xffff,
+            self.savepoint_count
+        );
+        Ident::new(&text)
+    }
+}
+
+/// Which list a statement runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    In(List),
+    /// A session of its own that commits at once.
+    Autocommit,
+}
+
+/// Whether a statement may do without BEGIN and COMMIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutocommitState {
+    Not,
+    Possible,
+    /// Given once, for one shard.
+    Approved,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavepointState {
+    Undecided,
+    Needed,
+    NotNeeded,
+    Set,
+}
+
+/// What undoes a statement that failed after parts of it succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// Nothing has succeeded yet.
+    Unarmed,
+    RollbackTo(Ident),
+    RollbackTransaction,
+    /// It has been undone once; what came after is not undone any more.
+    Done,
+}
+
+/// What one client statement keeps while it runs; nested statements share it.
+#[derive(Clone, Debug)]
+pub struct RequestState {
+    pub order: Order,
+    pub must_rollback: bool,
+    pub autocommit: AutocommitState,
+    pub savepoint: SavepointState,
+    pub savepoint_name: Option<Ident>,
+    pub undo: Undo,
+    /// Reads of duplicate handling: their shard sessions don't count in mode SINGLE.
+    pub exec_read_query: bool,
+}
+
+impl Default for RequestState {
+    fn default() -> RequestState {
+        RequestState {
+            order: Order::In(List::Normal),
+            must_rollback: false,
+            autocommit: AutocommitState::Not,
+            savepoint: SavepointState::Undecided,
+            savepoint_name: None,
+            undo: Undo::Unarmed,
+            exec_read_query: false,
+        }
+    }
+}
