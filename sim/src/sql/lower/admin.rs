@@ -5,8 +5,8 @@ use sqlparser::tokenizer::Token;
 use super::grammar::Grammar;
 use super::{Parsed, refuse};
 use crate::sql::ast::{
-    Assignment, Begin, Explain, Expr, Flush, FlushTarget, Ident, Literal, PrepareSource,
-    Show, ShowFilter, ShowKind, Statement, TableLock, Variable, VariableScope, Verbatim,
+    Assignment, Begin, Explain, Expr, Flush, FlushTarget, Ident, Literal, PrepareSource, Show,
+    ShowFilter, ShowKind, Statement, TableLock, Variable, VariableScope, Verbatim,
 };
 
 impl Grammar<'_> {
@@ -62,7 +62,8 @@ impl Grammar<'_> {
             return Ok(Statement::Use(None));
         }
         // A shard target needs no backquotes here: `use ks:-80@replica`, `use ks/-80`.
-        let single = matches!(self.parser.peek_nth_token_ref(1).token, Token::EOF | Token::SemiColon);
+        let single =
+            matches!(self.parser.peek_nth_token_ref(1).token, Token::EOF | Token::SemiColon);
         if single {
             return Ok(Statement::Use(Some(self.ident()?)));
         }
@@ -176,6 +177,12 @@ impl Grammar<'_> {
             parts.push(self.parser.parse_identifier()?);
         }
         let variable = match super::expr::variable(&parts) {
+            // With `@@` and no scope these two hold for the next transaction alone.
+            Some(Variable::System { scope: None, name })
+                if name.is("transaction_isolation") || name.is("transaction_read_only") =>
+            {
+                Variable::System { scope: Some(VariableScope::NextTransaction), name }
+            }
             Some(variable) => variable,
             None => {
                 let words: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
@@ -222,13 +229,14 @@ impl Grammar<'_> {
 
     pub fn explain(&mut self) -> Parsed<Statement> {
         self.advance();
-        let mut explain = Explain { format: None, analyze: false, statement: Box::new(Statement::Commit) };
+        let mut explain =
+            Explain { format: None, analyze: false, statement: Box::new(Statement::Commit) };
         const VERBS: &[&str] = &[
-            "select", "insert", "update", "delete", "replace", "with", "values", "format", "analyze",
-            "extended",
+            "select", "insert", "update", "delete", "replace", "with", "values", "format",
+            "analyze", "extended",
         ];
-        let is_query = self.peek().token == Token::LParen
-            || VERBS.iter().any(|word| self.peek_word(0, word));
+        let is_query =
+            self.peek().token == Token::LParen || VERBS.iter().any(|word| self.peek_word(0, word));
         if !is_query {
             let table = self.table_name()?;
             let column = if self.at_end() { None } else { Some(self.rest()) };
@@ -334,7 +342,8 @@ impl Grammar<'_> {
         self.expect("flush")?;
         let local = self.accept("local") || self.accept("no_write_to_binlog");
         if self.accept("tables") || self.accept("table") {
-            let clause = |grammar: &Self| grammar.peek_word(0, "with") || grammar.peek_word(0, "for");
+            let clause =
+                |grammar: &Self| grammar.peek_word(0, "with") || grammar.peek_word(0, "for");
             let names = if self.at_end() || clause(self) {
                 Vec::new()
             } else {
@@ -451,7 +460,8 @@ impl Grammar<'_> {
             ShowKind::CreateTable(self.table_name()?)
         } else if self.accept_all(&["create", "view"]) {
             ShowKind::CreateView(self.table_name()?)
-        } else if self.accept_all(&["create", "database"]) || self.accept_all(&["create", "schema"]) {
+        } else if self.accept_all(&["create", "database"]) || self.accept_all(&["create", "schema"])
+        {
             ShowKind::CreateDatabase(self.ident()?)
         } else if self.accept("warnings") {
             ShowKind::Warnings

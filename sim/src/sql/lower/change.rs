@@ -84,7 +84,8 @@ impl Grammar<'_> {
     pub fn insert(&mut self) -> Parsed<Statement> {
         let comments = self.comments(self.location());
         let replace = self.word()? == "replace";
-        while self.accept("low_priority") || self.accept("delayed") || self.accept("high_priority") {
+        while self.accept("low_priority") || self.accept("delayed") || self.accept("high_priority")
+        {
             // How urgent it is makes no difference here.
         }
         let ignore = self.accept("ignore");
@@ -100,7 +101,9 @@ impl Grammar<'_> {
             let items = self.list(Grammar::update_item)?;
             columns = Some(items.iter().map(|item| item.column.name.clone()).collect());
             InsertSource::Values(vec![items.into_iter().map(|item| item.value).collect()])
-        } else if self.peek_word(0, "values") && !self.peek_word(1, "row") || self.peek_word(0, "value") {
+        } else if self.peek_word(0, "values") && !self.peek_word(1, "row")
+            || self.peek_word(0, "value")
+        {
             self.advance();
             InsertSource::Values(self.list(Grammar::row)?)
         } else {
@@ -186,7 +189,16 @@ impl Grammar<'_> {
         let filter = self.filter()?;
         let order_by = self.order_by()?;
         let limit = self.count_limit()?;
-        Ok(Statement::Update(Update { with, comments, ignore, tables, set, filter, order_by, limit }))
+        Ok(Statement::Update(Update {
+            with,
+            comments,
+            ignore,
+            tables,
+            set,
+            filter,
+            order_by,
+            limit,
+        }))
     }
 
     pub fn delete(&mut self, with: Option<With>) -> Parsed<Statement> {

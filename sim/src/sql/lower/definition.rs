@@ -7,9 +7,9 @@ use sqlparser::tokenizer::Token;
 use super::grammar::Grammar;
 use super::{Parsed, refuse};
 use crate::sql::ast::{
-    AlterChange, AlterTable, ColumnDefinition, ColumnPosition, ColumnType, Constraint,
-    CreateIndex, CreateTable, CreateView, DropTable, Expr, Ident, IndexDefinition, IndexKind,
-    IndexPart, Literal, Statement, TableName, Verbatim,
+    AlterChange, AlterTable, ColumnDefinition, ColumnPosition, ColumnType, Constraint, CreateTable,
+    CreateView, DropTable, Expr, Ident, IndexDefinition, IndexKind, IndexPart, Literal, Statement,
+    TableName, Verbatim,
 };
 
 impl Grammar<'_> {
@@ -44,8 +44,8 @@ impl Grammar<'_> {
             return Ok(Statement::CreateView(self.view(or_replace, options)?));
         }
         if self.accept("procedure") {
-            self.rest();
-            let text = self.text_since(start).to_owned();
+            // Its body has statements and semicolons of its own.
+            let text = self.all_text_since(start);
             return Ok(Statement::Verbatim { kind: Verbatim::CreateProcedure, text });
         }
         refuse()
@@ -141,7 +141,10 @@ impl Grammar<'_> {
         } else {
             return Ok(None);
         };
-        if kind != IndexKind::Primary && matches!(self.peek().token, Token::Word(_)) && !self.peek_word(0, "using") {
+        if kind != IndexKind::Primary
+            && matches!(self.peek().token, Token::Word(_))
+            && !self.peek_word(0, "using")
+        {
             name = Some(self.ident()?);
         }
         let mut options = self.index_options()?;
@@ -337,7 +340,8 @@ impl Grammar<'_> {
         };
         let word = self.word()?;
         let word = if self.accept("precision") { "double".to_owned() } else { word };
-        let varying = matches!(word.as_str(), "char" | "character" | "national") && self.accept("varying");
+        let varying =
+            matches!(word.as_str(), "char" | "character" | "national") && self.accept("varying");
         ty.name = canonical_type(if varying { "varchar" } else { &word }).into();
         if matches!(word.as_str(), "bool" | "boolean") {
             ty.length = Some(1);
@@ -413,7 +417,8 @@ impl Grammar<'_> {
         let parts = self.parens(Grammar::index_part)?;
         options.extend(self.index_options()?);
         let index = IndexDefinition { kind, name, parts, options };
-        Ok(Statement::CreateIndex(CreateIndex { table, index }))
+        let changes = vec![AlterChange::AddIndex(index)];
+        Ok(Statement::AlterTable(AlterTable { table, changes }))
     }
 
     fn view_options(&mut self) -> Parsed<Vec<String>> {
@@ -468,7 +473,8 @@ impl Grammar<'_> {
             return Ok(Statement::AlterTable(AlterTable { table, changes }));
         }
         if self.accept("database") || self.accept("schema") {
-            const OPTIONS: &[&str] = &["default", "character", "charset", "collate", "encryption", "upgrade"];
+            const OPTIONS: &[&str] =
+                &["default", "character", "charset", "collate", "encryption", "upgrade"];
             let bare = OPTIONS.iter().any(|word| self.peek_word(0, word));
             let name = if bare || self.at_end() { None } else { Some(self.ident()?) };
             return Ok(Statement::AlterDatabase { name, options: self.words()? });
@@ -612,9 +618,9 @@ impl Grammar<'_> {
             return Ok(Statement::DropView { if_exists, names });
         }
         if self.accept("index") {
-            let name = self.ident()?;
+            let changes = vec![AlterChange::DropIndex(self.ident()?)];
             self.expect("on")?;
-            return Ok(Statement::DropIndex { name, table: self.table_name()? });
+            return Ok(Statement::AlterTable(AlterTable { table: self.table_name()?, changes }));
         }
         if self.accept("procedure") {
             self.rest();

@@ -83,7 +83,12 @@ impl Base for Dialect {
         true
     }
 
-    fn is_table_factor_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser) -> bool {
+    fn is_table_factor_alias(
+        &self,
+        explicit: bool,
+        keyword: &Keyword,
+        parser: &mut Parser,
+    ) -> bool {
         // `t use vindex (..)` and `t partition (..)` are no aliases; `lock` opens a clause.
         let clause = matches!(keyword, Keyword::LOCK | Keyword::PARTITION | Keyword::INTO);
         self.base.is_table_factor_alias(explicit, keyword, parser) && (explicit || !clause)
@@ -223,7 +228,11 @@ impl Dialect {
         let is_text = matches!(next, Token::SingleQuotedString(_));
         Some(match (lower.as_str(), next) {
             ("null" | "true" | "false" | "case" | "not" | "exists" | "match", _) => return None,
-            ("current_timestamp" | "current_time" | "current_date" | "localtime" | "localtimestamp", _) => {
+            (
+                "current_timestamp" | "current_time" | "current_date" | "localtime"
+                | "localtimestamp",
+                _,
+            ) => {
                 return None;
             }
             ("binary", _) if !ends_operand(&parser.peek_nth_token_ref(1).token) => {
@@ -247,16 +256,22 @@ impl Dialect {
                 Ok(name) => parser.parse_function(ObjectName::from(vec![name])),
                 Err(error) => Err(error),
             },
-            (name, Token::SingleQuotedString(_) | Token::HexStringLiteral(_)) if name.starts_with('_') => {
+            (name, Token::SingleQuotedString(_) | Token::HexStringLiteral(_))
+                if name.starts_with('_') =>
+            {
                 return None;
             }
-            (name, Token::Number(number, _)) if name.starts_with('_') && number.starts_with("0x") => {
+            (name, Token::Number(number, _))
+                if name.starts_with('_') && number.starts_with("0x") =>
+            {
                 introduced(parser, word)
             }
             (name, Token::SingleQuotedByteStringLiteral(_)) if name.starts_with('_') => {
                 introduced(parser, word)
             }
-            _ if is_reserved(&lower) => return Some(parser.expected("an expression", parser.peek_token())),
+            _ if is_reserved(&lower) => {
+                return Some(parser.expected("an expression", parser.peek_token()));
+            }
             _ => parser.parse_identifier().map(Expr::Identifier),
         })
     }
@@ -313,7 +328,9 @@ fn interval(parser: &mut Parser) -> Result<Expr, ParserError> {
         let function = parser.maybe_parse(|parser| {
             let function = parser.parse_function(ObjectName::from(vec![name.clone()]))?;
             match &parser.peek_token_ref().token {
-                Token::Word(word) if is_unit(&word.value) => parser.expected("no unit", parser.peek_token()),
+                Token::Word(word) if is_unit(&word.value) => {
+                    parser.expected("no unit", parser.peek_token())
+                }
                 _ => Ok(function),
             }
         })?;
@@ -328,9 +345,25 @@ fn interval(parser: &mut Parser) -> Result<Expr, ParserError> {
 
 fn is_unit(word: &str) -> bool {
     const UNITS: &[&str] = &[
-        "year", "quarter", "month", "week", "day", "hour", "minute", "second", "microsecond",
-        "year_month", "day_hour", "day_minute", "day_second", "day_microsecond", "hour_minute",
-        "hour_second", "hour_microsecond", "minute_second", "minute_microsecond",
+        "year",
+        "quarter",
+        "month",
+        "week",
+        "day",
+        "hour",
+        "minute",
+        "second",
+        "microsecond",
+        "year_month",
+        "day_hour",
+        "day_minute",
+        "day_second",
+        "day_microsecond",
+        "hour_minute",
+        "hour_second",
+        "hour_microsecond",
+        "minute_second",
+        "minute_microsecond",
         "second_microsecond",
     ];
     UNITS.contains(&word.to_ascii_lowercase().as_str())
@@ -487,7 +520,12 @@ fn is_unquoted(word: &Word, expected: &str) -> bool {
 /// `binary` before one of these is a name.
 fn ends_operand(token: &Token) -> bool {
     match token {
-        Token::Comma | Token::RParen | Token::Period | Token::Eq | Token::EOF | Token::SemiColon => true,
+        Token::Comma
+        | Token::RParen
+        | Token::Period
+        | Token::Eq
+        | Token::EOF
+        | Token::SemiColon => true,
         Token::Word(word) => {
             word.quote_style.is_none()
                 && matches!(word.keyword, Keyword::AS | Keyword::FROM | Keyword::AND | Keyword::OR)
@@ -499,10 +537,43 @@ fn ends_operand(token: &Token) -> bool {
 /// Words that no expression starts with: a name spelled like one of them needs backquotes.
 fn is_reserved(word: &str) -> bool {
     const RESERVED: &[&str] = &[
-        "and", "as", "asc", "between", "by", "desc", "distinct", "div", "else", "for", "from",
-        "group", "having", "in", "inner", "into", "is", "join", "like", "limit", "lock", "on", "or",
-        "order", "select", "set", "straight_join", "table", "then", "to", "union", "update",
-        "using", "when", "where", "with", "xor",
+        "and",
+        "as",
+        "asc",
+        "between",
+        "by",
+        "desc",
+        "distinct",
+        "div",
+        "else",
+        "for",
+        "from",
+        "group",
+        "having",
+        "in",
+        "inner",
+        "into",
+        "is",
+        "join",
+        "like",
+        "limit",
+        "lock",
+        "on",
+        "or",
+        "order",
+        "select",
+        "set",
+        "straight_join",
+        "table",
+        "then",
+        "to",
+        "union",
+        "update",
+        "using",
+        "when",
+        "where",
+        "with",
+        "xor",
     ];
     RESERVED.contains(&word)
 }

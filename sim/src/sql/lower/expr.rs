@@ -8,9 +8,9 @@ use super::dialect::MARK;
 use super::query::{Lowering, name_parts, object_column};
 use super::{Parsed, Refused, refuse};
 use crate::sql::ast::{
-    Aggregate, AggregateKind, BinaryOp, CastKind, CastType, ColumnName, CompareOp, Expr, Function,
-    Ident, IsTest, Limit, Literal, OrderBy, Over, TableName, TrimSide, UnaryOp, Variable,
-    VariableScope, WindowSpec,
+    Aggregate, AggregateKind, ArgumentType, BinaryOp, CastKind, CastType, ColumnName, CompareOp,
+    Expr, Function, Ident, IsTest, Limit, Literal, OrderBy, Over, TableName, TrimSide, UnaryOp,
+    Variable, VariableScope, WindowSpec,
 };
 
 impl Lowering<'_> {
@@ -167,10 +167,9 @@ impl Lowering<'_> {
                 Expr::Or(terms) => Ok(terms),
                 other => Err(other),
             })),
-            "binary" => Expr::Unary {
-                op: UnaryOp::Binary,
-                expr: self.boxed(args.pop().ok_or(missing)?)?,
-            },
+            "binary" => {
+                Expr::Unary { op: UnaryOp::Binary, expr: self.boxed(args.pop().ok_or(missing)?)? }
+            }
             "interval" => {
                 let unit = word(args.pop())?;
                 Expr::Interval { value: self.boxed(args.pop().ok_or(missing)?)?, unit }
@@ -262,7 +261,12 @@ impl Lowering<'_> {
         Ok(Expr::Aggregate(Box::new(aggregate)))
     }
 
-    fn binary(&self, left: theirs::Expr, op: theirs::BinaryOperator, right: theirs::Expr) -> Parsed<Expr> {
+    fn binary(
+        &self,
+        left: theirs::Expr,
+        op: theirs::BinaryOperator,
+        right: theirs::Expr,
+    ) -> Parsed<Expr> {
         use theirs::BinaryOperator as Op;
         let compared = match op {
             Op::Eq => Some(CompareOp::Equal),
@@ -386,12 +390,22 @@ impl Lowering<'_> {
         // One name for one node, as Vitess has it; `now(0)` is `now()`.
         let is_clock = matches!(
             lower.as_str(),
-            "now" | "current_timestamp" | "localtime" | "localtimestamp" | "sysdate" | "curtime"
-                | "current_time" | "utc_time" | "utc_timestamp"
+            "now"
+                | "current_timestamp"
+                | "localtime"
+                | "localtimestamp"
+                | "sysdate"
+                | "curtime"
+                | "current_time"
+                | "utc_time"
+                | "utc_timestamp"
         );
-        if is_clock && matches!(args.as_slice(), [Expr::Literal(Literal::Integer(digits))] if &**digits == "0") {
+        if is_clock
+            && matches!(args.as_slice(), [Expr::Literal(Literal::Integer(digits))] if &**digits == "0")
+        {
             args.clear();
         }
+        let name = if crate::sql::print::is_built_in(&lower) { Ident::new(&lower) } else { name };
         Ok(Expr::Function(Function { qualifier, name, args, over }))
     }
 
@@ -469,7 +483,9 @@ pub fn variable(parts: &[theirs::Ident]) -> Option<Variable> {
             _ => None,
         };
         let words: Vec<&str> = match scope {
-            None => std::iter::once(name).chain(parts[1..].iter().map(|p| p.value.as_str())).collect(),
+            None => {
+                std::iter::once(name).chain(parts[1..].iter().map(|p| p.value.as_str())).collect()
+            }
             Some(_) => parts[1..].iter().map(|part| part.value.as_str()).collect(),
         };
         return Some(Variable::System { scope, name: Ident::new(&words.join(".")) });
@@ -490,7 +506,9 @@ pub fn marked_call(tree: theirs::Expr) -> Result<(String, Vec<theirs::Expr>), th
     let Some(name) = name.map(str::to_owned) else {
         return Err(theirs::Expr::Function(function));
     };
-    let theirs::FunctionArguments::List(list) = function.args else { return Ok((name, Vec::new())) };
+    let theirs::FunctionArguments::List(list) = function.args else {
+        return Ok((name, Vec::new()));
+    };
     let args = list.args.into_iter().filter_map(|arg| match arg {
         theirs::FunctionArg::Unnamed(theirs::FunctionArgExpr::Expr(expr)) => Some(expr),
         _ => None,
@@ -503,16 +521,20 @@ pub fn rebuild(name: &str, args: Vec<theirs::Expr>) -> theirs::Expr {
     super::dialect::call(name, args)
 }
 
-/// A chain within a chain of the same kind was in parentheses on its left side; on its right, it
-/// is the same in any case, since both operators are associative.
-fn flattened(terms: Vec<Expr>, unwrap: impl Fn(Expr) -> Result<Vec<Expr>, Expr>) -> Vec<Expr> {
-    let mut flat = Vec::with_capacity(terms.len());
-    for term in terms {
-        match unwrap(term) {
+/// `(a or b) or c` is one chain; `a or (b or c)` keeps its parentheses, as it does in Vitess.
+fn flattened(mut terms: Vec<Expr>, unwrap: impl Fn(Expr) -> Result<Vec<Expr>, Expr>) -> Vec<Expr> {
+    if terms.is_empty() {
+        return terms;
+    }
+    let rest = terms.split_off(1);
+    let mut flat = Vec::with_capacity(rest.len() + 1);
+    for first in terms {
+        match unwrap(first) {
             Ok(inner) => flat.extend(inner),
             Err(term) => flat.push(term),
         }
     }
+    flat.extend(rest);
     flat
 }
 
@@ -578,12 +600,27 @@ pub fn literal(value: theirs::Value) -> Parsed<Expr> {
         theirs::Value::Placeholder(name) => {
             return match (name.strip_prefix("::"), name.strip_prefix(':')) {
                 (Some(list), _) => Ok(Expr::ListArgument(Ident::new(list))),
-                (None, Some(name)) => Ok(Expr::Argument { name: Ident::new(name), ty: None }),
+                (None, Some(name)) => Ok(argument(name)),
                 _ => refuse(),
             };
         }
         _ => return refuse(),
     }))
+}
+
+/// A bind variable; behind a mark, the type that the scan found in the comment after it.
+fn argument(name: &str) -> Expr {
+    let (name, ty) = match name.split_once(MARK) {
+        None => (name, None),
+        Some((name, ty)) => {
+            let (ty, size) = ty.split_once('(').unwrap_or((ty, ""));
+            let mut sizes =
+                size.trim_end_matches(')').split(',').map(|size| size.trim().parse().ok());
+            let size = sizes.next().flatten();
+            (name, Some(ArgumentType { name: ty.into(), size, scale: sizes.next().flatten() }))
+        }
+    };
+    Expr::Argument { name: Ident::new(name), ty }
 }
 
 fn number(text: &str) -> Parsed<Literal> {
@@ -596,7 +633,11 @@ fn number(text: &str) -> Parsed<Literal> {
         return Ok(Literal::Integer(text.into()));
     }
     if text.contains(['e', 'E']) {
-        return if text.parse::<f64>().is_ok() { Ok(Literal::Float(text.into())) } else { refuse() };
+        return if text.parse::<f64>().is_ok() {
+            Ok(Literal::Float(text.into()))
+        } else {
+            refuse()
+        };
     }
     match text.split_once('.') {
         Some((whole, fraction)) if is_digits(whole) && is_digits(fraction) && 1 < text.len() => {

@@ -196,6 +196,14 @@ impl<'a> Grammar<'a> {
         self.scanned.text.get(start..end).unwrap_or("").trim().to_owned()
     }
 
+    /// Everything that is left, semicolons and all.
+    pub fn all_text_since(&mut self, start: usize) -> String {
+        while self.peek().token != Token::EOF {
+            self.advance();
+        }
+        self.scanned.text.get(start..).unwrap_or("").trim().to_owned()
+    }
+
     /// The text of the tokens from an offset up to here.
     pub fn text_since(&self, start: usize) -> &'a str {
         let end = match self.peek().token {

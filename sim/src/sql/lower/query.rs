@@ -232,14 +232,17 @@ impl Lowering<'_> {
                 continue;
             };
             let (on, using) = match constraint {
-                theirs::JoinConstraint::None | theirs::JoinConstraint::Natural => (None, Vec::new()),
+                theirs::JoinConstraint::None | theirs::JoinConstraint::Natural => {
+                    (None, Vec::new())
+                }
                 theirs::JoinConstraint::On(on) => (Some(self.expr(on)?), Vec::new()),
                 theirs::JoinConstraint::Using(names) => {
                     let names = names.into_iter().map(|name| Ok(table_name(name)?.name));
                     (None, names.collect::<Parsed<_>>()?)
                 }
             };
-            if matches!(kind, JoinKind::Left | JoinKind::Right) && on.is_none() && using.is_empty() {
+            if matches!(kind, JoinKind::Left | JoinKind::Right) && on.is_none() && using.is_empty()
+            {
                 return refuse();
             }
             current = TableExpr::Join(Box::new(Join { kind, left: current, right, on, using }));
@@ -270,22 +273,31 @@ impl Lowering<'_> {
                     hints: index_hints.into_iter().map(hint).collect(),
                 }))
             }
-            theirs::TableFactor::Derived { lateral, subquery, alias: Some(alias), sample: None } => {
-                Ok(TableExpr::Derived {
-                    lateral,
-                    query: self.query(*subquery)?,
-                    alias: ident(alias.name),
-                    columns: alias.columns.into_iter().map(|column| ident(column.name)).collect(),
-                })
-            }
+            theirs::TableFactor::Derived {
+                lateral,
+                subquery,
+                alias: Some(alias),
+                sample: None,
+            } => Ok(TableExpr::Derived {
+                lateral,
+                query: self.query(*subquery)?,
+                alias: ident(alias.name),
+                columns: alias.columns.into_iter().map(|column| ident(column.name)).collect(),
+            }),
             theirs::TableFactor::NestedJoin { table_with_joins, alias: None } => {
                 Ok(TableExpr::Parens(self.tables(*table_with_joins)?))
             }
-            theirs::TableFactor::JsonTable { json_expr, json_path, columns, alias: Some(alias) } => {
+            theirs::TableFactor::JsonTable {
+                json_expr,
+                json_path,
+                columns,
+                alias: Some(alias),
+            } => {
                 let expr = self.expr(json_expr)?;
                 let columns: Vec<String> =
                     columns.iter().map(|column| column.to_string().to_ascii_lowercase()).collect();
-                let text = format!("json_table({expr}, {json_path} columns({}))", columns.join(", "));
+                let text =
+                    format!("json_table({expr}, {json_path} columns({}))", columns.join(", "));
                 Ok(TableExpr::JsonTable { text, alias: ident(alias.name) })
             }
             _ => refuse(),
@@ -365,9 +377,7 @@ fn flags(modifiers: theirs::SelectModifiers) -> Vec<SelectFlag> {
 }
 
 /// None is the comma of a list in parentheses.
-fn join_kind(
-    operator: theirs::JoinOperator,
-) -> Parsed<Option<(JoinKind, theirs::JoinConstraint)>> {
+fn join_kind(operator: theirs::JoinOperator) -> Parsed<Option<(JoinKind, theirs::JoinConstraint)>> {
     use theirs::JoinOperator as Op;
     let (kind, constraint) = match operator {
         Op::Join(constraint) | Op::Inner(constraint) | Op::CrossJoin(constraint) => {

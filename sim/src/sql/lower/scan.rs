@@ -75,6 +75,16 @@ impl Scanned<'_> {
                     continue;
                 }
             };
+            // The printer's own note of an argument's type: `:x /* INT16 */`.
+            if let [.., colon, name] = tokens.as_mut_slice()
+                && colon.token == Token::Colon
+                && colon.span.end == name.span.start
+                && let Token::Word(word) = &mut name.token
+                && let Some(ty) = argument_type(&comment)
+            {
+                word.value = format!("{}{MARK}{ty}", word.value);
+                continue;
+            }
             if let Some(verb) = tokens.last().filter(|token| is_verb(&token.token)) {
                 let comments = self.comments.entry(verb.span.start).or_default();
                 comments.0.push(Arc::from(comment));
@@ -84,8 +94,13 @@ impl Scanned<'_> {
     }
 
     fn rewritten(&self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-        let mut rewriter =
-            Rewriter { scanned: self, tokens, at: 0, output: Vec::new(), levels: vec![From::default()] };
+        let mut rewriter = Rewriter {
+            scanned: self,
+            tokens,
+            at: 0,
+            output: Vec::new(),
+            levels: vec![From::default()],
+        };
         rewriter.run();
         rewriter.output
     }
@@ -176,6 +191,13 @@ fn token_weight(token: &Token) -> Weight {
         | Token::EOF => Weight::None,
         _ => Weight::Operator,
     }
+}
+
+/// `/* INT16 */` or `/* DECIMAL(10,2) */`.
+fn argument_type(comment: &str) -> Option<&str> {
+    let ty = comment.strip_prefix("/* ")?.strip_suffix(" */")?;
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "_(), ".contains(c);
+    (ty.starts_with(|c: char| c.is_ascii_uppercase()) && ty.chars().all(plain)).then_some(ty)
 }
 
 fn is_verb(token: &Token) -> bool {
@@ -368,7 +390,9 @@ impl Rewriter<'_> {
                 }
             }
             // `lock in share mode` is a `for share` of a marked table.
-            "lock" if self.is_word(1, "in") && self.is_word(2, "share") && self.is_word(3, "mode") => {
+            "lock"
+                if self.is_word(1, "in") && self.is_word(2, "share") && self.is_word(3, "mode") =>
+            {
                 self.push(Token::make_keyword("FOR"));
                 self.push(Token::make_keyword("SHARE"));
                 self.push(Token::make_keyword("OF"));
@@ -425,7 +449,8 @@ impl Rewriter<'_> {
         let Some(level) = self.levels.last_mut() else { return };
         match word {
             "from" => level.inside = true,
-            "where" | "group" | "having" | "order" | "limit" | "on" | "using" | "select" | "set" => {
+            "where" | "group" | "having" | "order" | "limit" | "on" | "using" | "select"
+            | "set" => {
                 level.inside = false;
             }
             "join" | "straight_join" => level.inside = true,
@@ -434,9 +459,9 @@ impl Rewriter<'_> {
     }
 
     fn after_hint_word(&self) -> bool {
-        self.output.last().is_some_and(|token| {
-            is_word(&token.token, "use") || is_word(&token.token, "ignore")
-        })
+        self.output
+            .last()
+            .is_some_and(|token| is_word(&token.token, "use") || is_word(&token.token, "ignore"))
     }
 }
 
