@@ -12,6 +12,10 @@ use crate::vindex::params::{Params, atoi, read_file, text, unknown_params};
 use crate::vindex::region_experimental::region_prefix;
 use crate::vindex::{Columns, Functional, Properties, Value, Vindex, VindexError, number_map};
 
+/// What any `region_json` vindex has.
+pub const PROPERTIES: Properties =
+    Properties { columns: Columns::Multi { max: 2, partial: false }, ..Properties::FUNCTIONAL };
+
 /// A `region_json` vindex.
 #[derive(Debug)]
 pub struct RegionJson {
@@ -43,7 +47,7 @@ impl Vindex for RegionJson {
     }
 
     fn properties(&self) -> Properties {
-        Properties { columns: Columns::Multi { max: 2, partial: false }, ..Properties::FUNCTIONAL }
+        PROPERTIES
     }
 
     fn unknown_params(&self) -> &[String] {

@@ -89,6 +89,24 @@ impl VSchema {
         }
     }
 
+    /// Everything wrong with one keyspace's vschema alone, and the parameters that no vindex knows.
+    /// Pointers start at the keyspace.
+    pub fn check_keyspace(
+        source: &KeyspaceSource,
+        registry: &Registry,
+    ) -> (Vec<Problem>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let builder = KeyspaceBuilder::new("", source, registry, Build::Everything);
+        let keyspace = builder.build(&mut problems);
+        (problems, unknown_params(&keyspace, ""))
+    }
+
+    /// The parameters that no vindex knows, which break nothing.
+    pub fn unknown_params(&self) -> Vec<Problem> {
+        let of = |(name, keyspace)| unknown_params(keyspace, &join("/keyspaces", name));
+        self.keyspaces.iter().flat_map(of).collect()
+    }
+
     fn build_global_vindexes(&mut self) {
         for keyspace in self.keyspaces.values().filter(|ks| !ks.require_explicit_routing) {
             for (name, vindex) in &keyspace.vindexes {
@@ -132,6 +150,24 @@ impl VSchema {
             Some(global) => *global = Global::Ambiguous,
         }
     }
+}
+
+fn unknown_params(keyspace: &Keyspace, pointer: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, vindex) in &keyspace.vindexes {
+        for param in vindex.unknown_params() {
+            let vindex = join(&join(pointer, "vindexes"), name);
+            problems.push(Problem {
+                pointer: join(&join(&vindex, "params"), param),
+                keyspace: keyspace.name.clone(),
+                error: VSchemaError::new(
+                    Code::InvalidArgument,
+                    format!("unknown vindex params: {name} ({param})"),
+                ),
+            });
+        }
+    }
+    problems
 }
 
 /// One keyspace being built.
