@@ -64,7 +64,7 @@ pub(super) fn run(command: Command) -> Result<Verdict, CommandError> {
 /// A problem with its place.
 struct Found {
     pointer: String,
-    keyspace: String,
+    keyspace: Option<String>,
     message: String,
     place: Place,
     is_warning: bool,
@@ -137,7 +137,7 @@ fn json_problem(text: &str, error: JsonError) -> Found {
             (String::new(), message.clone(), place)
         }
     };
-    Found { pointer, keyspace: String::new(), message, place, is_warning: false, hint: None }
+    Found { pointer, keyspace: None, message, place, is_warning: false, hint: None }
 }
 
 fn show(file: &Path, text: &str, problem: &Found) {

@@ -36,3 +36,6 @@ pub use error::VindexError;
 pub use params::Params;
 pub use registry::Registry;
 pub use value::{Kind, Row, Value};
+
+#[cfg(test)]
+mod properties;
