@@ -45,9 +45,11 @@ pub(super) fn append_next(text: &str, out: &mut Vec<Element>) -> Option<usize> {
     let table = &*ROOT;
     match table.element(c) {
         0 => push_implicit(table, c, out),
-        plain @ ..0xb000_0000 => out.push(decode(plain)),
-        start @ ..0xe000_0000 => return Some(push_contraction(table, start, c, text, out)),
-        expansion @ ..0xf000_0000 => push_expansion(table, expansion, out),
+        plain @ 1..0xb000_0000 => out.push(decode(plain)),
+        start @ 0xb000_0000..0xe000_0000 => {
+            return Some(push_contraction(table, start, c, text, out));
+        }
+        expansion @ 0xe000_0000..0xf000_0000 => push_expansion(table, expansion, out),
         decomposition => append_all(table.decomposition(decomposition & 0xffff), out),
     }
     Some(c.len_utf8())
@@ -84,13 +86,13 @@ fn push_expansion(table: &Table, element: u32, out: &mut Vec<Element>) {
 /// Reads a plain element, of which there are four layouts.
 fn decode(element: u32) -> Element {
     let primary = match element {
-        ..0x8000_0000 => (element & 0x3fff_fe00) >> 9,
-        ..=0xa000_0000 => element & 0xffff,
+        0..0x8000_0000 => (element & 0x3fff_fe00) >> 9,
+        0x8000_0000..=0xa000_0000 => element & 0xffff,
         _ => 0,
     };
     let class = match element {
-        ..0x8000_0000 => 0,
-        ..0xa000_0000 => element >> 16 & 0xff,
+        0..0x8000_0000 => 0,
+        0x8000_0000..0xa000_0000 => element >> 16 & 0xff,
         _ => element >> 20 & 0xff,
     };
     Element { primary, class: class as u8 }

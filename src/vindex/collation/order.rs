@@ -27,7 +27,7 @@ fn push_weight(weight: u32, out: &mut Vec<u8>) {
     let [_, high, middle, low] = weight.to_be_bytes();
     match weight {
         0 => {}
-        ..=0x7fff => out.extend([middle, low]),
+        1..=0x7fff => out.extend([middle, low]),
         _ => out.extend([high | 0x80, middle, low]),
     }
 }
