@@ -1,2 +1,5 @@
 //! The command line of vindicate.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    vindicate::cli::main()
+}

@@ -29,3 +29,6 @@ pub use destination::Destination;
 pub use key_range::KeyRange;
 pub use keyspace_id::KeyspaceId;
 pub use shard::Shard;
+
+#[cfg(test)]
+mod properties;

@@ -56,7 +56,20 @@ pub trait Functional {
 
     /// Maps rows in order; the first error ends it.
     fn map(&self, rows: &[Row]) -> Result<Vec<Destination>, VindexError> {
-        rows.iter().map(|row| self.map_one(row)).collect()
+        let mut mapped = Vec::with_capacity(rows.len());
+        for row in rows {
+            mapped.push(self.map_one(row)?);
+        }
+        Ok(mapped)
+    }
+
+    /// Maps rows of one column, given as that column's values.
+    fn map_column(&self, values: &[Value]) -> Result<Vec<Destination>, VindexError> {
+        let mut mapped = Vec::with_capacity(values.len());
+        for value in values {
+            mapped.push(self.map_one(std::slice::from_ref(value))?);
+        }
+        Ok(mapped)
     }
 
     /// Whether a row belongs to a keyspace id, which is compared byte for byte.

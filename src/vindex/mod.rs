@@ -14,10 +14,21 @@ pub mod params;
 pub mod registry;
 pub mod value;
 
+pub mod binary;
 pub mod binary_md5;
+pub mod cfc;
+pub mod collation;
 pub mod des;
 pub mod hash;
+pub mod multicol;
+pub mod null;
+pub mod number_map;
 pub mod numeric;
+pub mod numeric_static_map;
+pub mod region_experimental;
+pub mod region_json;
+pub mod reverse_bits;
+pub mod unicode_loose;
 pub mod xxhash;
 
 pub use contract::{Columns, Functional, LookupProperties, Owner, Properties, Vindex};
@@ -26,7 +37,5 @@ pub use params::Params;
 pub use registry::Registry;
 pub use value::{Kind, Row, Value};
 
-use binary_md5::BinaryMd5;
-use hash::Hash;
-use numeric::Numeric;
-use xxhash::Xxhash;
+#[cfg(test)]
+mod properties;

@@ -44,3 +44,19 @@ pub fn atoi(text: &str) -> Result<i64, VindexError> {
         _ => error("invalid syntax"),
     })
 }
+
+/// The text of a file that a parameter names, with the errors of Go's `os.Open`.
+pub fn read_file(path: &str) -> Result<String, VindexError> {
+    let error = |error: std::io::Error| {
+        use std::io::ErrorKind;
+        let (operation, why) = match error.kind() {
+            ErrorKind::NotFound => ("open", "no such file or directory".to_string()),
+            ErrorKind::PermissionDenied => ("open", "permission denied".to_string()),
+            ErrorKind::IsADirectory => ("read", "is a directory".to_string()),
+            _ => ("read", error.to_string()),
+        };
+        VindexError::unknown(format!("{operation} {path}: {why}"))
+    };
+    let bytes = std::fs::read(path).map_err(error)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

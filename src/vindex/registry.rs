@@ -8,13 +8,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::key::quote::quote;
+use crate::vindex::binary::Binary;
+use crate::vindex::binary_md5::BinaryMd5;
+use crate::vindex::cfc::Cfc;
+use crate::vindex::hash::Hash;
 use crate::vindex::lookup::{Lookup, PROFILES};
+use crate::vindex::multicol::Multicol;
+use crate::vindex::null::Null;
+use crate::vindex::numeric::Numeric;
+use crate::vindex::numeric_static_map::NumericStaticMap;
 use crate::vindex::params::Params;
-use crate::vindex::{BinaryMd5, Hash, Numeric, Vindex, VindexError, Xxhash};
+use crate::vindex::region_experimental::RegionExperimental;
+use crate::vindex::region_json::RegionJson;
+use crate::vindex::reverse_bits::ReverseBits;
+use crate::vindex::unicode_loose::{KeyHash, UnicodeLoose};
+use crate::vindex::xxhash::Xxhash;
+use crate::vindex::{Vindex, VindexError};
 
-/// What makes a vindex from its name and its parameters.
-pub type Constructor =
-    Arc<dyn Fn(&str, &Params) -> Result<Arc<dyn Vindex>, VindexError> + Send + Sync>;
+/// What makes a vindex from its name, its parameters, and the types that it may be made of.
+type Constructor =
+    Arc<dyn Fn(&str, &Params, &Registry) -> Result<Arc<dyn Vindex>, VindexError> + Send + Sync>;
 
 /// Constructors by type name.
 #[derive(Clone)]
@@ -31,15 +44,37 @@ impl Registry {
     /// Vitess's types.
     pub fn standard() -> Registry {
         let mut registry = Registry::empty();
+        registry.register("binary", |name, params| Ok(Arc::new(Binary::new(name, params))));
         registry.register("binary_md5", |name, params| Ok(Arc::new(BinaryMd5::new(name, params))));
+        registry.register("cfc", |name, params| Ok(Arc::new(Cfc::new(name, params)?)));
         registry.register("hash", |name, params| Ok(Arc::new(Hash::new(name, params))));
+        registry.register("null", |name, params| Ok(Arc::new(Null::new(name, params))));
         registry.register("numeric", |name, params| Ok(Arc::new(Numeric::new(name, params))));
+        registry.register("region_experimental", |name, params| {
+            Ok(Arc::new(RegionExperimental::new(name, params)?))
+        });
+        registry
+            .register("region_json", |name, params| Ok(Arc::new(RegionJson::new(name, params)?)));
+        registry
+            .register("reverse_bits", |name, params| Ok(Arc::new(ReverseBits::new(name, params))));
+        registry.register("unicode_loose_md5", |name, params| {
+            Ok(Arc::new(UnicodeLoose::new(name, params, KeyHash::Md5)))
+        });
+        registry.register("unicode_loose_xxhash", |name, params| {
+            Ok(Arc::new(UnicodeLoose::new(name, params, KeyHash::Xxhash)))
+        });
         registry.register("xxhash", |name, params| Ok(Arc::new(Xxhash::new(name, params))));
         for profile in &PROFILES {
             registry.register(profile.type_name, |name, params| {
                 Ok(Arc::new(Lookup::new(name, profile, params)?))
             });
         }
+        registry.register_composite("multicol", |name, params, registry| {
+            Ok(Arc::new(Multicol::new(name, params, registry)?))
+        });
+        registry.register_composite("numeric_static_map", |name, params, registry| {
+            Ok(Arc::new(NumericStaticMap::new(name, params, registry)?))
+        });
         registry
     }
 
@@ -47,6 +82,17 @@ impl Registry {
     pub fn register<F>(&mut self, type_name: &str, constructor: F)
     where
         F: Fn(&str, &Params) -> Result<Arc<dyn Vindex>, VindexError> + Send + Sync + 'static,
+    {
+        self.register_composite(type_name, move |name, params, _| constructor(name, params));
+    }
+
+    /// Adds a type that is made of others, which it finds by name.
+    pub fn register_composite<F>(&mut self, type_name: &str, constructor: F)
+    where
+        F: Fn(&str, &Params, &Registry) -> Result<Arc<dyn Vindex>, VindexError>
+            + Send
+            + Sync
+            + 'static,
     {
         self.constructors.insert(type_name.to_string(), Arc::new(constructor));
     }
@@ -59,7 +105,7 @@ impl Registry {
         params: &Params,
     ) -> Result<Arc<dyn Vindex>, VindexError> {
         match self.constructors.get(type_name) {
-            Some(constructor) => constructor(name, params),
+            Some(constructor) => constructor(name, params, self),
             None => Err(VindexError::unknown(format!(
                 "vindexType {} not found",
                 quote(type_name.as_bytes())

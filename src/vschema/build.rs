@@ -13,7 +13,9 @@ use crate::key::quote::quote;
 use crate::key::{Code, KeyspaceId, hex};
 use crate::vindex::{Owner, Registry, Vindex};
 use crate::vschema::json::join;
-use crate::vschema::source::{ColumnVindexSource, KeyspaceSource, SrvVSchema, TableSource};
+use crate::vschema::source::{
+    ColumnVindexSource, KeyspaceSource, SrvVSchema, TableSource, VindexSource,
+};
 use crate::vschema::{
     Column, ColumnVindex, ForeignKeyMode, Global, Keyspace, Table, TableName, TableType, VSchema,
     VSchemaError,
@@ -33,8 +35,8 @@ pub enum Build {
 pub struct Problem {
     /// Where, as a JSON pointer into the printed or parsed source.
     pub pointer: String,
-    /// Whose it is; empty for rules.
-    pub keyspace: String,
+    /// Whose it is, if a keyspace's.
+    pub keyspace: Option<String>,
     pub error: VSchemaError,
 }
 
@@ -63,7 +65,8 @@ impl VSchema {
         };
         let mut problems = Vec::new();
         for (name, keyspace) in &source.keyspaces {
-            let builder = KeyspaceBuilder::new(name, keyspace, registry, build);
+            let builder =
+                KeyspaceBuilder::new(name, join("/keyspaces", name), keyspace, registry, build);
             vschema.keyspaces.insert(name.clone(), builder.build(&mut problems));
         }
         vschema.build_global_tables();
@@ -81,12 +84,30 @@ impl VSchema {
         source: &KeyspaceSource,
         registry: &Registry,
     ) -> Result<Keyspace, VSchemaError> {
-        let builder = KeyspaceBuilder::new("", source, registry, Build::AsVitess);
+        let builder = KeyspaceBuilder::new("", String::new(), source, registry, Build::AsVitess);
         let keyspace = builder.build(&mut Vec::new());
         match keyspace.error {
             Some(error) => Err(error),
             None => Ok(keyspace),
         }
+    }
+
+    /// Everything wrong with one keyspace's vschema alone, and the parameters that no vindex knows.
+    /// Pointers start at the keyspace.
+    pub fn check_keyspace(
+        source: &KeyspaceSource,
+        registry: &Registry,
+    ) -> (Vec<Problem>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let builder = KeyspaceBuilder::new("", String::new(), source, registry, Build::Everything);
+        let keyspace = builder.build(&mut problems);
+        (problems, unknown_params(&keyspace, ""))
+    }
+
+    /// The parameters that no vindex knows, which break nothing.
+    pub fn unknown_params(&self) -> Vec<Problem> {
+        let of = |(name, keyspace)| unknown_params(keyspace, &join("/keyspaces", name));
+        self.keyspaces.iter().flat_map(of).collect()
     }
 
     fn build_global_vindexes(&mut self) {
@@ -134,9 +155,28 @@ impl VSchema {
     }
 }
 
+fn unknown_params(keyspace: &Keyspace, pointer: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, vindex) in &keyspace.vindexes {
+        for param in vindex.unknown_params() {
+            let vindex = join(&join(pointer, "vindexes"), name);
+            problems.push(Problem {
+                pointer: join(&join(&vindex, "params"), param),
+                keyspace: Some(keyspace.name.clone()),
+                error: VSchemaError::new(
+                    Code::InvalidArgument,
+                    format!("unknown vindex params: {name} ({param})"),
+                ),
+            });
+        }
+    }
+    problems
+}
+
 /// One keyspace being built.
 struct KeyspaceBuilder<'a> {
     name: &'a str,
+    pointer: String,
     source: &'a KeyspaceSource,
     registry: &'a Registry,
     build: Build,
@@ -147,12 +187,13 @@ struct KeyspaceBuilder<'a> {
 impl<'a> KeyspaceBuilder<'a> {
     fn new(
         name: &'a str,
+        pointer: String,
         source: &'a KeyspaceSource,
         registry: &'a Registry,
         build: Build,
     ) -> KeyspaceBuilder<'a> {
         let vindexes = BTreeMap::new();
-        KeyspaceBuilder { name, source, registry, build, vindexes, problems: Vec::new() }
+        KeyspaceBuilder { name, pointer, source, registry, build, vindexes, problems: Vec::new() }
     }
 
     fn build(mut self, problems: &mut Vec<Problem>) -> Keyspace {
@@ -190,33 +231,29 @@ impl<'a> KeyspaceBuilder<'a> {
         self.build == Build::AsVitess && !self.problems.is_empty()
     }
 
-    fn pointer(&self) -> String {
-        match self.name {
-            "" => String::new(),
-            name => join("/keyspaces", name),
-        }
-    }
-
     fn problem(&mut self, pointer: String, error: VSchemaError) {
         if !self.is_over() {
-            self.problems.push(Problem { pointer, keyspace: self.name.to_string(), error });
+            self.problems.push(Problem { pointer, keyspace: Some(self.name.to_string()), error });
         }
     }
 
     fn build_vindexes(&mut self) {
-        let pointer = join(&self.pointer(), "vindexes");
+        let pointer = join(&self.pointer, "vindexes");
         for (name, source) in &self.source.vindexes {
             match self.registry.create(&source.type_name, name, &source.params) {
                 Ok(vindex) => {
                     self.vindexes.insert(name.clone(), vindex);
                 }
-                Err(error) => self.problem(join(&pointer, name), error.into()),
+                Err(error) => {
+                    let pointer = vindex_pointer(&join(&pointer, name), source, &error.message);
+                    self.problem(pointer, error.into());
+                }
             }
         }
     }
 
     fn build_table(&mut self, name: &str, source: &TableSource) -> Table {
-        let pointer = join(&join(&self.pointer(), "tables"), name);
+        let pointer = join(&join(&self.pointer, "tables"), name);
         let mut table = Table::bare(self.name, name);
         table.column_list_authoritative = source.column_list_authoritative;
         self.set_type(&mut table, source, &pointer);
@@ -413,6 +450,17 @@ impl<'a> KeyspaceBuilder<'a> {
                 (name, Arc::new(table))
             })
             .collect()
+    }
+}
+
+/// Where a vindex is wrong: its type, the parameter that the error begins with, or all of it.
+fn vindex_pointer(pointer: &str, source: &VindexSource, message: &str) -> String {
+    if message.starts_with("vindexType ") && !source.type_name.is_empty() {
+        return join(pointer, "type");
+    }
+    match source.params.keys().find(|name| message.starts_with(&format!("{name} "))) {
+        Some(name) => join(&join(pointer, "params"), name),
+        None => pointer.to_string(),
     }
 }
 

@@ -60,3 +60,6 @@ enum Global<T> {
     Unique(T),
     Ambiguous,
 }
+
+#[cfg(test)]
+mod properties;

@@ -37,7 +37,7 @@ impl VSchema {
         }
         let tables = join(&join("/keyspaces", &keyspace), "tables");
         let pointer = join(&join(&tables, &table.name), "source");
-        problems.push(Problem { pointer, keyspace, error });
+        problems.push(Problem { pointer, keyspace: Some(keyspace), error });
     }
 
     fn check_reference(

@@ -119,8 +119,7 @@ impl VSchema {
                 Ok(rule) => rule,
                 Err(error) => {
                     let pointer = join("/routing_rules/rules", i);
-                    let keyspace = String::new();
-                    problems.push(Problem { pointer, keyspace, error: error.clone() });
+                    problems.push(Problem { pointer, keyspace: None, error: error.clone() });
                     RoutingRule::Error(error)
                 }
             };
@@ -169,7 +168,7 @@ impl VSchema {
         let mut to_keyspaces: Vec<String> = Vec::new();
         let mut problem = |i: usize, error: &VSchemaError| {
             let pointer = join("/mirror_rules/rules", i);
-            problems.push(Problem { pointer, keyspace: String::new(), error: error.clone() });
+            problems.push(Problem { pointer, keyspace: None, error: error.clone() });
         };
         let sources = self.source.mirror_rules.clone();
         let mut indexes: BTreeMap<String, usize> = BTreeMap::new();

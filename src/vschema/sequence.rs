@@ -37,7 +37,7 @@ impl VSchema {
                         self.drop_table(&keyspace, &name, &error);
                         let tables = join(&join("/keyspaces", &keyspace), "tables");
                         let pointer = join(&join(&tables, &name), "auto_increment");
-                        problems.push(Problem { pointer, keyspace: keyspace.clone(), error });
+                        problems.push(Problem { pointer, keyspace: Some(keyspace.clone()), error });
                     }
                 }
             }

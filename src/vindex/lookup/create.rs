@@ -55,10 +55,12 @@ impl Create {
         rows: &[Row],
         ksids: &[KeyspaceId],
     ) -> Create {
-        match table.stored_all(ksids, "Create") {
-            Ok(stored) => {
-                Create::of_stored(table, context, rows.iter().cloned().zip(stored).collect())
-            }
+        let entries = table.stored_all(ksids, "Create").and_then(|stored| {
+            let rows = table.converted_all(rows, "Create")?;
+            Ok(rows.into_iter().zip(stored).collect())
+        });
+        match entries {
+            Ok(entries) => Create::of_stored(table, context, entries),
             Err(error) => Create { table, entries: Vec::new(), state: State::Known(Err(error)) },
         }
     }

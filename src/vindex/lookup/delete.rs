@@ -38,10 +38,13 @@ impl Delete {
         rows: &[Row],
         ksid: &KeyspaceId,
     ) -> Delete {
-        match table.stored(ksid) {
-            Ok(to) => Delete::of_stored(table, context, rows.to_vec(), to),
+        let prepared = table
+            .stored(ksid)
+            .map_err(|error| error.wrap("lookup.Delete.vunhash"))
+            .and_then(|to| Ok((table.converted_all(rows, "Delete")?, to)));
+        match prepared {
+            Ok((rows, to)) => Delete::of_stored(table, context, rows, to),
             Err(error) => {
-                let error = error.wrap("lookup.Delete.vunhash");
                 let state = State::Known(Err(error));
                 Delete { table, rows: Vec::new(), to: Value::NULL, state }
             }

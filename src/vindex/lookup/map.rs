@@ -47,7 +47,10 @@ impl Map {
     pub(super) fn new(table: Arc<LookupTable>, context: Context, ids: &[Value]) -> Map {
         let (ids, state) = match table.map_without_asking(&context, ids) {
             Some(known) => (Vec::new(), State::Known(known)),
-            None => (ids.to_vec(), State::Start),
+            None => match table.converted(ids) {
+                Ok(ids) => (ids, State::Start),
+                Err(error) => (Vec::new(), State::Known(Err(error))),
+            },
         };
         Map { table, context, ids, state }
     }

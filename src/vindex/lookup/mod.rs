@@ -36,7 +36,7 @@ pub use conversation::{
 pub use create::Create;
 pub use delete::Delete;
 pub use map::Map;
-pub use profile::{PROFILES, Profile, Stored};
+pub use profile::{From, PROFILES, Profile, Stored};
 pub use update::Update;
 pub use verify::Verify;
 
@@ -44,6 +44,7 @@ use crate::key::{Code, Destination, KeyspaceId};
 use crate::vindex::contract::{Columns, LookupProperties};
 use crate::vindex::des::NullKeyDes;
 use crate::vindex::params::{self, Params};
+use crate::vindex::unicode_loose::KeyHash;
 use crate::vindex::{Owner, Properties, Row, Value, Vindex, VindexError};
 use statements::{DuplicateStatements, Statements};
 
@@ -307,6 +308,21 @@ impl LookupTable {
         stored.map_err(|error| error.wrap(&format!("lookup.{operation}.vunhash")))
     }
 
+    /// What the from columns hold for these values.
+    fn converted(&self, values: &[Value]) -> Result<Row, VindexError> {
+        match self.profile.from {
+            From::Values => Ok(values.to_vec()),
+            From::UnicodeLooseMd5 => values.iter().map(unicode_loose_hash).collect(),
+        }
+    }
+
+    /// [`LookupTable::converted`] of many, saying which operation failed.
+    fn converted_all(&self, rows: &[Row], operation: &str) -> Result<Vec<Row>, VindexError> {
+        let converted: Result<Vec<Row>, VindexError> =
+            rows.iter().map(|row| self.converted(row)).collect();
+        converted.map_err(|error| error.wrap(&format!("lookup.{operation}.convert")))
+    }
+
     fn check_column_count(&self, row: &[Value]) -> Result<(), VindexError> {
         if row.len() == self.from.len() {
             return Ok(());
@@ -320,6 +336,13 @@ impl LookupTable {
             ),
         ))
     }
+}
+
+/// The number that `lookup_unicodeloosemd5_hash` stores for a value; NULL is like an empty text.
+pub fn unicode_loose_hash(value: &Value) -> Result<Value, VindexError> {
+    let ksid = KeyHash::Md5.hash(value)?;
+    let first: [u8; 8] = std::array::from_fn(|i| ksid.as_bytes().get(i).copied().unwrap_or(0));
+    Ok(Value::uint64(u64::from_be_bytes(first)))
 }
 
 fn read_lock_clause(params: &Params) -> Result<&'static str, VindexError> {

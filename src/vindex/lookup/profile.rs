@@ -12,6 +12,7 @@ pub struct Profile {
     pub unique: bool,
     /// Whether entries commit around their owner's rows.
     pub consistent: bool,
+    pub from: From,
     pub stored: Stored,
     /// Whether the lookup can be planned as a query.
     pub planable: bool,
@@ -23,6 +24,15 @@ pub struct Profile {
     pub no_verify: bool,
     /// The name that starts the error for a value with several entries.
     pub map_error: &'static str,
+}
+
+/// What the from columns hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The values.
+    Values,
+    /// The first eight bytes of each value's `unicode_loose_md5`, as a number.
+    UnicodeLooseMd5,
 }
 
 /// What the to column holds.
@@ -40,6 +50,7 @@ const LOOKUP: Profile = Profile {
     cost_from_params: false,
     unique: false,
     consistent: false,
+    from: From::Values,
     stored: Stored::KeyspaceId,
     planable: true,
     says_backfilling: true,
@@ -82,14 +93,33 @@ const LOOKUP_HASH_UNIQUE: Profile = Profile {
     ..LOOKUP_HASH
 };
 
+const LOOKUP_UNICODELOOSEMD5_HASH: Profile = Profile {
+    type_name: "lookup_unicodeloosemd5_hash",
+    from: From::UnicodeLooseMd5,
+    planable: false,
+    map_error: "LookupUnicodeLooseMD5Hash.Map",
+    ..LOOKUP_HASH
+};
+
+const LOOKUP_UNICODELOOSEMD5_HASH_UNIQUE: Profile = Profile {
+    type_name: "lookup_unicodeloosemd5_hash_unique",
+    cost: 10,
+    unique: true,
+    says_backfilling: true,
+    map_error: "LookupUnicodeLooseMD5HashUnique.Map",
+    ..LOOKUP_UNICODELOOSEMD5_HASH
+};
+
 /// Every type of lookup vindex.
-pub const PROFILES: [Profile; 7] = [
+pub const PROFILES: [Profile; 9] = [
     CONSISTENT_LOOKUP,
     CONSISTENT_LOOKUP_UNIQUE,
     LOOKUP,
     LOOKUP_COST,
     LOOKUP_HASH,
     LOOKUP_HASH_UNIQUE,
+    LOOKUP_UNICODELOOSEMD5_HASH,
+    LOOKUP_UNICODELOOSEMD5_HASH_UNIQUE,
     LOOKUP_UNIQUE,
 ];
 

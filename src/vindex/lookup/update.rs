@@ -36,16 +36,22 @@ impl Update {
         if table.profile.consistent && rows_equal(old, new, equal) {
             return Update { state: State::Known(Ok(())) };
         }
-        let to = match table.stored(ksid) {
-            Ok(to) => to,
-            Err(error) => {
-                let error = error.wrap("lookup.Update.vunhash");
-                return Update { state: State::Known(Err(error)) };
-            }
+        let prepared = table
+            .stored(ksid)
+            .map_err(|error| error.wrap("lookup.Update.vunhash"))
+            .and_then(|to| Ok((table.converted_all(&[old.to_vec(), new.to_vec()], "Update")?, to)));
+        let (mut rows, to) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Update { state: State::Known(Err(error)) },
         };
+        let new = rows.split_off(1);
         let context = Context { ignore: false, ..context };
-        let delete = Delete::of_stored(table.clone(), context, vec![old.to_vec()], to.clone());
-        let create = Create::of_stored(table, context, vec![(new.to_vec(), to)]);
+        let delete = Delete::of_stored(table.clone(), context, rows, to.clone());
+        let create = Create::of_stored(
+            table,
+            context,
+            new.into_iter().map(|row| (row, to.clone())).collect(),
+        );
         Update { state: State::Deleting(delete, create) }
     }
 

@@ -88,7 +88,9 @@ impl LookupTable {
             return Ok(None);
         }
         let stored = self.stored_all(ksids, "Verify")?;
+        // The prefix is that of the other conversion, as upstream.
+        let ids = self.converted(ids).map_err(|error| error.wrap("lookup.Verify.vunhash"))?;
         context.require_vcursor()?;
-        Ok(Some(ids.iter().cloned().zip(stored).collect()))
+        Ok(Some(ids.into_iter().zip(stored).collect()))
     }
 }

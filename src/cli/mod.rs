@@ -1,0 +1,136 @@
+//! The command line: one file a subcommand.
+//!
+//! Results go to stdout, problems and progress to stderr. The exit code is the verdict: 0 it held; 1
+//! an output differs, a check fails; 2 bad usage or bad input; 4 a fault of our own. Only this module
+//! renders diagnostics.
+//!
+//! It knows nothing of how anything works; it reads arguments, calls, and prints.
+
+mod conform;
+mod vindex;
+mod vschema;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// A Vitess-like cluster in one process and one seed, and a judge of its lookup vindexes
+#[derive(Parser)]
+#[command(name = "vindicate", version)]
+#[command(
+    after_help = "Exit codes: 0 it held; 1 an output differs or a check fails; 2 bad usage or input; 4 a fault of vindicate"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What a vindex is, and which keyspace id and shard a value goes to
+    #[command(subcommand)]
+    Vindex(vindex::Command),
+    /// Check a vschema
+    #[command(subcommand)]
+    Vschema(vschema::Command),
+    /// Run files of test vectors and count
+    #[command(subcommand)]
+    Conform(conform::Command),
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What a command that ran came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Held,
+    /// An output differs, or a check fails.
+    Failed,
+    /// Some of the input was bad.
+    BadInput,
+}
+
+/// Why a command did not run.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write the results: {0}")]
+    Write(#[from] io::Error),
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+}
+
+const EXIT_FAILED: u8 = 1;
+const EXIT_BAD_INPUT: u8 = 2;
+const EXIT_OUR_FAULT: u8 = 4;
+
+/// Runs what the arguments of this process say.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match std::panic::catch_unwind(|| run(arguments.command)) {
+        Ok(Ok(Verdict::Held)) => ExitCode::SUCCESS,
+        Ok(Ok(Verdict::Failed)) => ExitCode::from(EXIT_FAILED),
+        Ok(Ok(Verdict::BadInput)) => ExitCode::from(EXIT_BAD_INPUT),
+        // Somebody read as much as they wanted: `| head`.
+        Ok(Err(CommandError::Write(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Ok(Err(error)) => {
+            report(error);
+            ExitCode::from(EXIT_BAD_INPUT)
+        }
+        Err(_) => ExitCode::from(EXIT_OUR_FAULT),
+    }
+}
+
+fn run(command: Command) -> Result<Verdict, CommandError> {
+    match command {
+        Command::Vindex(command) => vindex::run(command),
+        Command::Vschema(command) => vschema::run(command),
+        Command::Conform(command) => conform::run(command),
+    }
+}
+
+impl CommandError {
+    fn usage(message: impl Into<String>) -> CommandError {
+        CommandError::Usage { message: message.into(), hint: None }
+    }
+
+    fn hint(mut self, text: impl Into<String>) -> CommandError {
+        if let CommandError::Usage { hint, .. } = &mut self {
+            *hint = Some(text.into());
+        }
+        self
+    }
+}
+
+impl miette::Diagnostic for CommandError {
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        match self {
+            CommandError::Usage { hint: Some(hint), .. } => Some(Box::new(hint)),
+            _ => None,
+        }
+    }
+}
+
+/// Shows a problem on stderr.
+fn report(problem: impl miette::Diagnostic + Send + Sync + 'static) {
+    let report = miette::Report::new(problem);
+    // Nobody is left to tell where stderr is closed.
+    let _ = writeln!(io::stderr(), "{report:?}");
+}
+
+fn read_text(path: &Path) -> Result<String, CommandError> {
+    let read = std::fs::read_to_string(path);
+    read.map_err(|source| CommandError::Read { path: path.to_path_buf(), source })
+}
