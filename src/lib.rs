@@ -1,6 +1,10 @@
 //! A Vitess-like cluster in one process and one seed.
 
 pub mod cli;
+pub mod history;
 pub mod key;
+pub mod mutant;
+pub mod scenario;
+pub mod topo;
 pub mod vindex;
 pub mod vschema;

@@ -12,6 +12,7 @@ pub mod error;
 pub mod lookup;
 pub mod params;
 pub mod registry;
+mod sql;
 pub mod value;
 
 pub mod binary;
