@@ -1,5 +1,6 @@
 //! The world that a sharded database stands on and does not own.
 
+pub mod mysql;
 pub mod sql;
 pub mod sql_error;
 pub mod value;
