@@ -12,6 +12,7 @@ use std::sync::Arc;
 use bigdecimal::BigDecimal;
 use bigdecimal::num_bigint::Sign;
 
+use crate::collation::Collation;
 use crate::value::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +59,11 @@ impl Key {
         Key(self.0.iter().chain(rest.0.iter()).copied().collect())
     }
 
+    /// The hidden row id that the key is; 0 for any other key.
+    pub fn row_id(&self) -> u64 {
+        <[u8; 8]>::try_from(&*self.0).map_or(0, u64::from_be_bytes)
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -85,12 +91,6 @@ impl Key {
 #[derive(Default)]
 pub struct KeyBuilder(Vec<u8>);
 
-/// How the texts of a column compare.
-pub trait Weights {
-    /// Appends bytes that sort as the collation does.
-    fn append(&self, text: &str, out: &mut Vec<u8>);
-}
-
 impl KeyBuilder {
     pub fn new() -> KeyBuilder {
         KeyBuilder::default()
@@ -98,9 +98,9 @@ impl KeyBuilder {
 
     /// Appends a value as its column stores it (one type a column, so types need no order among
     /// each other). NULL sorts first.
-    pub fn push(&mut self, value: &Value, weights: &dyn Weights, descending: bool) {
+    pub fn push(&mut self, value: &Value, collation: Collation, descending: bool) {
         let start = self.0.len();
-        self.push_ascending(value, weights);
+        self.push_ascending(value, collation);
         if descending {
             for byte in &mut self.0[start..] {
                 *byte = !*byte;
@@ -116,7 +116,7 @@ impl KeyBuilder {
         Key(self.0.into())
     }
 
-    fn push_ascending(&mut self, value: &Value, weights: &dyn Weights) {
+    fn push_ascending(&mut self, value: &Value, collation: Collation) {
         if value.is_null() {
             self.0.push(0);
             return;
@@ -135,9 +135,7 @@ impl KeyBuilder {
                 self.0.extend(ordered.to_be_bytes());
             }
             Value::Text(text) => {
-                let mut bytes = Vec::with_capacity(text.len() + 2);
-                weights.append(text, &mut bytes);
-                self.push_bytes(&bytes);
+                self.push_bytes(&collation.sort_key(text.as_bytes()));
             }
             Value::Bytes(bytes) => self.push_bytes(bytes),
             Value::Date(date) => {
@@ -201,18 +199,10 @@ mod tests {
 
     use super::*;
 
-    struct Binary;
-
-    impl Weights for Binary {
-        fn append(&self, text: &str, out: &mut Vec<u8>) {
-            out.extend(text.bytes());
-        }
-    }
-
     fn key(values: &[Value]) -> Key {
         let mut builder = KeyBuilder::new();
         for value in values {
-            builder.push(value, &Binary, false);
+            builder.push(value, Collation::Utf8mb4Bin, false);
         }
         builder.finish()
     }
@@ -223,7 +213,7 @@ mod tests {
         let (a, b) = (Value::text("a"), Value::text("b"));
         assert!(key(&[a.clone(), b.clone()]).starts_with(&key(std::slice::from_ref(&a))));
         assert!(!key(&[Value::text("aa")]).starts_with(&key(&[a])));
-        assert!(key(&[Value::text("a"), b]) < key(&[Value::text("a\0"), Value::Null]));
+        assert!(key(&[Value::text("a"), b]) < key(&[Value::text("a!"), Value::Null]));
     }
 
     #[test]

@@ -474,6 +474,17 @@ pub enum Expr {
         value: Box<Expr>,
         unit: Ident,
     },
+    /// `extract(year from x)`.
+    Extract {
+        unit: Ident,
+        expr: Box<Expr>,
+    },
+    /// `trim(leading 'x' from y)`.
+    Trim {
+        side: Option<TrimSide>,
+        what: Option<Box<Expr>>,
+        expr: Box<Expr>,
+    },
     Variable(Variable),
     /// `default` and `default(c)`.
     Default(Option<ColumnName>),
@@ -587,6 +598,13 @@ pub enum UnaryOp {
     Bang,
     /// `binary x`.
     Binary,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrimSide {
+    Both,
+    Leading,
+    Trailing,
 }
 
 #[derive(Clone, Debug, PartialEq)]

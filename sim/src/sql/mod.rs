@@ -1,3 +1,5 @@
 //! SQL text and its tree.
 
 pub mod ast;
+pub mod keyword;
+pub mod print;

@@ -1,0 +1,656 @@
+//! From the tree to a program: names become offsets, types and collations are settled.
+
+use std::sync::Arc;
+
+use super::cast::Target;
+use super::function;
+use super::kind::{Facts, Strength};
+use super::node::{Collated, Items, Node};
+use super::number::{SCALE_MAX, parse_decimal};
+use super::{ColumnKind, Kind, Scope, temporal};
+use crate::collation::Collation;
+use crate::sql::ast::{BinaryOp, CompareOp, Expr, Function, Literal, TrimSide, UnaryOp, Variable};
+use crate::sql_error::SqlError;
+use crate::value::Value;
+
+type Compiled = Result<(Node, Facts), SqlError>;
+
+pub fn compile(expr: &Expr, scope: &dyn Scope) -> Compiled {
+    Compiler { scope }.expr(expr)
+}
+
+struct Compiler<'a> {
+    scope: &'a dyn Scope,
+}
+
+impl Compiler<'_> {
+    fn expr(&self, expr: &Expr) -> Compiled {
+        if let Expr::Literal(literal) = expr {
+            return literal_node(literal);
+        }
+        if let Some((offset, kind)) = self.scope.computed(expr) {
+            return Ok(column(offset, kind));
+        }
+        match expr {
+            Expr::Literal(literal) => literal_node(literal),
+            Expr::Argument { name, .. } => {
+                Ok((Node::Argument(name.0.clone()), Facts::new(Kind::Unknown)))
+            }
+            Expr::ListArgument(_) => Err(SqlError::operand_columns(1)),
+            Expr::Column(name) => {
+                let (offset, kind) = self.scope.resolve(name)?;
+                Ok(column(offset, kind))
+            }
+            Expr::And(terms) => Ok((Node::And(self.nodes(terms)?), Facts::new(Kind::Int))),
+            Expr::Or(terms) => Ok((Node::Or(self.nodes(terms)?), Facts::new(Kind::Int))),
+            Expr::Xor(left, right) => {
+                let (left, right) = (self.node(left)?, self.node(right)?);
+                Ok((Node::Xor(left, right), Facts::new(Kind::Int)))
+            }
+            Expr::Not(expr) => Ok((Node::Not(self.node(expr)?), Facts::new(Kind::Int))),
+            Expr::Compare { op, left, right, escape } => {
+                self.comparison(*op, left, right, escape.as_deref())
+            }
+            Expr::Is { expr, test } => {
+                let expr = self.node(expr)?;
+                Ok((Node::Is { expr, test: *test }, Facts::new(Kind::Int)))
+            }
+            Expr::Between { negated, expr, low, high } => {
+                let (expr, facts) = self.expr(expr)?;
+                let (low, low_facts) = self.expr(low)?;
+                let (high, high_facts) = self.expr(high)?;
+                let node = Node::Between {
+                    negated: *negated,
+                    expr: Box::new(expr),
+                    low: Box::new(low),
+                    high: Box::new(high),
+                    collations: [collate(&facts, &low_facts)?, collate(&facts, &high_facts)?],
+                };
+                Ok((node, Facts::new(Kind::Int)))
+            }
+            Expr::Binary { op, left, right } => self.binary(*op, left, right, expr),
+            Expr::Unary { op, expr: operand } => self.unary(*op, operand, expr),
+            Expr::Tuple(items) => match items.as_slice() {
+                [one] => self.expr(one),
+                _ => Err(SqlError::operand_columns(1)),
+            },
+            Expr::Subquery(query) => {
+                let (id, kinds) = self.scope.subquery(query)?;
+                match kinds.as_slice() {
+                    [kind] => Ok((Node::Subquery(id), Facts::of_column(*kind))),
+                    _ => Err(SqlError::operand_columns(1)),
+                }
+            }
+            Expr::Exists(query) => {
+                let (id, _) = self.scope.subquery(query)?;
+                Ok((Node::Exists(id), Facts::new(Kind::Int)))
+            }
+            Expr::Case { operand, whens, otherwise } => {
+                self.case(operand.as_deref(), whens, otherwise.as_deref())
+            }
+            Expr::Function(call) => self.function(call),
+            Expr::Aggregate(aggregate) => {
+                let (offset, kind) = self.scope.aggregate(aggregate)?;
+                Ok(column(offset, kind))
+            }
+            Expr::Cast { expr, ty, .. } => {
+                if ty.array {
+                    return Err(SqlError::not_supported("CAST to an array"));
+                }
+                let (expr, _) = self.expr(expr)?;
+                let target = Target::parse(ty)?;
+                let mut facts = Facts::new(target.kind());
+                if let Target::Decimal { scale, .. } = target {
+                    facts.decimals = scale as u8;
+                }
+                if let (Target::Char { .. }, Some(charset)) = (&target, &ty.charset) {
+                    facts.collation = Some(charset_collation(charset.as_str())?);
+                }
+                Ok((Node::Cast { expr: Box::new(expr), target }, facts))
+            }
+            Expr::ConvertUsing { expr, charset } => {
+                let (expr, _) = self.expr(expr)?;
+                let collation = charset_collation(charset.as_str())?;
+                let binary = collation == Collation::Binary;
+                let target = if binary {
+                    Target::Binary { length: None }
+                } else {
+                    Target::Char { length: None }
+                };
+                let facts = Facts { collation: Some(collation), ..Facts::new(target.kind()) };
+                Ok((Node::Cast { expr: Box::new(expr), target }, facts))
+            }
+            Expr::Collate { expr, collation } => {
+                let (node, facts) = self.expr(expr)?;
+                let collation = named_collation(collation.as_str())?;
+                let facts =
+                    Facts { collation: Some(collation), strength: Strength::Explicit, ..facts };
+                Ok((node, facts))
+            }
+            Expr::Variable(Variable::User(name)) => {
+                let name = name.as_str().to_lowercase().into();
+                Ok((Node::UserVariable(name), Facts::new(Kind::Unknown)))
+            }
+            Expr::Variable(Variable::System { scope, name }) => {
+                let name = name.as_str().to_lowercase().into();
+                Ok((Node::SystemVariable { scope: *scope, name }, Facts::new(Kind::Unknown)))
+            }
+            Expr::Default(column) => {
+                let value = self.scope.default_of(column.as_ref())?;
+                let facts = Facts::new(kind_of(&value));
+                Ok((Node::Constant(value), facts))
+            }
+            Expr::Values(name) => {
+                let (offset, kind) = self.scope.inserted(name)?;
+                Ok(column(offset, kind))
+            }
+            Expr::Assign { name, value } => {
+                let (value, facts) = self.expr(value)?;
+                let name = name.as_str().to_lowercase().into();
+                Ok((Node::Assign { name, value: Box::new(value) }, facts))
+            }
+            Expr::Extract { unit, expr } => {
+                let expr = self.node(expr)?;
+                Ok((Node::Extract { unit: unit.0.clone(), expr }, Facts::new(Kind::Int)))
+            }
+            Expr::Trim { side, what, expr } => self.trim(*side, what.as_deref(), expr),
+            Expr::Interval { .. } => Err(SqlError::not_supported("INTERVAL as a function")),
+            Expr::Match { .. } => Err(SqlError::not_supported("MATCH .. AGAINST")),
+            Expr::MemberOf { .. } => Err(SqlError::not_supported("MEMBER OF")),
+        }
+    }
+
+    fn node(&self, expr: &Expr) -> Result<Box<Node>, SqlError> {
+        Ok(Box::new(self.expr(expr)?.0))
+    }
+
+    fn nodes(&self, exprs: &[Expr]) -> Result<Vec<Node>, SqlError> {
+        exprs.iter().map(|expr| Ok(self.expr(expr)?.0)).collect()
+    }
+
+    fn all(&self, exprs: &[Expr]) -> Result<(Vec<Node>, Vec<Facts>), SqlError> {
+        let mut nodes = Vec::with_capacity(exprs.len());
+        let mut facts = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            let (node, known) = self.expr(expr)?;
+            nodes.push(node);
+            facts.push(known);
+        }
+        Ok((nodes, facts))
+    }
+
+    /// A side of a comparison: one value, or the values of a row.
+    fn operand(&self, expr: &Expr) -> Result<(Vec<Node>, Vec<Facts>), SqlError> {
+        match expr {
+            Expr::Tuple(items) => self.all(items),
+            _ => {
+                let (node, facts) = self.expr(expr)?;
+                Ok((vec![node], vec![facts]))
+            }
+        }
+    }
+
+    fn comparison(
+        &self,
+        op: CompareOp,
+        left: &Expr,
+        right: &Expr,
+        escape: Option<&Expr>,
+    ) -> Compiled {
+        let node = match op {
+            CompareOp::In | CompareOp::NotIn => {
+                self.membership(op == CompareOp::NotIn, left, right)?
+            }
+            CompareOp::Like | CompareOp::NotLike => {
+                let (text, text_facts) = self.expr(left)?;
+                let (pattern, facts) = self.expr(right)?;
+                Node::Like {
+                    negated: op == CompareOp::NotLike,
+                    text: Box::new(text),
+                    pattern: Box::new(pattern),
+                    escape: escape.map(|escape| self.node(escape)).transpose()?,
+                    collation: collate(&text_facts, &facts)?,
+                }
+            }
+            CompareOp::Regexp | CompareOp::NotRegexp => {
+                return Err(SqlError::not_supported("REGEXP"));
+            }
+            _ => {
+                let (left, left_facts) = self.operand(left)?;
+                let (right, right_facts) = self.operand(right)?;
+                same_width(left.len(), right.len())?;
+                let collations = collate_all(&left_facts, &right_facts)?;
+                Node::Compare { op, left, right, collations }
+            }
+        };
+        Ok((node, Facts::new(Kind::Int)))
+    }
+
+    fn membership(&self, negated: bool, left: &Expr, right: &Expr) -> Result<Node, SqlError> {
+        let (left, left_facts) = self.operand(left)?;
+        let (items, facts) = match right {
+            Expr::ListArgument(name) => {
+                let unknown = vec![Facts::new(Kind::Unknown); left.len()];
+                (Items::Argument(name.0.clone()), unknown)
+            }
+            Expr::Subquery(query) => {
+                let (id, kinds) = self.scope.subquery(query)?;
+                same_width(left.len(), kinds.len())?;
+                (Items::Subquery(id), kinds.into_iter().map(Facts::of_column).collect())
+            }
+            Expr::Tuple(items) => {
+                let mut rows = Vec::with_capacity(items.len());
+                let mut facts = vec![Facts::new(Kind::Null); left.len()];
+                for item in items {
+                    let (nodes, known) = self.operand(item)?;
+                    same_width(left.len(), nodes.len())?;
+                    for (all, one) in facts.iter_mut().zip(&known) {
+                        *all = Facts::union(&[*all, *one]);
+                    }
+                    rows.push(nodes);
+                }
+                (Items::Rows(rows), facts)
+            }
+            other => {
+                let (node, facts) = self.expr(other)?;
+                same_width(left.len(), 1)?;
+                (Items::Rows(vec![vec![node]]), vec![facts])
+            }
+        };
+        let collations = collate_all(&left_facts, &facts)?;
+        Ok(Node::In { negated, left, items, collations })
+    }
+
+    fn binary(&self, op: BinaryOp, left: &Expr, right: &Expr, whole: &Expr) -> Compiled {
+        match (op, left, right) {
+            (BinaryOp::Add | BinaryOp::Subtract, base, Expr::Interval { value, unit }) => {
+                return self.add_interval(base, value, unit.0.clone(), op == BinaryOp::Subtract);
+            }
+            (BinaryOp::Add, Expr::Interval { value, unit }, base) => {
+                return self.add_interval(base, value, unit.0.clone(), false);
+            }
+            (BinaryOp::JsonExtract | BinaryOp::JsonUnquoteExtract, _, _) => {
+                return Err(SqlError::not_supported("JSON functions"));
+            }
+            _ => {}
+        }
+        let (left, a) = self.expr(left)?;
+        let (right, b) = self.expr(right)?;
+        let (left, right) = (Box::new(left), Box::new(right));
+        match op {
+            BinaryOp::BitAnd
+            | BinaryOp::BitOr
+            | BinaryOp::BitXor
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRight => Ok((Node::Bits { op, left, right }, Facts::new(Kind::Uint))),
+            _ => {
+                let facts = arithmetic_facts(op, &a, &b);
+                let text = expression_text(whole);
+                Ok((Node::Arithmetic { op, left, right, text }, facts))
+            }
+        }
+    }
+
+    fn unary(&self, op: UnaryOp, operand: &Expr, whole: &Expr) -> Compiled {
+        if let (UnaryOp::Minus, Expr::Literal(Literal::Integer(digits))) = (op, operand) {
+            return integer_literal(&format!("-{digits}"));
+        }
+        let (node, facts) = self.expr(operand)?;
+        let node = Box::new(node);
+        Ok(match op {
+            UnaryOp::Plus => (*node, facts),
+            UnaryOp::Minus => {
+                let kind = match facts.kind {
+                    Kind::Uint => Kind::Int,
+                    other => numeric_kind(other),
+                };
+                let facts = Facts { decimals: facts.decimals, ..Facts::new(kind) };
+                (Node::Negate { expr: node, text: expression_text(whole) }, facts)
+            }
+            UnaryOp::Invert => (Node::Invert(node), Facts::new(Kind::Uint)),
+            UnaryOp::Bang => (Node::Not(node), Facts::new(Kind::Int)),
+            UnaryOp::Binary => {
+                let target = Target::Binary { length: None };
+                (Node::Cast { expr: node, target }, Facts::new(Kind::Bytes))
+            }
+        })
+    }
+
+    fn case(
+        &self,
+        operand: Option<&Expr>,
+        whens: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> Compiled {
+        let operand = operand.map(|operand| self.expr(operand)).transpose()?;
+        let mut results = Vec::new();
+        let mut compared = operand.as_ref().map(|(_, facts)| *facts);
+        let mut nodes = Vec::with_capacity(whens.len());
+        for (when, then) in whens {
+            let (when, when_facts) = self.expr(when)?;
+            if let Some(compared) = &mut compared {
+                let (collation, strength) = compared.collate_with(&when_facts);
+                *compared = Facts { collation, strength, ..*compared };
+            }
+            let (then, facts) = self.expr(then)?;
+            results.push(facts);
+            nodes.push((when, then));
+        }
+        let otherwise = match otherwise {
+            None => Node::Constant(Value::Null),
+            Some(otherwise) => {
+                let (node, facts) = self.expr(otherwise)?;
+                results.push(facts);
+                node
+            }
+        };
+        let node = Node::Case {
+            operand: operand.map(|(node, _)| Box::new(node)),
+            whens: nodes,
+            otherwise: Box::new(otherwise),
+            collation: compared.and_then(|facts| facts.collation),
+        };
+        Ok(unify(node, &results))
+    }
+
+    fn function(&self, call: &Function) -> Compiled {
+        let name = call.name.as_str().to_ascii_lowercase();
+        if call.over.is_some() {
+            return Err(SqlError::not_supported("window functions"));
+        }
+        if let Some(qualifier) = &call.qualifier {
+            return Err(no_such_function(&format!("{}.{name}", qualifier.as_str())));
+        }
+        match (name.as_str(), call.args.as_slice()) {
+            ("if", [condition, then, otherwise]) => {
+                let whens = [(condition.clone(), then.clone())];
+                self.case(None, &whens, Some(otherwise))
+            }
+            ("ifnull", [_, _]) | ("coalesce", [_, ..]) => {
+                let (nodes, facts) = self.all(&call.args)?;
+                Ok(unify(Node::Coalesce(nodes), &facts))
+            }
+            ("nullif", [left, right]) => {
+                let (left, facts) = self.expr(left)?;
+                let (right, right_facts) = self.expr(right)?;
+                let collation = collate(&facts, &right_facts)?;
+                let (left, right) = (Box::new(left), Box::new(right));
+                Ok((Node::NullIf { left, right, collation }, facts))
+            }
+            ("date_add" | "adddate", [base, Expr::Interval { value, unit }]) => {
+                self.add_interval(base, value, unit.0.clone(), false)
+            }
+            ("date_sub" | "subdate", [base, Expr::Interval { value, unit }]) => {
+                self.add_interval(base, value, unit.0.clone(), true)
+            }
+            ("adddate", [base, days]) => self.add_interval(base, days, "DAY".into(), false),
+            ("subdate", [base, days]) => self.add_interval(base, days, "DAY".into(), true),
+            ("timestampadd", [Expr::Column(unit), value, base]) => {
+                self.add_interval(base, value, unit.name.0.clone(), false)
+            }
+            ("timestampdiff", [Expr::Column(unit), from, to]) => {
+                let unit = Expr::Literal(Literal::String(unit.name.0.clone()));
+                self.call(&name, &[unit, from.clone(), to.clone()])
+            }
+            _ => self.call(&name, &call.args),
+        }
+    }
+
+    fn call(&self, name: &str, args: &[Expr]) -> Compiled {
+        let function = function::by_name(name).ok_or_else(|| no_such_function(name))?;
+        if !(function.args_min..=function.args_max).contains(&args.len()) {
+            return Err(SqlError::wrong_parameter_count(name));
+        }
+        let (nodes, facts) = self.all(args)?;
+        let known = Facts::union(&facts);
+        let mut result = (function.facts)(&facts);
+        if matches!(result.kind, Kind::Text | Kind::Unknown) && result.collation.is_none() {
+            result = Facts { collation: known.collation, strength: known.strength, ..result };
+        }
+        if result.strength == Strength::None && result.kind == Kind::Text {
+            result.strength = Strength::Literal;
+        }
+        let node = Node::Call { function, args: nodes, collation: known.collation };
+        let choice = matches!(name, "greatest" | "least");
+        Ok(if choice { unify(node, &facts) } else { (node, result) })
+    }
+
+    fn trim(&self, side: Option<TrimSide>, what: Option<&Expr>, expr: &Expr) -> Compiled {
+        let name = match side {
+            None | Some(TrimSide::Both) => "trim",
+            Some(TrimSide::Leading) => "ltrim",
+            Some(TrimSide::Trailing) => "rtrim",
+        };
+        let args: Vec<Expr> = std::iter::once(expr).chain(what).cloned().collect();
+        let (nodes, facts) = self.all(&args)?;
+        let function = function::by_name(name).ok_or_else(|| no_such_function(name))?;
+        let node = Node::Call { function, args: nodes, collation: facts[0].collation };
+        Ok((node, Facts { kind: Kind::Text, ..facts[0] }))
+    }
+
+    fn add_interval(&self, base: &Expr, value: &Expr, unit: Arc<str>, subtract: bool) -> Compiled {
+        let (base, facts) = self.expr(base)?;
+        let value = self.node(value)?;
+        if temporal::Interval::parse(&Value::Int(0), &unit).is_none() {
+            return Err(SqlError::not_supported(format!("INTERVAL .. {unit}")));
+        }
+        let kind = match facts.kind {
+            Kind::Date | Kind::DateTime | Kind::Time | Kind::Unknown => facts.kind,
+            _ => Kind::Text,
+        };
+        // A date plus hours is a datetime; which of both is only certain when it runs.
+        let kind = if kind == Kind::Date { Kind::Unknown } else { kind };
+        let node = Node::AddInterval { base: Box::new(base), value, unit, subtract };
+        Ok((node, Facts::new(kind)))
+    }
+}
+
+fn column(offset: usize, kind: ColumnKind) -> (Node, Facts) {
+    (Node::Column(offset), Facts::of_column(kind))
+}
+
+fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
+    let facts = Facts::union(results);
+    match facts.kind {
+        Kind::Decimal | Kind::Float | Kind::Text | Kind::Bytes | Kind::DateTime => {
+            let node =
+                Node::Unify { expr: Box::new(node), kind: facts.kind, decimals: facts.decimals };
+            (node, facts)
+        }
+        _ => (node, facts),
+    }
+}
+
+/// The expression as MySQL puts it into a range error: with its own parentheses.
+fn expression_text(expr: &Expr) -> Arc<str> {
+    match expr {
+        Expr::Binary { .. } => format!("({expr})").into(),
+        _ => expr.to_string().into(),
+    }
+}
+
+fn no_such_function(name: &str) -> SqlError {
+    SqlError::new(1305, "42000", format!("FUNCTION {name} does not exist"))
+}
+
+fn same_width(left: usize, right: usize) -> Result<(), SqlError> {
+    if left == right { Ok(()) } else { Err(SqlError::operand_columns(left)) }
+}
+
+fn collate(left: &Facts, right: &Facts) -> Result<Collated, SqlError> {
+    if left.strength == Strength::Explicit
+        && right.strength == Strength::Explicit
+        && left.collation != right.collation
+    {
+        let name = |facts: &Facts| facts.collation.unwrap_or_default().name();
+        return Err(SqlError::new(
+            1267,
+            "HY000",
+            format!(
+                "Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '='",
+                name(left),
+                name(right)
+            ),
+        ));
+    }
+    Ok(left.collate_with(right).0)
+}
+
+fn collate_all(left: &[Facts], right: &[Facts]) -> Result<Vec<Collated>, SqlError> {
+    left.iter().zip(right).map(|(left, right)| collate(left, right)).collect()
+}
+
+fn named_collation(name: &str) -> Result<Collation, SqlError> {
+    Collation::by_name(name)
+        .ok_or_else(|| SqlError::new(1273, "HY000", format!("Unknown collation: '{name}'")))
+}
+
+fn charset_collation(name: &str) -> Result<Collation, SqlError> {
+    Collation::of_charset(name)
+        .ok_or_else(|| SqlError::new(1115, "42000", format!("Unknown character set: '{name}'")))
+}
+
+fn numeric_kind(kind: Kind) -> Kind {
+    match kind {
+        Kind::Text | Kind::Bytes => Kind::Float,
+        // With a fraction of a second these are decimals, known when it runs.
+        Kind::DateTime | Kind::Time => Kind::Unknown,
+        Kind::Date => Kind::Int,
+        other => other,
+    }
+}
+
+fn arithmetic_facts(op: BinaryOp, left: &Facts, right: &Facts) -> Facts {
+    let (a, b) = (numeric_kind(left.kind), numeric_kind(right.kind));
+    let kind = match (a, b) {
+        (Kind::Unknown, _) | (_, Kind::Unknown) => Kind::Unknown,
+        _ if op == BinaryOp::IntegerDivide && (a == Kind::Uint || b == Kind::Uint) => Kind::Uint,
+        _ if op == BinaryOp::IntegerDivide => Kind::Int,
+        (Kind::Float, _) | (_, Kind::Float) => Kind::Float,
+        _ if op == BinaryOp::Divide => Kind::Decimal,
+        (Kind::Decimal, _) | (_, Kind::Decimal) => Kind::Decimal,
+        (Kind::Uint, _) => Kind::Uint,
+        (_, Kind::Uint) if op != BinaryOp::Modulo => Kind::Uint,
+        _ => Kind::Int,
+    };
+    let decimals = match op {
+        BinaryOp::Multiply => u64::from(left.decimals) + u64::from(right.decimals),
+        BinaryOp::Divide => u64::from(left.decimals) + 4,
+        _ => u64::from(left.decimals.max(right.decimals)),
+    };
+    let decimals = decimals.min(SCALE_MAX as u64) as u8;
+    if kind == Kind::Decimal { Facts::decimal(decimals) } else { Facts::new(kind) }
+}
+
+pub fn kind_of(value: &Value) -> Kind {
+    match value {
+        Value::Null => Kind::Null,
+        Value::Int(_) => Kind::Int,
+        Value::Uint(_) => Kind::Uint,
+        Value::Decimal(_) => Kind::Decimal,
+        Value::Float(_) => Kind::Float,
+        Value::Text(_) => Kind::Text,
+        Value::Bytes(_) => Kind::Bytes,
+        Value::Date(_) => Kind::Date,
+        Value::DateTime(_) => Kind::DateTime,
+        Value::Time(_) => Kind::Time,
+    }
+}
+
+fn constant(value: Value) -> Compiled {
+    let facts = match &value {
+        Value::Decimal(number) => {
+            Facts::decimal(number.fractional_digit_count().clamp(0, SCALE_MAX) as u8)
+        }
+        other => Facts::new(kind_of(other)),
+    };
+    Ok((Node::Constant(value), facts))
+}
+
+fn literal_node(literal: &Literal) -> Compiled {
+    if let Literal::Introduced { charset, literal } = literal {
+        let charset = charset.as_str().trim_start_matches('_');
+        let collation = charset_collation(charset)?;
+        let (node, facts) = literal_node(literal)?;
+        let Node::Constant(value) = node else { return Ok((node, facts)) };
+        let bytes = super::cast::bytes_of(&value);
+        if collation == Collation::Binary {
+            return constant(Value::Bytes(bytes));
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let facts = Facts { collation: Some(collation), ..Facts::new(Kind::Text) };
+        return Ok((Node::Constant(Value::text(&text)), facts));
+    }
+    constant_of(literal).and_then(constant)
+}
+
+/// A literal's value.
+pub fn constant_of(literal: &Literal) -> Result<Value, SqlError> {
+    let wrong = |kind: &str, text: &str| {
+        SqlError::new(1525, "HY000", format!("Incorrect {kind} value: '{text}'"))
+    };
+    Ok(match literal {
+        Literal::Null => Value::Null,
+        Literal::Bool(truth) => Value::Int(i64::from(*truth)),
+        Literal::Integer(digits) => match integer_literal(digits)?.0 {
+            Node::Constant(value) => value,
+            _ => Value::Null,
+        },
+        Literal::Decimal(text) => match parse_decimal(text) {
+            Some(number) => Value::Decimal(number),
+            None => return Err(wrong("DECIMAL", text)),
+        },
+        Literal::Float(text) => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Value::Float(number),
+            _ => {
+                let message = format!("Illegal double '{text}' value found during parsing");
+                return Err(SqlError::new(1367, "22007", message));
+            }
+        },
+        Literal::String(text) => Value::Text(text.clone()),
+        Literal::HexNumber(text) => {
+            let digits = text.get(2..).unwrap_or("");
+            let padded =
+                if digits.len() % 2 == 1 { format!("0{digits}") } else { digits.to_owned() };
+            Value::bytes(&function::unhex(&padded).ok_or_else(|| wrong("HEX", text))?)
+        }
+        Literal::Hex(digits) => {
+            Value::bytes(&function::unhex(digits).ok_or_else(|| wrong("HEX", digits))?)
+        }
+        Literal::Bit(digits) => Value::bytes(&bits(digits)),
+        Literal::Date(text) => {
+            Value::Date(temporal::parse_date(text).ok_or_else(|| wrong("DATE", text))?)
+        }
+        Literal::Time(text) => {
+            Value::Time(temporal::parse_time(text).ok_or_else(|| wrong("TIME", text))?)
+        }
+        Literal::Timestamp(text) => {
+            Value::DateTime(temporal::parse_datetime(text).ok_or_else(|| wrong("DATETIME", text))?)
+        }
+        Literal::Introduced { literal, .. } => constant_of(literal)?,
+    })
+}
+
+/// A number too large for 64 bits is a decimal.
+fn integer_literal(digits: &str) -> Compiled {
+    if let Ok(number) = digits.parse::<i64>() {
+        return constant(Value::Int(number));
+    }
+    if let Ok(number) = digits.parse::<u64>() {
+        return constant(Value::Uint(number));
+    }
+    match parse_decimal(digits) {
+        Some(number) => constant(Value::Decimal(number)),
+        None => Err(SqlError::new(1064, "42000", format!("not a number: {digits}"))),
+    }
+}
+
+fn bits(digits: &str) -> Vec<u8> {
+    let padding = (8 - digits.len() % 8) % 8;
+    let padded = format!("{}{digits}", "0".repeat(padding));
+    padded
+        .as_bytes()
+        .chunks(8)
+        .map(|byte| byte.iter().fold(0, |bits, &digit| bits << 1 | u8::from(digit == b'1')))
+        .collect()
+}

@@ -1,0 +1,111 @@
+//! The built-in functions, one table.
+//!
+//! What branches (IF, COALESCE ..) or takes syntax of its own (CAST, INTERVAL) is a node; here
+//! is everything that takes values and gives one.
+
+mod math;
+mod session;
+mod text;
+mod time;
+
+use super::Env;
+use super::kind::Facts;
+use crate::collation::Collation;
+use crate::sql_error::SqlError;
+use crate::value::Value;
+
+pub use text::unhex;
+pub use time::extract;
+
+pub type Run = fn(&[Value], Collation, &mut Env) -> Result<Value, SqlError>;
+
+#[derive(Debug)]
+pub struct Function {
+    pub name: &'static str,
+    pub args_min: usize,
+    pub args_max: usize,
+    /// NULL as soon as an argument is.
+    pub null_in_null_out: bool,
+    pub facts: fn(&[Facts]) -> Facts,
+    pub run: Run,
+}
+
+pub fn by_name(name: &str) -> Option<&'static Function> {
+    [text::FUNCTIONS, math::FUNCTIONS, time::FUNCTIONS, session::FUNCTIONS]
+        .into_iter()
+        .flatten()
+        .find(|function| function.name == name)
+}
+
+/// An ordinary function: NULL in, NULL out.
+const fn strict(
+    name: &'static str,
+    args_min: usize,
+    args_max: usize,
+    facts: fn(&[Facts]) -> Facts,
+    run: Run,
+) -> Function {
+    Function { name, args_min, args_max, null_in_null_out: true, facts, run }
+}
+
+/// A function that looks at NULL itself.
+const fn lenient(
+    name: &'static str,
+    args_min: usize,
+    args_max: usize,
+    facts: fn(&[Facts]) -> Facts,
+    run: Run,
+) -> Function {
+    Function { name, args_min, args_max, null_in_null_out: false, facts, run }
+}
+
+/// Many arguments are as good as any number.
+const MANY: usize = usize::MAX;
+
+fn int(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::Int)
+}
+
+fn uint(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::Uint)
+}
+
+fn float(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::Float)
+}
+
+fn unknown(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::Unknown)
+}
+
+/// A text in the connection's collation.
+fn plain_text(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::Text)
+}
+
+fn bytes(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::Bytes)
+}
+
+fn date(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::Date)
+}
+
+fn datetime(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::DateTime)
+}
+
+fn time_of_day(_: &[Facts]) -> Facts {
+    Facts::new(super::Kind::Time)
+}
+
+/// A text of the arguments' collation; binary as soon as one of them is.
+fn text_like(args: &[Facts]) -> Facts {
+    let mut result = Facts::union(args);
+    result.kind = match result.kind {
+        super::Kind::Bytes => super::Kind::Bytes,
+        super::Kind::Unknown => super::Kind::Unknown,
+        _ => super::Kind::Text,
+    };
+    Facts { decimals: 0, ..result }
+}

@@ -1,0 +1,171 @@
+//! What is known of an expression before it runs: its type and its collation.
+
+use crate::collation::Collation;
+use crate::sql::ast::ColumnType;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Null,
+    Int,
+    Uint,
+    Decimal,
+    Float,
+    Text,
+    Bytes,
+    Date,
+    DateTime,
+    Time,
+    /// A bind or a user variable: known when it runs.
+    Unknown,
+}
+
+/// A column's type as expressions feel it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnKind {
+    pub kind: Kind,
+    /// Of texts; `binary` for everything else.
+    pub collation: Collation,
+    /// Digits behind the point, of decimals.
+    pub decimals: u8,
+}
+
+impl ColumnKind {
+    pub fn new(kind: Kind) -> ColumnKind {
+        let collation = if kind == Kind::Text { Collation::default() } else { Collation::Binary };
+        ColumnKind { kind, collation, decimals: 0 }
+    }
+
+    /// Of a defined column; `default` is the table's collation.
+    pub fn of(ty: &ColumnType, default: Collation) -> ColumnKind {
+        let kind = match &*ty.name {
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" if ty.unsigned => Kind::Uint,
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => Kind::Int,
+            "bit" => Kind::Uint,
+            "decimal" => Kind::Decimal,
+            "float" | "double" => Kind::Float,
+            "date" => Kind::Date,
+            "datetime" | "timestamp" => Kind::DateTime,
+            "time" => Kind::Time,
+            "binary" | "varbinary" | "blob" | "tinyblob" | "mediumblob" | "longblob" => Kind::Bytes,
+            _ => Kind::Text,
+        };
+        let collation = match (kind, &ty.collation, &ty.charset) {
+            (Kind::Text, Some(name), _) => Collation::by_name(name.as_str()).unwrap_or(default),
+            (Kind::Text, None, Some(name)) => {
+                Collation::of_charset(name.as_str()).unwrap_or(default)
+            }
+            (Kind::Text, None, None) => default,
+            _ => Collation::Binary,
+        };
+        let kind = if kind == Kind::Text && collation == Collation::Binary && &*ty.name != "json" {
+            Kind::Bytes
+        } else {
+            kind
+        };
+        let decimals = if kind == Kind::Decimal { ty.scale.unwrap_or(0).min(30) as u8 } else { 0 };
+        ColumnKind { kind, collation, decimals }
+    }
+}
+
+/// What the compiler knows of a subexpression. The lowest strength decides a comparison's
+/// collation (MySQL's coercibility).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub kind: Kind,
+    pub decimals: u8,
+    /// None: the connection's.
+    pub collation: Option<Collation>,
+    pub strength: Strength,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strength {
+    /// A COLLATE clause.
+    Explicit,
+    Column,
+    Literal,
+    /// Numbers and NULL.
+    None,
+}
+
+impl Facts {
+    pub fn new(kind: Kind) -> Facts {
+        let strength = match kind {
+            Kind::Text | Kind::Bytes | Kind::Unknown => Strength::Literal,
+            _ => Strength::None,
+        };
+        let collation = (kind == Kind::Bytes).then_some(Collation::Binary);
+        Facts { kind, decimals: 0, collation, strength }
+    }
+
+    pub fn decimal(decimals: u8) -> Facts {
+        Facts { decimals, ..Facts::new(Kind::Decimal) }
+    }
+
+    pub fn of_column(kind: ColumnKind) -> Facts {
+        let text = matches!(kind.kind, Kind::Text | Kind::Bytes);
+        Facts {
+            kind: kind.kind,
+            decimals: kind.decimals,
+            collation: text.then_some(kind.collation),
+            strength: if text { Strength::Column } else { Strength::None },
+        }
+    }
+
+    pub fn column_kind(&self) -> ColumnKind {
+        let collation = match self.kind {
+            Kind::Text | Kind::Unknown => self.collation.unwrap_or_default(),
+            _ => Collation::Binary,
+        };
+        ColumnKind { kind: self.kind, collation, decimals: self.decimals }
+    }
+
+    /// The collation of two operands together: the stronger one's; among equals binary, then a
+    /// `_bin`, then the first.
+    pub fn collate_with(&self, other: &Facts) -> (Option<Collation>, Strength) {
+        if self.strength != other.strength {
+            let stronger = if self.strength < other.strength { self } else { other };
+            return (stronger.collation, stronger.strength);
+        }
+        let collation = match (self.collation, other.collation) {
+            (Some(Collation::Binary), _) | (_, Some(Collation::Binary)) => Some(Collation::Binary),
+            (Some(Collation::Utf8mb4Bin), _) | (_, Some(Collation::Utf8mb4Bin)) => {
+                Some(Collation::Utf8mb4Bin)
+            }
+            (left, right) => left.or(right),
+        };
+        (collation, self.strength)
+    }
+
+    /// The type of a choice between several results (CASE, IF, COALESCE).
+    pub fn union(all: &[Facts]) -> Facts {
+        let mut result = Facts::new(Kind::Null);
+        for facts in all {
+            let (collation, strength) = result.collate_with(facts);
+            result = Facts {
+                kind: union_kind(result.kind, facts.kind),
+                decimals: result.decimals.max(facts.decimals),
+                collation,
+                strength,
+            };
+        }
+        result
+    }
+}
+
+fn union_kind(left: Kind, right: Kind) -> Kind {
+    use Kind::*;
+    match (left, right) {
+        (a, b) if a == b => a,
+        (Null, other) | (other, Null) => other,
+        (Unknown, _) | (_, Unknown) => Unknown,
+        (Bytes, _) | (_, Bytes) => Bytes,
+        (Text, _) | (_, Text) => Text,
+        (Int, Uint) | (Uint, Int) => Decimal,
+        (Decimal, Int | Uint) | (Int | Uint, Decimal) => Decimal,
+        (Float, Int | Uint | Decimal) | (Int | Uint | Decimal, Float) => Float,
+        (Date, DateTime) | (DateTime, Date) => DateTime,
+        (Time, Date | DateTime) | (Date | DateTime, Time) => DateTime,
+        _ => Text,
+    }
+}
