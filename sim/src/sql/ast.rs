@@ -80,6 +80,8 @@ pub enum Statement {
     DropTable(DropTable),
     TruncateTable(TableName),
     RenameTable(Vec<(TableName, TableName)>),
+    /// The parser reads CREATE INDEX and DROP INDEX as ALTER TABLE, as Vitess's does; these two
+    /// are for who builds a tree.
     CreateIndex(CreateIndex),
     DropIndex {
         name: Ident,
@@ -416,9 +418,10 @@ pub enum Expr {
     /// `::name`.
     ListArgument(Ident),
     Column(ColumnName),
-    /// Two terms at least; no term is itself an AND.
+    /// Two terms at least. The first is no AND; a later one is where the text had parentheses
+    /// around it (`a and (b and c)`), which Vitess prints as well.
     And(Vec<Expr>),
-    /// Two terms at least; no term is itself an OR.
+    /// Like AND.
     Or(Vec<Expr>),
     Xor(Box<Expr>, Box<Expr>),
     Not(Box<Expr>),

@@ -1,5 +1,13 @@
 //! SQL text and its tree.
+//!
+//! In Vitess this is `go/vt/sqlparser`. Text becomes a tree in [`parse`], a tree becomes text in
+//! [`print`]; in between, everything is [`ast`]. Parsing is sqlparser's with a dialect of ours:
+//! only [`lower`] names it.
 
 pub mod ast;
 pub mod keyword;
+mod lower;
+mod parse;
 pub mod print;
+
+pub use parse::{ParseError, parse};

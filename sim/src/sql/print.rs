@@ -18,6 +18,7 @@ use std::fmt;
 use super::ast::Statement;
 use crate::value::Binds;
 
+pub(super) use expr::is_built_in;
 pub use literal::{literal, quoted};
 pub use name::quoted_name;
 

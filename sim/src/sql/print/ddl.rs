@@ -3,7 +3,7 @@
 use super::Printer;
 use crate::sql::ast::{
     AlterChange, AlterTable, ColumnDefinition, ColumnPosition, ColumnType, Constraint, CreateIndex,
-    CreateTable, CreateView, DropTable, IndexDefinition, IndexKind, IndexPart,
+    CreateTable, CreateView, DropTable, Expr, IndexDefinition, IndexKind, IndexPart,
 };
 
 impl Printer<'_> {
@@ -66,7 +66,9 @@ impl Printer<'_> {
         if column.not_null {
             self.push(" not null");
         }
-        self.filter(" default ", column.default.as_ref());
+        if let Some(default) = &column.default {
+            self.default_value(default);
+        }
         self.filter(" on update ", column.on_update.as_ref());
         if column.auto_increment {
             self.push(" auto_increment");
@@ -86,6 +88,22 @@ impl Printer<'_> {
         if let Some(check) = &column.check {
             self.push(" check (");
             self.expr(check);
+            self.push(")");
+        }
+    }
+
+    /// An expression other than a literal or the clock stands in parentheses.
+    fn default_value(&mut self, default: &Expr) {
+        let bare = match default {
+            Expr::Literal(_) | Expr::Unary { .. } | Expr::Column(_) | Expr::Argument { .. } => true,
+            Expr::Function(function) => ["current_timestamp", "now", "localtime", "localtimestamp"]
+                .iter()
+                .any(|name| function.name.is(name)),
+            _ => false,
+        };
+        self.push(if bare { " default " } else { " default (" });
+        self.expr(default);
+        if !bare {
             self.push(")");
         }
     }

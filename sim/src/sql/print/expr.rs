@@ -533,7 +533,7 @@ pub fn aggregate_name(kind: AggregateKind) -> &'static str {
 
 /// Functions that are nodes of their own in Vitess's tree: they print in lower case whatever
 /// their input's case was.
-fn is_built_in(name: &str) -> bool {
+pub fn is_built_in(name: &str) -> bool {
     const NAMES: &[&str] = &[
         "adddate",
         "char",

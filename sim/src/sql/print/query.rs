@@ -60,9 +60,9 @@ impl Printer<'_> {
 
     fn union(&mut self, union: &Union) {
         self.with(union.with.as_ref());
-        self.union_side(&union.left);
+        self.union_side(&union.left, false);
         self.push(if union.distinct { " union " } else { " union all " });
-        self.union_side(&union.right);
+        self.union_side(&union.right, true);
         self.order_by(&union.order_by);
         self.limit(union.limit.as_ref());
         self.lock(union.lock);
@@ -70,8 +70,10 @@ impl Printer<'_> {
     }
 
     /// In parentheses only where the side has an end of its own; a union on the right always.
-    fn union_side(&mut self, query: &Query) {
+    fn union_side(&mut self, query: &Query, right: bool) {
         let closed = match query {
+            // Without them it would read as the other way round.
+            Query::Union(_) if right => true,
             Query::Select(select) => {
                 !select.order_by.is_empty()
                     || select.limit.is_some()
