@@ -7,6 +7,8 @@ pub mod decide;
 pub mod disk;
 pub mod eval;
 pub mod host;
+pub mod mysql;
+pub mod mysqld;
 pub mod network;
 pub mod seed;
 pub mod sql;
