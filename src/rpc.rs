@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sim::call::{CallError, Request};
 use sim::mysql::gtid::GtidSet;
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::sql::ast::Statement;
 use sim::sql_error::SqlError;
 use sim::value::{Binds, Row};
@@ -233,6 +233,8 @@ pub struct StreamedTransaction {
 #[derive(Clone, Debug)]
 pub struct StreamedChange {
     pub rule: usize,
+    /// The source row's primary key; of the image after, where there is one.
+    pub pk: Row,
     pub before: Option<Row>,
     pub after: Option<Row>,
 }

@@ -19,10 +19,11 @@ use std::time::Duration;
 use crate::call::Request;
 use crate::disk::Stored;
 use crate::mysql::binlog::BinlogTransaction;
-use crate::mysql::gtid::GtidSet;
 use crate::mysql::execution::{Cancel, LockWait, Step};
+use crate::mysql::gtid::GtidSet;
 use crate::mysql::options::Options;
 use crate::mysql::outcome::Outcome;
+use crate::mysql::schema::Table;
 use crate::mysql::server::Server;
 use crate::mysql::session::ConnectionId;
 use crate::sql::ast::Statement;
@@ -136,6 +137,17 @@ pub struct WaitExecuted(pub GtidSet);
 impl Request for WaitExecuted {
     type Reply = ();
     const NAME: &'static str = "mysql.WaitExecuted";
+}
+
+/// The definition of a table, if there is one of this name.
+pub struct DescribeTable {
+    pub database: Rc<str>,
+    pub table: Rc<str>,
+}
+
+impl Request for DescribeTable {
+    type Reply = Option<Arc<Table>>;
+    const NAME: &'static str = "mysql.DescribeTable";
 }
 
 /// What is told of each commit, as it becomes visible: on a primary and on a replica alike.
@@ -288,6 +300,16 @@ impl Mysqld {
             async {}
         });
         let mysqld = self.clone();
+        process.serve(move |_, describe: Rc<DescribeTable>| {
+            let found = mysqld.with(|server| {
+                let mut tables = server.tables().map(|image| image.schema);
+                tables.find(|table| {
+                    *table.database == *describe.database && *table.name == *describe.table
+                })
+            });
+            async move { found }
+        });
+        let mysqld = self.clone();
         process.serve(move |_, quit: Rc<Quit>| {
             mysqld.close(quit.connection);
             async {}
@@ -343,8 +365,8 @@ impl Mysqld {
     async fn query(&self, process: Process, query: &Query) -> Result<Outcome, SqlError> {
         let now = process.now();
         self.killed.borrow_mut().remove(&query.connection);
-        let mut execution = self
-            .with(|server| server.start(query.connection, &query.statement, &query.binds, now));
+        let mut execution =
+            self.with(|server| server.start(query.connection, &query.statement, &query.binds, now));
         loop {
             match self.with(|server| server.step(&mut execution)) {
                 Step::Done(result) => return self.done(result),
@@ -459,7 +481,8 @@ impl Mysqld {
             };
             let generation = self.generation.get();
             let executed = self.with(|server| server.executed().clone());
-            let reply = process.call(source, Dump { executed }).within(Duration::from_secs(5)).await;
+            let reply =
+                process.call(source, Dump { executed }).within(Duration::from_secs(5)).await;
             if self.generation.get() != generation {
                 continue;
             }

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use sim::mysql::Outcome;
 use sim::mysql::gtid::GtidSet;
+use sim::mysql::outcome::Outcome;
 use sim::value::{Row, Value};
 
 use super::tables::BinlogSource;
@@ -127,9 +127,7 @@ pub fn parse_last_pk(text: &str) -> Option<Row> {
         rest = more;
         row.push(match *kind {
             "INT64" | "INT32" | "INT16" | "INT8" | "INT24" => Value::Int(value.parse().ok()?),
-            "UINT64" | "UINT32" | "UINT16" | "UINT8" | "UINT24" => {
-                Value::Uint(value.parse().ok()?)
-            }
+            "UINT64" | "UINT32" | "UINT16" | "UINT8" | "UINT24" => Value::Uint(value.parse().ok()?),
             "VARBINARY" | "BINARY" | "BLOB" => Value::bytes(value.as_bytes()),
             _ => Value::text(value),
         });

@@ -52,9 +52,8 @@ pub struct InKeyrange {
 
 impl Rule {
     pub fn parse(query: &str) -> Result<Rule, Status> {
-        let bad = |what: &str| {
-            Status::new(Code::InvalidArgument, format!("{what} in query: {query}"))
-        };
+        let bad =
+            |what: &str| Status::new(Code::InvalidArgument, format!("{what} in query: {query}"));
         let statement = sim::sql::parse(query).map_err(|error| {
             Status::new(Code::InvalidArgument, format!("{error} in query: {query}"))
         })?;
@@ -109,7 +108,9 @@ fn column(item: &SelectItem) -> Option<(SourceColumn, Ident)> {
             let target = alias.clone().unwrap_or_else(|| name.clone());
             Some((SourceColumn::Column(name.clone()), target))
         }
-        Expr::Function(Function { name, args, .. }) if name.is("keyspace_id") && args.is_empty() => {
+        Expr::Function(Function { name, args, .. })
+            if name.is("keyspace_id") && args.is_empty() =>
+        {
             Some((SourceColumn::KeyspaceId, alias.clone()?))
         }
         _ => None,
@@ -157,8 +158,8 @@ struct TableScope<'a>(&'a Table);
 impl Scope for TableScope<'_> {
     fn resolve(&self, column: &ColumnName) -> Result<(usize, ColumnKind), SqlError> {
         let found = self.0.column(column.name.as_str());
-        let at = found
-            .ok_or_else(|| SqlError::unknown_column(column.name.as_str(), "where clause"))?;
+        let at =
+            found.ok_or_else(|| SqlError::unknown_column(column.name.as_str(), "where clause"))?;
         let column = &self.0.columns[at];
         Ok((at, ColumnKind::of(&column.ty, column.collation)))
     }
@@ -174,8 +175,7 @@ impl SourcePlan {
     ) -> Result<SourcePlan, Status> {
         let position = |name: &Ident| {
             table.column(name.as_str()).ok_or_else(|| {
-                let text =
-                    format!("column {} not found in table {}", name.as_str(), table.name);
+                let text = format!("column {} not found in table {}", name.as_str(), table.name);
                 Status::new(Code::FailedPrecondition, text)
             })
         };
@@ -313,7 +313,10 @@ mod tests {
         assert!(rule.insert_ignore && rule.filters.is_empty());
         assert_eq!(rule.columns[1], (SourceColumn::KeyspaceId, Ident::new("keyspace_id")));
         let keyrange = rule.in_keyrange.unwrap();
-        assert_eq!((keyrange.vindex.as_str(), keyrange.range.as_str()), ("customer.binary_md5", "-80"));
+        assert_eq!(
+            (keyrange.vindex.as_str(), keyrange.range.as_str()),
+            ("customer.binary_md5", "-80")
+        );
         assert!(!Rule::parse("select a, b from t").unwrap().insert_ignore);
         for text in ["select distinct a from t", "select a from t, u", "delete from t"] {
             assert!(Rule::parse(text).is_err(), "{text}");

@@ -63,8 +63,7 @@ impl BinlogSource {
             true => format!("filter:<rules:<match:\"{}\" filter:\"{filter}\" > > ", self.table),
             false => format!("filter:{{rules:{{match:\"{}\" filter:\"{filter}\"}}}}", self.table),
         };
-        let mut text =
-            format!("keyspace:\"{}\" shard:\"{}\" {rules}", self.keyspace, self.shard);
+        let mut text = format!("keyspace:\"{}\" shard:\"{}\" {rules}", self.keyspace, self.shard);
         if self.stop_after_copy {
             text.push_str(if v6 { "stop_after_copy:true " } else { " stop_after_copy:true" });
         }
