@@ -21,6 +21,7 @@ use super::session::{ConnectionId, Session};
 use super::statement;
 use super::transaction::{Stage, TrxId};
 use crate::sql::ast::Statement;
+use crate::sql::parse;
 use crate::sql_error::SqlError;
 use crate::value::{Binds, Row};
 
@@ -112,6 +113,25 @@ impl Server {
     ) -> Execution {
         let run = Run::new(connection, now, Arc::new(binds.clone()), None);
         Execution::new(&run, statement::run::run(run.clone(), statement.clone()))
+    }
+
+    /// The same from text; one that does not parse ends in its first step.
+    pub fn start_text(
+        &mut self,
+        connection: ConnectionId,
+        text: &str,
+        now: jiff::Timestamp,
+    ) -> Execution {
+        let run = Run::new(connection, now, Arc::new(Binds::new()), Some(text.into()));
+        match parse(text) {
+            Ok(statement) => {
+                Execution::new(&run, statement::run::run(run.clone(), Arc::new(statement)))
+            }
+            Err(error) => {
+                let error = SqlError::from(error);
+                Execution::new(&run, async move { Err(error) })
+            }
+        }
     }
 
     /// Begins to apply a source's transaction, which keeps its GTID. The connection must be an

@@ -4,6 +4,7 @@
 //! `|`; `&`; shifts; `+ -`; `* / div % mod`; `^`; unary `- ~`; `!`; BINARY and COLLATE.
 
 use std::any::TypeId;
+use std::cell::Cell;
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
@@ -12,7 +13,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::{Dialect as Base, MySqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, Word};
+use sqlparser::tokenizer::{Location, Token, Word};
 
 /// No name in a text begins with it: it marks what the scan and the dialect invent.
 pub const MARK: char = '\u{1}';
@@ -35,9 +36,29 @@ const BANG: u8 = 36;
 const BINARY: u8 = 38;
 const ARROW: u8 = 40;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Dialect {
     base: MySqlDialect,
+    /// The last token that an expression or an alias was looked for at. sqlparser tries one
+    /// reading after the other and complains about the last; where it got furthest is where a
+    /// text stops being SQL.
+    furthest: Cell<Location>,
+}
+
+impl Default for Dialect {
+    fn default() -> Dialect {
+        Dialect { base: MySqlDialect {}, furthest: Cell::new(Location::empty()) }
+    }
+}
+
+impl Dialect {
+    pub fn furthest(&self) -> Location {
+        self.furthest.get()
+    }
+
+    fn note(&self, location: Location) {
+        self.furthest.set(self.furthest.get().max(location));
+    }
 }
 
 type Result_ = Option<Result<Expr, ParserError>>;
@@ -89,6 +110,7 @@ impl Base for Dialect {
         keyword: &Keyword,
         parser: &mut Parser,
     ) -> bool {
+        self.note(parser.get_current_token().span.start);
         // `t use vindex (..)` and `t partition (..)` are no aliases; `lock` opens a clause.
         let clause = matches!(keyword, Keyword::LOCK | Keyword::PARTITION | Keyword::INTO);
         self.base.is_table_factor_alias(explicit, keyword, parser) && (explicit || !clause)
@@ -151,6 +173,7 @@ impl Base for Dialect {
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        self.note(parser.peek_token_ref().span.start);
         let precedence = match &parser.peek_token_ref().token {
             Token::ShiftLeft | Token::ShiftRight => SHIFT,
             Token::StringConcat => OR,
@@ -196,6 +219,7 @@ impl Base for Dialect {
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Result_ {
+        self.note(parser.peek_token_ref().span.start);
         let sign = match &parser.peek_token_ref().token {
             Token::Minus => Some((UnaryOperator::Minus, SIGN)),
             Token::Plus => Some((UnaryOperator::Plus, SIGN)),

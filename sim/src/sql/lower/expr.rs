@@ -61,6 +61,12 @@ impl Lowering<'_> {
                 high: self.boxed(*high)?,
             },
             E::BinaryOp { left, op, right } => self.binary(*left, op, *right)?,
+            E::AllOp { left, compare_op, right } => {
+                self.quantified(*left, compare_op, *right, true)?
+            }
+            E::AnyOp { left, compare_op, right, .. } => {
+                self.quantified(*left, compare_op, *right, false)?
+            }
             E::Like { negated, any: false, expr, pattern, escape_char } => Expr::Compare {
                 op: if negated { CompareOp::NotLike } else { CompareOp::Like },
                 left: self.boxed(*expr)?,
@@ -261,6 +267,21 @@ impl Lowering<'_> {
         Ok(Expr::Aggregate(Box::new(aggregate)))
     }
 
+    fn quantified(
+        &self,
+        left: theirs::Expr,
+        op: theirs::BinaryOperator,
+        right: theirs::Expr,
+        all: bool,
+    ) -> Parsed<Expr> {
+        match (compare_op(&op), self.expr(right)?) {
+            (Some(op), Expr::Subquery(query)) => {
+                Ok(Expr::Quantified { op, left: self.boxed(left)?, all, query })
+            }
+            _ => refuse(),
+        }
+    }
+
     fn binary(
         &self,
         left: theirs::Expr,
@@ -268,16 +289,7 @@ impl Lowering<'_> {
         right: theirs::Expr,
     ) -> Parsed<Expr> {
         use theirs::BinaryOperator as Op;
-        let compared = match op {
-            Op::Eq => Some(CompareOp::Equal),
-            Op::NotEq => Some(CompareOp::NotEqual),
-            Op::Lt => Some(CompareOp::Less),
-            Op::Gt => Some(CompareOp::Greater),
-            Op::LtEq => Some(CompareOp::LessEqual),
-            Op::GtEq => Some(CompareOp::GreaterEqual),
-            Op::Spaceship => Some(CompareOp::NullSafeEqual),
-            _ => None,
-        };
+        let compared = compare_op(&op);
         if op == Op::Assignment {
             let name = match left {
                 theirs::Expr::Identifier(name) => name.value,
@@ -452,6 +464,20 @@ impl Lowering<'_> {
             }
         })
     }
+}
+
+fn compare_op(op: &theirs::BinaryOperator) -> Option<CompareOp> {
+    use theirs::BinaryOperator as Op;
+    Some(match op {
+        Op::Eq => CompareOp::Equal,
+        Op::NotEq => CompareOp::NotEqual,
+        Op::Lt => CompareOp::Less,
+        Op::Gt => CompareOp::Greater,
+        Op::LtEq => CompareOp::LessEqual,
+        Op::GtEq => CompareOp::GreaterEqual,
+        Op::Spaceship => CompareOp::NullSafeEqual,
+        _ => return None,
+    })
 }
 
 pub fn ident(name: theirs::Ident) -> Ident {

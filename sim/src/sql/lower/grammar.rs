@@ -16,10 +16,9 @@ pub struct Grammar<'a> {
 }
 
 impl<'a> Grammar<'a> {
-    pub fn new(scanned: &'a Scanned<'a>) -> Grammar<'a> {
-        static DIALECT: std::sync::LazyLock<Dialect> = std::sync::LazyLock::new(Dialect::default);
+    pub fn new(scanned: &'a Scanned<'a>, dialect: &'a Dialect) -> Grammar<'a> {
         // Every level of ours is a few calls of theirs.
-        let parser = Parser::new(&*DIALECT)
+        let parser = Parser::new(dialect)
             .with_recursion_limit(DEPTH_MAX * 16)
             .with_tokens_with_locations(scanned.tokens.clone());
         Grammar { parser, scanned }

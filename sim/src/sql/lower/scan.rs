@@ -100,6 +100,7 @@ impl Scanned<'_> {
             at: 0,
             output: Vec::new(),
             levels: vec![From::default()],
+            parameters: 0,
         };
         rewriter.run();
         rewriter.output
@@ -219,6 +220,8 @@ struct Rewriter<'a> {
     at: usize,
     output: Vec<TokenWithSpan>,
     levels: Vec<From>,
+    /// Question marks so far.
+    parameters: usize,
 }
 
 /// Where the FROM clause stands at one level of parentheses.
@@ -324,6 +327,11 @@ impl Rewriter<'_> {
                 }
                 _ => self.replace(token, 1),
             },
+            // A parameter by position is a bind variable by number.
+            Token::Placeholder(name) if name == "?" => {
+                self.parameters += 1;
+                self.replace(Token::Placeholder(format!(":v{}", self.parameters)), 1);
+            }
             Token::DoubleExclamationMark => {
                 self.push(Token::ExclamationMark);
                 self.replace(Token::ExclamationMark, 1);

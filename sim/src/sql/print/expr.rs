@@ -41,7 +41,10 @@ fn precedence(expr: &Expr) -> Precedence {
         Expr::And(_) => Precedence::And,
         Expr::Not(_) => Precedence::Not,
         Expr::Between { .. } => Precedence::Between,
-        Expr::Compare { .. } | Expr::Is { .. } | Expr::MemberOf { .. } => Precedence::Compare,
+        Expr::Compare { .. }
+        | Expr::Is { .. }
+        | Expr::Quantified { .. }
+        | Expr::MemberOf { .. } => Precedence::Compare,
         Expr::Binary { op, .. } => match op {
             BinaryOp::BitOr => Precedence::BitOr,
             BinaryOp::BitAnd => Precedence::BitAnd,
@@ -126,6 +129,13 @@ impl Printer<'_> {
             }
             Expr::Exists(query) => {
                 self.push("exists (");
+                self.query(query);
+                self.push(")");
+            }
+            Expr::Quantified { op, left, all, query } => {
+                self.operand(left, Precedence::Compare, Side::Left);
+                self.push(comparison_text(*op));
+                self.push(if *all { "all (" } else { "any (" });
                 self.query(query);
                 self.push(")");
             }

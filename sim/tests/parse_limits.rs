@@ -1,0 +1,154 @@
+//! No text overflows the stack, takes forever or panics.
+
+use proptest::prelude::*;
+use sim::sql::parse;
+
+/// Runs on a small stack: what fits here fits everywhere.
+fn on_small_stack(check: impl FnOnce() + Send + 'static) {
+    #[allow(clippy::disallowed_methods)] // The stack's size is the thread's.
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(check).unwrap();
+    thread.join().unwrap();
+}
+
+fn repeated(part: &str, count: usize, between: &str) -> String {
+    vec![part; count].join(between)
+}
+
+#[test]
+fn large_statements_are_read() {
+    on_small_stack(|| {
+        let rows = repeated("(1, 'a', null, :v1)", 5000, ", ");
+        let texts = [
+            format!("select 1 from t where {}", repeated("a = 1", 10_000, " and ")),
+            format!("select 1 from t where {}", repeated("a = 1", 10_000, " or ")),
+            format!("select 1 from t where {}", repeated("a = 1 and b = 2", 10_000, " or ")),
+            format!("select 1 from t where a in ({})", repeated("7", 100_000, ", ")),
+            format!("insert into t(a, b, c, d) values {rows}"),
+            format!("select {} from t", repeated("a + b * c", 10_000, ", ")),
+            format!("select '{}'", "x".repeat(1_000_000)),
+            format!("select 1 /* {} */", "x".repeat(1_000_000)),
+        ];
+        for text in texts {
+            let statement = parse(&text).unwrap();
+            let printed = statement.to_string();
+            assert!(parse(&printed).unwrap() == statement, "{}", &text[..60]);
+        }
+    });
+}
+
+#[test]
+fn deep_statements_are_refused() {
+    on_small_stack(|| {
+        let nested = |open: &str, close: &str, count: usize| {
+            format!("select {}1{} from t", open.repeat(count), close.repeat(count))
+        };
+        let texts = [
+            nested("(", ")", 100_000),
+            nested("(", "", 100_000),
+            nested("(select ", ")", 100_000),
+            nested("not ", "", 100_000),
+            nested("- ", "", 100_000),
+            nested("!", "", 100_000),
+            nested("~", "", 100_000),
+            nested("binary ", "", 100_000),
+            nested("f(", ")", 100_000),
+            nested("case when ", " then 1 end", 100_000),
+            nested("interval ", " day", 100_000),
+            nested("exists (select ", ")", 100_000),
+            format!("select {}", repeated("1", 10_000, " + ")),
+            format!("select {}", repeated("1", 10_000, " = ")),
+            format!("select {}", repeated("1", 10_000, " xor ")),
+            format!("select {}", repeated("1", 10_000, " div ")),
+            format!("select 1{}", " is null".repeat(10_000)),
+            format!("select 1{}", " collate utf8mb4_bin".repeat(10_000)),
+            format!("select 1{}", " between 1 and 2".repeat(10_000)),
+            format!("select a{}", " -> '$.a'".repeat(10_000)),
+            format!("select 1 from {}", repeated("t", 10_000, " join ")),
+            format!("{}", repeated("select 1", 10_000, " union ")),
+            format!("select 1 from {}t", "(".repeat(100_000)),
+            format!("{}select 1", "explain ".repeat(10_000)),
+            format!("{}select 1", "with a as (".repeat(10_000)),
+            format!("set @a = {}1", "@a := ".repeat(10_000)),
+        ];
+        for text in texts {
+            assert!(parse(&text).is_err(), "{}", &text[..40]);
+        }
+    });
+}
+
+#[test]
+fn what_is_just_not_too_deep_is_read() {
+    on_small_stack(|| {
+        let texts = [
+            format!("select {}1{}", "(".repeat(100), ")".repeat(100)),
+            format!("select {}1", "not ".repeat(100)),
+            format!("select {}", repeated("1", 100, " + ")),
+            format!("{}", repeated("select 1", 100, " union all ")),
+            format!("select {}1{}", "(select ".repeat(60), ")".repeat(60)),
+            format!("select {}1{}", "case when ".repeat(60), " then 1 end".repeat(60)),
+        ];
+        for text in texts {
+            let statement = parse(&text).unwrap();
+            assert!(parse(&statement.to_string()).unwrap() == statement, "{text}");
+        }
+    });
+}
+
+#[test]
+fn errors_say_where() {
+    let cases = [
+        ("selec 1", 0, "selec", "selec 1", 1),
+        ("select 1 from", 13, "", "", 1),
+        ("select 1\nfrom t where", 21, "", "", 2),
+        ("select 1 from t whre a = 1", 21, "a", "a = 1", 1),
+        ("insert into t values (1,)", 24, ")", ")", 1),
+        ("select * from t where a = = 1", 26, "=", "= 1", 1),
+        ("", 0, "", "", 1),
+        ("select 'abc", 7, "'", "'abc", 1),
+    ];
+    for (text, position, token, near, line) in cases {
+        let error = parse(text).unwrap_err();
+        let found = (error.position, error.token.as_str(), error.near.as_str(), error.line);
+        assert_eq!(found, (position, token, near, line), "{text:?}");
+    }
+}
+
+const WORDS: &[&str] = &[
+    "select", "from", "where", "and", "or", "not", "t", "a", "b.c", "`x y`", "1", "'s'", "(", ")",
+    ",", "=", "+", "-", "*", "in", "is", "null", "like", "between", "case", "when", "then", "end",
+    "join", "left", "on", "using", "union", "all", "group", "by", "order", "limit", ":v", "::l",
+    "insert", "into", "values", "update", "set", "delete", "create", "table", "int", "@v", "@@x",
+    "interval", "day", "cast", "as", "char", "for", "share", "lock", "mode", "!", "~", "0x1F", ";",
+    "/* c */", "exists", "distinct", "count(*)", ".", "[", "]", "{", "?", "\"q\"", "%", "^", "->",
+    "->>", ":=", "::", ":", "show", "alter", "drop", "explain", "with", "over", "next", "vindex",
+    "use", "binary", "_utf8mb4", "x'4'", "b'01'", "date", "--", "#", "\\", "'", "`",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_read_or_refused(text in ".{0,80}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn any_words_are_read_or_refused(words in prop::collection::vec(prop::sample::select(WORDS), 0..24)) {
+        let text = words.join(" ");
+        if let Ok(statement) = parse(&text) {
+            let printed = statement.to_string();
+            let again = parse(&printed);
+            prop_assert!(again.as_ref() == Ok(&statement), "{text}\n{printed}\n{again:?}");
+        }
+    }
+
+    #[test]
+    fn expressions_keep_their_tree(words in prop::collection::vec(prop::sample::select(WORDS), 1..10)) {
+        let text = format!("select a from t where {}", words.join(" "));
+        if let Ok(statement) = parse(&text) {
+            let printed = statement.to_string();
+            let again = parse(&printed);
+            prop_assert!(again.as_ref() == Ok(&statement), "{text}\n{printed}\n{again:?}");
+        }
+    }
+}
