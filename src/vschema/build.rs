@@ -574,4 +574,128 @@ mod tests {
         assert_eq!(table.ordered[0].name, "h");
         assert_eq!(table.owned.len(), 1);
     }
+
+    #[test]
+    fn global_names_references_rules_and_sequences() {
+        let json = r#"{"keyspaces": {
+            "a": {"tables": {"t": {}, "both": {}, "seq": {"type": "sequence"}, "src": {"type": "reference"},
+                             "chain": {"type": "reference", "source": "b.x"}}},
+            "b": {"sharded": true, "vindexes": {"h": {"type": "hash"}}, "tables": {
+                "both": {"column_vindexes": [{"column": "id", "name": "h"}],
+                         "auto_increment": {"column": "id", "sequence": "seq"}},
+                "x": {"column_vindexes": [{"column": "id", "name": "h"}],
+                      "auto_increment": {"column": "id", "sequence": "a.b.c"}},
+                "src": {"type": "reference", "source": "a.src"},
+                "src2": {"type": "reference", "source": "a.src"},
+                "far": {"type": "reference", "source": "z.src"},
+                "near": {"type": "reference", "source": "b.both"},
+                "lost": {"type": "reference", "source": "a.nope"},
+                "none": {"type": "reference", "source": "seq"},
+                "chained": {"type": "reference", "source": "a.chain"}}},
+            "hidden": {"require_explicit_routing": true, "tables": {"t": {}, "only": {}}}},
+          "routing_rules": {"rules": [
+            {"from_table": "r", "to_tables": ["b.both"]}, {"from_table": "r@replica", "to_tables": ["`a`.both"]},
+            {"from_table": "dup", "to_tables": ["a.t"]}, {"from_table": "dup", "to_tables": ["b.both"]},
+            {"from_table": "off", "to_tables": []}, {"from_table": "two", "to_tables": ["a.t", "b.t"]},
+            {"from_table": "bad", "to_tables": ["b.nope"]}, {"from_table": "new", "to_tables": ["a.nope"]}]},
+          "keyspace_routing_rules": {"rules": [{"from_keyspace": "old", "to_keyspace": "b"}]},
+          "shard_routing_rules": {"rules": [{"from_keyspace": "a", "to_keyspace": "b", "shard": "-80"}]}}"#;
+        check(
+            json,
+            &[
+                "/keyspaces/b/tables/chained/source: reference chaining is not allowed chained => a.chain => b.x: chained",
+                "/keyspaces/b/tables/far/source: source \"z.src\" references a non-existent keyspace \"z\"",
+                "/keyspaces/b/tables/lost/source: source \"a.nope\" references a table \"nope\" that is not present in the VSchema of keyspace \"a\"",
+                "/keyspaces/b/tables/near/source: source \"b.both\" may not reference a table in the same keyspace as table: near",
+                "/keyspaces/b/tables/none/source: source \"seq\" may not reference a table of type \"sequence\": none",
+                "/keyspaces/b/tables/src2/source: source \"a.src\" may not be referenced more than once per keyspace: src, src2",
+                "/routing_rules/rules/3: duplicate rule for entry dup",
+                "/routing_rules/rules/5: table two has more than one target: [a.t b.t]",
+                "/routing_rules/rules/6: table nope not found",
+                "/keyspaces/b/tables/x/auto_increment: cannot resolve sequence a.b.c: invalid table name: a.b.c",
+            ],
+        );
+        let vschema = VSchema::build(&SrvVSchema::parse(json).unwrap(), &Registry::standard());
+        let find = |keyspace: &str, name: &str, tablet_type: &str| match vschema.find_routed_table(
+            keyspace,
+            name,
+            tablet_type,
+        ) {
+            Ok(Some(table)) => format!("{}.{}", table.keyspace, table.name),
+            Ok(None) => "none".to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(find("", "t", "primary"), "a.t");
+        assert_eq!(find("", "both", "primary"), "ambiguous table reference: both");
+        assert_eq!(find("", "src", "primary"), "a.src");
+        assert_eq!(find("", "only", "primary"), "none");
+        assert_eq!(find("hidden", "only", "primary"), "hidden.only");
+        assert_eq!(find("a", "any", "primary"), "a.any");
+        assert_eq!(find("b", "any", "primary"), "none");
+        assert_eq!(find("b", "x", "primary"), "none");
+        assert_eq!(find("z", "any", "primary"), "VT05003: unknown database 'z' in vschema");
+        assert_eq!(find("old", "both", "replica"), "b.both");
+        assert_eq!(find("", "r", "primary"), "b.both");
+        assert_eq!(find("", "r", "replica"), "a.both");
+        assert_eq!(find("", "dup", "primary"), "duplicate rule for entry dup");
+        assert_eq!(find("", "off", "primary"), "table off has been disabled");
+        assert_eq!(find("", "bad", "primary"), "table nope not found");
+        assert_eq!(find("", "new", "primary"), "a.nope");
+        assert_eq!(vschema.route_shard("a", "-80"), "b");
+        assert_eq!(vschema.route_shard("a", "80-"), "a");
+        let both = vschema.find_table("b", "both").unwrap();
+        assert_eq!(both.auto_increment.as_ref().unwrap().sequence, TableName::new("a", "seq"));
+        let source = vschema.find_table("a", "src").unwrap();
+        assert_eq!(source.referenced_by["b"], "src");
+        assert!(vschema.find_vindex("", "h").unwrap().is_some());
+    }
+
+    #[test]
+    fn mirror_rules_are_checked() {
+        let json = r#"{"keyspaces": {"a": {}, "b": {}, "c": {"sharded": true}}, "mirror_rules": {"rules": [
+            {"from_table": "a.t@replica", "to_table": "b.t", "percent": 50},
+            {"from_table": "a.t@replica", "to_table": "b.t"}, {"from_table": "t", "to_table": "b.t"},
+            {"from_table": "a.u@x", "to_table": "b.t"}, {"from_table": "a.v", "to_table": "b.t@primary"},
+            {"from_table": "a.w", "to_table": "a.t"}, {"from_table": "b.t", "to_table": "a.t"},
+            {"from_table": "a.x", "to_table": "c.t"}, {"from_table": "a.y", "to_table": "b.y"}]}}"#;
+        check(
+            json,
+            &[
+                "/mirror_rules/rules/1: from table: duplicate rule for entry 'a.t@replica'",
+                "/mirror_rules/rules/2: from table: invalid table name: 't', it must be of the qualified form \
+                 <keyspace_name>.<table_name> (dots are not allowed in either name)",
+                "/mirror_rules/rules/3: from table: invalid tablet type: 'x'",
+                "/mirror_rules/rules/4: to table: tablet type may not be specified: 'b.t@primary'",
+                "/mirror_rules/rules/5: to table: cannot reside in same keyspace as from table",
+                "/mirror_rules/rules/7: to table: table t not found",
+                "/mirror_rules/rules/8: mirror chaining is not allowed",
+                "/mirror_rules/rules/6: mirror chaining is not allowed",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_partial_vindex_brings_those_over_its_first_columns() {
+        let json = r#"{"keyspaces": {"ks": {"sharded": true, "vindexes": {
+            "m": {"type": "multicol", "params": {"column_count": "3"}}, "h": {"type": "hash"}},
+            "tables": {"t": {"column_vindexes": [
+                {"columns": ["a", "b", "c"], "name": "m"}, {"column": "d", "name": "h"}]}}}}}"#;
+        let vschema = VSchema::build(&SrvVSchema::parse(json).unwrap(), &Registry::standard());
+        let table = vschema.find_table("ks", "t").unwrap();
+        let print = |vindex: &Arc<ColumnVindex>| {
+            let ColumnVindex { name, columns, cost, unique, partial, .. } = &**vindex;
+            format!("{name}({}) {cost} unique={unique} partial={partial}", columns.join(","))
+        };
+        let all: Vec<String> = table.column_vindexes.iter().map(print).collect();
+        assert_eq!(
+            all,
+            [
+                "m(a,b,c) 3 unique=true partial=false",
+                "m(a,b) 4 unique=false partial=true",
+                "m(a) 5 unique=false partial=true",
+                "h(d) 1 unique=true partial=false",
+            ]
+        );
+        assert_eq!(table.ordered[0].name, "h");
+    }
 }

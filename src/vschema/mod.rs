@@ -13,6 +13,8 @@
 //! It knows nothing of queries, shards or topo.
 
 pub mod build;
+pub mod choose;
+pub mod ddl;
 pub mod error;
 pub mod find;
 pub mod json;
