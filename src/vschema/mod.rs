@@ -13,6 +13,7 @@
 //! It knows nothing of queries, shards or topo.
 
 pub mod build;
+mod build_keyspace;
 pub mod choose;
 pub mod ddl;
 pub mod error;

@@ -350,3 +350,6 @@ fn read_lock_clause(params: &Params) -> Result<&'static str, VindexError> {
         Some(other) => Err(VindexError::unknown(format!("invalid read_lock value: {other}"))),
     }
 }
+
+#[cfg(test)]
+mod traces;
