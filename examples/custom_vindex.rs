@@ -14,11 +14,9 @@ impl Vindex for Parity {
     fn name(&self) -> &str {
         &self.0
     }
-
     fn properties(&self) -> Properties {
         Properties::FUNCTIONAL
     }
-
     fn functional(&self) -> Option<&dyn Functional> {
         Some(self)
     }
@@ -27,18 +25,16 @@ impl Vindex for Parity {
 impl Functional for Parity {
     fn map_one(&self, row: &[Value]) -> Result<Destination, VindexError> {
         let number = first_column(row).to_cast_uint64()?;
-        Ok(Destination::KeyspaceId(KeyspaceId::from_u64(number >> 1 | (number & 1) << 63)))
+        Ok(Destination::KeyspaceId(KeyspaceId::from_u64(number.rotate_right(1))))
     }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut registry = Registry::standard();
     registry.register("parity", |name, _| Ok(Arc::new(Parity(name.to_string()))));
-    let json = r#"{"keyspaces": {"ks": {"sharded": true, "vindexes": {"p": {"type": "parity"}},
-        "tables": {"t": {"column_vindexes": [{"column": "id", "name": "p"}]}}}}}"#;
-    let vschema = VSchema::build(&SrvVSchema::parse(json)?, &registry);
+    let vschema =
+        VSchema::build(&SrvVSchema::parse(include_str!("custom_vindex.json"))?, &registry);
     let primary = vschema.find_table("ks", "t")?.column_vindexes[0].vindex.clone();
-    let functional = primary.functional().ok_or("parity computes")?;
-    println!("7 goes to {}", functional.map_one(&[Value::int64(7)])?);
-    Ok(())
+    let mapped = primary.functional().map(|parity| parity.map_one(&[Value::int64(7)]));
+    Ok(println!("7 goes to {}", mapped.ok_or("parity computes")??))
 }
