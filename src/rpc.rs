@@ -366,8 +366,22 @@ pub struct Vtctl {
     pub args: Vec<String>,
 }
 
+/// What a command gives; its reader prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VtctlOutput {
+    Text(String),
+    Table { columns: Vec<String>, rows: Vec<Vec<Option<String>>> },
+}
+
+impl VtctlOutput {
+    /// Success without a word.
+    pub fn nothing() -> VtctlOutput {
+        VtctlOutput::Text(String::new())
+    }
+}
+
 impl Request for Vtctl {
-    type Reply = Result<String, String>;
+    type Reply = Result<VtctlOutput, String>;
     const NAME: &'static str = "vtctl";
 
     fn describe(&self) -> String {

@@ -42,7 +42,7 @@ fn children(expr: &Expr) -> Vec<&Expr> {
         Expr::Function(Function { args, .. }) => args.iter().collect(),
         Expr::Aggregate(aggregate) => aggregate.args.iter().collect(),
         Expr::MemberOf { value, array } => vec![value, array],
-        Expr::Extract { expr, .. } => vec![expr],
+        Expr::Quantified { left: expr, .. } | Expr::Extract { expr, .. } => vec![expr],
         Expr::Trim { what, expr, .. } => what.iter().map(|e| &**e).chain([&**expr]).collect(),
     }
 }
@@ -83,7 +83,7 @@ fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
         Expr::Function(Function { args, .. }) => args.iter_mut().collect(),
         Expr::Aggregate(aggregate) => aggregate.args.iter_mut().collect(),
         Expr::MemberOf { value, array } => vec![value, array],
-        Expr::Extract { expr, .. } => vec![expr],
+        Expr::Quantified { left: expr, .. } | Expr::Extract { expr, .. } => vec![expr],
         Expr::Trim { what, expr, .. } => {
             what.iter_mut().map(|e| &mut **e).chain([&mut **expr]).collect()
         }
