@@ -1,7 +1,6 @@
 //! A vindex of one's own: even numbers to the first half of the keyspace, odd ones to the second.
 
 use std::sync::Arc;
-
 use vindicate::key::{Destination, KeyspaceId};
 use vindicate::vindex::contract::first_column;
 use vindicate::vindex::{Functional, Properties, Registry, Value, Vindex, VindexError};
