@@ -1,7 +1,5 @@
 //! A vindex of one's own: even numbers to the first half of the keyspace, odd ones to the second.
-
 use std::sync::Arc;
-
 use vindicate::key::{Destination, KeyspaceId};
 use vindicate::vindex::contract::first_column;
 use vindicate::vindex::{Functional, Properties, Registry, Value, Vindex, VindexError};
@@ -35,6 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let vschema =
         VSchema::build(&SrvVSchema::parse(include_str!("custom_vindex.json"))?, &registry);
     let primary = vschema.find_table("ks", "t")?.column_vindexes[0].vindex.clone();
-    let mapped = primary.functional().map(|parity| parity.map_one(&[Value::int64(7)]));
-    Ok(println!("7 goes to {}", mapped.ok_or("parity computes")??))
+    let parity = primary.functional().ok_or("parity computes")?;
+    println!("7 goes to {}", parity.map_one(&[Value::int64(7)])?);
+    Ok(())
 }
