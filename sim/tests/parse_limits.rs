@@ -66,6 +66,8 @@ fn deep_statements_are_refused() {
             format!("select 1 from {}", repeated("t", 10_000, " join ")),
             format!("{}", repeated("select 1", 10_000, " union ")),
             format!("select 1 from {}t", "(".repeat(100_000)),
+            format!("select {}1 from t", "end(".repeat(10_000)),
+            format!("select {}1 from t", "- values ".repeat(10_000)),
             format!("{}select 1", "explain ".repeat(10_000)),
             format!("{}select 1", "with a as (".repeat(10_000)),
             format!("set @a = {}1", "@a := ".repeat(10_000)),
@@ -84,7 +86,7 @@ fn what_is_just_not_too_deep_is_read() {
             format!("select {}1", "not ".repeat(100)),
             format!("select {}", repeated("1", 100, " + ")),
             format!("{}", repeated("select 1", 100, " union all ")),
-            format!("select {}1{}", "(select ".repeat(60), ")".repeat(60)),
+            format!("select {}1{}", "(select ".repeat(30), ")".repeat(30)),
             format!("select {}1{}", "case when ".repeat(60), " then 1 end".repeat(60)),
         ];
         for text in texts {

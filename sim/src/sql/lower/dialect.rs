@@ -364,6 +364,10 @@ fn interval(parser: &mut Parser) -> Result<Expr, ParserError> {
     }
     let value = parser.parse_expr()?;
     let unit = parser.parse_identifier()?;
+    if !is_unit(&unit.value) {
+        parser.prev_token();
+        return parser.expected("a unit", parser.peek_token());
+    }
     Ok(call("interval", vec![value, Expr::Identifier(unit)]))
 }
 
