@@ -1,6 +1,7 @@
 //! A Vitess-like cluster in one process and one seed.
 
 pub mod cli;
+pub mod cluster;
 pub mod history;
 pub mod key;
 pub mod mutant;

@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::call::Request;
 use crate::disk::Stored;
 use crate::mysql::binlog::BinlogTransaction;
+use crate::mysql::durable::Durable;
 use crate::mysql::execution::{Cancel, LockWait, Step};
 use crate::mysql::gtid::GtidSet;
 use crate::mysql::options::Options;
@@ -175,8 +176,16 @@ impl Files {
         &mut self.server
     }
 
-    pub fn set_source(&mut self, source: Option<Program>) {
-        self.source = source;
+    /// A server that has executed these transactions before its binlog begins. Only before it has
+    /// done anything.
+    pub fn begin_at(&mut self, executed: GtidSet) {
+        let durable = Durable { purged: executed, ..Durable::default() };
+        self.server = Server::recover((self.options)(), durable);
+    }
+
+    /// What stands in the binlog now was before the run, and is told to nobody.
+    pub fn begin(&mut self) {
+        self.told = self.server.durable().binlog.len();
     }
 
     fn recover(&mut self) {
