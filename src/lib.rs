@@ -4,6 +4,7 @@ pub mod cli;
 pub mod history;
 pub mod key;
 pub mod mutant;
+pub mod report;
 pub mod scenario;
 pub mod topo;
 pub mod vindex;
