@@ -6,6 +6,7 @@ pub mod history;
 pub mod key;
 pub mod mutant;
 pub mod planner;
+pub mod report;
 pub mod rpc;
 pub mod scenario;
 pub mod sql_text;
