@@ -1261,6 +1261,18 @@ pub fn crash(program: Program) {
     drop_futures(futures);
 }
 
+/// As [`crash`], by the program's name; nothing where there is none.
+pub fn crash_by_name(name: &str) {
+    if let Some(program) = with(|core| core.by_name.get(name).copied()) {
+        crash(program);
+    }
+}
+
+/// Installs a rule of the network, also from inside a process.
+pub fn install_rule(rule: crate::network::Rule) {
+    with(|core| core.network.install(rule));
+}
+
 pub(crate) fn spawn(
     program: Program,
     token: Option<Token>,

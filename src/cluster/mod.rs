@@ -384,15 +384,52 @@ impl Cluster {
         Some(read(tablet.files.borrow_mut().server()))
     }
 
-    /// Whether all replicas have what their primary has.
-    pub fn is_replicated(&self) -> bool {
-        let topo = self.store.read();
-        topo.tablets.values().all(|tablet| {
-            let primary = topo.primary(&tablet.keyspace, &tablet.shard);
-            primary.is_none_or(|primary| {
-                self.executed(&tablet.alias).contains_set(&self.executed(primary))
+    /// Says whether all replicas have what their primary has.
+    pub fn at_rest(&self) -> Rc<dyn Fn() -> bool> {
+        let (store, tablets) = (self.store.clone(), self.tablets.clone());
+        Rc::new(move || {
+            let topo = store.read();
+            let executed = |alias: &Alias| {
+                let tablet = tablets.iter().find(|tablet| tablet.alias == *alias)?;
+                Some(tablet.files.borrow_mut().server().executed().clone())
+            };
+            topo.tablets.values().all(|tablet| {
+                let primary = topo.primary(&tablet.keyspace, &tablet.shard);
+                match (executed(&tablet.alias), primary.and_then(&executed)) {
+                    (Some(own), Some(primary)) => own.contains_set(&primary),
+                    _ => true,
+                }
             })
         })
+    }
+
+    /// Gives the states of a workflow's streams, on the primaries of all shards.
+    pub fn stream_states(&self) -> impl Fn(&str) -> Vec<String> + use<> {
+        let (store, tablets) = (self.store.clone(), self.tablets.clone());
+        move |workflow| {
+            let topo = store.read();
+            let is_primary = |tablet: &&Tablet| {
+                let record = topo.tablets.get(&tablet.alias);
+                record.is_some_and(|record| record.kind == TabletType::Primary)
+            };
+            let mut states = Vec::new();
+            for tablet in tablets.iter().filter(is_primary) {
+                let mut files = tablet.files.borrow_mut();
+                let mut images = files.server().tables();
+                let Some(image) = images.find(|image| *image.schema.name == *"vreplication") else {
+                    continue;
+                };
+                let (Some(name), Some(state)) =
+                    (image.schema.column("workflow"), image.schema.column("state"))
+                else {
+                    continue;
+                };
+                let text = crate::vreplication::row::text_of;
+                let of = image.rows.iter().filter(|row| text(&row[name]) == workflow);
+                states.extend(of.map(|row| text(&row[state])));
+            }
+            states
+        }
     }
 }
 
