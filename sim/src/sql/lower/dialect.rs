@@ -196,6 +196,14 @@ impl Base for Dialect {
         if let Some(regexp) = regexp(parser, left) {
             return Some(regexp);
         }
+        // From right to left, unlike any other operator.
+        if parser.consume_token(&Token::Assignment) {
+            return Some(parser.parse_subexpr(ASSIGN - 1).map(|right| Expr::BinaryOp {
+                left: Box::new(left.clone()),
+                op: BinaryOperator::Assignment,
+                right: Box::new(right),
+            }));
+        }
         let operator = match &parser.peek_token_ref().token {
             Token::Overlap => "and",
             Token::StringConcat => "or",
@@ -536,7 +544,7 @@ fn introduced(parser: &mut Parser, charset: &Word) -> Result<Expr, ParserError> 
 }
 
 /// A node that sqlparser does not have: a call with a marked name.
-pub fn call(name: &str, args: Vec<Expr>) -> Expr {
+fn call(name: &str, args: Vec<Expr>) -> Expr {
     plain_call(Ident::with_quote('`', format!("{MARK}{name}")), args)
 }
 
@@ -580,7 +588,7 @@ fn ends_operand(token: &Token) -> bool {
 }
 
 /// Words that no expression starts with: a name spelled like one of them needs backquotes.
-fn is_reserved(word: &str) -> bool {
+pub fn is_reserved(word: &str) -> bool {
     const RESERVED: &[&str] = &[
         "and",
         "as",
