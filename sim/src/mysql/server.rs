@@ -101,6 +101,7 @@ impl Server {
         }
         engine.metadata.release_all(connection);
         engine.sessions.remove(&connection);
+        engine.settle();
     }
 
     /// Begins a statement; it does nothing before its first step.
@@ -175,7 +176,8 @@ impl Server {
     /// Runs a statement to its next pause.
     pub fn step(&mut self, execution: &mut Execution) -> Step {
         let engine = self.engine.take().expect("the engine is back after every step");
-        let (engine, paused) = execution.poll(engine);
+        let (mut engine, paused) = execution.poll(engine);
+        engine.settle();
         self.engine = Some(engine);
         match paused {
             Paused::Done(result) => Step::Done(result),
@@ -214,7 +216,9 @@ impl Server {
 
     /// Takes away what no reader needs: InnoDB's purge threads. The moment is the caller's.
     pub fn purge(&mut self) {
-        self.engine_mut().purge();
+        let engine = self.engine_mut();
+        engine.purge();
+        engine.settle();
     }
 
     /// What happens about once a second where commits do not sync.
@@ -258,7 +262,9 @@ impl Server {
     }
 
     pub fn options_mut(&mut self) -> &mut Options {
-        &mut self.engine_mut().options
+        let engine = self.engine_mut();
+        engine.variable_epoch += 1;
+        &mut engine.options
     }
 
     /// All tables with their committed rows.
@@ -321,6 +327,14 @@ impl Server {
         let trx = engine.sessions.get(&connection).and_then(|session| session.transaction);
         trx.and_then(|trx| engine.transactions.get(&trx))
             .is_some_and(|transaction| transaction.explicit && transaction.stage == Stage::Active)
+    }
+
+    /// What CHECK TABLE would complain about: entries without rows, committed rows without
+    /// entries.
+    pub fn check_tables(&self) -> Vec<String> {
+        let engine = self.engine();
+        let committed = |trx: TrxId| !engine.transactions.contains_key(&trx);
+        engine.tables.values().flat_map(|table| table.check(committed)).collect()
     }
 
     fn wait_of(&self, connection: ConnectionId) -> LockWait {

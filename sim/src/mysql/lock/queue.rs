@@ -77,6 +77,8 @@ pub struct LockTable {
     waits: BTreeMap<TrxId, (IndexId, Place)>,
     /// Whose wait ended since last asked, in order.
     woken: Vec<TrxId>,
+    /// Who was left waiting by a release, for somebody else now perhaps.
+    redirected: Vec<TrxId>,
     next_sequence: u64,
 }
 
@@ -88,6 +90,7 @@ impl LockTable {
             places: BTreeMap::new(),
             waits: BTreeMap::new(),
             woken: Vec::new(),
+            redirected: Vec::new(),
             next_sequence: 0,
         }
     }
@@ -150,7 +153,7 @@ impl LockTable {
                 holders.push(lock.trx);
             }
         }
-        if holders.is_empty() {
+        if holders.is_empty() || self.order == GrantOrder::Fifo {
             let ahead = |lock: &&Lock| lock.waiting && lock.sequence < wait.lock.sequence;
             holders.extend(queue.iter().filter(ahead).find(conflicting).map(|lock| lock.trx));
         }
@@ -258,6 +261,11 @@ impl LockTable {
         std::mem::take(&mut self.woken)
     }
 
+    /// Whose blockers may have changed since last asked.
+    pub fn take_redirected(&mut self) -> Vec<TrxId> {
+        std::mem::take(&mut self.redirected)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }
@@ -354,6 +362,8 @@ impl LockTable {
                 }
                 self.waits.remove(&waiter.trx);
                 self.woken.push(waiter.trx);
+            } else {
+                self.redirected.push(waiter.trx);
             }
         }
     }
