@@ -30,6 +30,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Replay scenarios and compare what they print
+    Run(run::Arguments),
     /// What a vindex is, and which keyspace id and shard a value goes to
     #[command(subcommand)]
     Vindex(vindex::Command),
@@ -110,6 +112,7 @@ fn run(command: Command) -> Result<Verdict, CommandError> {
         Command::Vindex(command) => vindex::run(command),
         Command::Vschema(command) => vschema::run(command),
         Command::Conform(command) => conform::run(command),
+        Command::Run(arguments) => run::run(arguments, crate::scenario::run),
     }
 }
 
