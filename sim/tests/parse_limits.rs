@@ -1,5 +1,7 @@
 //! No text overflows the stack, takes forever or panics.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
 use proptest::prelude::*;
 use sim::sql::parse;
 
@@ -64,8 +66,10 @@ fn deep_statements_are_refused() {
             format!("select 1{}", " between 1 and 2".repeat(10_000)),
             format!("select a{}", " -> '$.a'".repeat(10_000)),
             format!("select 1 from {}", repeated("t", 10_000, " join ")),
-            format!("{}", repeated("select 1", 10_000, " union ")),
+            repeated("select 1", 10_000, " union "),
             format!("select 1 from {}t", "(".repeat(100_000)),
+            format!("select {}1 from t", "end(".repeat(10_000)),
+            format!("select {}1 from t", "- values ".repeat(10_000)),
             format!("{}select 1", "explain ".repeat(10_000)),
             format!("{}select 1", "with a as (".repeat(10_000)),
             format!("set @a = {}1", "@a := ".repeat(10_000)),
@@ -83,8 +87,15 @@ fn what_is_just_not_too_deep_is_read() {
             format!("select {}1{}", "(".repeat(100), ")".repeat(100)),
             format!("select {}1", "not ".repeat(100)),
             format!("select {}", repeated("1", 100, " + ")),
-            format!("{}", repeated("select 1", 100, " union all ")),
-            format!("select {}1{}", "(select ".repeat(60), ")".repeat(60)),
+            repeated("select 1", 100, " union all "),
+            format!("select {}1{}", "(select ".repeat(30), ")".repeat(30)),
+            format!("select a + {}1{}", "interval (".repeat(30), ") day".repeat(30)),
+            format!("select {}1{}", "f(".repeat(60), ")".repeat(60)),
+            format!("select {}1{}", "if(now(), ".repeat(30), ", 2)".repeat(30)),
+            format!("select {}a{}", "cast(".repeat(60), " as char)".repeat(60)),
+            format!("select 1 from {}a join b{}", "(".repeat(60), ")".repeat(60)),
+            format!("select 1 from {}a{}", "(select 1 from ".repeat(30), ") as t".repeat(30)),
+            format!("select 1 where {}1{}", "a in (select ".repeat(25), ")".repeat(25)),
             format!("select {}1{}", "case when ".repeat(60), " then 1 end".repeat(60)),
         ];
         for text in texts {
@@ -124,6 +135,35 @@ const WORDS: &[&str] = &[
     "use", "binary", "_utf8mb4", "x'4'", "b'01'", "date", "--", "#", "\\", "'", "`",
 ];
 
+/// An expression in full parentheses, so that every nesting of operators occurs.
+fn expression() -> impl Strategy<Value = String> {
+    let leaf =
+        prop::sample::select(&["a", "t.b", "1", "'s'", ":v", "null"][..]).prop_map(str::to_owned);
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        let operators = &[
+            "=", "<=>", "!=", "<", "and", "or", "xor", "+", "-", "*", "/", "div", "mod", "%", "&",
+            "|", "^", "<<", ">>", "like", "not like", "regexp",
+        ][..];
+        let prefixes = &["not", "-", "~", "!", "binary", "+", "@v :="][..];
+        let suffixes =
+            &["is null", "is not true", "collate utf8mb4_bin", "in (1, 2)", "not in ::l"][..];
+        prop_oneof![
+            (inner.clone(), prop::sample::select(operators), inner.clone())
+                .prop_map(|(left, op, right)| format!("({left}) {op} ({right})")),
+            (prop::sample::select(prefixes), inner.clone())
+                .prop_map(|(op, x)| format!("{op} ({x})")),
+            (inner.clone(), prop::sample::select(suffixes))
+                .prop_map(|(x, op)| format!("({x}) {op}")),
+            (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(a, b, c)| format!("({a}) between ({b}) and ({c})")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("case ({a}) when ({b}) then ({a}) else ({b}) end")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) + interval ({b}) day")),
+            (inner.clone(), inner).prop_map(|(a, b)| format!("(({a}), ({b})) = (1, 2)")),
+        ]
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -140,6 +180,14 @@ proptest! {
             let again = parse(&printed);
             prop_assert!(again.as_ref() == Ok(&statement), "{text}\n{printed}\n{again:?}");
         }
+    }
+
+    #[test]
+    fn built_expressions_keep_their_tree(text in expression()) {
+        let statement = parse(&format!("select 1 from t where {text}")).unwrap();
+        let printed = statement.to_string();
+        let again = parse(&printed);
+        prop_assert!(again.as_ref() == Ok(&statement), "{text}\n{printed}\n{again:?}");
     }
 
     #[test]

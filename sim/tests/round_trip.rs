@@ -3,6 +3,8 @@
 //!
 //! The data is not part of this repository. `VINDICATE_CONFORMANCE` names its folder.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -193,6 +193,17 @@ impl Base for Dialect {
     }
 
     fn parse_infix(&self, parser: &mut Parser, left: &Expr, precedence: u8) -> Result_ {
+        if let Some(regexp) = regexp(parser, left) {
+            return Some(regexp);
+        }
+        // From right to left, unlike any other operator.
+        if parser.consume_token(&Token::Assignment) {
+            return Some(parser.parse_subexpr(ASSIGN - 1).map(|right| Expr::BinaryOp {
+                left: Box::new(left.clone()),
+                op: BinaryOperator::Assignment,
+                right: Box::new(right),
+            }));
+        }
         let operator = match &parser.peek_token_ref().token {
             Token::Overlap => "and",
             Token::StringConcat => "or",
@@ -345,26 +356,40 @@ fn chain(
     }
 }
 
-/// `interval 1 day`; `interval(1, 2)` is a function.
+/// `a [not] regexp b`. sqlparser takes a NULL behind the word for a part of it.
+fn regexp(parser: &mut Parser, left: &Expr) -> Option<Result<Expr, ParserError>> {
+    let is_regexp = |ahead: usize| match &parser.peek_nth_token_ref(ahead).token {
+        Token::Word(word) => matches!(word.keyword, Keyword::REGEXP | Keyword::RLIKE),
+        _ => false,
+    };
+    let negated = matches!(&parser.peek_token_ref().token,
+        Token::Word(word) if word.keyword == Keyword::NOT);
+    if !is_regexp(usize::from(negated)) {
+        return None;
+    }
+    (0..=usize::from(negated)).for_each(|_| parser.advance_token());
+    let pattern = parser.parse_subexpr(PREDICATE);
+    Some(pattern.map(|pattern| Expr::RLike {
+        negated,
+        expr: Box::new(left.clone()),
+        pattern: Box::new(pattern),
+        regexp: true,
+    }))
+}
+
+/// `interval 1 day`; `interval(1, 2)` is a function. Nothing is tried twice: the time for
+/// intervals within intervals would double with each.
 fn interval(parser: &mut Parser) -> Result<Expr, ParserError> {
     let name = parser.parse_identifier()?;
-    if parser.peek_token_ref().token == Token::LParen {
-        let function = parser.maybe_parse(|parser| {
-            let function = parser.parse_function(ObjectName::from(vec![name.clone()]))?;
-            match &parser.peek_token_ref().token {
-                Token::Word(word) if is_unit(&word.value) => {
-                    parser.expected("no unit", parser.peek_token())
-                }
-                _ => Ok(function),
-            }
-        })?;
-        if let Some(function) = function {
-            return Ok(function);
-        }
-    }
     let value = parser.parse_expr()?;
-    let unit = parser.parse_identifier()?;
-    Ok(call("interval", vec![value, Expr::Identifier(unit)]))
+    match (&parser.peek_token_ref().token, value) {
+        (Token::Word(word), value) if is_unit(&word.value) => {
+            let unit = parser.parse_identifier()?;
+            Ok(call("interval", vec![value, Expr::Identifier(unit)]))
+        }
+        (_, Expr::Tuple(args)) => Ok(plain_call(name, args)),
+        _ => parser.expected("a unit", parser.peek_token()),
+    }
 }
 
 fn is_unit(word: &str) -> bool {
@@ -519,10 +544,14 @@ fn introduced(parser: &mut Parser, charset: &Word) -> Result<Expr, ParserError> 
 }
 
 /// A node that sqlparser does not have: a call with a marked name.
-pub fn call(name: &str, args: Vec<Expr>) -> Expr {
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    plain_call(Ident::with_quote('`', format!("{MARK}{name}")), args)
+}
+
+fn plain_call(name: Ident, args: Vec<Expr>) -> Expr {
     let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)));
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::with_quote('`', format!("{MARK}{name}"))]),
+        name: ObjectName::from(vec![name]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
@@ -559,7 +588,7 @@ fn ends_operand(token: &Token) -> bool {
 }
 
 /// Words that no expression starts with: a name spelled like one of them needs backquotes.
-fn is_reserved(word: &str) -> bool {
+pub fn is_reserved(word: &str) -> bool {
     const RESERVED: &[&str] = &[
         "and",
         "as",
