@@ -140,6 +140,8 @@ pub enum Fault {
         to: Option<String>,
         after: bool,
     },
+    /// Messages of this name that travel from one to the other are so much later, until `heal`.
+    Delay { name: String, by: Duration, from: Option<String>, to: Option<String> },
     Heal,
 }
 
@@ -165,7 +167,7 @@ impl Bad {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "cluster",
     "keyspace",
     "server",
@@ -185,7 +187,7 @@ const COMMANDS: [&str; 26] = [
     "mend",
     "latency",
     "break",
-    "heal",
+    "delay", "heal",
     "at",
     "check",
     "expect",
@@ -507,6 +509,12 @@ impl Words {
                     }
                 };
                 Fault::Break { name, from: self.key("from"), to: self.key("to"), after }
+            }
+            "delay" => {
+                let name = self.next("the message's name")?;
+                let by = self.next("the delay")?;
+                let by = duration(&by)?;
+                Fault::Delay { name, by, from: self.key("from"), to: self.key("to") }
             }
             "heal" => Fault::Heal,
             other => return Err(unknown(other)),

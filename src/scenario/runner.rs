@@ -511,6 +511,18 @@ impl Runner {
                 );
                 cluster.world.network(|network| network.install(rule));
             }
+            Fault::Delay { name, by, from, to } => {
+                let rule = Rule {
+                    from: from.as_deref().map(|name| resolve(cluster, name)).transpose()?,
+                    to: to.as_deref().map(|name| resolve(cluster, name)).transpose()?,
+                    leg: None,
+                    name: Some(name.clone()),
+                    skip: 0,
+                    times: None,
+                    verdict: Fate::Delay(*by),
+                };
+                cluster.world.network(|network| network.install(rule));
+            }
             Fault::Heal => cluster.world.heal_network(),
         }
         Ok(String::new())
