@@ -7,6 +7,7 @@ pub mod decide;
 pub mod disk;
 pub mod eval;
 pub mod host;
+pub mod mysql;
 pub mod network;
 pub mod seed;
 pub mod sql;

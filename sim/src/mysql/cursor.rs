@@ -1,0 +1,462 @@
+//! A scan over intervals of one index: what it reads, and what it locks on the way.
+//!
+//! A locking scan at REPEATABLE READ takes every record that it visits with the gap before it
+//! (next-key), with these exceptions of InnoDB's `row_search_mvcc`:
+//!
+//! - a full unique key hits its record alone, a record equal to an inclusive lower bound of one too;
+//! - the first record behind an equality closes the gap only;
+//! - the end of a range of the clustered index closes the gap only, or nothing where the upper
+//!   bound was an existing key. On a secondary index the end record is taken whole.
+//!
+//! At READ COMMITTED it takes records alone and gives back what was rejected. After a wait it
+//! seeks again by key: the world may have changed.
+//!
+//! It knows nothing of expressions; who uses it says which rows it rejects.
+
+use std::collections::VecDeque;
+use std::ops::Bound;
+
+use super::engine::{Engine, Wanted};
+use super::error;
+use super::key::{IndexId, Key, Place};
+use super::lock::mode::{Mode, Span};
+use super::lock::queue::Answer;
+use super::transaction::TrxId;
+use super::view::ReadView;
+use crate::sql::ast::Wait;
+use crate::sql_error::SqlError;
+use crate::value::Row;
+
+/// A piece of an index: keys from `low` to before `high`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interval {
+    pub low: Option<Key>,
+    pub high: Option<Key>,
+    pub shape: Shape,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// One full key of a unique index without NULL.
+    Unique,
+    /// Equality on a prefix, or on a key that is not unique.
+    Equal,
+    /// The inclusive bounds that are full unique keys.
+    Range { starts_at: Option<Key>, ends_at: Option<Key> },
+}
+
+#[derive(Clone, Debug)]
+pub enum Reading {
+    Consistent(ReadView),
+    /// READ UNCOMMITTED.
+    Newest,
+    Locking(Locking),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Locking {
+    pub mode: Mode,
+    pub wait: Wait,
+    /// The index alone answers a shared read: the clustered record stays free.
+    pub covering: bool,
+    /// UPDATE at READ COMMITTED looks at the committed version of a locked record first.
+    pub semi_consistent: bool,
+    /// UPDATE and DELETE fetch the row behind the end of a secondary range before they see that it
+    /// is behind; SELECT checks the end in the index.
+    pub fetches_range_end: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub key: Key,
+    pub row: Row,
+    /// Only a look at the last committed version of a locked record: see
+    /// [`Cursor::insist`].
+    pub tentative: bool,
+}
+
+pub enum Next {
+    Found(Found),
+    End,
+    /// The statement waits for a lock; call again when it is woken.
+    Wait,
+}
+
+#[derive(Debug)]
+pub struct Cursor {
+    pub index: IndexId,
+    intervals: VecDeque<Interval>,
+    descending: bool,
+    reading: Reading,
+    trx: TrxId,
+    /// The last key that was dealt with in this interval.
+    passed: Option<Key>,
+    /// The gap behind a descending interval is locked.
+    entered: bool,
+    /// Locks that the last row brought, to be given back if it is rejected.
+    fresh: Vec<(IndexId, Place, Mode, Span)>,
+    /// What the statement waited for: granted meanwhile, and fresh nevertheless.
+    awaited: Option<(IndexId, Place)>,
+    /// The last answer was `Wait`: the row is still the same.
+    waited: bool,
+    /// A tentative row matched: this key is waited for.
+    insisted: Option<Key>,
+}
+
+impl Cursor {
+    pub fn new(
+        index: IndexId,
+        mut intervals: Vec<Interval>,
+        descending: bool,
+        reading: Reading,
+        trx: TrxId,
+    ) -> Cursor {
+        if descending {
+            intervals.reverse();
+        }
+        Cursor {
+            index,
+            intervals: intervals.into(),
+            descending,
+            reading,
+            trx,
+            passed: None,
+            entered: false,
+            fresh: Vec::new(),
+            awaited: None,
+            waited: false,
+            insisted: None,
+        }
+    }
+
+    /// The next row that the index has for this reader.
+    pub fn next(&mut self, engine: &mut Engine) -> Result<Next, SqlError> {
+        while let Some(interval) = self.intervals.front().cloned() {
+            let step = match self.reading.clone() {
+                Reading::Consistent(view) => self.look(engine, &interval, Some(&view)),
+                Reading::Newest => self.look(engine, &interval, None),
+                Reading::Locking(locking) => self.lock_next(engine, &interval, locking)?,
+            };
+            match step {
+                Next::End => {
+                    self.intervals.pop_front();
+                    self.passed = None;
+                    self.entered = false;
+                }
+                step => return Ok(step),
+            }
+        }
+        Ok(Next::End)
+    }
+
+    /// The row does not match: at READ COMMITTED the locks that it brought go.
+    pub fn reject(&mut self, engine: &mut Engine) {
+        let keeps = engine.transaction(self.trx).isolation.locks_gaps();
+        for (index, place, mode, span) in std::mem::take(&mut self.fresh) {
+            if !keeps {
+                engine.locks.release(self.trx, index, &place, mode, span);
+            }
+        }
+    }
+
+    /// A tentative row matched: go back to it and wait for its lock.
+    pub fn insist(&mut self, found: &Found) {
+        self.insisted = Some(found.key.clone());
+        self.passed = None;
+        if let Some(interval) = self.intervals.front_mut() {
+            match self.descending {
+                false => interval.low = Some(found.key.clone()),
+                true => interval.high = None,
+            }
+        }
+    }
+
+    // ------------------------------------------------------------ without locks
+
+    fn look(&mut self, engine: &Engine, interval: &Interval, view: Option<&ReadView>) -> Next {
+        let table = engine.table(self.index.table);
+        let at = self.index.index as usize;
+        while let Some(key) = self.candidate(engine, interval).filter(|key| inside(interval, key)) {
+            self.passed = Some(key.clone());
+            let clustered = match at {
+                0 => Some(key.clone()),
+                _ => table.entry(at, &key).map(|entry| entry.clustered.clone()),
+            };
+            let Some(clustered) = clustered else { continue };
+            let Some(record) = table.record(&clustered) else { continue };
+            let version = match view {
+                Some(view) => view.version(record),
+                None => Some(record.newest()).filter(|version| !version.deleted),
+            };
+            let Some(version) = version else { continue };
+            let same = at == 0 || table.entry_key(at, &version.row, &clustered) == key;
+            if same {
+                let row = version.row.clone();
+                return Next::Found(Found { key: clustered, row, tentative: false });
+            }
+        }
+        Next::End
+    }
+
+    // ------------------------------------------------------------ with locks
+
+    fn lock_next(
+        &mut self,
+        engine: &mut Engine,
+        interval: &Interval,
+        locking: Locking,
+    ) -> Result<Next, SqlError> {
+        if !std::mem::take(&mut self.waited) {
+            self.fresh.clear();
+        }
+        let gaps = engine.transaction(self.trx).isolation.locks_gaps();
+        let at = self.index.index as usize;
+        if self.descending && !self.entered {
+            self.entered = true;
+            if gaps {
+                self.lock_gap_behind(engine, interval, locking);
+            }
+        }
+        loop {
+            let Some(key) = self.candidate(engine, interval) else {
+                if gaps && !self.descending && !self.stops_before_end(interval) {
+                    // The supremum is never waited for: nobody holds a record there.
+                    self.acquire(engine, Place::Supremum, locking.mode, Span::NextKey);
+                }
+                return Ok(Next::End);
+            };
+            if !inside(interval, &key) {
+                return self.lock_end(engine, interval, &key, locking, gaps);
+            }
+            let place = Place::Record(key.clone());
+            let live = self.is_live(engine, &key);
+            let span = match &interval.shape {
+                _ if !gaps => Span::Record,
+                Shape::Unique if live => Span::Record,
+                Shape::Range { starts_at: Some(start), .. }
+                    if live && *start == key && !self.descending =>
+                {
+                    Span::Record
+                }
+                _ => Span::NextKey,
+            };
+            if locking.semi_consistent && at == 0 && self.insisted.as_ref() != Some(&key) {
+                let wanted = self.wanted(place.clone(), locking.mode, span);
+                if interval.shape != Shape::Unique && engine.would_wait(self.trx, &wanted) {
+                    self.passed = Some(key.clone());
+                    match committed_row(engine, self.trx, self.index, &key) {
+                        Some(row) => return Ok(Next::Found(Found { key, row, tentative: true })),
+                        None => continue,
+                    }
+                }
+            }
+            match self.lock(engine, self.index, place, locking, span)? {
+                Locked::Yes => {}
+                Locked::Skip => {
+                    self.passed = Some(key);
+                    self.reject(engine);
+                    continue;
+                }
+                Locked::Wait => return Ok(Next::Wait),
+            }
+            if !self.is_live(engine, &key) {
+                self.passed = Some(key);
+                self.reject(engine);
+                if at == 0 && interval.shape == Shape::Unique {
+                    return Ok(Next::End);
+                }
+                continue;
+            }
+            let Some(clustered) = self.clustered_of(engine, &key) else {
+                self.passed = Some(key);
+                continue;
+            };
+            if at != 0 && !locking.covering {
+                let index = IndexId { index: 0, ..self.index };
+                let place = Place::Record(clustered.clone());
+                match self.lock(engine, index, place, locking, Span::Record)? {
+                    Locked::Yes => {}
+                    Locked::Skip => {
+                        self.passed = Some(key);
+                        self.reject(engine);
+                        continue;
+                    }
+                    Locked::Wait => return Ok(Next::Wait),
+                }
+            }
+            self.awaited = None;
+            self.insisted = None;
+            self.passed = Some(key);
+            if interval.shape == Shape::Unique {
+                // One row at most, and nothing behind it is looked at.
+                self.intervals.pop_front();
+                self.passed = None;
+                self.entered = false;
+            }
+            let record = engine.table(self.index.table).record(&clustered);
+            let row = record.expect("a live entry has its record").newest().row.clone();
+            return Ok(Next::Found(Found { key: clustered, row, tentative: false }));
+        }
+    }
+
+    /// The first record behind the interval (or before it, descending).
+    fn lock_end(
+        &mut self,
+        engine: &mut Engine,
+        interval: &Interval,
+        key: &Key,
+        locking: Locking,
+        gaps: bool,
+    ) -> Result<Next, SqlError> {
+        let place = Place::Record(key.clone());
+        let secondary = self.index.index != 0;
+        let whole = match interval.shape {
+            Shape::Unique | Shape::Equal => false,
+            Shape::Range { .. } => secondary || self.descending,
+        };
+        if !whole {
+            if gaps && !self.descending && !self.stops_before_end(interval) {
+                self.acquire(engine, place, locking.mode, Span::Gap);
+            }
+            return Ok(Next::End);
+        }
+        let span = if gaps { Span::NextKey } else { Span::Record };
+        if let Locked::Wait = self.lock(engine, self.index, place, locking, span)? {
+            return Ok(Next::Wait);
+        }
+        if secondary
+            && locking.fetches_range_end
+            && self.is_live(engine, key)
+            && let Some(clustered) = self.clustered_of(engine, key)
+        {
+            let index = IndexId { index: 0, ..self.index };
+            let place = Place::Record(clustered);
+            if let Locked::Wait = self.lock(engine, index, place, locking, Span::Record)? {
+                return Ok(Next::Wait);
+            }
+        }
+        self.reject(engine);
+        self.awaited = None;
+        Ok(Next::End)
+    }
+
+    /// A descending scan closes the gap that it starts in.
+    fn lock_gap_behind(&mut self, engine: &mut Engine, interval: &Interval, locking: Locking) {
+        let from = interval.high.as_ref().map(Bound::Included);
+        let place = match from {
+            Some(from) => {
+                engine.table(self.index.table).place_from(self.index.index as usize, from)
+            }
+            None => Place::Supremum,
+        };
+        let span = if place.is_supremum() { Span::NextKey } else { Span::Gap };
+        self.acquire(engine, place, locking.mode, span);
+    }
+
+    /// The upper bound was an existing key of a unique clustered index: nothing behind it matters.
+    fn stops_before_end(&self, interval: &Interval) -> bool {
+        match &interval.shape {
+            Shape::Range { ends_at: Some(end), .. } => {
+                self.index.index == 0 && self.passed.as_ref() == Some(end)
+            }
+            _ => false,
+        }
+    }
+
+    fn candidate(&self, engine: &Engine, interval: &Interval) -> Option<Key> {
+        let table = engine.table(self.index.table);
+        let at = self.index.index as usize;
+        if self.descending {
+            let to = match (&self.passed, &interval.high) {
+                (Some(passed), _) => Bound::Excluded(passed),
+                (None, Some(high)) => Bound::Excluded(high),
+                (None, None) => Bound::Unbounded,
+            };
+            return table.last_to(at, to).cloned();
+        }
+        let from = match (&self.passed, &interval.low) {
+            (Some(passed), _) => Bound::Excluded(passed),
+            (None, Some(low)) => Bound::Included(low),
+            (None, None) => Bound::Unbounded,
+        };
+        table.first_from(at, from).cloned()
+    }
+
+    fn is_live(&self, engine: &Engine, key: &Key) -> bool {
+        let table = engine.table(self.index.table);
+        match self.index.index as usize {
+            0 => table.record(key).is_some_and(|record| !record.newest().deleted),
+            at => table.entry(at, key).is_some_and(|entry| table.is_live(at, key, entry)),
+        }
+    }
+
+    fn clustered_of(&self, engine: &Engine, key: &Key) -> Option<Key> {
+        match self.index.index as usize {
+            0 => Some(key.clone()),
+            at => {
+                engine.table(self.index.table).entry(at, key).map(|entry| entry.clustered.clone())
+            }
+        }
+    }
+
+    fn wanted(&self, place: Place, mode: Mode, span: Span) -> Wanted {
+        Wanted { index: self.index, place, mode, span, duplicate_check: false }
+    }
+
+    fn acquire(&self, engine: &mut Engine, place: Place, mode: Mode, span: Span) -> Answer {
+        engine.acquire(self.trx, &self.wanted(place, mode, span))
+    }
+
+    fn lock(
+        &mut self,
+        engine: &mut Engine,
+        index: IndexId,
+        place: Place,
+        locking: Locking,
+        span: Span,
+    ) -> Result<Locked, SqlError> {
+        let mode = locking.mode;
+        let wanted = Wanted { index, place: place.clone(), mode, span, duplicate_check: false };
+        if locking.wait != Wait::Block && engine.would_wait(self.trx, &wanted) {
+            return match locking.wait {
+                Wait::SkipLocked => Ok(Locked::Skip),
+                _ => Err(error::lock_nowait()),
+            };
+        }
+        let awaited = self.awaited == Some((index, place.clone()));
+        match engine.acquire(self.trx, &wanted) {
+            Answer::Waiting => {
+                self.awaited = Some((index, place));
+                self.waited = true;
+                return Ok(Locked::Wait);
+            }
+            Answer::Held if !awaited => {}
+            Answer::Granted | Answer::Held => {
+                let lock = (index, place, mode, span);
+                if !self.fresh.contains(&lock) {
+                    self.fresh.push(lock);
+                }
+            }
+        }
+        Ok(Locked::Yes)
+    }
+}
+
+enum Locked {
+    Yes,
+    Skip,
+    Wait,
+}
+
+fn inside(interval: &Interval, key: &Key) -> bool {
+    interval.low.as_ref().is_none_or(|low| low <= key)
+        && interval.high.as_ref().is_none_or(|high| key < high)
+}
+
+/// The last committed version of a record, or the reader's own.
+fn committed_row(engine: &Engine, trx: TrxId, index: IndexId, key: &Key) -> Option<Row> {
+    let record = engine.table(index.table).record(key)?;
+    let committed = |other: TrxId| other == trx || !engine.transactions.contains_key(&other);
+    let version = record.versions().find(|version| committed(version.trx))?;
+    (!version.deleted).then(|| version.row.clone())
+}

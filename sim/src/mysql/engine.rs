@@ -1,0 +1,476 @@
+//! The storage engine: rows and their locks under the transactions that own them.
+//!
+//! Every method is one uninterruptible step. A statement calls [`Engine::acquire`] before it looks
+//! at a record for good; where the answer is `Waiting` it gives the server back, and seeks its
+//! record again when it is woken. Implicit locks live here: a record whose newest version belongs to
+//! an active transaction is that transaction's, and the first one who meets it writes the lock down
+//! in the owner's name.
+//!
+//! It knows nothing of SQL.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::durable::Durable;
+use super::gtid::GtidSet;
+use super::key::{IndexId, Key, Place, TableId};
+use super::lock::mode::{Mode, Span};
+use super::lock::queue::{Answer, LockTable, Request};
+use super::metadata::{Duration, MetadataLocks, MetadataMode, TablePath};
+use super::options::Options;
+use super::session::{ConnectionId, Session};
+use super::table::{Table, Version};
+use super::transaction::{Isolation, Mark, Stage, Transaction, TrxId};
+use super::view::ReadView;
+use crate::collation::Collation;
+use crate::value::Row;
+
+pub struct Engine {
+    pub options: Options,
+    pub databases: BTreeMap<Arc<str>, Database>,
+    pub tables: BTreeMap<TableId, Table>,
+    pub transactions: BTreeMap<TrxId, Transaction>,
+    pub locks: LockTable,
+    pub metadata: MetadataLocks,
+    pub sessions: BTreeMap<ConnectionId, Session>,
+    pub durable: Durable,
+    /// Flushed to the binlog and not yet committed in the engine, in binlog order.
+    pub flushed: Vec<TrxId>,
+    pub executed: GtidSet,
+    /// The last number given under the server's own uuid.
+    pub last_sequence: u64,
+    /// Records with versions that may be purged.
+    history: BTreeSet<(TableId, Key)>,
+    /// Whose wait ended since last asked.
+    granted: Vec<ConnectionId>,
+    /// What KILL has named: a connection, and whether only its statement.
+    pub kills: Vec<(ConnectionId, bool)>,
+    next_trx: u64,
+    pub next_table: u32,
+    pub next_connection: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub tables: BTreeMap<Arc<str>, TableId>,
+    pub collation: Collation,
+}
+
+/// A lock that a statement asks for, on an index of its table.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub index: IndexId,
+    pub place: Place,
+    pub mode: Mode,
+    pub span: Span,
+    /// Asked by a duplicate check: it is inherited at every isolation level.
+    pub duplicate_check: bool,
+}
+
+impl Engine {
+    pub fn new(options: Options) -> Engine {
+        let locks = LockTable::new(options.grant_order);
+        Engine {
+            options,
+            databases: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            transactions: BTreeMap::new(),
+            locks,
+            metadata: MetadataLocks::default(),
+            sessions: BTreeMap::new(),
+            durable: Durable::default(),
+            flushed: Vec::new(),
+            executed: GtidSet::new(),
+            last_sequence: 0,
+            history: BTreeSet::new(),
+            granted: Vec::new(),
+            kills: Vec::new(),
+            next_trx: 1,
+            next_table: 1,
+            next_connection: 1,
+        }
+    }
+
+    pub fn table(&self, id: TableId) -> &Table {
+        self.tables.get(&id).expect("a statement's metadata lock keeps its table")
+    }
+
+    pub fn table_mut(&mut self, id: TableId) -> &mut Table {
+        self.tables.get_mut(&id).expect("a statement's metadata lock keeps its table")
+    }
+
+    pub fn transaction(&self, trx: TrxId) -> &Transaction {
+        self.transactions.get(&trx).expect("a statement's transaction lives as long as it")
+    }
+
+    pub fn transaction_mut(&mut self, trx: TrxId) -> &mut Transaction {
+        self.transactions.get_mut(&trx).expect("a statement's transaction lives as long as it")
+    }
+
+    pub fn begin(&mut self, connection: ConnectionId, isolation: Isolation) -> TrxId {
+        let trx = self.next_trx_id();
+        self.transactions.insert(trx, Transaction::new(trx, connection, isolation));
+        trx
+    }
+
+    pub fn next_trx_id(&mut self) -> TrxId {
+        let trx = TrxId(self.next_trx);
+        self.next_trx += 1;
+        trx
+    }
+
+    /// Never hands out again what the logs of an earlier life have used.
+    pub fn reserve_trx_ids(&mut self, used: u64) {
+        self.next_trx = self.next_trx.max(used + 1);
+    }
+
+    pub fn new_view(&self, trx: TrxId) -> ReadView {
+        let others = self.transactions.keys().copied().filter(|other| *other != trx);
+        ReadView::new(trx, TrxId(self.next_trx), others)
+    }
+
+    // ------------------------------------------------------------ locks
+
+    /// Asks for a lock. Before a wait, a cycle is looked for and somebody in it dies.
+    pub fn acquire(&mut self, trx: TrxId, wanted: &Wanted) -> Answer {
+        if wanted.span != Span::InsertIntention {
+            // A read or a check writes down its own implicit lock too.
+            self.make_explicit(None, wanted.index, &wanted.place);
+        }
+        let answer = self.locks.request(&self.request(trx, wanted));
+        if answer == Answer::Waiting {
+            self.break_cycles(trx);
+        }
+        answer
+    }
+
+    /// The lock of a change: it stays implicit unless somebody is in the way.
+    pub fn acquire_to_change(&mut self, trx: TrxId, index: IndexId, key: &Key) -> Answer {
+        let place = Place::Record(key.clone());
+        self.make_explicit(Some(trx), index, &place);
+        let wanted =
+            Wanted { index, place, mode: Mode::X, span: Span::Record, duplicate_check: false };
+        if self.locks.is_blocked(&self.request(trx, &wanted)) {
+            return self.acquire(trx, &wanted);
+        }
+        Answer::Held
+    }
+
+    /// Would this request wait? Asks nobody and leaves nothing behind but what was implicit.
+    pub fn would_wait(&mut self, trx: TrxId, wanted: &Wanted) -> bool {
+        self.make_explicit(Some(trx), wanted.index, &wanted.place);
+        self.locks.is_blocked(&self.request(trx, wanted))
+    }
+
+    /// An implicit lock on a record becomes explicit, unless it is this transaction's own.
+    fn make_explicit(&mut self, but: Option<TrxId>, index: IndexId, place: &Place) {
+        let Place::Record(key) = place else { return };
+        if let Some(owner) = self.implicit_owner(index, key).filter(|owner| Some(*owner) != but) {
+            let wanted = Wanted {
+                index,
+                place: place.clone(),
+                mode: Mode::X,
+                span: Span::Record,
+                duplicate_check: false,
+            };
+            self.locks.give(&self.request(owner, &wanted));
+        }
+    }
+
+    /// The active transaction that holds X on a record by having changed it.
+    pub fn implicit_owner(&self, index: IndexId, key: &Key) -> Option<TrxId> {
+        let table = self.tables.get(&index.table)?;
+        if index.index == 0 {
+            let newest = table.record(key)?.newest().trx;
+            return self.transactions.contains_key(&newest).then_some(newest);
+        }
+        let at = index.index as usize;
+        let entry = table.entry(at, key)?;
+        let record = table.record(&entry.clustered)?;
+        let owner = record.newest().trx;
+        if !self.transactions.contains_key(&owner) {
+            return None;
+        }
+        // The entry is the owner's if one of its changes made it or marked it: if some version
+        // back to the last foreign one says something else about it than the newest does.
+        let now = table.version_has(at, key, entry, record.newest());
+        for version in record.versions().skip(1) {
+            if table.version_has(at, key, entry, version) != now {
+                return Some(owner);
+            }
+            if version.trx != owner {
+                return None;
+            }
+        }
+        Some(owner)
+    }
+
+    fn request(&self, trx: TrxId, wanted: &Wanted) -> Request {
+        let isolation = self.transactions.get(&trx).map_or(Isolation::default(), |t| t.isolation);
+        Request {
+            trx,
+            index: wanted.index,
+            place: wanted.place.clone(),
+            mode: wanted.mode,
+            span: wanted.span,
+            inherits: wanted.duplicate_check || isolation.locks_gaps(),
+        }
+    }
+
+    /// A cycle of row locks costs its lightest transaction; at equal weight the requester, who
+    /// closed it.
+    fn break_cycles(&mut self, requester: TrxId) {
+        if !self.options.deadlock_detection {
+            return;
+        }
+        while let Some(cycle) = cycle_of(requester, |trx| self.locks.blockers(trx)) {
+            let weight = |trx: TrxId| {
+                let undo = self.transactions.get(&trx).map_or(0, |t| t.undo.len());
+                undo + self.locks.structs(trx)
+            };
+            let lightest = cycle.iter().map(|trx| weight(*trx)).min().unwrap_or(0);
+            let candidates: Vec<TrxId> =
+                cycle.iter().copied().filter(|trx| weight(*trx) == lightest).collect();
+            let victim = if candidates.contains(&requester) {
+                requester
+            } else {
+                candidates[self.options.choose("deadlock-victim", candidates.len())]
+            };
+            self.locks.cancel_wait(victim);
+            self.transaction_mut(victim).doomed = true;
+            self.wake(victim);
+        }
+    }
+
+    /// The same for cycles of metadata locks; the victim's request goes.
+    fn break_metadata_cycles(&mut self, requester: ConnectionId) -> Vec<ConnectionId> {
+        let mut victims = Vec::new();
+        while let Some(cycle) = cycle_of(requester, |owner| self.metadata.blockers(owner)) {
+            let victim = self.metadata.victim(&cycle, requester);
+            self.metadata.cancel_wait(victim);
+            victims.push(victim);
+        }
+        victims
+    }
+
+    /// Asks for a table's metadata lock; a cycle costs one of its members.
+    pub fn request_metadata(
+        &mut self,
+        owner: ConnectionId,
+        table: &TablePath,
+        mode: MetadataMode,
+        duration: Duration,
+    ) {
+        if self.metadata.request(owner, table, mode, duration) {
+            return;
+        }
+        for victim in self.break_metadata_cycles(owner) {
+            if let Some(session) = self.sessions.get_mut(&victim) {
+                session.metadata_victim = true;
+            }
+            self.wake_connection(victim);
+        }
+    }
+
+    fn wake(&mut self, trx: TrxId) {
+        if let Some(transaction) = self.transactions.get(&trx) {
+            self.granted.push(transaction.connection);
+        }
+    }
+
+    pub fn wake_connection(&mut self, connection: ConnectionId) {
+        self.granted.push(connection);
+    }
+
+    /// Whose wait ended, in order.
+    pub fn take_granted(&mut self) -> Vec<ConnectionId> {
+        for trx in self.locks.take_woken() {
+            self.wake(trx);
+        }
+        self.granted.extend(self.metadata.take_woken());
+        std::mem::take(&mut self.granted)
+    }
+
+    // ------------------------------------------------------------ rows
+
+    /// Puts a new row into the clustered index, or over a deleted one in its place.
+    pub fn insert_record(&mut self, trx: TrxId, id: TableId, key: &Key, row: Row) {
+        let index = IndexId { table: id, index: 0 };
+        let fresh = self.table(id).record(key).is_none();
+        self.write(trx, id, key, Version { trx, deleted: false, row });
+        if fresh {
+            self.close_gaps(index, key);
+        }
+    }
+
+    /// Puts a row's entry into a secondary index, where it may still stand from before.
+    pub fn insert_entry(&mut self, index: IndexId, key: Key, row: &Row, clustered: &Key) {
+        let at = index.index as usize;
+        if self.table(index.table).entry(at, &key).is_none() {
+            self.table_mut(index.table).insert_entry(at, key.clone(), row, clustered);
+            self.close_gaps(index, &key);
+        }
+    }
+
+    pub fn update_record(&mut self, trx: TrxId, id: TableId, key: &Key, row: Row) {
+        self.write(trx, id, key, Version { trx, deleted: false, row });
+    }
+
+    /// Marks a record as deleted; it leaves its place when it is purged.
+    pub fn delete_record(&mut self, trx: TrxId, id: TableId, key: &Key) {
+        let Some(row) = self.table(id).record(key).map(|record| record.newest().row.clone()) else {
+            return;
+        };
+        self.write(trx, id, key, Version { trx, deleted: true, row });
+    }
+
+    fn write(&mut self, trx: TrxId, id: TableId, key: &Key, version: Version) {
+        self.table_mut(id).push_version(key, version);
+        self.transaction_mut(trx).undo.push((id, key.clone()));
+    }
+
+    fn close_gaps(&mut self, index: IndexId, key: &Key) {
+        let successor = self.table(index.table).successor(index.index as usize, key);
+        self.locks.inherit_on_insert(index, &successor, &Place::Record(key.clone()));
+    }
+
+    // ------------------------------------------------------------ ends
+
+    /// Undoes changes back to a mark inside a living transaction. Row locks stay.
+    pub fn undo_to(&mut self, trx: TrxId, mark: Mark) {
+        self.undo(trx, mark.undo, true);
+        let transaction = self.transaction_mut(trx);
+        transaction.events.truncate(mark.events);
+    }
+
+    fn undo(&mut self, trx: TrxId, length: usize, partial: bool) {
+        while length < self.transaction(trx).undo.len() {
+            let Some((id, key)) = self.transaction_mut(trx).undo.pop() else { break };
+            // A dropped table took its rows along.
+            let Some(table) = self.tables.get_mut(&id) else { continue };
+            let left = table.pop_version(&key);
+            let own = partial.then_some(trx);
+            for (at, entry) in left.entries {
+                self.vacate(IndexId { table: id, index: at as u32 }, &entry, own);
+            }
+            if left.record_gone {
+                self.vacate(IndexId { table: id, index: 0 }, &key, own);
+            }
+        }
+    }
+
+    /// Takes a record from its place. Locks on it close the gap that it leaves; so does the
+    /// owner's own implicit lock where it lives on at REPEATABLE READ.
+    fn vacate(&mut self, index: IndexId, key: &Key, own: Option<TrxId>) {
+        let place = Place::Record(key.clone());
+        let at = index.index as usize;
+        let successor = self.table(index.table).successor(at, key);
+        if let Some(trx) = own.filter(|trx| self.transaction(*trx).isolation.locks_gaps()) {
+            let wanted = Wanted {
+                index,
+                place: place.clone(),
+                mode: Mode::X,
+                span: Span::Record,
+                duplicate_check: false,
+            };
+            self.locks.give(&self.request(trx, &wanted));
+        }
+        self.locks.inherit_on_removal(index, &place, &successor);
+        let table = self.table_mut(index.table);
+        if at == 0 { table.remove_record(key) } else { table.remove_entry(at, key) }
+    }
+
+    /// Undoes a transaction and ends it.
+    pub fn rollback(&mut self, trx: TrxId) {
+        self.undo(trx, 0, false);
+        self.end(trx);
+    }
+
+    /// Undoes a transaction's changes, frees its row locks and lets it go on: a rollback to a
+    /// savepoint that was set before the engine knew of the transaction.
+    pub fn rollback_engine_part(&mut self, trx: TrxId) {
+        self.undo(trx, 0, false);
+        self.locks.release_all(trx);
+        let transaction = self.transaction_mut(trx);
+        transaction.events.clear();
+        transaction.view = None;
+        transaction.entered_engine = false;
+    }
+
+    /// Makes a transaction's changes everybody's and frees its locks.
+    pub fn commit(&mut self, trx: TrxId) {
+        let touched = self.transaction(trx).touched();
+        self.history.extend(touched);
+        self.end(trx);
+    }
+
+    fn end(&mut self, trx: TrxId) {
+        let Some(transaction) = self.transactions.remove(&trx) else { return };
+        self.flushed.retain(|flushed| *flushed != trx);
+        self.locks.release_all(trx);
+        if let Some(session) = self.sessions.get_mut(&transaction.connection)
+            && session.transaction == Some(trx)
+        {
+            session.transaction = None;
+        }
+        self.metadata.release(transaction.connection, Duration::Transaction);
+    }
+
+    /// Takes away versions and deleted records that no read view needs. The moment is the
+    /// caller's: in MySQL it is a background thread's.
+    pub fn purge(&mut self) {
+        let views: Vec<ReadView> =
+            self.transactions.values().filter_map(|t| t.view.clone()).collect();
+        for (id, key) in std::mem::take(&mut self.history) {
+            let active = &self.transactions;
+            let everybody_sees = |trx: TrxId| {
+                !active.contains_key(&trx) && views.iter().all(|view| view.committed_before(trx))
+            };
+            let Some(table) = self.tables.get_mut(&id) else { continue };
+            let left = table.trim(&key, everybody_sees);
+            for (at, entry) in left.entries {
+                self.vacate(IndexId { table: id, index: at as u32 }, &entry, None);
+            }
+            if left.record_gone {
+                self.vacate(IndexId { table: id, index: 0 }, &key, None);
+            } else if let Some(record) = self.table(id).record(&key) {
+                let garbage = 1 < record.versions().count() || record.newest().deleted;
+                if garbage {
+                    self.history.insert((id, key));
+                }
+            }
+        }
+    }
+
+    /// Is there anything that a commit would have to log?
+    pub fn has_changes(&self, trx: TrxId) -> bool {
+        let transaction = self.transaction(trx);
+        !transaction.events.is_empty() || !transaction.undo.is_empty()
+    }
+
+    pub fn is_logged(&self, trx: TrxId) -> bool {
+        self.transactions.get(&trx).is_some_and(|t| t.stage == Stage::Logged)
+    }
+}
+
+/// A cycle through `start` in the graph of who waits for whom.
+fn cycle_of<T: Copy + Ord>(start: T, blockers: impl Fn(T) -> Vec<T>) -> Option<Vec<T>> {
+    let mut path = vec![start];
+    let mut branches = vec![blockers(start)];
+    let mut seen = BTreeSet::from([start]);
+    while let Some(branch) = branches.last_mut() {
+        match branch.pop() {
+            Some(next) if next == start => return Some(path),
+            Some(next) if seen.insert(next) => {
+                path.push(next);
+                branches.push(blockers(next));
+            }
+            Some(_) => {}
+            None => {
+                branches.pop();
+                path.pop();
+            }
+        }
+    }
+    None
+}

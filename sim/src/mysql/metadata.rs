@@ -1,0 +1,189 @@
+//! Metadata locks: a statement's right to a table's definition.
+//!
+//! Every statement takes a lock on the tables that it names and keeps it to the end of its
+//! transaction; DDL needs the table alone. LOCK TABLES takes locks of its own kind that last until
+//! UNLOCK TABLES. A pending exclusive request stops everybody who comes later, which is why one open
+//! reader and one ALTER stop a whole application.
+//!
+//! It knows nothing of rows. A cycle between metadata locks and row locks is seen by neither side,
+//! as in MySQL: a timeout ends it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::session::ConnectionId;
+
+/// A table by database and name.
+pub type TablePath = (Arc<str>, Arc<str>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MetadataMode {
+    /// SELECT.
+    Read,
+    /// INSERT, UPDATE, DELETE, SELECT .. FOR UPDATE.
+    Write,
+    /// LOCK TABLES .. READ.
+    ReadOnly,
+    /// LOCK TABLES .. WRITE.
+    NoReadWrite,
+    /// DDL.
+    Exclusive,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duration {
+    Transaction,
+    /// Until UNLOCK TABLES.
+    Explicit,
+}
+
+#[derive(Clone, Debug)]
+struct Ticket {
+    owner: ConnectionId,
+    mode: MetadataMode,
+    duration: Duration,
+    waiting: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct MetadataLocks {
+    tickets: BTreeMap<TablePath, Vec<Ticket>>,
+    woken: Vec<ConnectionId>,
+}
+
+impl MetadataMode {
+    fn conflicts(self, held: MetadataMode) -> bool {
+        use MetadataMode::*;
+        match (self, held) {
+            (Exclusive | NoReadWrite, _) | (_, Exclusive | NoReadWrite) => true,
+            (Write, ReadOnly) | (ReadOnly, Write) => true,
+            (Read | Write | ReadOnly, Read | Write | ReadOnly) => false,
+        }
+    }
+
+    /// A pending request of these stops later ones.
+    fn queues(self) -> bool {
+        matches!(self, MetadataMode::Exclusive | MetadataMode::NoReadWrite)
+    }
+
+    /// Which of two in a cycle dies: data changes before definitions.
+    fn weight(self) -> u8 {
+        if self.queues() { 100 } else { 0 }
+    }
+}
+
+impl MetadataLocks {
+    /// True when granted; otherwise the owner waits.
+    pub fn request(
+        &mut self,
+        owner: ConnectionId,
+        table: &TablePath,
+        mode: MetadataMode,
+        duration: Duration,
+    ) -> bool {
+        let tickets = self.tickets.entry(table.clone()).or_default();
+        let held = |ticket: &&Ticket| ticket.owner == owner && !ticket.waiting;
+        // What LOCK TABLES holds serves the session's own statements.
+        let covered = tickets.iter().filter(held).any(|ticket| {
+            ticket.mode == mode && ticket.duration == duration
+                || mode != MetadataMode::Exclusive
+                    && ticket.mode.queues()
+                    && duration == Duration::Transaction
+        });
+        if covered {
+            return true;
+        }
+        let blocked = tickets.iter().any(|ticket| blocks(ticket, owner, mode));
+        tickets.push(Ticket { owner, mode, duration, waiting: blocked });
+        !blocked
+    }
+
+    pub fn is_waiting(&self, owner: ConnectionId) -> bool {
+        self.wait_of(owner).is_some()
+    }
+
+    /// The table that the owner waits for, and how.
+    pub fn wait_of(&self, owner: ConnectionId) -> Option<(&TablePath, MetadataMode)> {
+        self.tickets.iter().find_map(|(table, tickets)| {
+            let ticket = tickets.iter().find(|ticket| ticket.owner == owner && ticket.waiting)?;
+            Some((table, ticket.mode))
+        })
+    }
+
+    pub fn blockers(&self, owner: ConnectionId) -> Vec<ConnectionId> {
+        let Some((table, mode)) = self.wait_of(owner) else { return Vec::new() };
+        let mut blockers = Vec::new();
+        for ticket in &self.tickets[table] {
+            if ticket.owner == owner && ticket.waiting {
+                break;
+            }
+            if blocks(ticket, owner, mode) && !blockers.contains(&ticket.owner) {
+                blockers.push(ticket.owner);
+            }
+        }
+        blockers
+    }
+
+    /// The member of a cycle that dies: the lightest, and among equals the requester.
+    pub fn victim(&self, cycle: &[ConnectionId], requester: ConnectionId) -> ConnectionId {
+        let weight =
+            |owner: &ConnectionId| self.wait_of(*owner).map_or(0, |(_, mode)| mode.weight());
+        let lightest = cycle.iter().copied().min_by_key(weight).unwrap_or(requester);
+        if weight(&requester) <= weight(&lightest) { requester } else { lightest }
+    }
+
+    pub fn cancel_wait(&mut self, owner: ConnectionId) {
+        self.retain(|ticket| ticket.owner != owner || !ticket.waiting);
+    }
+
+    pub fn release(&mut self, owner: ConnectionId, duration: Duration) {
+        self.retain(|ticket| {
+            ticket.owner != owner || ticket.waiting || ticket.duration != duration
+        });
+    }
+
+    pub fn release_all(&mut self, owner: ConnectionId) {
+        self.retain(|ticket| ticket.owner != owner);
+    }
+
+    /// Who holds or waits for what, in words.
+    pub fn report(&self) -> impl Iterator<Item = (&TablePath, ConnectionId, MetadataMode, bool)> {
+        self.tickets.iter().flat_map(|(table, tickets)| {
+            tickets.iter().map(move |ticket| (table, ticket.owner, ticket.mode, ticket.waiting))
+        })
+    }
+
+    pub fn take_woken(&mut self) -> Vec<ConnectionId> {
+        std::mem::take(&mut self.woken)
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Ticket) -> bool) {
+        for tickets in self.tickets.values_mut() {
+            let before = tickets.len();
+            tickets.retain(&keep);
+            if tickets.len() < before {
+                grant(tickets, &mut self.woken);
+            }
+        }
+        self.tickets.retain(|_, tickets| !tickets.is_empty());
+    }
+}
+
+fn blocks(ticket: &Ticket, owner: ConnectionId, mode: MetadataMode) -> bool {
+    ticket.owner != owner
+        && mode.conflicts(ticket.mode)
+        && (!ticket.waiting || ticket.mode.queues())
+}
+
+fn grant(tickets: &mut [Ticket], woken: &mut Vec<ConnectionId>) {
+    for at in 0..tickets.len() {
+        let (owner, mode) = (tickets[at].owner, tickets[at].mode);
+        let blocked = tickets.iter().enumerate().any(|(other, ticket)| {
+            other != at && blocks(ticket, owner, mode) && (!ticket.waiting || other < at)
+        });
+        if tickets[at].waiting && !blocked {
+            tickets[at].waiting = false;
+            woken.push(owner);
+        }
+    }
+}

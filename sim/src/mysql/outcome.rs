@@ -1,0 +1,38 @@
+//! What a statement gives its client.
+
+use std::sync::Arc;
+
+use crate::eval::ColumnKind;
+use crate::sql::ast::ColumnType;
+use crate::sql_error::SqlError;
+use crate::value::Row;
+
+/// An OK packet or a result set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Empty where the statement has no result set.
+    pub columns: Vec<Column>,
+    pub rows: Vec<Row>,
+    /// Rows changed; what a client with CLIENT_FOUND_ROWS is told of an UPDATE is `matched`.
+    pub affected: u64,
+    pub matched: u64,
+    pub last_insert_id: u64,
+    pub warnings: Vec<SqlError>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    pub name: Arc<str>,
+    /// The table's alias and its own name, where the column is one of a table.
+    pub table: Option<Arc<str>>,
+    pub original_table: Option<Arc<str>>,
+    pub kind: ColumnKind,
+    pub ty: Option<ColumnType>,
+    pub not_null: bool,
+}
+
+impl Outcome {
+    pub fn is_result_set(&self) -> bool {
+        !self.columns.is_empty()
+    }
+}

@@ -1,0 +1,350 @@
+//! The server: connections, statements, and what the caller must do in between.
+//!
+//! It owns everything and has no clock: time comes with each statement. A statement is started,
+//! then stepped until it is done. Where it must wait, the caller parks it, and steps it again when
+//! [`Server::take_granted`] names its connection; where it needs a log synced, the caller lets
+//! the time pass and steps it again. What a lost server leaves is [`Durable`]; a new one is made from
+//! it.
+
+use std::sync::Arc;
+
+use super::binlog::BinlogTransaction;
+use super::durable::Durable;
+use super::engine::Engine;
+use super::error;
+use super::execution::{Cancel, Execution, LockWait, Pause, Paused, Run, Step};
+use super::gtid::GtidSet;
+use super::metadata::MetadataMode;
+use super::options::Options;
+use super::outcome::Outcome;
+use super::session::{ConnectionId, Session};
+use super::statement;
+use super::transaction::{Stage, TrxId};
+use crate::sql::ast::Statement;
+use crate::sql_error::SqlError;
+use crate::value::{Binds, Row};
+
+pub struct Server {
+    engine: Option<Box<Engine>>,
+}
+
+/// A table as a judge sees it: its definition and its committed rows, in the order of the
+/// clustered index.
+pub struct TableImage {
+    pub schema: Arc<super::schema::Table>,
+    pub rows: Vec<Row>,
+}
+
+/// A row of `performance_schema.data_locks`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LockRow {
+    pub connection: ConnectionId,
+    pub table: String,
+    pub index: String,
+    pub record: String,
+    pub mode: String,
+    pub waiting: bool,
+}
+
+impl Server {
+    pub fn new(options: Options) -> Server {
+        Server { engine: Some(Box::new(Engine::new(options))) }
+    }
+
+    /// A server on what a crash has left.
+    pub fn recover(options: Options, durable: Durable) -> Server {
+        Server { engine: Some(Box::new(Engine::recover(options, durable))) }
+    }
+
+    /// The machine is gone; what was synced stays.
+    pub fn crash(mut self) -> Durable {
+        std::mem::take(&mut self.engine_mut().durable).crashed()
+    }
+
+    /// A clean shutdown: running transactions are rolled back, logs are synced.
+    pub fn shut_down(mut self) -> Durable {
+        let connections: Vec<ConnectionId> = self.engine().sessions.keys().copied().collect();
+        for connection in connections {
+            self.disconnect(connection);
+        }
+        self.sync_logs();
+        std::mem::take(&mut self.engine_mut().durable)
+    }
+
+    pub fn connect(&mut self, user: &str, database: Option<&str>) -> ConnectionId {
+        let engine = self.engine_mut();
+        let id = ConnectionId(engine.next_connection);
+        engine.next_connection += 1;
+        let session = Session::new(id, user, database, engine.options.isolation);
+        engine.sessions.insert(id, session);
+        id
+    }
+
+    /// Says who is behind a connection, for traces and the binlog.
+    pub fn set_tag(&mut self, connection: ConnectionId, tag: &str) {
+        if let Some(session) = self.engine_mut().sessions.get_mut(&connection) {
+            session.tag = tag.into();
+        }
+    }
+
+    /// Ends a connection. What it had not committed is rolled back; what is in the binlog is
+    /// committed.
+    pub fn disconnect(&mut self, connection: ConnectionId) {
+        let engine = self.engine_mut();
+        let open = engine.sessions.get(&connection).and_then(|session| session.transaction);
+        if let Some(trx) = open.filter(|trx| engine.transactions.contains_key(trx)) {
+            match engine.is_logged(trx) {
+                true => engine.commit_in_order(trx),
+                false => engine.rollback(trx),
+            }
+        }
+        engine.metadata.release_all(connection);
+        engine.sessions.remove(&connection);
+    }
+
+    /// Begins a statement; it does nothing before its first step.
+    pub fn start(
+        &mut self,
+        connection: ConnectionId,
+        statement: &Arc<Statement>,
+        binds: &Binds,
+        now: jiff::Timestamp,
+    ) -> Execution {
+        let run = Run::new(connection, now, Arc::new(binds.clone()), None);
+        Execution::new(&run, statement::run::run(run.clone(), statement.clone()))
+    }
+
+    /// Begins to apply a source's transaction, which keeps its GTID. The connection must be an
+    /// applier's: see [`Server::connect_applier`].
+    pub fn start_apply(
+        &mut self,
+        connection: ConnectionId,
+        transaction: &Arc<BinlogTransaction>,
+        now: jiff::Timestamp,
+    ) -> Execution {
+        let run = Run::new(connection, now, Arc::new(Binds::new()), None);
+        Execution::new(&run, statement::apply::apply(run.clone(), transaction.clone()))
+    }
+
+    /// A connection that replicates: read_only does not bind it.
+    pub fn connect_applier(&mut self) -> ConnectionId {
+        let connection = self.connect("system user", None);
+        if let Some(session) = self.engine_mut().sessions.get_mut(&connection) {
+            session.applier = true;
+        }
+        connection
+    }
+
+    /// Applies a source's transaction in one go; syncs count as done. A lock wait is 1205.
+    pub fn apply_transaction(
+        &mut self,
+        connection: ConnectionId,
+        transaction: &Arc<BinlogTransaction>,
+        now: jiff::Timestamp,
+    ) -> Result<Outcome, SqlError> {
+        let mut execution = self.start_apply(connection, transaction, now);
+        loop {
+            match self.step(&mut execution) {
+                Step::Done(result) => return result,
+                Step::Sync(_) => {}
+                Step::Wait(_) => return self.cancel(execution, Cancel::Timeout),
+            }
+        }
+    }
+
+    /// Runs a statement to its next pause.
+    pub fn step(&mut self, execution: &mut Execution) -> Step {
+        let engine = self.engine.take().expect("the engine is back after every step");
+        let (engine, paused) = execution.poll(engine);
+        self.engine = Some(engine);
+        match paused {
+            Paused::Done(result) => Step::Done(result),
+            Paused::Paused(Pause::Sync(point)) => Step::Sync(point),
+            Paused::Paused(Pause::Lock | Pause::Metadata) => {
+                Step::Wait(self.wait_of(execution.connection()))
+            }
+        }
+    }
+
+    /// Ends a statement that waits. One that is committing is not stopped: its end is returned.
+    pub fn cancel(
+        &mut self,
+        mut execution: Execution,
+        reason: Cancel,
+    ) -> Result<Outcome, SqlError> {
+        execution.cancel(reason);
+        loop {
+            match self.step(&mut execution) {
+                Step::Done(result) => return result,
+                Step::Wait(_) => execution.cancel(reason),
+                Step::Sync(_) => {}
+            }
+        }
+    }
+
+    /// Whose wait has ended since last asked (a grant, a deadlock), in order.
+    pub fn take_granted(&mut self) -> Vec<ConnectionId> {
+        self.engine_mut().take_granted()
+    }
+
+    /// What KILL has named since last asked: the connection, and whether only its statement.
+    pub fn take_kills(&mut self) -> Vec<(ConnectionId, bool)> {
+        std::mem::take(&mut self.engine_mut().kills)
+    }
+
+    /// Takes away what no reader needs: InnoDB's purge threads. The moment is the caller's.
+    pub fn purge(&mut self) {
+        self.engine_mut().purge();
+    }
+
+    /// What happens about once a second where commits do not sync.
+    pub fn sync_logs(&mut self) {
+        let durable = &mut self.engine_mut().durable;
+        durable.redo_synced = durable.redo.len();
+        durable.binlog_synced = durable.binlog.len();
+    }
+
+    // ------------------------------------------------------------ what others read
+
+    /// The transactions that a replica at this position lacks, in binlog order. Under
+    /// `sync_binlog=1` it gets those that are synced.
+    pub fn binlog_from(
+        &self,
+        position: &GtidSet,
+    ) -> Result<impl Iterator<Item = &Arc<BinlogTransaction>>, SqlError> {
+        let engine = self.engine();
+        if !position.contains_set(&engine.durable.purged) {
+            return Err(error::position_purged());
+        }
+        let sent = match engine.options.sync_binlog {
+            true => engine.durable.binlog_synced,
+            false => engine.durable.binlog.len(),
+        };
+        let position = position.clone();
+        let sent = engine.durable.binlog[..sent].iter();
+        Ok(sent.filter(move |transaction| !position.contains(transaction.gtid)))
+    }
+
+    pub fn executed(&self) -> &GtidSet {
+        &self.engine().executed
+    }
+
+    pub fn durable(&self) -> &Durable {
+        &self.engine().durable
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.engine().options
+    }
+
+    pub fn options_mut(&mut self) -> &mut Options {
+        &mut self.engine_mut().options
+    }
+
+    /// All tables with their committed rows.
+    pub fn tables(&self) -> impl Iterator<Item = TableImage> + '_ {
+        let engine = self.engine();
+        let ids = engine.databases.values().flat_map(|database| database.tables.values());
+        ids.map(|id| {
+            let table = engine.table(*id);
+            let committed = |trx: TrxId| !engine.transactions.contains_key(&trx);
+            let rows = table.records().filter_map(|(_, record)| {
+                let version = record.versions().find(|version| committed(version.trx))?;
+                (!version.deleted).then(|| version.row.clone())
+            });
+            TableImage { schema: table.schema.clone(), rows: rows.collect() }
+        })
+    }
+
+    /// The row locks of the server, like data_locks: by index, record and arrival. Implicit locks
+    /// are in nobody's list.
+    pub fn lock_report(&self) -> Vec<LockRow> {
+        let engine = self.engine();
+        let rows = engine.locks.report().filter_map(|entry| {
+            let table = engine.tables.get(&entry.index.table)?;
+            let connection = engine.transactions.get(&entry.lock.trx)?.connection;
+            let at = entry.index.index as usize;
+            Some(LockRow {
+                connection,
+                table: table.schema.name.to_string(),
+                index: table.schema.indexes[at].name.to_string(),
+                record: table.describe(at, entry.place),
+                mode: entry.lock.notation(entry.place),
+                waiting: entry.lock.waiting,
+            })
+        });
+        rows.collect()
+    }
+
+    /// Who waits for what, held by whom.
+    pub fn waits(&self) -> Vec<(ConnectionId, LockWait)> {
+        let engine = self.engine();
+        let waiting = engine.sessions.keys().filter(|connection| {
+            engine.metadata.is_waiting(**connection)
+                || engine
+                    .sessions
+                    .get(connection)
+                    .and_then(|session| session.transaction)
+                    .is_some_and(|trx| engine.locks.is_waiting(trx))
+        });
+        waiting.map(|connection| (*connection, self.wait_of(*connection))).collect()
+    }
+
+    /// The connection's session: its database, variables, tag.
+    pub fn session(&self, connection: ConnectionId) -> Option<&Session> {
+        self.engine().sessions.get(&connection)
+    }
+
+    /// Is the connection inside a transaction, as the OK packet's status says?
+    pub fn in_transaction(&self, connection: ConnectionId) -> bool {
+        let engine = self.engine();
+        let trx = engine.sessions.get(&connection).and_then(|session| session.transaction);
+        trx.and_then(|trx| engine.transactions.get(&trx))
+            .is_some_and(|transaction| transaction.explicit && transaction.stage == Stage::Active)
+    }
+
+    fn wait_of(&self, connection: ConnectionId) -> LockWait {
+        let engine = self.engine();
+        let session = engine.sessions.get(&connection);
+        let trx = session.and_then(|session| session.transaction);
+        if let Some(entry) = trx.and_then(|trx| engine.locks.wait_of(trx)) {
+            let table = engine.table(entry.index.table);
+            let at = entry.index.index as usize;
+            let blockers = trx.map_or_else(Vec::new, |trx| engine.locks.blockers(trx));
+            let holder = |trx: &TrxId| engine.transactions.get(trx).map(|t| t.connection);
+            return LockWait {
+                index: format!("{}.{}", table.schema.name, table.schema.indexes[at].name),
+                record: table.describe(at, entry.place),
+                mode: entry.lock.notation(entry.place),
+                holders: blockers.iter().filter_map(holder).collect(),
+                timeout: session.map_or_else(Default::default, |s| s.lock_wait_timeout),
+                metadata: false,
+            };
+        }
+        let (table, mode) = match engine.metadata.wait_of(connection) {
+            Some((table, mode)) => (format!("{}.{}", table.0, table.1), mode),
+            None => (String::new(), MetadataMode::Read),
+        };
+        let mode = match mode {
+            MetadataMode::Read | MetadataMode::Write => "shared",
+            MetadataMode::ReadOnly => "read only",
+            MetadataMode::NoReadWrite | MetadataMode::Exclusive => "exclusive",
+        };
+        LockWait {
+            index: "metadata lock".to_string(),
+            record: table,
+            mode: mode.to_string(),
+            holders: engine.metadata.blockers(connection),
+            timeout: session.map_or_else(Default::default, |s| s.metadata_timeout),
+            metadata: true,
+        }
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("the engine is back after every step")
+    }
+
+    fn engine_mut(&mut self) -> &mut Engine {
+        self.engine.as_mut().expect("the engine is back after every step")
+    }
+}

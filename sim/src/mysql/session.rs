@@ -1,0 +1,110 @@
+//! A connection's state on the server: its database, variables, and what LOCK TABLES gave it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::gtid::Gtid;
+use super::metadata::TablePath;
+use super::transaction::{Isolation, TrxId};
+use crate::sql_error::SqlError;
+use crate::value::Value;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+#[derive(Debug)]
+pub struct Session {
+    pub id: ConnectionId,
+    /// `user@host`.
+    pub user: Arc<str>,
+    /// Who is behind the connection, in the caller's words: for traces and the binlog.
+    pub tag: Arc<str>,
+    pub database: Option<Arc<str>>,
+    pub transaction: Option<TrxId>,
+    pub autocommit: bool,
+    pub isolation: Isolation,
+    /// SET TRANSACTION without SESSION.
+    pub next_isolation: Option<Isolation>,
+    pub lock_wait_timeout: std::time::Duration,
+    pub metadata_timeout: std::time::Duration,
+    pub foreign_key_checks: bool,
+    /// Everything else that SET may say, by lower-case name; where absent, the global default.
+    pub variables: BTreeMap<Arc<str>, Value>,
+    pub user_variables: BTreeMap<Arc<str>, Value>,
+    /// Locked by LOCK TABLES; true for WRITE.
+    pub locked_tables: Option<BTreeMap<TablePath, bool>>,
+    pub prepared: BTreeMap<Arc<str>, Arc<crate::sql::ast::Statement>>,
+    pub last_insert_id: u64,
+    pub row_count: i64,
+    pub found_rows: u64,
+    pub warnings: Vec<SqlError>,
+    /// The session's metadata request closed a cycle and lost.
+    pub metadata_victim: bool,
+    /// The GTID that the next commit is to have: a replicated definition's.
+    pub next_gtid: Option<Gtid>,
+    /// A replication applier may write where read_only forbids it.
+    pub applier: bool,
+}
+
+impl Session {
+    pub fn new(
+        id: ConnectionId,
+        user: &str,
+        database: Option<&str>,
+        isolation: Isolation,
+    ) -> Session {
+        Session {
+            id,
+            user: user.into(),
+            tag: user.into(),
+            database: database.map(Arc::from),
+            transaction: None,
+            autocommit: true,
+            isolation,
+            next_isolation: None,
+            lock_wait_timeout: std::time::Duration::from_secs(50),
+            metadata_timeout: std::time::Duration::from_secs(31_536_000),
+            foreign_key_checks: true,
+            variables: BTreeMap::new(),
+            user_variables: BTreeMap::new(),
+            locked_tables: None,
+            prepared: BTreeMap::new(),
+            last_insert_id: 0,
+            row_count: -1,
+            found_rows: 0,
+            warnings: Vec::new(),
+            metadata_victim: false,
+            next_gtid: None,
+            applier: false,
+        }
+    }
+
+    /// root and the Vitess users with CONNECTION_ADMIN may write under read_only.
+    pub fn is_super(&self) -> bool {
+        self.user.starts_with("root") || self.user.starts_with("vt_dba")
+    }
+
+    /// Does what the session commits go to the binlog?
+    pub fn logs(&self) -> bool {
+        self.variables.get("sql_log_bin") != Some(&Value::Int(0))
+    }
+
+    pub fn has_mode(&self, mode: &str) -> bool {
+        let modes = match self.variables.get("sql_mode") {
+            Some(Value::Text(modes)) => modes,
+            _ => SQL_MODE,
+        };
+        modes.split(',').any(|own| own.eq_ignore_ascii_case(mode))
+    }
+}
+
+/// MySQL 8.4's default.
+pub const SQL_MODE: &str = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
+                            ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}

@@ -1,0 +1,554 @@
+//! DDL: databases, tables, columns, indexes.
+//!
+//! A definition commits what is open, takes its table alone, changes it as one atomic step that
+//! redo and binlog carry like a transaction, and commits. An ALTER builds the table anew from
+//! its newest rows; what is built in place or instantly in MySQL looks the same from outside,
+//! except that snapshots from before do not see the old form.
+
+use std::sync::Arc;
+
+use crate::collation::Collation;
+use crate::eval::{self, Env, Program};
+use crate::mysql::binlog::Event;
+use crate::mysql::durable::Change;
+use crate::mysql::error;
+use crate::mysql::execution::Run;
+use crate::mysql::key::TableId;
+use crate::mysql::metadata::{Duration, MetadataMode, TablePath};
+use crate::mysql::outcome::Outcome;
+use crate::mysql::schema;
+use crate::mysql::table::Table;
+use crate::sql::ast::{
+    AlterChange, AlterTable, ColumnPosition, CreateTable, DropTable, Expr, Ident, IndexDefinition,
+    IndexKind, Statement, TableName,
+};
+use crate::sql_error::SqlError;
+use crate::value::{Row, Value};
+
+use super::build;
+use super::scope::constant_default;
+use super::tables::Opened;
+
+impl Run {
+    pub async fn define(&self, statement: &Statement) -> Result<Outcome, SqlError> {
+        self.check_writable()?;
+        self.commit().await?;
+        let trx = self.transaction()?;
+        let result = self.change_definition(statement).await;
+        match result {
+            Ok((changes, outcome)) => {
+                if !changes.is_empty() {
+                    self.engine(|engine| {
+                        changes.iter().for_each(|change| engine.apply_change(change));
+                    });
+                    self.log_definition(trx, statement)?;
+                    self.commit_transaction(trx, changes).await?;
+                } else {
+                    self.engine(|engine| engine.rollback(trx));
+                }
+                Ok(outcome)
+            }
+            Err(error) => {
+                self.engine(|engine| engine.rollback(trx));
+                Err(error)
+            }
+        }
+    }
+
+    fn log_definition(
+        &self,
+        trx: crate::mysql::transaction::TrxId,
+        statement: &Statement,
+    ) -> Result<(), SqlError> {
+        let text = match &self.text {
+            Some(text) => text.clone(),
+            None => statement.to_string().into(),
+        };
+        let (database, gtid, logs) =
+            self.session(|session| (session.database.clone(), session.next_gtid, session.logs()))?;
+        let statement = Arc::new(statement.clone());
+        self.engine(|engine| {
+            let transaction = engine.transaction_mut(trx);
+            transaction.gtid = gtid;
+            if logs {
+                transaction.events.push(Event::Query { database, text, statement });
+            }
+        });
+        Ok(())
+    }
+
+    async fn change_definition(
+        &self,
+        statement: &Statement,
+    ) -> Result<(Vec<Change>, Outcome), SqlError> {
+        let mut outcome = Outcome::default();
+        let changes = match statement {
+            Statement::CreateDatabase { if_not_exists, name, options } => {
+                let exists = self.engine(|engine| engine.has_database(name.as_str()));
+                outcome.affected = u64::from(!exists);
+                match (exists, if_not_exists) {
+                    (true, false) => return Err(error::database_exists(name.as_str())),
+                    (true, true) => {
+                        outcome.warnings.push(error::database_exists(name.as_str()));
+                        Vec::new()
+                    }
+                    (false, _) => {
+                        let collation = database_collation(options);
+                        vec![Change::CreateDatabase { name: name.0.clone(), collation }]
+                    }
+                }
+            }
+            Statement::DropDatabase { if_exists, name } => {
+                self.drop_database(*if_exists, name, &mut outcome).await?
+            }
+            Statement::CreateTable(create) => self.create_table(create, &mut outcome).await?,
+            Statement::DropTable(drop) => self.drop_tables(drop, &mut outcome).await?,
+            Statement::TruncateTable(name) => {
+                let table = self.open_alone(name).await?;
+                self.rebuilt(&table, table.schema.clone(), Vec::new(), 1)
+            }
+            Statement::RenameTable(pairs) => self.rename_tables(pairs).await?,
+            Statement::AlterTable(alter) => self.alter_table(alter).await?,
+            Statement::CreateIndex(create) => {
+                let change = AlterChange::AddIndex(create.index.clone());
+                let alter = AlterTable { table: create.table.clone(), changes: vec![change] };
+                self.alter_table(&alter).await?
+            }
+            Statement::DropIndex { name, table } => {
+                let change = AlterChange::DropIndex(name.clone());
+                let alter = AlterTable { table: table.clone(), changes: vec![change] };
+                self.alter_table(&alter).await?
+            }
+            other => return Err(SqlError::not_supported(other)),
+        };
+        Ok((changes, outcome))
+    }
+
+    /// A table for the statement alone.
+    async fn open_alone(&self, name: &TableName) -> Result<Opened, SqlError> {
+        self.open(name, MetadataMode::Exclusive).await
+    }
+
+    async fn create_table(
+        &self,
+        create: &CreateTable,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<Change>, SqlError> {
+        let path = self.path(&create.table)?;
+        let collation =
+            self.engine(|engine| engine.databases.get(&path.0).map(|database| database.collation));
+        let collation = collation.ok_or_else(|| error::unknown_database(&path.0))?;
+        self.lock_metadata(&path, MetadataMode::Exclusive, Duration::Transaction).await?;
+        if self.find(&path).is_ok() {
+            let exists = error::table_exists(&path.1);
+            if create.if_not_exists {
+                outcome.warnings.push(exists);
+                return Ok(Vec::new());
+            }
+            return Err(exists);
+        }
+        let (schema, auto_increment) = match &create.like {
+            Some(like) => {
+                let like = self.open(like, MetadataMode::Read).await?;
+                let mut schema = (*like.schema).clone();
+                schema.database = path.0.clone();
+                schema.name = path.1.clone();
+                schema.constraints.clear();
+                (schema, 1)
+            }
+            None => build::table(create, &path, collation)?,
+        };
+        let id = self.engine(|engine| engine.new_table_id());
+        let schema = Arc::new(schema);
+        Ok(vec![Change::PutTable { id, schema, rows: Vec::new(), auto_increment }])
+    }
+
+    async fn drop_tables(
+        &self,
+        drop: &DropTable,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<Change>, SqlError> {
+        let mut changes = Vec::new();
+        let mut missing = Vec::new();
+        for name in &drop.tables {
+            let path = self.path(name)?;
+            self.lock_metadata(&path, MetadataMode::Exclusive, Duration::Transaction).await?;
+            match self.find(&path) {
+                Ok(table) => changes.push(Change::DropTable { id: table.id }),
+                Err(_) => missing.push(format!("{}.{}", path.0, path.1)),
+            }
+        }
+        if !missing.is_empty() {
+            let error = error::unknown_table(&missing.join(","));
+            if !drop.if_exists {
+                return Err(error);
+            }
+            outcome.warnings.push(error);
+        }
+        Ok(changes)
+    }
+
+    async fn drop_database(
+        &self,
+        if_exists: bool,
+        name: &Ident,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<Change>, SqlError> {
+        let tables = self.engine(|engine| {
+            engine
+                .databases
+                .get(&name.0)
+                .map(|database| database.tables.keys().cloned().collect::<Vec<_>>())
+        });
+        let Some(tables) = tables else {
+            let error = error::database_missing(name.as_str());
+            if !if_exists {
+                return Err(error);
+            }
+            outcome.warnings.push(error);
+            return Ok(Vec::new());
+        };
+        outcome.affected = tables.len() as u64;
+        for table in tables {
+            let path = (name.0.clone(), table);
+            self.lock_metadata(&path, MetadataMode::Exclusive, Duration::Transaction).await?;
+        }
+        self.session(|session| {
+            if session.database.as_ref() == Some(&name.0) {
+                session.database = None;
+            }
+        })?;
+        Ok(vec![Change::DropDatabase { name: name.0.clone() }])
+    }
+
+    async fn rename_tables(
+        &self,
+        pairs: &[(TableName, TableName)],
+    ) -> Result<Vec<Change>, SqlError> {
+        let mut changes = Vec::new();
+        for (old, new) in pairs {
+            let table = self.open_alone(old).await?;
+            let path = self.path(new)?;
+            changes.extend(self.renamed(&table, &path).await?);
+        }
+        Ok(changes)
+    }
+
+    async fn renamed(&self, table: &Opened, path: &TablePath) -> Result<Vec<Change>, SqlError> {
+        self.lock_metadata(path, MetadataMode::Exclusive, Duration::Transaction).await?;
+        if self.find(path).is_ok() {
+            return Err(error::table_exists(&path.1));
+        }
+        let mut schema = (*table.schema).clone();
+        schema.database = path.0.clone();
+        schema.name = path.1.clone();
+        let (rows, auto_increment) = self.rows_of(table);
+        Ok(self.rebuilt(table, Arc::new(schema), rows, auto_increment))
+    }
+
+    async fn alter_table(&self, alter: &AlterTable) -> Result<Vec<Change>, SqlError> {
+        let table = self.open_alone(&alter.table).await?;
+        let mut altered = Altered {
+            schema: (*table.schema).clone(),
+            columns: (0..table.schema.columns.len()).map(Source::Old).collect(),
+        };
+        let mut rename = None;
+        for change in &alter.changes {
+            match change {
+                AlterChange::RenameTo(name) => rename = Some(self.path(name)?),
+                other => altered.change(other)?,
+            }
+        }
+        if altered.schema.columns.is_empty() {
+            return Err(error::last_column());
+        }
+        altered.schema.order_indexes();
+        let (rows, auto_increment) = self.rows_of(&table);
+        let mut env = self.env()?;
+        let rows: Vec<Row> =
+            rows.iter().map(|row| altered.convert(row, &mut env)).collect::<Result<_, _>>()?;
+        if let Some(path) = &rename {
+            self.lock_metadata(path, MetadataMode::Exclusive, Duration::Transaction).await?;
+            if self.find(path).is_ok() {
+                return Err(error::table_exists(&path.1));
+            }
+            altered.schema.database = path.0.clone();
+            altered.schema.name = path.1.clone();
+        }
+        let schema = Arc::new(altered.schema);
+        self.check_unique_keys(&schema, &rows)?;
+        Ok(self.rebuilt(&table, schema, rows, auto_increment))
+    }
+
+    /// The newest rows; nobody else has the table.
+    fn rows_of(&self, table: &Opened) -> (Vec<Row>, u64) {
+        self.engine(|engine| {
+            let table: &Table = engine.table(table.id);
+            let rows = table.records().map(|(_, record)| record.newest());
+            let rows = rows.filter(|newest| !newest.deleted).map(|newest| newest.row.clone());
+            (rows.collect(), table.auto_increment)
+        })
+    }
+
+    fn rebuilt(
+        &self,
+        old: &Opened,
+        schema: Arc<schema::Table>,
+        rows: Vec<Row>,
+        auto_increment: u64,
+    ) -> Vec<Change> {
+        let id: TableId = self.engine(|engine| engine.new_table_id());
+        vec![
+            Change::DropTable { id: old.id },
+            Change::PutTable { id, schema, rows, auto_increment },
+        ]
+    }
+
+    fn check_unique_keys(&self, schema: &schema::Table, rows: &[Row]) -> Result<(), SqlError> {
+        for (at, index) in schema.indexes.iter().enumerate() {
+            if !index.unique || index.parts.is_empty() {
+                continue;
+            }
+            let mut seen = std::collections::BTreeSet::new();
+            for row in rows.iter().filter(|row| !schema.key_has_null(at, row)) {
+                if !seen.insert(schema.key_of_row(at, row)) {
+                    let values: Vec<String> =
+                        schema.columns_of(at).map(|column| row[column].to_string()).collect();
+                    return Err(error::duplicate_entry(
+                        &values.join("-"),
+                        &schema.name,
+                        &index.name,
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a column of the new table comes from.
+#[derive(Clone, Debug)]
+enum Source {
+    Old(usize),
+    /// From the old column, stored as the new type.
+    Converted(usize),
+    New,
+}
+
+struct Altered {
+    schema: schema::Table,
+    columns: Vec<Source>,
+}
+
+impl Altered {
+    fn change(&mut self, change: &AlterChange) -> Result<(), SqlError> {
+        match change {
+            AlterChange::AddColumn { column, position } => {
+                if self.schema.column(column.name.as_str()).is_some() {
+                    return Err(error::duplicate_column(column.name.as_str()));
+                }
+                let built = build::column(column, self.schema.collation)?;
+                let at = self.place(position.as_ref())?.unwrap_or(self.schema.columns.len());
+                self.insert_column(at, built, Source::New);
+                self.add_column_keys(column)
+            }
+            AlterChange::DropColumn(name) => self.drop_column(name),
+            AlterChange::ModifyColumn { column, position } => {
+                self.change_column(&column.name, column, position.as_ref())
+            }
+            AlterChange::ChangeColumn { old, column, position } => {
+                self.change_column(old, column, position.as_ref())
+            }
+            AlterChange::RenameColumn { old, new } => {
+                let at = self.column(old)?;
+                self.schema.columns[at].name = new.0.clone();
+                Ok(())
+            }
+            AlterChange::AddIndex(index) => self.add_index(index),
+            AlterChange::DropIndex(name) => {
+                let at = self.schema.index(name.as_str());
+                let at = at.ok_or_else(|| error::cannot_drop(name.as_str()))?;
+                self.schema.indexes.remove(at);
+                Ok(())
+            }
+            AlterChange::DropPrimaryKey => {
+                let at = self.schema.index(schema::PRIMARY);
+                let at = at.ok_or_else(|| error::cannot_drop(schema::PRIMARY))?;
+                self.schema.indexes.remove(at);
+                Ok(())
+            }
+            AlterChange::RenameIndex { old, new } => {
+                let at = self.schema.index(old.as_str());
+                let missing = || error::key_missing(old.as_str(), &self.schema.name);
+                let at = at.ok_or_else(missing)?;
+                self.schema.indexes[at].name = new.0.clone();
+                Ok(())
+            }
+            AlterChange::SetDefault { column, default } => {
+                let at = self.column(column)?;
+                self.schema.columns[at].default = default.clone();
+                Ok(())
+            }
+            AlterChange::AddConstraint(constraint) => {
+                self.schema.constraints.push(constraint.clone());
+                Ok(())
+            }
+            AlterChange::DropForeignKey(name) => {
+                let named = |constraint: &crate::sql::ast::Constraint| match constraint {
+                    crate::sql::ast::Constraint::ForeignKey { name: own, .. } => {
+                        own.as_ref().is_some_and(|own| own.is(name.as_str()))
+                    }
+                    crate::sql::ast::Constraint::Check { .. } => false,
+                };
+                let before = self.schema.constraints.len();
+                self.schema.constraints.retain(|constraint| !named(constraint));
+                match self.schema.constraints.len() < before {
+                    true => Ok(()),
+                    false => Err(error::cannot_drop(name.as_str())),
+                }
+            }
+            AlterChange::Option(_) => Ok(()),
+            AlterChange::RenameTo(_) => Ok(()),
+        }
+    }
+
+    fn column(&self, name: &Ident) -> Result<usize, SqlError> {
+        let at = self.schema.column(name.as_str());
+        at.ok_or_else(|| SqlError::unknown_column(name.as_str(), &self.schema.name))
+    }
+
+    fn place(&self, position: Option<&ColumnPosition>) -> Result<Option<usize>, SqlError> {
+        match position {
+            None => Ok(None),
+            Some(ColumnPosition::First) => Ok(Some(0)),
+            Some(ColumnPosition::After(name)) => Ok(Some(self.column(name)? + 1)),
+        }
+    }
+
+    fn insert_column(&mut self, at: usize, column: schema::Column, source: Source) {
+        self.schema.columns.insert(at, column);
+        self.columns.insert(at, source);
+        for part in self.schema.indexes.iter_mut().flat_map(|index| &mut index.parts) {
+            part.column += usize::from(at <= part.column);
+        }
+    }
+
+    fn add_column_keys(
+        &mut self,
+        column: &crate::sql::ast::ColumnDefinition,
+    ) -> Result<(), SqlError> {
+        for definition in build::column_keys(column) {
+            self.add_index(&definition)?;
+        }
+        Ok(())
+    }
+
+    /// A dropped column leaves the indexes; an index of nothing else goes with it.
+    fn drop_column(&mut self, name: &Ident) -> Result<(), SqlError> {
+        let at = self.schema.column(name.as_str());
+        let at = at.ok_or_else(|| error::cannot_drop(name.as_str()))?;
+        self.schema.columns.remove(at);
+        self.columns.remove(at);
+        for index in &mut self.schema.indexes {
+            index.parts.retain(|part| part.column != at);
+            for part in &mut index.parts {
+                part.column -= usize::from(at < part.column);
+            }
+        }
+        self.schema.indexes.retain(|index| !index.parts.is_empty());
+        Ok(())
+    }
+
+    fn change_column(
+        &mut self,
+        old: &Ident,
+        column: &crate::sql::ast::ColumnDefinition,
+        position: Option<&ColumnPosition>,
+    ) -> Result<(), SqlError> {
+        let at = self.column(old)?;
+        let mut built = build::column(column, self.schema.collation)?;
+        built.not_null |= self
+            .schema
+            .index(schema::PRIMARY)
+            .is_some_and(|index| self.schema.columns_of(index).any(|key| key == at));
+        let source = match self.columns[at] {
+            Source::Old(old) | Source::Converted(old) => Source::Converted(old),
+            Source::New => Source::New,
+        };
+        self.schema.columns[at] = built;
+        self.columns[at] = source;
+        if let Some(target) = self.place(position)? {
+            self.move_column(at, target);
+        }
+        self.add_column_keys(column)
+    }
+
+    fn move_column(&mut self, from: usize, to: usize) {
+        let to = if from < to { to - 1 } else { to };
+        let column = self.schema.columns.remove(from);
+        let source = self.columns.remove(from);
+        self.schema.columns.insert(to, column);
+        self.columns.insert(to, source);
+        let moved = |at: usize| match at {
+            at if at == from => to,
+            at if from < at && at <= to => at - 1,
+            at if to <= at && at < from => at + 1,
+            at => at,
+        };
+        for part in self.schema.indexes.iter_mut().flat_map(|index| &mut index.parts) {
+            part.column = moved(part.column);
+        }
+    }
+
+    fn add_index(&mut self, definition: &IndexDefinition) -> Result<(), SqlError> {
+        let index = build::index(definition, &self.schema)?;
+        if definition.kind == IndexKind::Primary {
+            for part in &index.parts {
+                self.schema.columns[part.column].not_null = true;
+            }
+        }
+        self.schema.indexes.push(index);
+        Ok(())
+    }
+
+    fn convert(&self, row: &Row, env: &mut Env) -> Result<Row, SqlError> {
+        let mut converted = Vec::with_capacity(self.columns.len());
+        for (source, column) in self.columns.iter().zip(&self.schema.columns) {
+            let value = match source {
+                Source::Old(at) => row[*at].clone(),
+                Source::Converted(at) => {
+                    let value = eval::store(&row[*at], &column.ty, &column.name, 1, true)?.0;
+                    if value.is_null() && column.not_null {
+                        return Err(SqlError::data_truncated(&column.name, 1));
+                    }
+                    value
+                }
+                Source::New => self.default_of(column, env)?,
+            };
+            converted.push(value);
+        }
+        Ok(converted.into())
+    }
+
+    /// What an added column holds in rows that exist: its default, or its type's zero.
+    fn default_of(&self, column: &schema::Column, env: &mut Env) -> Result<Value, SqlError> {
+        match &column.default {
+            Some(Expr::Literal(_)) => constant_default(column),
+            Some(expr) => {
+                let value = Program::compile(expr, &eval::NoColumns)?.run(&[], env)?;
+                Ok(eval::store(&value, &column.ty, &column.name, 1, true)?.0)
+            }
+            None if column.not_null => build::zero_of(column),
+            None => Ok(Value::Null),
+        }
+    }
+}
+
+fn database_collation(options: &[String]) -> Collation {
+    let words = options.iter().flat_map(|option| option.split(|c: char| c == ' ' || c == '='));
+    let mut collation = None;
+    for word in words {
+        collation = Collation::by_name(word).or_else(|| Collation::of_charset(word)).or(collation);
+    }
+    collation.unwrap_or_default()
+}

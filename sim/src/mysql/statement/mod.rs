@@ -1,0 +1,23 @@
+//! Execution of statements: one file a kind.
+//!
+//! [`run`] is the frame of all: implicit commits, the transaction around a statement, what is undone
+//! when it fails.
+
+pub mod access;
+pub mod apply;
+pub mod build;
+pub mod commit;
+pub mod define;
+pub mod delete;
+pub mod from;
+pub mod insert;
+pub mod reader;
+pub mod run;
+pub mod scope;
+pub mod select;
+pub mod session;
+pub mod show;
+pub mod tables;
+pub mod update;
+pub mod variable;
+pub mod write;

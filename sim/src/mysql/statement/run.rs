@@ -1,0 +1,189 @@
+//! The frame of a statement: implicit commits, its transaction, and what an error undoes.
+//!
+//! An error undoes the statement; 1213 undoes the transaction and ends it; both keep the session.
+//! Under autocommit the statement is the transaction.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::mysql::binlog::{Event, RowChange, RowsEvent};
+use crate::mysql::error;
+use crate::mysql::execution::Run;
+use crate::mysql::outcome::Outcome;
+use crate::mysql::schema;
+use crate::mysql::transaction::TrxId;
+use crate::mysql::view::ReadView;
+use crate::sql::ast::Statement;
+use crate::sql_error::SqlError;
+
+pub(in crate::mysql) async fn run(
+    run: Run,
+    statement: Arc<Statement>,
+) -> Result<Outcome, SqlError> {
+    let result = run.dispatch(&statement).await;
+    let diagnostics = matches!(&*statement, Statement::Show(show)
+        if matches!(show.kind, crate::sql::ast::ShowKind::Warnings));
+    run.session(|session| match &result {
+        Ok(outcome) => {
+            session.row_count = if outcome.is_result_set() { -1 } else { outcome.affected as i64 };
+            if outcome.last_insert_id != 0 {
+                session.last_insert_id = outcome.last_insert_id;
+            }
+            if !diagnostics {
+                session.warnings = outcome.warnings.clone();
+            }
+        }
+        Err(error) => {
+            session.row_count = -1;
+            session.warnings = vec![error.clone()];
+        }
+    })?;
+    result
+}
+
+impl Run {
+    async fn dispatch(&self, statement: &Statement) -> Result<Outcome, SqlError> {
+        match statement {
+            Statement::Query(query) => self.query(query).await,
+            Statement::Insert(insert) => self.writing(|trx| self.insert(insert, trx)).await,
+            Statement::Update(update) => self.writing(|trx| self.update(update, trx)).await,
+            Statement::Delete(delete) => self.writing(|trx| self.delete(delete, trx)).await,
+            _ => self.session_statement(statement).await,
+        }
+    }
+
+    /// Runs a statement that changes rows.
+    pub async fn writing<F>(&self, body: impl FnOnce(TrxId) -> F) -> Result<Outcome, SqlError>
+    where
+        F: Future<Output = Result<Outcome, SqlError>>,
+    {
+        self.check_writable()?;
+        self.in_transaction(body).await
+    }
+
+    /// Runs a statement in the session's transaction, or in one of its own.
+    pub async fn in_transaction<F>(
+        &self,
+        body: impl FnOnce(TrxId) -> F,
+    ) -> Result<Outcome, SqlError>
+    where
+        F: Future<Output = Result<Outcome, SqlError>>,
+    {
+        let trx = self.transaction()?;
+        let mark = self.engine(|engine| engine.transaction(trx).mark());
+        let result = body(trx).await;
+        let explicit = self.engine(|engine| {
+            engine.transactions.get(&trx).is_some_and(|transaction| transaction.explicit)
+        });
+        match result {
+            Ok(outcome) => {
+                if !explicit {
+                    self.commit_transaction(trx, Vec::new()).await?;
+                }
+                Ok(outcome)
+            }
+            Err(error) => {
+                let whole = !explicit
+                    || error.errno == 1213
+                    || error.errno == 1205
+                        && self.engine(|engine| engine.options.rollback_on_timeout);
+                self.engine(
+                    |engine| {
+                        if whole { engine.rollback(trx) } else { engine.undo_to(trx, mark) }
+                    },
+                );
+                Err(error)
+            }
+        }
+    }
+
+    /// The session's transaction; a new one where it has none.
+    pub fn transaction(&self) -> Result<TrxId, SqlError> {
+        let connection = self.connection;
+        self.engine(|engine| {
+            let session = engine.sessions.get_mut(&connection).ok_or_else(error::interrupted)?;
+            if let Some(trx) = session.transaction {
+                return Ok(trx);
+            }
+            let isolation = session.next_isolation.take().unwrap_or(session.isolation);
+            let explicit = !session.autocommit;
+            let trx = engine.begin(connection, isolation);
+            engine.transaction_mut(trx).explicit = explicit;
+            if let Some(session) = engine.sessions.get_mut(&connection) {
+                session.transaction = Some(trx);
+            }
+            Ok(trx)
+        })
+    }
+
+    /// 1290 and 1792.
+    pub fn check_writable(&self) -> Result<(), SqlError> {
+        let connection = self.connection;
+        self.engine(|engine| {
+            let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
+            let read_only = session
+                .transaction
+                .and_then(|trx| engine.transactions.get(&trx))
+                .is_some_and(|transaction| transaction.read_only);
+            if read_only {
+                return Err(error::read_only_transaction());
+            }
+            if engine.options.super_read_only && !session.applier {
+                return Err(error::read_only_server("--super-read-only"));
+            }
+            if engine.options.read_only && !session.applier && !session.is_super() {
+                return Err(error::read_only_server("--read-only"));
+            }
+            Ok(())
+        })
+    }
+
+    /// The view of a consistent read; none at READ UNCOMMITTED, which reads what is newest.
+    pub fn view(&self, trx: TrxId) -> Option<ReadView> {
+        use crate::mysql::transaction::Isolation::*;
+        self.engine(|engine| {
+            let isolation = engine.transaction(trx).isolation;
+            let kept = engine.transaction(trx).view.clone();
+            let view = match (isolation, kept) {
+                (ReadUncommitted, _) => return None,
+                (RepeatableRead | Serializable, Some(view)) => view,
+                _ => engine.new_view(trx),
+            };
+            engine.transaction_mut(trx).view = Some(view.clone());
+            Some(view)
+        })
+    }
+
+    /// Notes a row change for the binlog; rows of one table and statement make one event.
+    pub fn log(
+        &self,
+        trx: TrxId,
+        table: &Arc<schema::Table>,
+        statement: &mut Option<usize>,
+        change: RowChange,
+    ) {
+        let connection = self.connection;
+        self.engine(|engine| {
+            let session = engine.sessions.get(&connection);
+            if session.is_some_and(|session| !session.logs()) {
+                return;
+            }
+            let checks_off = session.is_some_and(|session| !session.foreign_key_checks);
+            let events = &mut engine.transaction_mut(trx).events;
+            let same = statement.and_then(|at| events.get_mut(at));
+            if let Some(Event::Rows(rows)) = same
+                && rows.table.name == table.name
+                && rows.table.database == table.database
+            {
+                rows.changes.push(change);
+                return;
+            }
+            *statement = Some(events.len());
+            events.push(Event::Rows(RowsEvent {
+                table: table.clone(),
+                foreign_key_checks_off: checks_off,
+                changes: vec![change],
+            }));
+        });
+    }
+}

@@ -1,0 +1,1032 @@
+//! SELECT: nested loops over accesses, then grouping, ordering, limits.
+//!
+//! A plain SELECT reads a snapshot and locks nothing; FOR UPDATE, FOR SHARE, a SELECT inside of
+//! INSERT at REPEATABLE READ, and every SELECT of a SERIALIZABLE transaction read the newest rows
+//! and lock what they visit. Tables are joined in the order in which they are written.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::eval::aggregate::{Accumulator, distinct_key, sort_order};
+use crate::eval::{ColumnKind, Env, NoColumns, Program};
+use crate::mysql::cursor::{Cursor, Found, Interval, Locking, Reading};
+use crate::mysql::execution::Run;
+use crate::mysql::key::IndexId;
+use crate::mysql::lock::mode::Mode;
+use crate::mysql::outcome::{Column, Outcome};
+use crate::mysql::transaction::{Isolation, TrxId};
+use crate::sql::ast::{
+    Aggregate, AggregateKind, ColumnName, Expr, Limit, Lock, OrderBy, Query, Select, SelectItem,
+    TableName, Wait,
+};
+use crate::sql_error::SqlError;
+use crate::value::{Row, Value};
+
+use super::access::{self, Access, Kind};
+use super::from::From;
+use super::reader::Outer;
+use super::scope::{InScope, TableScope, kind_of};
+
+/// What a SELECT locks beyond what it says itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locks {
+    Own,
+    /// The source of INSERT .. SELECT: shared from REPEATABLE READ on.
+    InsertSelect,
+    /// A subquery of UPDATE or DELETE: shared at every level.
+    Share,
+}
+
+/// What UPDATE and DELETE look for.
+pub struct Change<'a> {
+    pub tables: &'a [InScope],
+    pub filter: Option<&'a Expr>,
+    pub order_by: &'a [OrderBy],
+    pub limit: Option<&'a Limit>,
+    /// The columns that an UPDATE sets; none for DELETE.
+    pub update: Option<&'a [usize]>,
+}
+
+/// The rows that UPDATE and DELETE find.
+pub struct ChangeScan {
+    pub env: Env,
+    filter: Option<Program>,
+    cursor: Cursor,
+    /// Rows must be found before the first is changed.
+    collects: bool,
+    collected: Option<VecDeque<Found>>,
+    order: Option<Sorting>,
+    left: u64,
+}
+
+impl Run {
+    pub async fn query(&self, query: &Query) -> Result<Outcome, SqlError> {
+        if let Query::Select(select) = query
+            && select.from.is_empty()
+        {
+            let outcome = self.select_without_tables(select).await?;
+            return self.note_found(outcome);
+        }
+        let outcome = self.in_transaction(|trx| self.select_rows(query, trx, Locks::Own)).await?;
+        self.note_found(outcome)
+    }
+
+    fn note_found(&self, outcome: Outcome) -> Result<Outcome, SqlError> {
+        self.session(|session| session.found_rows = outcome.rows.len() as u64)?;
+        Ok(outcome)
+    }
+
+    async fn select_without_tables(&self, select: &Select) -> Result<Outcome, SqlError> {
+        let mut env = self.env()?;
+        let mut outcome = Outcome::default();
+        let mut row = Vec::new();
+        for item in &select.items {
+            let SelectItem::Expr { expr, alias } = item else {
+                return Err(SqlError::new(1096, "HY000", "No tables used"));
+            };
+            let program = Program::compile(expr, &NoColumns)?;
+            let value = program.run(&[], &mut env)?;
+            outcome.columns.push(expression_column(
+                expr,
+                alias.as_ref().map(|a| &*a.0),
+                program.kind(),
+            ));
+            row.push(value);
+        }
+        let keeps = match &select.filter {
+            Some(filter) => Program::compile(filter, &NoColumns)?.matches(&[], &mut env)?,
+            None => true,
+        };
+        let (offset, count) = self.limits(select.limit.as_ref(), &mut env)?;
+        if keeps && offset == 0 && 0 < count {
+            outcome.rows.push(row.into());
+        }
+        self.keep(&mut env)?;
+        outcome.warnings.append(&mut env.warnings);
+        Ok(outcome)
+    }
+
+    /// Runs a query inside of the statement's transaction.
+    pub async fn select_rows(
+        &self,
+        query: &Query,
+        trx: TrxId,
+        locks: Locks,
+    ) -> Result<Outcome, SqlError> {
+        match query {
+            Query::Select(select) if select.from.is_empty() => {
+                self.select_without_tables(select).await
+            }
+            Query::Select(select) => self.select(select, trx, locks).await,
+            Query::Union(union) => Box::pin(self.union(union, trx, locks)).await,
+            Query::Values(_) => Err(SqlError::not_supported("VALUES as a query")),
+        }
+    }
+
+    async fn union(
+        &self,
+        union: &crate::sql::ast::Union,
+        trx: TrxId,
+        locks: Locks,
+    ) -> Result<Outcome, SqlError> {
+        let mut outcome = Box::pin(self.select_rows(&union.left, trx, locks)).await?;
+        let right = Box::pin(self.select_rows(&union.right, trx, locks)).await?;
+        if outcome.columns.len() != right.columns.len() {
+            let message = "The used SELECT statements have a different number of columns";
+            return Err(SqlError::new(1222, "21000", message));
+        }
+        outcome.rows.extend(right.rows);
+        let mut env = self.env()?;
+        if union.distinct {
+            let collations: Vec<ColumnKind> = outcome.columns.iter().map(|c| c.kind).collect();
+            let mut seen = BTreeSet::new();
+            outcome.rows.retain(|row| seen.insert(row_key(row, &collations)));
+        }
+        if !union.order_by.is_empty() {
+            let place = |order: &OrderBy| position(&order.expr, &outcome.columns);
+            let places: Vec<(usize, bool)> = union
+                .order_by
+                .iter()
+                .map(|order| place(order).map(|at| (at, order.descending)))
+                .collect::<Result<_, _>>()?;
+            let columns = &outcome.columns;
+            outcome.rows.sort_by(|a, b| {
+                let orders = places.iter().map(|(at, descending)| {
+                    let order = sort_order(&a[*at], &b[*at], columns[*at].kind.collation, &mut env);
+                    if *descending { order.reverse() } else { order }
+                });
+                orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+            });
+        }
+        let (offset, count) = self.limits(union.limit.as_ref(), &mut env)?;
+        outcome.rows = cut(outcome.rows, offset, count);
+        Ok(outcome)
+    }
+
+    async fn select(&self, select: &Select, trx: TrxId, locks: Locks) -> Result<Outcome, SqlError> {
+        if select.with.is_some()
+            || !select.windows.is_empty()
+            || select.rollup
+            || select.into.is_some()
+        {
+            return Err(SqlError::not_supported("WITH, WINDOW, ROLLUP or INTO"));
+        }
+        let lock = self.lock_of(select, trx, locks);
+        let from = self.from(&select.from, lock.map(|(mode, _)| mode), trx, locks).await?;
+        let aggregates = RefCell::new(Vec::new());
+        let mut plan = self.plan(select, &from, &aggregates)?;
+        let mut env = self.env()?;
+        let (offset, count) = self.limits(select.limit.as_ref(), &mut env)?;
+        let grouped = !select.group_by.is_empty() || !aggregates.borrow().is_empty();
+        let extreme = self.extreme(select, &from, grouped);
+        let in_order = !grouped && plan.order.is_empty() && !select.distinct;
+        let early = in_order || plan.follows.is_some();
+        let wanted = offset.saturating_add(count);
+        let mut groups = Groups::new(&plan, &from, &aggregates.borrow())?;
+        let mut output: Vec<(Row, Vec<Value>)> = Vec::new();
+        let mut loops = Loops::new(&from, &plan, lock, extreme);
+        if count == 0 && !grouped {
+            loops.done = true;
+        }
+        while let Some(row) = self.next_combination(&mut loops, &mut env, trx).await? {
+            if grouped {
+                groups.add(&plan, row, &mut env)?;
+                if loops.extreme.is_some() {
+                    break;
+                }
+                continue;
+            }
+            if plan.matches_having(&row, &mut env)? {
+                output.push(plan.output(&row, &mut env)?);
+            }
+            if early && wanted <= output.len() as u64 {
+                break;
+            }
+        }
+        drop(loops);
+        if grouped {
+            for row in groups.finish(&from, &mut env) {
+                if plan.matches_having(&row, &mut env)? {
+                    output.push(plan.output(&row, &mut env)?);
+                }
+            }
+        }
+        if select.distinct {
+            let kinds: Vec<ColumnKind> = plan.columns.iter().map(|column| column.kind).collect();
+            let mut seen = BTreeSet::new();
+            output.retain(|(row, _)| seen.insert(row_key(row, &kinds)));
+        }
+        if !plan.order.is_empty() && plan.follows.is_none() {
+            plan.sort(&mut output, &mut env);
+        }
+        let rows = output.into_iter().map(|(row, _)| row).collect();
+        self.keep(&mut env)?;
+        Ok(Outcome {
+            columns: std::mem::take(&mut plan.columns),
+            rows: cut(rows, offset, count),
+            warnings: env.warnings,
+            ..Outcome::default()
+        })
+    }
+
+    /// The lock of every row that the SELECT reads; none for a consistent read.
+    fn lock_of(&self, select: &Select, trx: TrxId, locks: Locks) -> Option<(Mode, Wait)> {
+        let (isolation, explicit) = self.engine(|engine| {
+            let transaction = engine.transaction(trx);
+            (transaction.isolation, transaction.explicit)
+        });
+        match select.lock {
+            Lock::ForUpdate(wait) => Some((Mode::X, wait)),
+            Lock::ForShare(wait) => Some((Mode::S, wait)),
+            Lock::ShareMode => Some((Mode::S, Wait::Block)),
+            Lock::None => {
+                let shared = match locks {
+                    Locks::Own => isolation == Isolation::Serializable && explicit,
+                    Locks::InsertSelect => isolation.locks_gaps(),
+                    Locks::Share => true,
+                };
+                shared.then_some((Mode::S, Wait::Block))
+            }
+        }
+    }
+
+    /// Offset and count; all rows where there is no limit.
+    pub fn limits(&self, limit: Option<&Limit>, env: &mut Env) -> Result<(u64, u64), SqlError> {
+        let Some(limit) = limit else { return Ok((0, u64::MAX)) };
+        let mut number = |expr: &Expr| match Program::compile(expr, &NoColumns)?.run(&[], env)? {
+            Value::Int(number) if 0 <= number => Ok(number as u64),
+            Value::Uint(number) => Ok(number),
+            other => Err(SqlError::syntax(&other.to_string(), 1)),
+        };
+        let offset = limit.offset.as_ref().map_or(Ok(0), &mut number)?;
+        Ok((offset, number(&limit.count)?))
+    }
+
+    fn plan(
+        &self,
+        select: &Select,
+        from: &From,
+        aggregates: &RefCell<Vec<(Aggregate, ColumnKind)>>,
+    ) -> Result<Plan, SqlError> {
+        let tables = &from.tables;
+        let used = RefCell::new(BTreeSet::new());
+        let compile = |expr: &Expr, clause: &'static str, aggregated: bool| {
+            let mut scope = TableScope::new(tables, clause);
+            scope.aggregates = aggregated.then_some(aggregates);
+            let program = Program::compile(expr, &scope);
+            used.borrow_mut().extend(scope.used.into_inner());
+            program
+        };
+        let mut plan = Plan::default();
+        let mut aliases: Vec<(Arc<str>, Expr)> = Vec::new();
+        let mut items: Vec<Expr> = Vec::new();
+        for item in &select.items {
+            match item {
+                SelectItem::Star(table) => {
+                    for (number, at) in starred(tables, table.as_ref())? {
+                        let table = &tables[number];
+                        plan.columns.push(table_column(table, at, None));
+                        let expr = Expr::Column(column_name(table, at));
+                        plan.items.push(compile(&expr, "field list", false)?);
+                        items.push(expr);
+                    }
+                }
+                SelectItem::Expr { expr, alias } => {
+                    let program = compile(expr, "field list", true)?;
+                    let name = alias.as_ref().map(|alias| &*alias.0);
+                    plan.columns.push(match expr {
+                        Expr::Column(column) => {
+                            let (number, at) =
+                                TableScope::new(tables, "field list").find(column)?;
+                            let name = name.unwrap_or(column.name.as_str());
+                            table_column(&tables[number], at, Some(name))
+                        }
+                        _ => expression_column(expr, name, program.kind()),
+                    });
+                    plan.items.push(program);
+                    items.push(expr.clone());
+                    aliases.extend(name.map(|name| (name.into(), expr.clone())));
+                }
+                SelectItem::Next(_) => return Err(SqlError::not_supported("NEXT VALUES")),
+            }
+        }
+        let named = |expr: &Expr, clause: &'static str, prefer_alias: bool| {
+            resolve_alias(expr, &aliases, &items, tables, clause, prefer_alias)
+        };
+        for expr in &select.group_by {
+            plan.groups.push(compile(
+                &named(expr, "group statement", false)?,
+                "group statement",
+                false,
+            )?);
+        }
+        if let Some(having) = &select.having {
+            let having = match having {
+                Expr::Compare { op, left, right, escape } => Expr::Compare {
+                    op: *op,
+                    left: Box::new(named(left, "having clause", true)?),
+                    right: Box::new(named(right, "having clause", true)?),
+                    escape: escape.clone(),
+                },
+                other => other.clone(),
+            };
+            plan.having = Some(compile(&having, "having clause", true)?);
+        }
+        for order in &select.order_by {
+            let expr = named(&order.expr, "order clause", true)?;
+            let program = compile(&expr, "order clause", true)?;
+            plan.order.push((program, order.descending));
+            plan.order_columns.push(match expr {
+                Expr::Column(column) => TableScope::new(tables, "order clause").find(&column).ok(),
+                _ => None,
+            });
+        }
+        // Each condition is tested as soon as all of its tables are there.
+        plan.conditions = (0..tables.len()).map(|_| Vec::new()).collect();
+        let terms = select.filter.iter().flat_map(conjuncts);
+        for term in terms {
+            let program = compile(term, "where clause", false)?;
+            plan.conditions[self.depth_of(term, tables)].push(program);
+            plan.terms.push(term.clone());
+        }
+        for (number, table) in from.joins.iter().enumerate() {
+            plan.on.push(match &table.on {
+                Some(on) => Some(compile(on, "on clause", false)?),
+                None => None,
+            });
+            if let Some(on) = &table.on
+                && !table.outer
+            {
+                plan.terms.extend(conjuncts(on).cloned());
+            }
+            debug_assert!(number < tables.len(), "a join has its table");
+        }
+        plan.used = used.into_inner();
+        plan.follows = self.index_order(select, from, &plan);
+        Ok(plan)
+    }
+
+    /// The first table at which a condition can be tested.
+    fn depth_of(&self, term: &Expr, tables: &[InScope]) -> usize {
+        let compiles = |count: &usize| {
+            Program::compile(term, &TableScope::new(&tables[..*count], "where clause")).is_ok()
+        };
+        (1..=tables.len()).find(compiles).unwrap_or(tables.len()) - 1
+    }
+
+    /// An index of the one table that gives the rows in the order that is asked for.
+    fn index_order(&self, select: &Select, from: &From, plan: &Plan) -> Option<(usize, bool)> {
+        let [table] = &from.tables[..] else { return None };
+        let plain = select.group_by.is_empty() && !select.distinct && table.rows.is_none();
+        if !plain || plan.order.is_empty() {
+            return None;
+        }
+        let columns: Vec<usize> =
+            plan.order_columns.iter().map(|found| found.map(|f| f.1)).collect::<Option<_>>()?;
+        let descending = plan.order[0].1;
+        if plan.order.iter().any(|(_, other)| *other != descending) {
+            return None;
+        }
+        let access = self.choose(table, 0, from, plan, &[]).ok()?;
+        let schema = &table.opened.schema;
+        let follows = |index: usize, fixed: usize| {
+            let parts =
+                &schema.indexes[index].parts[fixed.min(schema.indexes[index].parts.len())..];
+            let plain = parts.iter().take(columns.len()).all(|part| !part.descending);
+            plain
+                && columns.len() <= parts.len()
+                && parts.iter().zip(&columns).all(|(part, column)| part.column == *column)
+        };
+        if access.kind != Kind::Scan {
+            let sorted = 1 == access.intervals.len() || access.fixed == 0;
+            return (sorted && follows(access.index, access.fixed))
+                .then_some((access.index, descending));
+        }
+        let limited = select.limit.is_some();
+        let allowed = |index: &usize| access::allowed(schema, *index, &table.hints);
+        (0..schema.indexes.len())
+            .filter(allowed)
+            .find(|index| (*index == 0 || limited) && follows(*index, 0))
+            .map(|index| (index, descending))
+    }
+
+    /// The access of a table, given the rows of those before it.
+    fn choose(
+        &self,
+        table: &InScope,
+        number: usize,
+        from: &From,
+        plan: &Plan,
+        row: &[Value],
+    ) -> Result<Access, SqlError> {
+        let mut env = self.env()?;
+        self.choose_with(table, number, from, plan, row, &mut env)
+    }
+
+    fn choose_with(
+        &self,
+        table: &InScope,
+        number: usize,
+        from: &From,
+        plan: &Plan,
+        row: &[Value],
+        env: &mut Env,
+    ) -> Result<Access, SqlError> {
+        let join = &from.joins[number];
+        let terms: Vec<Expr> = match (&join.on, join.outer) {
+            (Some(on), true) => conjuncts(on).cloned().collect(),
+            _ => plan.terms.clone(),
+        };
+        let filter = match terms.len() {
+            0 => None,
+            1 => terms.into_iter().next(),
+            _ => Some(Expr::And(terms)),
+        };
+        let mut outer = Outer { tables: &from.tables, number, row, env };
+        Ok(access::choose(&table.opened.schema, filter.as_ref(), &table.hints, &mut outer))
+    }
+
+    /// `select max(c)` or `min(c)` of a whole table reads one end of an index.
+    fn extreme(&self, select: &Select, from: &From, grouped: bool) -> Option<(usize, bool)> {
+        let ([table], [SelectItem::Expr { expr: Expr::Aggregate(aggregate), .. }]) =
+            (&from.tables[..], &select.items[..])
+        else {
+            return None;
+        };
+        let plain = grouped && select.filter.is_none() && select.group_by.is_empty();
+        if !plain || select.having.is_some() || table.rows.is_some() {
+            return None;
+        }
+        let [Expr::Column(column)] = &aggregate.args[..] else { return None };
+        let (_, at) = TableScope::new(&from.tables, "field list").find(column).ok()?;
+        let schema = &table.opened.schema;
+        let first = |index: &crate::mysql::schema::Index| {
+            index
+                .parts
+                .first()
+                .is_some_and(|part| part.column == at && !part.descending && part.length.is_none())
+        };
+        let index = schema.indexes.iter().position(first)?;
+        match aggregate.kind {
+            AggregateKind::Max => Some((index, true)),
+            AggregateKind::Min => Some((index, false)),
+            _ => None,
+        }
+    }
+
+    /// The next row of all tables together that passes ON and WHERE.
+    async fn next_combination(
+        &self,
+        loops: &mut Loops<'_>,
+        env: &mut Env,
+        trx: TrxId,
+    ) -> Result<Option<Vec<Value>>, SqlError> {
+        if loops.done {
+            return Ok(None);
+        }
+        if loops.levels.is_empty() {
+            self.open_level(loops, env, trx)?;
+        }
+        loop {
+            let depth = loops.levels.len() - 1;
+            let table = &loops.from.tables[depth];
+            let found = match &mut loops.levels[depth].source {
+                Source::Cursor(cursor) => self.next(cursor, trx).await?.map(|found| found.row),
+                Source::Rows(rows) => rows.pop_front(),
+            };
+            loops.row.truncate(table.offset);
+            let width = table.opened.schema.columns.len();
+            let outer = loops.from.joins[depth].outer;
+            match found {
+                Some(row) => {
+                    loops.row.extend(row.iter().cloned());
+                    let on = match &loops.plan.on[depth] {
+                        Some(on) => on.matches(&loops.row, env)?,
+                        None => true,
+                    };
+                    loops.levels[depth].matched |= on;
+                    if !on || !loops.plan.passes(depth, &loops.row, env)? {
+                        loops.reject(depth, self);
+                        continue;
+                    }
+                }
+                None if outer && !loops.levels[depth].matched => {
+                    loops.levels[depth].matched = true;
+                    loops.row.extend(std::iter::repeat_n(Value::Null, width));
+                    if !loops.plan.passes(depth, &loops.row, env)? {
+                        continue;
+                    }
+                }
+                None => {
+                    loops.levels.pop();
+                    if loops.levels.is_empty() {
+                        loops.done = true;
+                        return Ok(None);
+                    }
+                    continue;
+                }
+            }
+            if depth + 1 == loops.from.tables.len() {
+                return Ok(Some(loops.row.clone()));
+            }
+            self.open_level(loops, env, trx)?;
+        }
+    }
+
+    fn open_level(&self, loops: &mut Loops<'_>, env: &mut Env, trx: TrxId) -> Result<(), SqlError> {
+        let depth = loops.levels.len();
+        let table = &loops.from.tables[depth];
+        if let Some(rows) = &table.rows {
+            let source = Source::Rows(rows.iter().cloned().collect());
+            loops.levels.push(Level { source, matched: false, keeps: true });
+            return Ok(());
+        }
+        let mut access = self.choose_with(table, depth, loops.from, loops.plan, &loops.row, env)?;
+        let schema = &table.opened.schema;
+        let used: Vec<usize> = loops
+            .plan
+            .used
+            .iter()
+            .filter_map(|offset| offset.checked_sub(table.offset))
+            .filter(|column| *column < schema.columns.len())
+            .collect();
+        let mut descending = false;
+        if let Some((index, down)) = loops.extreme {
+            access = access::whole(schema, index);
+            descending = down;
+            if !down {
+                skip_nulls(schema, index, &mut access.intervals);
+            }
+        } else if let Some((index, down)) = loops.plan.follows {
+            if access.kind == Kind::Scan {
+                access = access::whole(schema, index);
+            }
+            descending = down;
+        } else if access.kind == Kind::Scan {
+            let index = access::shortest_covering(schema, &used, &table.hints);
+            access = access::whole(schema, index);
+        }
+        let covering = access.index != 0 && schema.covers(access.index, used.iter().copied());
+        let reading = match loops.lock {
+            Some((mode, wait)) => Reading::Locking(Locking {
+                mode,
+                wait,
+                covering: covering && mode == Mode::S,
+                semi_consistent: false,
+                fetches_range_end: false,
+            }),
+            None => match self.view(trx) {
+                Some(view) => Reading::Consistent(view),
+                None => Reading::Newest,
+            },
+        };
+        let index = IndexId { table: table.opened.id, index: access.index as u32 };
+        let cursor = Cursor::new(index, access.intervals, descending, reading, trx);
+        // A row that was read before planning is never given back.
+        let keeps = access.kind == Kind::Const;
+        loops.levels.push(Level { source: Source::Cursor(cursor), matched: false, keeps });
+        Ok(())
+    }
+
+    // ------------------------------------------------------------ UPDATE and DELETE
+
+    pub fn change_scan(&self, change: &Change<'_>, trx: TrxId) -> Result<ChangeScan, SqlError> {
+        let mut env = self.env()?;
+        let table = &change.tables[0];
+        let schema = &table.opened.schema;
+        let mut outer = Outer { tables: change.tables, number: 0, row: &[], env: &mut env };
+        let mut access = access::choose(schema, change.filter, &table.hints, &mut outer);
+        let compile = |expr: &Expr, clause: &'static str| {
+            Program::compile(expr, &TableScope::new(change.tables, clause))
+        };
+        let filter = change.filter.map(|filter| compile(filter, "where clause")).transpose()?;
+        let (_, left) = self.limits(change.limit, &mut env)?;
+        let mut order = Vec::new();
+        for item in change.order_by {
+            order.push((compile(&item.expr, "order clause")?, item.descending));
+        }
+        let mut descending = false;
+        let mut sorted = order.is_empty();
+        if let Some((index, down)) = change_order(change, &access) {
+            if access.kind == Kind::Scan {
+                access = access::whole(schema, index);
+            }
+            descending = down;
+            sorted = true;
+        }
+        let scanned: Vec<usize> =
+            schema.columns_of(access.index).chain(schema.columns_of(0)).collect();
+        let moves =
+            change.update.is_some_and(|columns| columns.iter().any(|c| scanned.contains(c)));
+        let isolation = self.engine(|engine| engine.transaction(trx).isolation);
+        let reading = Reading::Locking(Locking {
+            mode: Mode::X,
+            wait: Wait::Block,
+            covering: false,
+            semi_consistent: change.update.is_some() && !isolation.locks_gaps(),
+            fetches_range_end: isolation.locks_gaps(),
+        });
+        let index = IndexId { table: table.opened.id, index: access.index as u32 };
+        let point = access.kind == Kind::Const;
+        let cursor = Cursor::new(index, access.intervals, descending, reading, trx);
+        let collects = !sorted || moves && !point;
+        let order = (!sorted).then_some(order);
+        Ok(ChangeScan { env, filter, cursor, collects, collected: None, order, left })
+    }
+
+    pub async fn next_to_change(
+        &self,
+        scan: &mut ChangeScan,
+        trx: TrxId,
+    ) -> Result<Option<Found>, SqlError> {
+        if !scan.collects {
+            if scan.left == 0 {
+                return Ok(None);
+            }
+            let found = self.next_match(scan, trx).await?;
+            scan.left -= u64::from(found.is_some());
+            return Ok(found);
+        }
+        if scan.collected.is_none() {
+            let mut all = Vec::new();
+            while let Some(found) = self.next_match(scan, trx).await? {
+                all.push(found);
+                if scan.order.is_none() && scan.left <= all.len() as u64 {
+                    break;
+                }
+            }
+            if let Some(order) = &scan.order {
+                let keyed: Vec<(Found, Vec<Value>)> = all
+                    .into_iter()
+                    .map(|found| {
+                        let keys = order
+                            .iter()
+                            .map(|(program, _)| program.run(&found.row, &mut scan.env))
+                            .collect::<Result<_, _>>()?;
+                        Ok((found, keys))
+                    })
+                    .collect::<Result<_, SqlError>>()?;
+                all = sorted_by(keyed, order, &mut scan.env);
+            }
+            all.truncate(usize::try_from(scan.left).unwrap_or(usize::MAX));
+            scan.collected = Some(all.into());
+        }
+        Ok(scan.collected.as_mut().and_then(VecDeque::pop_front))
+    }
+
+    async fn next_match(
+        &self,
+        scan: &mut ChangeScan,
+        trx: TrxId,
+    ) -> Result<Option<Found>, SqlError> {
+        while let Some(found) = self.next(&mut scan.cursor, trx).await? {
+            let matches = match &scan.filter {
+                Some(filter) => filter.matches(&found.row, &mut scan.env)?,
+                None => true,
+            };
+            match (matches, found.tentative) {
+                (true, false) => return Ok(Some(found)),
+                (true, true) => scan.cursor.insist(&found),
+                (false, true) => {}
+                (false, false) => self.engine(|engine| scan.cursor.reject(engine)),
+            }
+        }
+        Ok(None)
+    }
+}
+
+// ---------------------------------------------------------------- the plan
+
+type Sorting = Vec<(Program, bool)>;
+
+#[derive(Default)]
+struct Plan {
+    columns: Vec<Column>,
+    items: Vec<Program>,
+    groups: Vec<Program>,
+    having: Option<Program>,
+    order: Sorting,
+    /// The table and column of each order expression that is one.
+    order_columns: Vec<Option<(usize, usize)>>,
+    /// By depth: what is tested once that many tables have a row.
+    conditions: Vec<Vec<Program>>,
+    on: Vec<Option<Program>>,
+    /// All conjuncts that hold for every row, for the choice of accesses.
+    terms: Vec<Expr>,
+    used: BTreeSet<usize>,
+    /// An index and direction that make sorting needless.
+    follows: Option<(usize, bool)>,
+}
+
+impl Plan {
+    fn passes(&self, depth: usize, row: &[Value], env: &mut Env) -> Result<bool, SqlError> {
+        for condition in &self.conditions[depth] {
+            if !condition.matches(row, env)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn matches_having(&self, row: &[Value], env: &mut Env) -> Result<bool, SqlError> {
+        self.having.as_ref().map_or(Ok(true), |having| having.matches(row, env))
+    }
+
+    fn output(&self, row: &[Value], env: &mut Env) -> Result<(Row, Vec<Value>), SqlError> {
+        let items: Vec<Value> =
+            self.items.iter().map(|item| item.run(row, env)).collect::<Result<_, _>>()?;
+        let keys: Vec<Value> =
+            self.order.iter().map(|(key, _)| key.run(row, env)).collect::<Result<_, _>>()?;
+        Ok((items.into(), keys))
+    }
+
+    fn sort(&self, output: &mut Vec<(Row, Vec<Value>)>, env: &mut Env) {
+        let keyed =
+            std::mem::take(output).into_iter().map(|(row, keys)| ((row, keys.clone()), keys));
+        *output = sorted_by(keyed.collect(), &self.order, env);
+    }
+}
+
+struct Loops<'a> {
+    from: &'a From,
+    plan: &'a Plan,
+    lock: Option<(Mode, Wait)>,
+    extreme: Option<(usize, bool)>,
+    levels: Vec<Level>,
+    row: Vec<Value>,
+    done: bool,
+}
+
+struct Level {
+    source: Source,
+    /// For an outer join: some row has matched.
+    matched: bool,
+    /// Rejected rows keep their locks.
+    keeps: bool,
+}
+
+enum Source {
+    Cursor(Cursor),
+    Rows(VecDeque<Row>),
+}
+
+impl<'a> Loops<'a> {
+    fn new(
+        from: &'a From,
+        plan: &'a Plan,
+        lock: Option<(Mode, Wait)>,
+        extreme: Option<(usize, bool)>,
+    ) -> Loops<'a> {
+        Loops { from, plan, lock, extreme, levels: Vec::new(), row: Vec::new(), done: false }
+    }
+
+    fn reject(&mut self, depth: usize, run: &Run) {
+        let level = &mut self.levels[depth];
+        if let (Source::Cursor(cursor), false) = (&mut level.source, level.keeps)
+            && self.lock.is_some()
+        {
+            run.engine(|engine| cursor.reject(engine));
+        }
+    }
+}
+
+/// Groups in order of their first rows.
+struct Groups {
+    members: BTreeMap<Vec<u8>, usize>,
+    groups: Vec<(Vec<Value>, Vec<Accumulator>)>,
+    aggregates: Vec<(Aggregate, ColumnKind)>,
+    args: Vec<Vec<Program>>,
+    by_keys: bool,
+}
+
+impl Groups {
+    fn new(
+        plan: &Plan,
+        from: &From,
+        aggregates: &[(Aggregate, ColumnKind)],
+    ) -> Result<Groups, SqlError> {
+        let scope = TableScope::new(&from.tables, "field list");
+        let compile = |(aggregate, _): &(Aggregate, ColumnKind)| {
+            aggregate.args.iter().map(|arg| Program::compile(arg, &scope)).collect()
+        };
+        Ok(Groups {
+            members: BTreeMap::new(),
+            groups: Vec::new(),
+            args: aggregates.iter().map(compile).collect::<Result<_, _>>()?,
+            aggregates: aggregates.to_vec(),
+            by_keys: !plan.groups.is_empty(),
+        })
+    }
+
+    fn accumulators(&self) -> Result<Vec<Accumulator>, SqlError> {
+        let new = |(aggregate, kind): &(Aggregate, ColumnKind)| {
+            Accumulator::new(aggregate, kind.collation)
+        };
+        self.aggregates.iter().map(new).collect()
+    }
+
+    fn add(&mut self, plan: &Plan, row: Vec<Value>, env: &mut Env) -> Result<(), SqlError> {
+        let mut key = Vec::new();
+        for group in &plan.groups {
+            let value = group.run(&row, env)?;
+            key.extend(distinct_key(&[value], group.kind().collation));
+        }
+        let at = match self.members.get(&key) {
+            Some(at) => *at,
+            None => {
+                let accumulators = self.accumulators()?;
+                self.groups.push((row.clone(), accumulators));
+                self.members.insert(key, self.groups.len() - 1);
+                self.groups.len() - 1
+            }
+        };
+        for (args, accumulator) in self.args.iter().zip(&mut self.groups[at].1) {
+            let values: Vec<Value> =
+                args.iter().map(|arg| arg.run(&row, env)).collect::<Result<_, _>>()?;
+            accumulator.add(&values, env)?;
+        }
+        Ok(())
+    }
+
+    /// A row a group: the columns of its first row, then the aggregates.
+    fn finish(mut self, from: &From, env: &mut Env) -> Vec<Vec<Value>> {
+        if self.groups.is_empty() && !self.by_keys {
+            let nulls = vec![Value::Null; from.width()];
+            if let Ok(accumulators) = self.accumulators() {
+                self.groups.push((nulls, accumulators));
+            }
+        }
+        let mut rows = Vec::new();
+        for (mut row, accumulators) in self.groups {
+            for accumulator in accumulators {
+                row.push(accumulator.finish(env));
+            }
+            rows.push(row);
+        }
+        rows
+    }
+}
+
+// ---------------------------------------------------------------- leaves
+
+pub fn conjuncts(expr: &Expr) -> impl Iterator<Item = &Expr> {
+    match expr {
+        Expr::And(terms) => terms.iter(),
+        term => std::slice::from_ref(term).iter(),
+    }
+}
+
+/// The columns that a star stands for, as (table, column).
+fn starred(tables: &[InScope], name: Option<&TableName>) -> Result<Vec<(usize, usize)>, SqlError> {
+    let mut columns = Vec::new();
+    for (number, table) in tables.iter().enumerate() {
+        if name.is_some_and(|name| *name.name.0 != *table.alias) {
+            continue;
+        }
+        let visible = table.opened.schema.columns.iter().enumerate();
+        columns.extend(visible.filter(|(_, c)| !c.invisible).map(|(at, _)| (number, at)));
+    }
+    match name {
+        Some(name) if columns.is_empty() => {
+            let message = format!("Unknown table '{}'", name.name.as_str());
+            Err(SqlError::new(1051, "42S02", message))
+        }
+        _ => Ok(columns),
+    }
+}
+
+fn column_name(table: &InScope, at: usize) -> ColumnName {
+    let alias = TableName { qualifier: None, name: (&*table.alias).into() };
+    ColumnName { table: Some(alias), name: (&*table.opened.schema.columns[at].name).into() }
+}
+
+fn table_column(table: &InScope, at: usize, name: Option<&str>) -> Column {
+    let column = &table.opened.schema.columns[at];
+    Column {
+        name: name.map_or_else(|| column.name.clone(), Arc::from),
+        table: Some(table.alias.clone()),
+        original_table: Some(table.opened.schema.name.clone()),
+        kind: kind_of(&table.opened.schema, at),
+        ty: Some(column.ty.clone()),
+        not_null: column.not_null,
+    }
+}
+
+fn expression_column(expr: &Expr, alias: Option<&str>, kind: ColumnKind) -> Column {
+    let name = match (alias, expr) {
+        (Some(alias), _) => alias.into(),
+        // A text stands under its content, not under its quotes.
+        (None, Expr::Literal(crate::sql::ast::Literal::String(text))) => text.clone(),
+        (None, expr) => expr.to_string().into(),
+    };
+    Column { name, table: None, original_table: None, kind, ty: None, not_null: false }
+}
+
+/// ORDER BY and GROUP BY may name an item by its place or its alias.
+fn resolve_alias(
+    expr: &Expr,
+    aliases: &[(Arc<str>, Expr)],
+    items: &[Expr],
+    tables: &[InScope],
+    clause: &'static str,
+    prefer_alias: bool,
+) -> Result<Expr, SqlError> {
+    match expr {
+        Expr::Literal(crate::sql::ast::Literal::Integer(digits)) if clause != "having clause" => {
+            let place = digits.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+            let item = place.and_then(|place| items.get(place));
+            item.cloned().ok_or_else(|| SqlError::unknown_column(digits, clause))
+        }
+        Expr::Column(ColumnName { table: None, name }) => {
+            let aliased = aliases.iter().find(|(alias, _)| name.is(alias)).map(|(_, expr)| expr);
+            let scope = TableScope::new(tables, clause);
+            let column = ColumnName { table: None, name: name.clone() };
+            let is_column = scope.find(&column).is_ok();
+            match aliased {
+                Some(aliased) if prefer_alias || !is_column => Ok(aliased.clone()),
+                _ => Ok(expr.clone()),
+            }
+        }
+        other => Ok(other.clone()),
+    }
+}
+
+/// The place of a UNION's result column that ORDER BY names.
+fn position(expr: &Expr, columns: &[Column]) -> Result<usize, SqlError> {
+    match expr {
+        Expr::Literal(crate::sql::ast::Literal::Integer(digits)) => {
+            let place = digits.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+            place
+                .filter(|place| *place < columns.len())
+                .ok_or_else(|| SqlError::unknown_column(digits, "order clause"))
+        }
+        Expr::Column(name) => columns
+            .iter()
+            .position(|column| name.name.is(&column.name))
+            .ok_or_else(|| SqlError::unknown_column(name.name.as_str(), "order clause")),
+        _ => Err(SqlError::not_supported("ORDER BY of an expression over UNION")),
+    }
+}
+
+fn row_key(row: &[Value], kinds: &[ColumnKind]) -> Vec<u8> {
+    let values = row.iter().zip(kinds);
+    values
+        .flat_map(|(value, kind)| distinct_key(std::slice::from_ref(value), kind.collation))
+        .collect()
+}
+
+fn cut(rows: Vec<Row>, offset: u64, count: u64) -> Vec<Row> {
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    rows.into_iter().skip(size(offset)).take(size(count)).collect()
+}
+
+/// Sorts by keys, stable.
+fn sorted_by<T>(mut keyed: Vec<(T, Vec<Value>)>, order: &Sorting, env: &mut Env) -> Vec<T> {
+    keyed.sort_by(|(_, a), (_, b)| {
+        let mut result = std::cmp::Ordering::Equal;
+        for ((program, descending), (a, b)) in order.iter().zip(a.iter().zip(b)) {
+            let order = sort_order(a, b, program.kind().collation, env);
+            result = result.then(if *descending { order.reverse() } else { order });
+        }
+        result
+    });
+    keyed.into_iter().map(|(row, _)| row).collect()
+}
+
+/// MIN does not see NULL, which sorts first.
+fn skip_nulls(schema: &crate::mysql::schema::Table, index: usize, intervals: &mut [Interval]) {
+    let nullable = schema.columns_of(index).next().is_some_and(|at| !schema.columns[at].not_null);
+    for interval in intervals.iter_mut().filter(|_| nullable) {
+        interval.low = schema.key_of_values(index, &[Value::Null]).successor_of_prefix();
+    }
+}
+
+/// An index that gives UPDATE .. ORDER BY its order.
+fn change_order(change: &Change<'_>, access: &Access) -> Option<(usize, bool)> {
+    let table = &change.tables[0];
+    let schema = &table.opened.schema;
+    let descending = change.order_by.first()?.descending;
+    let mut columns = Vec::new();
+    for item in change.order_by {
+        let Expr::Column(name) = &item.expr else { return None };
+        let scope = TableScope::new(change.tables, "order clause");
+        columns.push(scope.find(name).ok()?.1);
+        if item.descending != descending {
+            return None;
+        }
+    }
+    let follows = |index: usize, fixed: usize| {
+        let parts = schema.indexes[index].parts.get(fixed..).unwrap_or(&[]);
+        columns.len() <= parts.len()
+            && parts.iter().zip(&columns).all(|(part, c)| part.column == *c && !part.descending)
+    };
+    if access.kind != Kind::Scan {
+        let one = access.intervals.len() <= 1 || access.fixed == 0;
+        return (one && follows(access.index, access.fixed)).then_some((access.index, descending));
+    }
+    let limited = change.limit.is_some();
+    (0..schema.indexes.len())
+        .find(|index| (*index == 0 || limited) && follows(*index, 0))
+        .map(|index| (index, descending))
+}

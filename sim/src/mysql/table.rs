@@ -1,0 +1,248 @@
+//! The rows of a table: versions in the clustered index, entries in the others.
+//!
+//! A record of the clustered index keeps its versions, oldest first; the newest says by its
+//! transaction who may hold the record implicitly. Deleting marks; a record leaves its place when
+//! its insert is undone or when it is purged. A secondary entry exists as long as some version has
+//! its key; it is live where the newest version is alive and still has the key. (InnoDB stores that
+//! as a mark in the entry; here it follows from the versions, so the two cannot disagree.)
+//!
+//! It knows nothing of locks and transactions' ends.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::key::{Key, KeyBuilder, Place};
+use super::schema;
+use super::transaction::TrxId;
+use crate::value::{Row, Value};
+
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub schema: Arc<schema::Table>,
+    records: BTreeMap<Key, Record>,
+    /// One map an index behind the clustered one.
+    secondaries: Vec<BTreeMap<Key, Entry>>,
+    /// The next value that AUTO_INCREMENT gives.
+    pub auto_increment: u64,
+    next_row_id: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    pub trx: TrxId,
+    pub deleted: bool,
+    pub row: Row,
+}
+
+/// Never without a version.
+#[derive(Clone, Debug)]
+pub struct Record {
+    versions: Vec<Version>,
+}
+
+/// An entry of a secondary index: the clustered key that it points to.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub clustered: Key,
+    /// What a report shows of it: the columns of the index.
+    values: Arc<[Value]>,
+}
+
+impl Record {
+    pub fn newest(&self) -> &Version {
+        self.versions.last().expect("a record has a version")
+    }
+
+    /// Newest first.
+    pub fn versions(&self) -> impl Iterator<Item = &Version> {
+        self.versions.iter().rev()
+    }
+}
+
+impl Table {
+    pub fn new(schema: Arc<schema::Table>) -> Table {
+        let secondaries = vec![BTreeMap::new(); schema.indexes.len() - 1];
+        Table { schema, records: BTreeMap::new(), secondaries, auto_increment: 1, next_row_id: 1 }
+    }
+
+    pub fn records(&self) -> impl Iterator<Item = (&Key, &Record)> {
+        self.records.iter()
+    }
+
+    pub fn record(&self, key: &Key) -> Option<&Record> {
+        self.records.get(key)
+    }
+
+    pub fn entry(&self, index: usize, key: &Key) -> Option<&Entry> {
+        self.secondaries[index - 1].get(key)
+    }
+
+    pub fn entries(&self, index: usize) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.secondaries[index - 1].iter()
+    }
+
+    /// The place of a new row: its key, or the next hidden row id.
+    pub fn clustered_key(&mut self, row: &[Value]) -> Key {
+        if !self.schema.has_hidden_row_id() {
+            return self.schema.key_of_row(0, row);
+        }
+        let mut builder = KeyBuilder::new();
+        builder.push_row_id(self.next_row_id);
+        self.next_row_id += 1;
+        builder.finish()
+    }
+
+    /// A replayed row with a hidden id: new ones come behind it.
+    pub fn note_row_id(&mut self, key: &Key) {
+        if self.schema.has_hidden_row_id() {
+            self.next_row_id = self.next_row_id.max(key.row_id() + 1);
+        }
+    }
+
+    /// The full key of a row's entry in a secondary index.
+    pub fn entry_key(&self, index: usize, row: &[Value], clustered: &Key) -> Key {
+        self.schema.key_of_row(index, row).then(clustered)
+    }
+
+    /// The first key at or behind a bound.
+    pub fn first_from(&self, index: usize, from: Bound<&Key>) -> Option<&Key> {
+        let range = (from, Bound::Unbounded);
+        match index {
+            0 => self.records.range::<Key, _>(range).next().map(|(key, _)| key),
+            _ => self.secondaries[index - 1].range::<Key, _>(range).next().map(|(key, _)| key),
+        }
+    }
+
+    /// The last key at or before a bound.
+    pub fn last_to(&self, index: usize, to: Bound<&Key>) -> Option<&Key> {
+        let range = (Bound::Unbounded, to);
+        match index {
+            0 => self.records.range::<Key, _>(range).next_back().map(|(key, _)| key),
+            _ => {
+                let mut entries = self.secondaries[index - 1].range::<Key, _>(range);
+                entries.next_back().map(|(key, _)| key)
+            }
+        }
+    }
+
+    pub fn place_from(&self, index: usize, from: Bound<&Key>) -> Place {
+        self.first_from(index, from).map_or(Place::Supremum, |key| Place::Record(key.clone()))
+    }
+
+    pub fn successor(&self, index: usize, key: &Key) -> Place {
+        self.place_from(index, Bound::Excluded(key))
+    }
+
+    /// Is the entry what the newest version says, or marked as deleted?
+    pub fn is_live(&self, index: usize, key: &Key, entry: &Entry) -> bool {
+        self.records
+            .get(&entry.clustered)
+            .is_some_and(|record| self.version_has(index, key, entry, record.newest()))
+    }
+
+    /// Does this version put the entry into the index?
+    pub fn version_has(&self, index: usize, key: &Key, entry: &Entry, version: &Version) -> bool {
+        !version.deleted && *key == self.entry_key(index, &version.row, &entry.clustered)
+    }
+
+    pub fn push_version(&mut self, key: &Key, version: Version) {
+        match self.records.get_mut(key) {
+            Some(record) => record.versions.push(version),
+            None => {
+                self.records.insert(key.clone(), Record { versions: vec![version] });
+            }
+        }
+    }
+
+    pub fn insert_entry(&mut self, index: usize, key: Key, row: &[Value], clustered: &Key) {
+        let values = self.schema.columns_of(index).map(|column| row[column].clone()).collect();
+        self.secondaries[index - 1].insert(key, Entry { clustered: clustered.clone(), values });
+    }
+
+    /// Undoes the newest change of a record; tells the entries that no version has any more and
+    /// whether the record has none left.
+    pub fn pop_version(&mut self, key: &Key) -> Leftovers {
+        let Some(record) = self.records.get_mut(key) else { return Leftovers::default() };
+        let Some(popped) = record.versions.pop() else { return Leftovers::default() };
+        let record_gone = record.versions.is_empty();
+        Leftovers { entries: self.unused_entries(key, &[popped]), record_gone }
+    }
+
+    /// Drops versions that no reader can need: all that are older than the newest one that
+    /// everybody sees. Tells what can leave its place.
+    pub fn trim(&mut self, key: &Key, everybody_sees: impl Fn(TrxId) -> bool) -> Leftovers {
+        let Some(record) = self.records.get_mut(key) else { return Leftovers::default() };
+        let Some(keep) = record.versions.iter().rposition(|version| everybody_sees(version.trx))
+        else {
+            return Leftovers::default();
+        };
+        let mut dropped: Vec<Version> = record.versions.drain(..keep).collect();
+        let dead = |version: &Version| version.deleted && everybody_sees(version.trx);
+        let record_gone = record.versions.len() == 1 && dead(record.newest());
+        if record_gone {
+            dropped.append(&mut record.versions);
+        }
+        Leftovers { entries: self.unused_entries(key, &dropped), record_gone }
+    }
+
+    pub fn remove_entry(&mut self, index: usize, key: &Key) {
+        self.secondaries[index - 1].remove(key);
+    }
+
+    pub fn remove_record(&mut self, key: &Key) {
+        self.records.remove(key);
+    }
+
+    /// A record as reports show it: `20`, `20-5` parts joined by a comma; secondary entries end in
+    /// the clustered key.
+    pub fn describe(&self, index: usize, place: &Place) -> String {
+        let Place::Record(key) = place else { return "supremum".to_string() };
+        let values = match index {
+            0 => self.clustered_values(key),
+            _ => self.entry(index, key).map(|entry| {
+                let mut values = entry.values.to_vec();
+                values.extend(self.clustered_values(&entry.clustered).unwrap_or_default());
+                values
+            }),
+        };
+        match values {
+            Some(values) if !values.is_empty() => {
+                let texts: Vec<String> = values.iter().map(Value::to_string).collect();
+                texts.join(",")
+            }
+            _ => format!("{key:?}"),
+        }
+    }
+
+    fn clustered_values(&self, key: &Key) -> Option<Vec<Value>> {
+        let row = &self.records.get(key)?.newest().row;
+        Some(self.schema.columns_of(0).map(|column| row[column].clone()).collect())
+    }
+
+    /// Entries of these versions that no remaining version needs.
+    fn unused_entries(&self, clustered: &Key, versions: &[Version]) -> Vec<(usize, Key)> {
+        let left = self.records.get(clustered).map_or(&[][..], |record| &record.versions[..]);
+        let mut unused = Vec::new();
+        for index in 1..self.schema.indexes.len() {
+            for version in versions.iter().filter(|version| !version.deleted) {
+                let key = self.entry_key(index, &version.row, clustered);
+                let has = |left: &Version| {
+                    !left.deleted && self.entry_key(index, &left.row, clustered) == key
+                };
+                let present = self.secondaries[index - 1].contains_key(&key);
+                if present && !left.iter().any(has) && !unused.contains(&(index, key.clone())) {
+                    unused.push((index, key));
+                }
+            }
+        }
+        unused
+    }
+}
+
+/// What an undo or a purge leaves without a purpose; the caller moves locks before it removes them.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    pub entries: Vec<(usize, Key)>,
+    pub record_gone: bool,
+}

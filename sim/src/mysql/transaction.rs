@@ -1,0 +1,131 @@
+//! A transaction: what it changed, what it sees, and where it can go back to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::binlog::Event;
+use super::gtid::Gtid;
+use super::key::{Key, TableId};
+use super::session::ConnectionId;
+use super::view::ReadView;
+
+/// Names a transaction inside one server. Ids are given in order of start, and a read view needs
+/// nothing else to tell what was committed before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrxId(pub u64);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+    #[default]
+    RepeatableRead,
+    Serializable,
+}
+
+#[derive(Debug)]
+pub struct Transaction {
+    pub id: TrxId,
+    pub connection: ConnectionId,
+    pub isolation: Isolation,
+    pub read_only: bool,
+    /// Begun by BEGIN or under autocommit=0: it outlives its statement.
+    pub explicit: bool,
+    pub view: Option<ReadView>,
+    /// The records that were changed, in order; undoing one takes its newest version away.
+    pub undo: Vec<(TableId, Key)>,
+    /// What the binlog will say.
+    pub events: Vec<Event>,
+    pub savepoints: Vec<(Arc<str>, Mark)>,
+    /// A read or change of rows has happened: from here on a savepoint keeps row locks.
+    pub entered_engine: bool,
+    /// Chosen as a deadlock's victim while it waited.
+    pub doomed: bool,
+    pub stage: Stage,
+    /// A replicated transaction keeps its source's GTID.
+    pub gtid: Option<Gtid>,
+}
+
+/// How far a commit has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Active,
+    Prepared,
+    /// In the binlog: only a crash that loses the binlog's tail undoes it now.
+    Logged,
+}
+
+/// A point inside a transaction to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub undo: usize,
+    pub events: usize,
+    pub entered_engine: bool,
+}
+
+impl Transaction {
+    pub fn new(id: TrxId, connection: ConnectionId, isolation: Isolation) -> Transaction {
+        Transaction {
+            id,
+            connection,
+            isolation,
+            read_only: false,
+            explicit: false,
+            view: None,
+            undo: Vec::new(),
+            events: Vec::new(),
+            savepoints: Vec::new(),
+            entered_engine: false,
+            doomed: false,
+            stage: Stage::Active,
+            gtid: None,
+        }
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark {
+            undo: self.undo.len(),
+            events: self.events.len(),
+            entered_engine: self.entered_engine,
+        }
+    }
+
+    /// The records that it changed, each once.
+    pub fn touched(&self) -> BTreeSet<(TableId, Key)> {
+        self.undo.iter().cloned().collect()
+    }
+}
+
+impl Isolation {
+    /// REPEATABLE READ and above lock gaps and keep what they locked.
+    pub fn locks_gaps(self) -> bool {
+        Isolation::RepeatableRead <= self
+    }
+
+    pub fn by_name(name: &str) -> Option<Isolation> {
+        match name.to_ascii_uppercase().replace('-', " ").as_str() {
+            "READ UNCOMMITTED" => Some(Isolation::ReadUncommitted),
+            "READ COMMITTED" => Some(Isolation::ReadCommitted),
+            "REPEATABLE READ" => Some(Isolation::RepeatableRead),
+            "SERIALIZABLE" => Some(Isolation::Serializable),
+            _ => None,
+        }
+    }
+
+    /// As the variable `transaction_isolation` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isolation::ReadUncommitted => "READ-UNCOMMITTED",
+            Isolation::ReadCommitted => "READ-COMMITTED",
+            Isolation::RepeatableRead => "REPEATABLE-READ",
+            Isolation::Serializable => "SERIALIZABLE",
+        }
+    }
+}
+
+impl fmt::Display for TrxId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
