@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use sim::mysql::binlog::BinlogTransaction;
 
@@ -28,7 +29,7 @@ pub enum Event {
     /// A tablet's killer ended a transaction.
     Killed { tablet: Alias, transaction: u64 },
     /// A server committed a transaction, its own or one of its source.
-    Commit { tablet: Alias, transaction: Rc<BinlogTransaction> },
+    Commit { tablet: Alias, transaction: Arc<BinlogTransaction> },
     /// A tablet became primary of its shard.
     Promoted { keyspace: Rc<str>, shard: Rc<str>, tablet: Alias },
     /// An operator's step.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sim::call::{CallError, Request};
 use sim::mysql::gtid::GtidSet;
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::sql::ast::Statement;
 use sim::sql_error::SqlError;
 use sim::value::{Binds, Row};
@@ -233,6 +233,8 @@ pub struct StreamedTransaction {
 #[derive(Clone, Debug)]
 pub struct StreamedChange {
     pub rule: usize,
+    /// The source row's primary key; of the image after, where there is one.
+    pub pk: Row,
     pub before: Option<Row>,
     pub after: Option<Row>,
 }
@@ -364,8 +366,22 @@ pub struct Vtctl {
     pub args: Vec<String>,
 }
 
+/// What a command gives; its reader prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VtctlOutput {
+    Text(String),
+    Table { columns: Vec<String>, rows: Vec<Vec<Option<String>>> },
+}
+
+impl VtctlOutput {
+    /// Success without a word.
+    pub fn nothing() -> VtctlOutput {
+        VtctlOutput::Text(String::new())
+    }
+}
+
 impl Request for Vtctl {
-    type Reply = Result<String, String>;
+    type Reply = Result<VtctlOutput, String>;
     const NAME: &'static str = "vtctl";
 
     fn describe(&self) -> String {

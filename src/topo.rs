@@ -128,10 +128,21 @@ pub struct Topo {
 /// One change of the records.
 #[derive(Clone, Debug)]
 pub enum Change {
-    Keyspace { name: Rc<str>, record: KeyspaceRecord },
-    VSchema { keyspace: Rc<str>, vschema: KeyspaceSource },
+    Keyspace {
+        name: Rc<str>,
+        record: KeyspaceRecord,
+    },
+    VSchema {
+        keyspace: Rc<str>,
+        vschema: KeyspaceSource,
+    },
     Tablet(TabletRecord),
-    ShardPrimary { keyspace: Rc<str>, shard: Rc<str>, primary: Alias, term_start: Timestamp },
+    ShardPrimary {
+        keyspace: Rc<str>,
+        shard: Rc<str>,
+        primary: Alias,
+        term_start: Timestamp,
+    },
     /// Takes the vschemas of all keyspaces into the SrvVSchema of every cell.
     RebuildSrvVSchema,
 }
@@ -189,9 +200,8 @@ impl Topo {
         keyspace: &'a str,
         shard: &'a str,
     ) -> impl Iterator<Item = &'a TabletRecord> {
-        let of = move |tablet: &&TabletRecord| {
-            &*tablet.keyspace == keyspace && &*tablet.shard == shard
-        };
+        let of =
+            move |tablet: &&TabletRecord| &*tablet.keyspace == keyspace && &*tablet.shard == shard;
         self.tablets.values().filter(of)
     }
 }

@@ -8,6 +8,7 @@ pub mod disk;
 pub mod eval;
 pub mod host;
 pub mod mysql;
+pub mod mysqld;
 pub mod network;
 pub mod seed;
 pub mod sql;

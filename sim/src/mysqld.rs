@@ -11,7 +11,7 @@
 //! It knows nothing of tablets, shards or transactions over several servers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,14 @@ use std::time::Duration;
 use crate::call::Request;
 use crate::disk::Stored;
 use crate::mysql::binlog::BinlogTransaction;
+use crate::mysql::durable::Durable;
+use crate::mysql::execution::{Cancel, LockWait, Step};
 use crate::mysql::gtid::GtidSet;
-use crate::mysql::{ConnectionId, Options, Outcome, Server, Step};
+use crate::mysql::options::Options;
+use crate::mysql::outcome::Outcome;
+use crate::mysql::schema::Table;
+use crate::mysql::server::Server;
+use crate::mysql::session::ConnectionId;
 use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
 use crate::value::Binds;
@@ -96,7 +102,7 @@ pub struct Dump {
 }
 
 impl Request for Dump {
-    type Reply = Result<Vec<Rc<BinlogTransaction>>, SqlError>;
+    type Reply = Result<Vec<Arc<BinlogTransaction>>, SqlError>;
     const NAME: &'static str = "mysql.Dump";
 }
 
@@ -134,34 +140,88 @@ impl Request for WaitExecuted {
     const NAME: &'static str = "mysql.WaitExecuted";
 }
 
+/// The definition of a table, if there is one of this name.
+pub struct DescribeTable {
+    pub database: Rc<str>,
+    pub table: Rc<str>,
+}
+
+impl Request for DescribeTable {
+    type Reply = Option<Arc<Table>>;
+    const NAME: &'static str = "mysql.DescribeTable";
+}
+
 /// What is told of each commit, as it becomes visible: on a primary and on a replica alike.
-pub type OnCommit = Rc<dyn Fn(&BinlogTransaction)>;
+pub type OnCommit = Rc<dyn Fn(&Arc<BinlogTransaction>)>;
+
+/// Makes a server's options: they hold what cannot be copied.
+pub type MakeOptions = Rc<dyn Fn() -> Options>;
 
 /// A server on a disk: what a power loss leaves of it is what recovery makes of its logs.
 pub struct Files {
-    server: Option<Server>,
-    options: Options,
+    server: Server,
+    options: MakeOptions,
     source: Option<Program>,
+    /// Transactions of the binlog that have been told of.
+    told: usize,
 }
 
 impl Files {
-    pub fn new(options: Options) -> Files {
-        Files { server: Some(Server::new(options.clone())), options, source: None }
+    pub fn new(options: MakeOptions) -> Files {
+        Files { server: Server::new(options()), options, source: None, told: 0 }
     }
 
     /// The server, as the judge and the cluster's builder read it.
     pub fn server(&mut self) -> &mut Server {
-        let options = &self.options;
-        self.server.get_or_insert_with(|| Server::new(options.clone()))
+        &mut self.server
     }
 
-    pub fn set_source(&mut self, source: Option<Program>) {
-        self.source = source;
+    /// A server that has executed these transactions before its binlog begins. Only before it has
+    /// done anything.
+    pub fn begin_at(&mut self, executed: GtidSet) {
+        let durable = Durable { purged: executed, ..Durable::default() };
+        self.server = Server::recover((self.options)(), durable);
+    }
+
+    /// What stands in the binlog now was before the run, and is told to nobody.
+    pub fn begin(&mut self) {
+        self.told = self.server.durable().binlog.len();
     }
 
     fn recover(&mut self) {
-        if let Some(server) = self.server.take() {
-            self.server = Some(Server::recover(self.options.clone(), server.crash()));
+        let lost = std::mem::replace(&mut self.server, Server::new((self.options)()));
+        self.server = Server::recover((self.options)(), lost.crash());
+        self.told = self.told.min(self.server.durable().binlog.len());
+    }
+
+    /// Transactions that became visible since last asked, in binlog order.
+    fn take_commits(&mut self) -> Vec<Arc<BinlogTransaction>> {
+        let mut told = Vec::new();
+        while let Some(next) = self.server.durable().binlog.get(self.told) {
+            if !self.server.executed().contains(next.gtid) {
+                break;
+            }
+            told.push(Arc::clone(next));
+            self.told += 1;
+        }
+        told
+    }
+}
+
+/// Runs a statement in one go, as the cluster's builder does before the run begins.
+pub fn run_at_once(
+    server: &mut Server,
+    connection: ConnectionId,
+    sql: &str,
+    now: jiff::Timestamp,
+) -> Result<Outcome, SqlError> {
+    let statement = crate::sql::parse(sql).map_err(SqlError::from)?;
+    let mut execution = server.start(connection, &Arc::new(statement), &Binds::new(), now);
+    loop {
+        match server.step(&mut execution) {
+            Step::Done(result) => return result,
+            Step::Sync(_) => {}
+            Step::Wait(_) => return server.cancel(execution, Cancel::Timeout),
         }
     }
 }
@@ -189,10 +249,12 @@ struct Mysqld {
     /// Raised when the source changes; the number ends an older applier.
     source_changed: Signal,
     generation: Rc<Cell<u64>>,
+    /// Connections whose statement is to end.
+    killed: Rc<RefCell<BTreeSet<ConnectionId>>>,
 }
 
 /// Serves a MySQL server. `name` is its file on the machine's disk.
-pub async fn serve(process: Process, name: Rc<str>, options: Options, on_commit: OnCommit) {
+pub async fn serve(process: Process, name: Rc<str>, options: MakeOptions, on_commit: OnCommit) {
     let opened = process.open(&name, || Files::new(options));
     let files = opened.expect("the file holds a server");
     // A start after a crash recovers from the logs; a first start has nothing to recover.
@@ -205,6 +267,7 @@ pub async fn serve(process: Process, name: Rc<str>, options: Options, on_commit:
         on_commit,
         source_changed: Signal::default(),
         generation: Rc::default(),
+        killed: Rc::default(),
     };
     mysqld.serve_connections(process);
     mysqld.serve_replication(process);
@@ -246,13 +309,23 @@ impl Mysqld {
             async {}
         });
         let mysqld = self.clone();
+        process.serve(move |_, describe: Rc<DescribeTable>| {
+            let found = mysqld.with(|server| {
+                let mut tables = server.tables().map(|image| image.schema);
+                tables.find(|table| {
+                    *table.database == *describe.database && *table.name == *describe.table
+                })
+            });
+            async move { found }
+        });
+        let mysqld = self.clone();
         process.serve(move |_, quit: Rc<Quit>| {
             mysqld.close(quit.connection);
             async {}
         });
         let mysqld = self.clone();
         process.serve(move |_, kill: Rc<Kill>| {
-            mysqld.with(|server| server.kill_query(kill.connection));
+            mysqld.kill(kill.connection);
             async {}
         });
     }
@@ -293,39 +366,66 @@ impl Mysqld {
         }
     }
 
+    fn kill(&self, connection: ConnectionId) {
+        self.killed.borrow_mut().insert(connection);
+        self.signal(connection).raise();
+    }
+
     async fn query(&self, process: Process, query: &Query) -> Result<Outcome, SqlError> {
         let now = process.now();
-        let before = self.with(|server| server.executed().count());
-        let mut execution = self
-            .with(|server| server.start(query.connection, &query.statement, &query.binds, now));
+        self.killed.borrow_mut().remove(&query.connection);
+        let mut execution =
+            self.with(|server| server.start(query.connection, &query.statement, &query.binds, now));
         loop {
             match self.with(|server| server.step(&mut execution)) {
-                Step::Done(result) => {
-                    self.tell_commits(before);
-                    return result;
-                }
+                Step::Done(result) => return self.done(result),
                 Step::Sync(_) => process.sync().await,
                 Step::Wait(wait) => {
-                    let granted = self.signal(query.connection).raised();
+                    let woken = self.signal(query.connection).raised();
                     let limit = Some(wait.timeout);
-                    if process.wait(wait.describe(), limit, granted).await.is_err() {
-                        self.with(|server| server.time_out(&mut execution));
+                    let waited = process.wait(self.describe(&wait), limit, woken).await;
+                    let cancel = match waited {
+                        Err(_) => Some(Cancel::Timeout),
+                        Ok(()) if self.killed.borrow().contains(&query.connection) => {
+                            Some(Cancel::Killed)
+                        }
+                        Ok(()) => None,
+                    };
+                    if let Some(cancel) = cancel {
+                        let result = self.with(|server| server.cancel(execution, cancel));
+                        return self.done(result);
                     }
                 }
             }
         }
     }
 
-    /// Tells of the transactions that were committed since there were `before`.
-    fn tell_commits(&self, before: u64) {
-        let told = self.with(|server| server.take_commits());
-        if told.is_empty() && self.with(|server| server.executed().count()) == before {
-            return;
-        }
+    /// Who holds what is waited for, by their tags.
+    fn describe(&self, wait: &LockWait) -> String {
+        let holders: Vec<String> = wait.holders.iter().map(|holder| self.tag_of(*holder)).collect();
+        format!("{} on {}({}) held by {}", wait.mode, wait.index, wait.record, holders.join(", "))
+    }
+
+    fn tag_of(&self, connection: ConnectionId) -> String {
+        let mut files = self.files.borrow_mut();
+        let session = files.server().session(connection);
+        session.map_or_else(|| format!("connection {connection}"), |s| s.tag.to_string())
+    }
+
+    /// A statement has ended: what it, or who it waited for, committed is told.
+    fn done(&self, result: Result<Outcome, SqlError>) -> Result<Outcome, SqlError> {
+        self.tell_commits();
+        result
+    }
+
+    fn tell_commits(&self) {
+        let told = self.files.borrow_mut().take_commits();
         for transaction in &told {
             (self.on_commit)(transaction);
         }
-        self.committed.raise();
+        if !told.is_empty() {
+            self.committed.raise();
+        }
     }
 
     fn serve_replication(&self, process: Process) {
@@ -333,7 +433,12 @@ impl Mysqld {
         process.serve(move |process, dump: Rc<Dump>| {
             let mysqld = mysqld.clone();
             async move {
-                let missing = || mysqld.with(|server| server.binlog_from(&dump.executed));
+                let missing = || {
+                    mysqld.with(|server| {
+                        let missing = server.binlog_from(&dump.executed)?;
+                        Ok::<_, SqlError>(missing.cloned().collect::<Vec<_>>())
+                    })
+                };
                 let first = missing()?;
                 if !first.is_empty() {
                     return Ok(first);
@@ -352,7 +457,10 @@ impl Mysqld {
         });
         let mysqld = self.clone();
         process.serve(move |_, set: Rc<SetReadOnly>| {
-            mysqld.with(|server| server.set_read_only(set.0));
+            mysqld.with(|server| {
+                server.options_mut().read_only = set.0;
+                server.options_mut().super_read_only = set.0;
+            });
             async {}
         });
         let mysqld = self.clone();
@@ -373,6 +481,7 @@ impl Mysqld {
 
     /// The replica's threads in one: fetch what is missing, apply it.
     async fn replicate(self, process: Process) {
+        let applier = self.with(|server| server.connect_applier());
         loop {
             let source = self.files.borrow().source;
             let Some(source) = source else {
@@ -381,14 +490,15 @@ impl Mysqld {
             };
             let generation = self.generation.get();
             let executed = self.with(|server| server.executed().clone());
-            let reply = process.call(source, Dump { executed }).within(Duration::from_secs(5)).await;
+            let reply =
+                process.call(source, Dump { executed }).within(Duration::from_secs(5)).await;
             if self.generation.get() != generation {
                 continue;
             }
             match reply {
                 Ok(Ok(transactions)) => {
                     for transaction in transactions {
-                        self.apply(process, &transaction).await;
+                        self.apply(process, applier, &transaction).await;
                     }
                 }
                 Ok(Err(_)) | Err(_) => process.sleep(Duration::from_secs(1)).await,
@@ -396,10 +506,21 @@ impl Mysqld {
         }
     }
 
-    async fn apply(&self, process: Process, transaction: &BinlogTransaction) {
-        process.sync().await;
-        let before = self.with(|server| server.executed().count());
-        self.with(|server| server.apply_transaction(transaction));
-        self.tell_commits(before);
+    async fn apply(
+        &self,
+        process: Process,
+        applier: ConnectionId,
+        transaction: &Arc<BinlogTransaction>,
+    ) {
+        let now = process.now();
+        let mut execution = self.with(|server| server.start_apply(applier, transaction, now));
+        loop {
+            match self.with(|server| server.step(&mut execution)) {
+                Step::Done(_) => break,
+                Step::Sync(_) => process.sync().await,
+                Step::Wait(_) => self.signal(applier).raised().await,
+            }
+        }
+        self.tell_commits();
     }
 }

@@ -161,6 +161,9 @@ pub(crate) struct Core {
     torn: Choice,
 }
 
+/// Makes a program's main process, at every start.
+type Boot = Rc<dyn Fn(Process) -> Pin<Box<dyn Future<Output = ()>>>>;
+
 struct MachineCore {
     name: String,
     clock: Clock,
@@ -172,7 +175,7 @@ struct MachineCore {
 struct ProgramCore {
     name: String,
     machine: Machine,
-    boot: Rc<dyn Fn(Process) -> Pin<Box<dyn Future<Output = ()>>>>,
+    boot: Boot,
     up: bool,
     paused: bool,
     /// Counts its lives: what an older life sent or was sent vanishes.
@@ -924,6 +927,19 @@ impl World {
         machine
     }
 
+    /// Installs a program without starting it.
+    pub fn install<F>(
+        &mut self,
+        machine: Machine,
+        name: &str,
+        boot: impl Fn(Process) -> F + 'static,
+    ) -> Program
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        install(machine, name, boot)
+    }
+
     /// Installs a program and starts it. `boot` runs at every start.
     pub fn program<F>(
         &mut self,
@@ -934,26 +950,20 @@ impl World {
     where
         F: Future<Output = ()> + 'static,
     {
-        let boot: Rc<dyn Fn(Process) -> Pin<Box<dyn Future<Output = ()>>>> =
-            Rc::new(move |process| Box::pin(boot(process)));
-        let program = with(|core| {
-            core.programs.push(ProgramCore {
-                name: name.to_owned(),
-                machine,
-                boot,
-                up: false,
-                paused: false,
-                life: 0,
-                services: Vec::new(),
-                parked: Vec::new(),
-                watchers: Vec::new(),
-            });
-            let program = Program(core.programs.len() as u32 - 1);
-            core.by_name.insert(name.to_owned(), program);
-            program
-        });
+        let program = install(machine, name, boot);
         start(program);
         program
+    }
+
+    /// The machine's file of this name, made by `make` if there is none; None if it is a file of
+    /// another type. For who builds a world before it runs, and for judges.
+    pub fn open_file<T: crate::disk::Stored>(
+        &mut self,
+        machine: Machine,
+        name: &str,
+        make: impl FnOnce() -> T,
+    ) -> Option<Rc<RefCell<T>>> {
+        with(|core| core.machines[machine.0 as usize].disk.open(name, make))
     }
 
     /// A program that only sends: a client, a scenario's own hand.
@@ -1191,6 +1201,29 @@ impl Drop for World {
     }
 }
 
+fn install<F>(machine: Machine, name: &str, boot: impl Fn(Process) -> F + 'static) -> Program
+where
+    F: Future<Output = ()> + 'static,
+{
+    let boot: Boot = Rc::new(move |process| Box::pin(boot(process)));
+    with(|core| {
+        core.programs.push(ProgramCore {
+            name: name.to_owned(),
+            machine,
+            boot,
+            up: false,
+            paused: false,
+            life: 0,
+            services: Vec::new(),
+            parked: Vec::new(),
+            watchers: Vec::new(),
+        });
+        let program = Program(core.programs.len() as u32 - 1);
+        core.by_name.insert(name.to_owned(), program);
+        program
+    })
+}
+
 fn programs_of(machine: Machine) -> Vec<Program> {
     with(|core| {
         let all = core.programs.iter().enumerate();
@@ -1213,7 +1246,9 @@ fn start(program: Program) {
     }
 }
 
-pub(crate) fn crash(program: Program) {
+/// Ends a program at once, also from inside a process: what a fault does that strikes in the middle
+/// of things.
+pub fn crash(program: Program) {
     let futures = with(|core| {
         if !core.programs[program.0 as usize].up {
             return Vec::new();
@@ -1224,6 +1259,18 @@ pub(crate) fn crash(program: Program) {
         core.take_down(program)
     });
     drop_futures(futures);
+}
+
+/// As [`crash`], by the program's name; nothing where there is none.
+pub fn crash_by_name(name: &str) {
+    if let Some(program) = with(|core| core.by_name.get(name).copied()) {
+        crash(program);
+    }
+}
+
+/// Installs a rule of the network, also from inside a process.
+pub fn install_rule(rule: crate::network::Rule) {
+    with(|core| core.network.install(rule));
 }
 
 pub(crate) fn spawn(

@@ -3,14 +3,44 @@
 //!
 //! The data is not part of this repository. `VINDICATE_CONFORMANCE` names its folder.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::Value;
 use sim::sql::parse;
 
-/// Texts that Vitess prints and we do not parse or print back, each with its reason.
-const KNOWN: &[(&str, &str)] = &[];
+/// Texts that are no fixed points, with the reason.
+const KNOWN: &[(&str, &str)] = &[
+    ("create /* test */ table t1(id bigint, primary key(id)) /* comments */", "sent as it came"),
+    ("alter vitess_migration 'abc' retry", "the router's statement"),
+    ("alter vitess_migration 'abc' complete", "the router's statement"),
+    ("alter vitess_migration 'abc' cleanup", "the router's statement"),
+    ("show vitess_migrations from `user` where id = 5", "the router's statement"),
+    (
+        "select 'main' as db_name, @@global.gtid_executed as gtid_executed, :__vt_shard as shard",
+        "written by hand in vtgate: the keyword stands unquoted",
+    ),
+    (
+        "select 'user' as db_name, @@global.gtid_executed as gtid_executed, :__vt_shard as shard",
+        "written by hand in vtgate: the keyword stands unquoted",
+    ),
+    (
+        "select CAST(:__sq1 AS DECIMAL(0, 0)) as `(select sum(col) from ``user``)` from user_extra",
+        "a typed argument, which reads back as a cast",
+    ),
+    (
+        "select CAST(:__sq1 AS DECIMAL(0, 0)) as `(select sum(col) from ``user``)` from user_extra \
+         where 1 != 1",
+        "a typed argument, which reads back as a cast",
+    ),
+];
+
+/// Texts that differ from ours in parentheses alone. A tree that the planner built has them where
+/// no text does: tuples of one column (foreign keys), and arms of a union whose LIMIT a field
+/// query leaves out.
+const ONLY_PARENTHESES: usize = 75;
 
 fn cases() -> Option<PathBuf> {
     let named = std::env::var_os("VINDICATE_CONFORMANCE").map(PathBuf::from);
@@ -60,9 +90,13 @@ fn texts<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
     }
 }
 
+fn without_parentheses(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, '(' | ')')).collect()
+}
+
 #[test]
 fn texts_of_plans_are_fixed_points() {
-    let (mut total, mut failed) = (0, Vec::new());
+    let (mut total, mut parentheses, mut failed) = (0, 0, Vec::new());
     each_case(|file, case| {
         let mut found = BTreeSet::new();
         texts(&case["plan"], &mut found);
@@ -72,12 +106,18 @@ fn texts_of_plans_are_fixed_points() {
                 Ok(statement) => statement.to_string(),
                 Err(error) => format!("<{error}>"),
             };
-            if printed != text && !KNOWN.iter().any(|(known, _)| *known == text) {
+            if printed != text && without_parentheses(&printed) == without_parentheses(text) {
+                parentheses += 1;
+            } else if printed != text && !KNOWN.iter().any(|(known, _)| *known == text) {
                 failed.push(format!("{file}\n  {text}\n  {printed}"));
             }
         }
     });
-    println!("{} of {total} texts are fixed points", total - failed.len());
+    if total == 0 {
+        return;
+    }
+    println!("{total} texts, {parentheses} differ in parentheses, {} otherwise", failed.len());
+    assert_eq!(parentheses, ONLY_PARENTHESES);
     assert!(failed.is_empty(), "{} of {total}:\n{}", failed.len(), failed.join("\n"));
 }
 

@@ -1,12 +1,13 @@
 //! The command line: one file a subcommand.
 //!
 //! Results go to stdout, problems and progress to stderr. The exit code is the verdict: 0 it held; 1
-//! an output differs, a check fails; 2 bad usage or bad input; 4 a fault of our own. Only this module
-//! renders diagnostics.
+//! an output differs, a check fails; 2 bad usage or bad input; 3 stuck; 4 a fault of our own. Only this
+//! module renders diagnostics.
 //!
 //! It knows nothing of how anything works; it reads arguments, calls, and prints.
 
 mod conform;
+pub mod run;
 mod vindex;
 mod vschema;
 
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Parser)]
 #[command(name = "vindicate", version)]
 #[command(
-    after_help = "Exit codes: 0 it held; 1 an output differs or a check fails; 2 bad usage or input; 4 a fault of vindicate"
+    after_help = "Exit codes: 0 it held; 1 an output differs or a check fails; 2 bad usage or input; 3 stuck; 4 a fault of vindicate"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -57,6 +58,10 @@ enum Verdict {
     Failed,
     /// Some of the input was bad.
     BadInput,
+    /// A run came to a halt that nothing would end.
+    Stuck,
+    /// A panic, or two runs that should be one and differ.
+    OurFault,
 }
 
 /// Why a command did not run.
@@ -66,12 +71,17 @@ enum CommandError {
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write the results: {0}")]
     Write(#[from] io::Error),
+    #[error("{}: cannot write: {source}", path.display())]
+    Replace { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Scenario(Box<run::bad::BadScenario>),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
 }
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_BAD_INPUT: u8 = 2;
+const EXIT_STUCK: u8 = 3;
 const EXIT_OUR_FAULT: u8 = 4;
 
 /// Runs what the arguments of this process say.
@@ -81,6 +91,8 @@ pub fn main() -> ExitCode {
         Ok(Ok(Verdict::Held)) => ExitCode::SUCCESS,
         Ok(Ok(Verdict::Failed)) => ExitCode::from(EXIT_FAILED),
         Ok(Ok(Verdict::BadInput)) => ExitCode::from(EXIT_BAD_INPUT),
+        Ok(Ok(Verdict::Stuck)) => ExitCode::from(EXIT_STUCK),
+        Ok(Ok(Verdict::OurFault)) => ExitCode::from(EXIT_OUR_FAULT),
         // Somebody read as much as they wanted: `| head`.
         Ok(Err(CommandError::Write(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
@@ -118,6 +130,21 @@ impl miette::Diagnostic for CommandError {
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         match self {
             CommandError::Usage { hint: Some(hint), .. } => Some(Box::new(hint)),
+            CommandError::Scenario(bad) => bad.help(),
+            _ => None,
+        }
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        match self {
+            CommandError::Scenario(bad) => bad.source_code(),
+            _ => None,
+        }
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
+        match self {
+            CommandError::Scenario(bad) => bad.labels(),
             _ => None,
         }
     }

@@ -43,7 +43,9 @@ pub(super) fn run(command: Command) -> Result<Verdict, CommandError> {
     for (file, text) in &texts {
         let problems = check(text);
         let errors = problems.iter().filter(|problem| strict || !problem.is_warning).count();
-        if errors != 0 {
+        if problems.iter().any(|problem| problem.is_unreadable) {
+            verdict = Verdict::BadInput;
+        } else if errors != 0 && verdict == Verdict::Held {
             verdict = Verdict::Failed;
         }
         match format {
@@ -68,6 +70,8 @@ struct Found {
     message: String,
     place: Place,
     is_warning: bool,
+    /// Whether the text is no vschema at all.
+    is_unreadable: bool,
     hint: Option<String>,
 }
 
@@ -104,6 +108,7 @@ fn found(text: &str, problem: Problem, is_warning: bool) -> Found {
         hint: hint(&problem.error.message),
         message: problem.error.message,
         is_warning,
+        is_unreadable: false,
     }
 }
 
@@ -137,7 +142,15 @@ fn json_problem(text: &str, error: JsonError) -> Found {
             (String::new(), message.clone(), place)
         }
     };
-    Found { pointer, keyspace: None, message, place, is_warning: false, hint: None }
+    Found {
+        pointer,
+        keyspace: None,
+        message,
+        place,
+        is_warning: false,
+        is_unreadable: true,
+        hint: None,
+    }
 }
 
 fn show(file: &Path, text: &str, problem: &Found) {

@@ -53,7 +53,8 @@ fn push_escaped(out: &mut String, c: char) {
 /// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space.
 ///
 /// Rust's own notion is private, and shows only in what `escape_debug` leaves alone; a combining
-/// mark is left alone only after another character.
+/// mark is left alone only after another character. Characters that are newer than Unicode 15.0
+/// count as printable here and not in Go.
 fn is_print(c: char) -> bool {
     match c {
         '"' | '\'' | '\\' => true,

@@ -119,9 +119,7 @@ fn target(
     let mut names = Vec::new();
     super::tables_of(tables, &mut names)?;
     let subquery = filter.is_some_and(expression::has_subquery);
-    if !subquery
-        && let Some((keyspace, used)) = super::all_unsharded(&names, context)?
-    {
+    if !subquery && let Some((keyspace, used)) = super::all_unsharded(&names, context)? {
         let table = names.first().map_or("", |name| name.name.as_str());
         return Ok(Target::Unsharded(keyspace, table.into(), used));
     }

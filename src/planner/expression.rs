@@ -3,8 +3,7 @@
 //! It knows nothing of what a rewrite is for.
 
 use sim::sql::ast::{
-    Aggregate, ColumnName, Expr, Function, OrderBy, Query, Select, SelectItem, Statement,
-    TableExpr,
+    Aggregate, ColumnName, Expr, Function, OrderBy, Query, Select, SelectItem, Statement, TableExpr,
 };
 
 /// The direct children of an expression.
@@ -43,6 +42,8 @@ fn children(expr: &Expr) -> Vec<&Expr> {
         Expr::Function(Function { args, .. }) => args.iter().collect(),
         Expr::Aggregate(aggregate) => aggregate.args.iter().collect(),
         Expr::MemberOf { value, array } => vec![value, array],
+        Expr::Quantified { left: expr, .. } | Expr::Extract { expr, .. } => vec![expr],
+        Expr::Trim { what, expr, .. } => what.iter().map(|e| &**e).chain([&**expr]).collect(),
     }
 }
 
@@ -82,6 +83,10 @@ fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
         Expr::Function(Function { args, .. }) => args.iter_mut().collect(),
         Expr::Aggregate(aggregate) => aggregate.args.iter_mut().collect(),
         Expr::MemberOf { value, array } => vec![value, array],
+        Expr::Quantified { left: expr, .. } | Expr::Extract { expr, .. } => vec![expr],
+        Expr::Trim { what, expr, .. } => {
+            what.iter_mut().map(|e| &mut **e).chain([&mut **expr]).collect()
+        }
     }
 }
 

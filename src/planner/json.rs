@@ -6,13 +6,13 @@
 use std::fmt::Write;
 
 use serde_json::{Map, Value as Json, json};
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::sql::ast::{Expr, Statement};
 use sim::value::Value;
 
 use super::primitive::{
-    Aggregate, AggregateOp, Dml, Insert, Keyspace, Limit, Opcode, Plan, Primitive, QueryType, Route,
-    Routing, Send, SortKey, VindexLookup,
+    Aggregate, AggregateOp, Dml, Insert, Keyspace, Limit, Opcode, Plan, Primitive, QueryType,
+    Route, Routing, Send, SortKey, VindexLookup,
 };
 use super::table;
 

@@ -121,10 +121,8 @@ fn targeted(
     if let Statement::Show(show) = statement {
         return show::show_on(show, context, format!("Shard({shard})"));
     }
-    let is_dml = matches!(
-        statement,
-        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_)
-    );
+    let is_dml =
+        matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_));
     let mut query = statement.clone();
     expression::drop_keyspaces(&mut query);
     Ok(Primitive::Send(Send {

@@ -233,9 +233,9 @@ impl Shape<'_> {
         if select.distinct || !select.group_by.is_empty() || select.having.is_some() {
             return Err(PlanError::unsupported("grouping over several shards"));
         }
-        let aggregates = select.items.iter().any(|item| {
-            matches!(item, SelectItem::Expr { expr, .. } if expression::has_aggregate(expr))
-        });
+        let aggregates = select.items.iter().any(
+            |item| matches!(item, SelectItem::Expr { expr, .. } if expression::has_aggregate(expr)),
+        );
         let limit = select.limit.take();
         let inner = match aggregates {
             true => self.scalar_aggregate(select, &choice)?,
@@ -285,9 +285,10 @@ impl Shape<'_> {
     /// Where an expression stands in the select list; it is added if it is not there.
     fn offset(&self, select: &mut Select, wanted: &Expr) -> Result<usize, PlanError> {
         let same = |expr: &Expr| without_table(expr) == without_table(wanted);
-        let found = select.items.iter().position(
-            |item| matches!(item, SelectItem::Expr { expr, .. } if same(expr)),
-        );
+        let found = select
+            .items
+            .iter()
+            .position(|item| matches!(item, SelectItem::Expr { expr, .. } if same(expr)));
         if let Some(at) = found {
             return Ok(at);
         }
@@ -355,8 +356,7 @@ impl Shape<'_> {
         if let Primitive::Route(route) = &mut input {
             route.no_routes_special_handling = true;
         }
-        let aggregate =
-            Aggregate { group_by: Vec::new(), aggregates, result_columns: 0, input };
+        let aggregate = Aggregate { group_by: Vec::new(), aggregates, result_columns: 0, input };
         Ok(Primitive::Aggregate(Box::new(aggregate)))
     }
 
@@ -370,8 +370,7 @@ impl Shape<'_> {
     ) -> Result<Primitive, PlanError> {
         let query = Query::Select(Box::new(select));
         let field_query = Statement::Query(field_query(&query));
-        let mut route =
-            route(choice.routing(&self.keyspace), Statement::Query(query), field_query);
+        let mut route = route(choice.routing(&self.keyspace), Statement::Query(query), field_query);
         route.order_by = order_by;
         route.result_columns = result_columns;
         if !choice.needs_lookup() {
@@ -383,8 +382,7 @@ impl Shape<'_> {
     fn lookup(&self, mut route: Route, choice: &Choice) -> Result<Primitive, PlanError> {
         let vindex = choice.vindex.as_ref().and_then(|vindex| vindex.vindex.lookup());
         let Some(lookup) = vindex else { return Ok(Primitive::Route(route)) };
-        let planable =
-            choice.vindex.as_ref().and_then(|vindex| vindex.vindex.properties().lookup);
+        let planable = choice.vindex.as_ref().and_then(|vindex| vindex.vindex.properties().lookup);
         if !planable.is_some_and(|properties| properties.planable) {
             return Ok(Primitive::Route(route));
         }
@@ -449,9 +447,7 @@ fn without_table(expr: &Expr) -> Expr {
 }
 
 /// What the shards give for an aggregate, and what vtgate does with it.
-fn partial(
-    aggregate: &AggregateExpr,
-) -> Result<(AggregateOp, Option<AggregateOp>), PlanError> {
+fn partial(aggregate: &AggregateExpr) -> Result<(AggregateOp, Option<AggregateOp>), PlanError> {
     if aggregate.distinct {
         return Err(PlanError::unsupported("distinct aggregates over several shards"));
     }

@@ -4,14 +4,23 @@
 //! tree. At the guide's time a lookup route showed as one Route, and variants had the prefix
 //! `Select`.
 
-use sim::mysql::{Column, Outcome};
+use sim::eval::{ColumnKind, Kind};
+use sim::mysql::outcome::{Column, Outcome};
 use sim::value::Value;
 
 use super::primitive::{Keyspace, Plan, Primitive};
 
 /// An answer of text columns, as vtgate makes them.
 pub fn outcome(names: &[&str], rows: Vec<sim::value::Row>) -> Outcome {
-    let columns = names.iter().map(|name| Column::text(name)).collect();
+    let column = |name: &&str| Column {
+        name: (*name).into(),
+        table: None,
+        original_table: None,
+        kind: ColumnKind::new(Kind::Text),
+        ty: None,
+        not_null: true,
+    };
+    let columns = names.iter().map(column).collect();
     Outcome { columns, rows, ..Outcome::default() }
 }
 

@@ -5,6 +5,13 @@
 //!
 //! It knows nothing of files beside the scenario but what its commands name, and prints nothing.
 
+mod action;
+mod judge;
+mod result;
+mod runner;
+mod shell;
+mod show;
+
 use std::path::PathBuf;
 
 use sim::clock::Nanos;
@@ -13,7 +20,10 @@ use sim::host::HostKind;
 use sim::seed::Seed;
 use sim::trace::Trace;
 
-use crate::mutant::Mutant;
+use crate::history;
+use crate::mutant::{self, Mutant};
+use action::Action;
+use runner::Runner;
 
 /// How a scenario is run.
 #[derive(Clone, Debug)]
@@ -64,4 +74,86 @@ pub struct ScenarioError {
     /// The part of the line that is wrong, as written; the whole line where empty.
     pub part: String,
     pub hint: Option<String>,
+}
+
+/// Runs a scenario's text. Bad input is found before anything runs.
+pub fn run(text: &str, options: &Options) -> Result<Run, ScenarioError> {
+    let mut check = Checker { options, found: None };
+    let checked = goldenscript::generate(&mut check, text);
+    if let Some(error) = check.found {
+        return Err(error.at(&checked.err().map(|error| error.to_string()).unwrap_or_default()));
+    }
+    checked.map_err(|error| ScenarioError::of_script(&error.to_string()))?;
+    let _mutants = mutant::switch_on(&options.mutants);
+    let mut runner = Runner::new(options.clone());
+    let output = goldenscript::generate(&mut runner, text)
+        .map_err(|error| ScenarioError::of_script(&error.to_string()))
+        .and_then(|output| {
+            let finished = runner.finish();
+            finished.map(|()| output).map_err(|error| ScenarioError::of_script(&error))
+        });
+    history::end();
+    let output = output?;
+    let Some(cluster) = runner.cluster() else {
+        return Err(ScenarioError::of_script("the scenario starts no cluster"));
+    };
+    Ok(Run {
+        output,
+        verdict: runner.verdict.clone(),
+        digest: cluster.world.digest(),
+        events: cluster.world.events(),
+        virtual_time: cluster.world.now(),
+        trace: if options.record { cluster.world.trace() } else { Trace::default() },
+        tape: cluster.world.tape(),
+    })
+}
+
+/// Reads every command and does none.
+struct Checker<'a> {
+    options: &'a Options,
+    found: Option<ScenarioError>,
+}
+
+impl goldenscript::Runner for Checker<'_> {
+    type Command = goldenscript::Command;
+
+    fn run(
+        &mut self,
+        command: &goldenscript::Command,
+        context: &goldenscript::Context,
+    ) -> Result<String, Box<dyn std::error::Error>> {
+        match Action::read(command, context, &self.options.folder) {
+            Ok(_) => Ok(String::new()),
+            Err(bad) => {
+                let message = bad.message.clone();
+                self.found = Some(ScenarioError {
+                    message: bad.message,
+                    line: 1,
+                    part: bad.part,
+                    hint: bad.hint,
+                });
+                Err(message.into())
+            }
+        }
+    }
+}
+
+impl ScenarioError {
+    /// An error as goldenscript words it: `.. at line N ..`.
+    fn of_script(text: &str) -> ScenarioError {
+        let error =
+            ScenarioError { message: text.to_owned(), line: 1, part: String::new(), hint: None };
+        error.at(text)
+    }
+
+    fn at(mut self, text: &str) -> ScenarioError {
+        let number = text
+            .split(" at line ")
+            .nth(1)
+            .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+        if let Some(line) = number.and_then(|number| number.parse().ok()) {
+            self.line = line;
+        }
+        self
+    }
 }

@@ -47,6 +47,11 @@ impl VindexError {
         }
     }
 
+    /// A row or a vindex with another number of columns (`ER_WRONG_VALUE_COUNT_ON_ROW`).
+    pub(super) fn wrong_value_count(message: String) -> VindexError {
+        VindexError { code: Code::InvalidArgument, ..VindexError::mysql(1136, "21S01", message) }
+    }
+
     /// Puts what was being done in front of the text.
     pub fn wrap(mut self, what: &str) -> VindexError {
         self.message = format!("{what}: {}", self.message);

@@ -16,6 +16,11 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, u64>, VindexError> {
         Top::Object(members) => members,
         Top::Null => return Ok(BTreeMap::new()),
         Top::Other(kind) => {
+            // Only as a member does a number show itself.
+            let kind = match kind {
+                Kind::Number(_) => "number".to_string(),
+                kind => kind.to_string(),
+            };
             return Err(VindexError::unknown(format!(
                 "json: cannot unmarshal {kind} into Go value of type map[string]uint64"
             )));
@@ -202,11 +207,11 @@ impl Scanner<'_> {
     }
 
     fn escape(&mut self) -> Result<(), String> {
-        match self.take().ok_or_else(end_of_input)? {
+        match self.take_or_blank() {
             b'b' | b'f' | b'n' | b'r' | b't' | b'\\' | b'/' | b'"' => Ok(()),
             b'u' => {
                 for _ in 0..4 {
-                    let byte = self.take().ok_or_else(end_of_input)?;
+                    let byte = self.take_or_blank();
                     if !byte.is_ascii_hexdigit() {
                         return Err(invalid(byte, "in \\u hexadecimal character escape"));
                     }
@@ -222,7 +227,7 @@ impl Scanner<'_> {
         if self.bytes[self.at] == b'-' {
             self.at += 1;
         }
-        match self.take().ok_or_else(end_of_input)? {
+        match self.take_or_blank() {
             b'0' => {}
             b'1'..=b'9' => self.skip_digits(),
             byte => return Err(invalid(byte, "in numeric literal")),
@@ -242,7 +247,7 @@ impl Scanner<'_> {
     }
 
     fn digits(&mut self, place: &str) -> Result<(), String> {
-        match self.take().ok_or_else(end_of_input)? {
+        match self.take_or_blank() {
             byte if byte.is_ascii_digit() => {
                 self.skip_digits();
                 Ok(())
@@ -259,13 +264,18 @@ impl Scanner<'_> {
 
     fn literal(&mut self, word: &str) -> Result<(), String> {
         for expected in word.bytes() {
-            let byte = self.take().ok_or_else(end_of_input)?;
+            let byte = self.take_or_blank();
             if byte != expected {
                 let expected = char::from(expected);
                 return Err(invalid(byte, &format!("in literal {word} (expecting '{expected}')")));
             }
         }
         Ok(())
+    }
+
+    /// Inside of a number, a word or an escape Go meets the end of the text as a blank.
+    fn take_or_blank(&mut self) -> u8 {
+        self.take().unwrap_or(b' ')
     }
 
     fn take(&mut self) -> Option<u8> {
@@ -325,6 +335,10 @@ mod tests {
         check(r#"{"1":2,}"#, "invalid character '}' looking for beginning of object key string");
         check(r#"{"1":2"#, "unexpected end of JSON input");
         check("", "unexpected end of JSON input");
+        check("{\"1\":nul", "invalid character ' ' in literal null (expecting 'l')");
+        check("{\"1\":1.", "invalid character ' ' after decimal point in numeric literal");
+        check("{\"\\u1", "invalid character ' ' in \\u hexadecimal character escape");
+        check("7", "json: cannot unmarshal number into Go value of type map[string]uint64");
         check("{} x", "invalid character 'x' after top-level value");
         check(r#"{"1":[1 2]}"#, "invalid character '2' after array element");
         check(r#"{"1":01}"#, "invalid character '1' after object key:value pair");

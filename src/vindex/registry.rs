@@ -124,3 +124,97 @@ impl std::fmt::Debug for Registry {
         f.debug_set().entries(self.type_names()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vindex::{Kind, Row, Value};
+
+    #[test]
+    fn every_functional_type_has_its_points() {
+        let registry = Registry::standard();
+        let check = |type_name: &str, params: &str, row: &[(Kind, &str)], expected: &str| {
+            let pairs = params.split(';').filter_map(|pair| pair.split_once('='));
+            let params = pairs.map(|(name, text)| (name.to_string(), text.to_string())).collect();
+            let row: Row = row.iter().map(|(kind, text)| Value::new(*kind, *text)).collect();
+            let vindex = registry.create(type_name, type_name, &params);
+            let mapped = vindex.and_then(|vindex| vindex.functional().unwrap().map_one(&row));
+            let got = mapped.map_or_else(|error| error.to_string(), |mapped| mapped.to_string());
+            assert_eq!(got.trim_start_matches("Destination"), expected, "{type_name} {row:?}");
+        };
+        use Kind::{Float64, Int64, Null, Varbinary, Varchar};
+        check("binary", "", &[(Varchar, "test1")], "KeyspaceID(7465737431)");
+        check("binary", "", &[(Null, "")], "KeyspaceID()");
+        check("binary_md5", "", &[(Null, "")], "KeyspaceID(d41d8cd98f00b204e9800998ecf8427e)");
+        check("hash", "", &[(Int64, "1")], "KeyspaceID(166b40b44aba4bd6)");
+        check("hash", "", &[(Int64, "-1")], "KeyspaceID(355550b2150e2451)");
+        check("hash", "", &[(Varchar, "-1")], "None()");
+        check("hash", "", &[(Null, "")], "None()");
+        check("null", "", &[(Int64, "1")], "KeyspaceID(00)");
+        check("numeric", "", &[(Varchar, " 1 ")], "KeyspaceID(0000000000000001)");
+        check("numeric", "", &[(Float64, "1.1")], "None()");
+        check("reverse_bits", "", &[(Int64, "1")], "KeyspaceID(8000000000000000)");
+        check("xxhash", "", &[(Int64, "1")], "KeyspaceID(d46405367612b4b7)");
+        check("xxhash", "", &[(Null, "")], "KeyspaceID(99e9d85137db46ef)");
+        check(
+            "unicode_loose_md5",
+            "",
+            &[(Varbinary, "")],
+            "KeyspaceID(d41d8cd98f00b204e9800998ecf8427e)",
+        );
+        check(
+            "cfc",
+            "hash=md5;offsets=[3,5]",
+            &[(Varbinary, "12345567")],
+            "KeyspaceID(202cb96c8399c5e0)",
+        );
+        check(
+            "cfc",
+            "hash=md5;offsets=[3,5]",
+            &[(Varbinary, "abc")],
+            "insufficient size for cfc vindex cfc. need 5, got 3",
+        );
+        let one = (Int64, "1");
+        check("multicol", "column_count=3", &[one; 3], "KeyspaceID(166b40166b40166b)");
+        check("multicol", "column_count=3", &[one], "KeyRange(166b40-166b41)");
+        check("multicol", "column_count=1", &[one; 2], "None()");
+        // A hash that is too short for its bytes is filled up, except the last.
+        let short = "column_count=3;column_vindex=binary, binary ,binary;column_bytes=2,,1";
+        check("multicol", short, &[(Varchar, "a"); 3], "KeyspaceID(6100610000000061)");
+        check("region_experimental", "region_bytes=1", &[(Int64, "256")], "KeyRange(00-01)");
+        check(
+            "region_experimental",
+            "region_bytes=2",
+            &[one, one],
+            "KeyspaceID(0001166b40b44aba4bd6)",
+        );
+        check("region_experimental", "region_bytes=2", &[one; 3], "None()");
+        check("region_json", "", &[one], "open : no such file or directory");
+        let map = r#"json={"1":2};fallback_type=xxhash"#;
+        check("numeric_static_map", map, &[one], "KeyspaceID(0000000000000002)");
+        check("numeric_static_map", map, &[(Varchar, "a")], "None()");
+        check("foo", "", &[one], "vindexType \"foo\" not found");
+        check("Hash", "", &[one], "vindexType \"Hash\" not found");
+    }
+
+    #[test]
+    fn regions_come_from_a_file() {
+        let path = std::env::temp_dir().join(format!("vindicate-regions-{}", std::process::id()));
+        std::fs::write(&path, r#"{"US": 1, "far": 65537}"#).unwrap();
+        let make = |bytes: &str| {
+            let params = [("region_map", path.to_str().unwrap()), ("region_bytes", bytes)]
+                .map(|(name, text)| (name.to_string(), text.to_string()));
+            Registry::standard().create("region_json", "r", &params.into())
+        };
+        let map = |country: &str| {
+            let row = [Value::int64(1), Value::varchar(country)];
+            make("1").unwrap().functional().unwrap().map_one(&row).unwrap().to_string()
+        };
+        assert_eq!(map("US"), "DestinationKeyspaceID(01166b40b44aba4bd6)");
+        assert_eq!(map("far"), "DestinationKeyspaceID(01166b40b44aba4bd6)");
+        assert_eq!(map("us"), "DestinationNone()");
+        assert_eq!(make("3").unwrap_err().message, "region_bytes must be 1 or 2: 3");
+        assert_eq!(make("").unwrap_err().message, "strconv.Atoi: parsing \"\": invalid syntax");
+        std::fs::remove_file(&path).unwrap();
+    }
+}

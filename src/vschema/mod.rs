@@ -13,6 +13,9 @@
 //! It knows nothing of queries, shards or topo.
 
 pub mod build;
+mod build_keyspace;
+pub mod choose;
+pub mod ddl;
 pub mod error;
 pub mod find;
 pub mod json;

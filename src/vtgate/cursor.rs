@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::value::{Bind, Binds, Value};
 
 use super::executor::Run;
@@ -20,7 +20,10 @@ use crate::vindex::{Row, VindexError};
 
 impl Run {
     /// Drives a conversation to its end.
-    pub async fn converse<C: Conversation>(&self, mut conversation: C) -> Result<C::Output, Status> {
+    pub async fn converse<C: Conversation>(
+        &self,
+        mut conversation: C,
+    ) -> Result<C::Output, Status> {
         let mut step = conversation.step(None);
         loop {
             match step {
@@ -66,10 +69,8 @@ impl Run {
         let statement = Arc::new(statement);
         let calls =
             resolved.iter().map(|shard| (Rc::from(*shard), Arc::clone(&statement), binds.clone()));
-        let was = std::mem::replace(
-            &mut self.request.borrow_mut().exec_read_query,
-            !rollback_on_error,
-        );
+        let was =
+            std::mem::replace(&mut self.request.borrow_mut().exec_read_query, !rollback_on_error);
         let result = self.on_shards(keyspace, calls.collect(), rollback_on_error, false).await;
         self.request.borrow_mut().exec_read_query = was;
         result

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::sql::ast::{Assignment, Expr, Ident, Literal, Show, ShowKind, Statement, Variable};
 use sim::sql_error::SqlError;
 use sim::value::{Binds, Value};
@@ -89,7 +89,8 @@ impl Run {
         let outer = statement::parse(sql).map_err(planned)?;
         let is_rollback = matches!(outer, Outer::Sql(Statement::Rollback));
         if self.session.borrow().error_until_rollback && !is_rollback {
-            let text = "VT09032: previous transaction failed. Issue a ROLLBACK to resolve the failure.";
+            let text =
+                "VT09032: previous transaction failed. Issue a ROLLBACK to resolve the failure.";
             return Err(Status::new(Code::FailedPrecondition, text));
         }
         if !matches!(outer, Outer::Sql(Statement::Show(_))) {
@@ -264,7 +265,8 @@ impl Run {
     }
 
     fn show_warnings(&self) -> Outcome {
-        let rows = self.session.borrow().warnings.iter().map(|warning| {
+        let session = self.session.borrow();
+        let rows = session.warnings.iter().map(|warning| {
             vec![
                 Value::text("Warning"),
                 Value::Uint(warning.code.into()),
@@ -481,11 +483,8 @@ impl Run {
             self.session.borrow().target.clone(),
         );
         session.savepoint_count = self.session.borrow().savepoint_count;
-        let run = Run {
-            session: Rc::new(RefCell::new(session)),
-            request: Rc::default(),
-            ..self.clone()
-        };
+        let run =
+            Run { session: Rc::new(RefCell::new(session)), request: Rc::default(), ..self.clone() };
         let plan = run.nested_plan(sql)?;
         Box::pin(run.execute_plan(&plan, &binds)).await
     }

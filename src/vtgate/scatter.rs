@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::sql::ast::Statement;
 use sim::value::Binds;
 use sim::wait::join_all;
@@ -74,13 +74,13 @@ impl Run {
         (shard, statement, binds): ShardCall,
         autocommit: bool,
     ) -> Result<Outcome, Status> {
-        let target = Target {
-            keyspace: keyspace.into(),
-            shard,
-            kind: self.session.borrow().target.kind,
-        };
+        let target =
+            Target { keyspace: keyspace.into(), shard, kind: self.session.borrow().target.kind };
         let Order::In(list) = self.request.borrow().order else {
-            return Err(Status::new(Code::Internal, "VT13001: [BUG] autocommit in a shared session"));
+            return Err(Status::new(
+                Code::Internal,
+                "VT13001: [BUG] autocommit in a shared session",
+            ));
         };
         let in_transaction = self.session.borrow().in_transaction;
         let open = self.session.borrow().find(list, &target).cloned();

@@ -92,8 +92,7 @@ async fn commit_together(
     list: List,
 ) -> Result<(), Status> {
     let shards = session.borrow().list(list).clone();
-    let commits =
-        shards.into_iter().map(|shard| commit_shard(gate, process, session, list, shard));
+    let commits = shards.into_iter().map(|shard| commit_shard(gate, process, session, list, shard));
     let results = join_all(commits).await;
     aggregate(results.into_iter().filter_map(Result::err).collect()).map_or(Ok(()), Err)
 }
@@ -131,11 +130,7 @@ async fn commit_shard(
 }
 
 /// Rolls back everything; the session is out of its transaction, whatever the shards say.
-pub async fn rollback(
-    gate: &Gate,
-    process: Process,
-    session: &RefCell<Session>,
-) {
+pub async fn rollback(gate: &Gate, process: Process, session: &RefCell<Session>) {
     let errors = release(gate, process, session).await;
     let mut session_mut = session.borrow_mut();
     session_mut.reset();

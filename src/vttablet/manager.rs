@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sim::mysql::Outcome;
 use sim::mysql::gtid::GtidSet;
+use sim::mysql::outcome::Outcome;
 use sim::mysqld;
 use sim::sql::ast::Statement;
 use sim::world::Process;

@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sim::mysql::{ConnectionId, Outcome};
+use sim::mysql::outcome::Outcome;
+use sim::mysql::session::ConnectionId;
 use sim::mysqld;
 use sim::sql::ast::{Begin, Statement};
 use sim::sql_error::SqlError;
@@ -31,7 +32,7 @@ use sim::world::{Process, Program};
 
 use crate::rpc::{Health, Status, Target, TxId};
 use crate::topo::{self, Alias, TabletType, Topo};
-use crate::vreplication::engine::Engine;
+use crate::vreplication::engine::{Engine, Home};
 
 /// Flags of a vttablet, with v24's defaults.
 #[derive(Clone, Debug)]
@@ -129,7 +130,16 @@ pub async fn serve(
     };
     // Transaction ids never come again, also not after a restart of this program.
     let first = u64::from(process.life_of(process.program())) * 1_000_000 + 1;
-    let engine = Engine::new(&alias, &record.keyspace, &record.shard, mysqld, &options.vreplication);
+    let finder = addresses.clone();
+    let engine = Engine::new(Home {
+        alias: alias.clone(),
+        keyspace: Rc::clone(&record.keyspace),
+        shard: Rc::clone(&record.shard),
+        mysqld,
+        topo: addresses.topo(),
+        options: options.vreplication.clone(),
+        address: Rc::new(move |alias| finder.vttablet(alias)),
+    });
     let tablet = Rc::new(Tablet {
         alias,
         keyspace: record.keyspace,
@@ -151,7 +161,7 @@ pub async fn serve(
     tablet.start_up(process, &topo).await;
     query_service::serve(&tablet, process);
     manager::serve(&tablet, process);
-    tablet.engine.serve(process, tablet.addresses.clone());
+    tablet.engine.serve(process);
     if tablet.kind.get() == TabletType::Primary {
         tablet.engine.open(process).await;
     }

@@ -11,7 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sim::mysql::{ConnectionId, Outcome};
+use sim::mysql::outcome::Outcome;
+use sim::mysql::session::ConnectionId;
 use sim::mysqld;
 use sim::sql::ast::Statement;
 use sim::value::Binds;
@@ -20,9 +21,7 @@ use sim::world::Process;
 use super::{QueryError, State, Tablet, Transaction, errors};
 use crate::history::{self, Event};
 use crate::key::Code;
-use crate::rpc::{
-    Commit, Execute, Executed, Rollback, Status, StreamHealth, Target, TxId,
-};
+use crate::rpc::{Commit, Execute, Executed, Rollback, Status, StreamHealth, Target, TxId};
 use crate::topo::TabletType;
 
 pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
@@ -270,8 +269,7 @@ impl Tablet {
     ) -> Result<(), Status> {
         let (connection, timeout) = self.take(process, id)?;
         let statement = Arc::new(statement.clone());
-        let result =
-            self.query(process, connection, &statement, &Arc::default(), timeout).await;
+        let result = self.query(process, connection, &statement, &Arc::default(), timeout).await;
         self.transactions.borrow_mut().remove(&id);
         let ended = format!("ended at {} ({reason})", ended_at(process));
         self.ended.borrow_mut().insert(id, ended);

@@ -85,6 +85,7 @@ impl Compiler<'_> {
                 let (id, _) = self.scope.subquery(query)?;
                 Ok((Node::Exists(id), Facts::new(Kind::Int)))
             }
+            Expr::Quantified { .. } => Err(SqlError::not_supported("ALL and ANY subqueries")),
             Expr::Case { operand, whens, otherwise } => {
                 self.case(operand.as_deref(), whens, otherwise.as_deref())
             }
@@ -179,6 +180,17 @@ impl Compiler<'_> {
         Ok((nodes, facts))
     }
 
+    /// An operand of arithmetic: a hex or bit literal is a number there.
+    fn number(&self, expr: &Expr) -> Compiled {
+        match expr {
+            Expr::Literal(literal) => match hex_number(literal) {
+                Some(number) => constant(Value::Uint(number)),
+                None => literal_node(literal),
+            },
+            other => self.expr(other),
+        }
+    }
+
     /// A side of a comparison: one value, or the values of a row.
     fn operand(&self, expr: &Expr) -> Result<(Vec<Node>, Vec<Facts>), SqlError> {
         match expr {
@@ -216,14 +228,30 @@ impl Compiler<'_> {
                 return Err(SqlError::not_supported("REGEXP"));
             }
             _ => {
-                let (left, left_facts) = self.operand(left)?;
-                let (right, right_facts) = self.operand(right)?;
-                same_width(left.len(), right.len())?;
+                let (mut left_nodes, left_facts) = self.operand(left)?;
+                let (mut right_nodes, right_facts) = self.operand(right)?;
+                same_width(left_nodes.len(), right_nodes.len())?;
+                // A hex literal beside a number is one.
+                if is_number(&left_facts) {
+                    right_nodes = self.number_operand(right, right_nodes)?;
+                } else if is_number(&right_facts) {
+                    left_nodes = self.number_operand(left, left_nodes)?;
+                }
                 let collations = collate_all(&left_facts, &right_facts)?;
+                let (left, right) = (left_nodes, right_nodes);
                 Node::Compare { op, left, right, collations }
             }
         };
         Ok((node, Facts::new(Kind::Int)))
+    }
+
+    fn number_operand(&self, expr: &Expr, nodes: Vec<Node>) -> Result<Vec<Node>, SqlError> {
+        match expr {
+            Expr::Literal(literal) if hex_number(literal).is_some() => {
+                Ok(vec![self.number(expr)?.0])
+            }
+            _ => Ok(nodes),
+        }
     }
 
     fn membership(&self, negated: bool, left: &Expr, right: &Expr) -> Result<Node, SqlError> {
@@ -274,8 +302,8 @@ impl Compiler<'_> {
             }
             _ => {}
         }
-        let (left, a) = self.expr(left)?;
-        let (right, b) = self.expr(right)?;
+        let (left, a) = self.number(left)?;
+        let (right, b) = self.number(right)?;
         let (left, right) = (Box::new(left), Box::new(right));
         match op {
             BinaryOp::BitAnd
@@ -295,7 +323,8 @@ impl Compiler<'_> {
         if let (UnaryOp::Minus, Expr::Literal(Literal::Integer(digits))) = (op, operand) {
             return integer_literal(&format!("-{digits}"));
         }
-        let (node, facts) = self.expr(operand)?;
+        let number = matches!(op, UnaryOp::Minus | UnaryOp::Invert);
+        let (node, facts) = if number { self.number(operand)? } else { self.expr(operand)? };
         let node = Box::new(node);
         Ok(match op {
             UnaryOp::Plus => (*node, facts),
@@ -391,6 +420,9 @@ impl Compiler<'_> {
             ("timestampdiff", [Expr::Column(unit), from, to]) => {
                 let unit = Expr::Literal(Literal::String(unit.name.0.clone()));
                 self.call(&name, &[unit, from.clone(), to.clone()])
+            }
+            ("if" | "ifnull" | "coalesce" | "nullif", _) => {
+                Err(SqlError::wrong_parameter_count(&name))
             }
             _ => self.call(&name, &call.args),
         }
@@ -629,6 +661,23 @@ pub fn constant_of(literal: &Literal) -> Result<Value, SqlError> {
         }
         Literal::Introduced { literal, .. } => constant_of(literal)?,
     })
+}
+
+/// A hex or bit literal's number, if 64 bits hold it.
+fn hex_number(literal: &Literal) -> Option<u64> {
+    if !matches!(literal, Literal::HexNumber(_) | Literal::Hex(_) | Literal::Bit(_)) {
+        return None;
+    }
+    let Ok(Value::Bytes(bytes)) = constant_of(literal) else { return None };
+    let significant = bytes.iter().skip_while(|&&byte| byte == 0);
+    if 8 < significant.clone().count() {
+        return None;
+    }
+    Some(significant.fold(0, |number, &byte| number << 8 | u64::from(byte)))
+}
+
+fn is_number(facts: &[Facts]) -> bool {
+    matches!(facts, [Facts { kind: Kind::Int | Kind::Uint | Kind::Decimal | Kind::Float, .. }])
 }
 
 /// A number too large for 64 bits is a decimal.

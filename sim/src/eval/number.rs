@@ -61,14 +61,14 @@ impl Number {
         }
     }
 
-    /// As an integer, rounded half away from zero and cut to what 65 bits and a sign can hold.
+    /// As an integer, a decimal rounded half away from zero, and cut to what 65 bits and a sign can hold.
     pub fn to_i128(&self) -> i128 {
         match self {
             Number::Int(number) => i128::from(*number),
             Number::Uint(number) => i128::from(*number),
             Number::Decimal { value, .. } => decimal_to_i128(value),
-            // A cast of a float saturates.
-            Number::Float(number) => number.round() as i128,
+            // A float rounds to even at a half (rint); what does not fit saturates.
+            Number::Float(number) => number.round_ties_even() as i128,
         }
     }
 

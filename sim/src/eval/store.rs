@@ -443,3 +443,70 @@ fn exact_of_text(text: &str) -> BigDecimal {
 fn to_moment(value: &Value) -> Option<DateTime> {
     temporal::to_datetime(value, DateTime::constant(1970, 1, 1, 0, 0, 0, 0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::ast::Statement;
+
+    /// A column's type from its text.
+    fn column_type(text: &str) -> ColumnType {
+        let statement = crate::sql::parse(&format!("create table t (c {text})")).unwrap();
+        let Statement::CreateTable(create) = statement else { panic!("no table") };
+        create.columns[0].ty.clone()
+    }
+
+    #[test]
+    fn columns_hold_what_fits() {
+        let cases = [
+            ("tinyint", "127", "127"),
+            ("tinyint", "128", "1264"),
+            ("tinyint unsigned", "-1", "1264"),
+            ("bigint unsigned", "18446744073709551615", "18446744073709551615"),
+            ("int", "'12'", "12"),
+            ("int", "'1x'", "1265"),
+            ("int", "'x'", "1366"),
+            ("int", "1.5", "2"),
+            ("varchar(3)", "'abc'", "abc"),
+            ("varchar(3)", "'abcd'", "1406"),
+            ("varchar(3)", "'abc  '", "abc"),
+            ("char(5)", "'ab  '", "ab"),
+            ("varbinary(2)", "'abc'", "1406"),
+            ("binary(3)", "'a'", "a\0\0"),
+            ("varchar(10)", "15", "15"),
+            ("decimal(5,2)", "1.005", "1.01"),
+            ("decimal(5,2)", "1000", "1264"),
+            ("decimal(5,2)", "'x'", "1366"),
+            ("double", "'1.5'", "1.5"),
+            ("date", "'2026-01-31'", "2026-01-31"),
+            ("date", "'2026-13-01'", "1292"),
+            ("datetime", "'2026-01-31 10:00:00.6'", "2026-01-31 10:00:01"),
+            ("datetime(6)", "'2026-01-31 10:00:00.6'", "2026-01-31 10:00:00.600000"),
+            ("time", "'10:20'", "10:20:00"),
+            ("year", "26", "2026"),
+            ("enum('a','b')", "'B'", "b"),
+            ("enum('a','b')", "'c'", "1265"),
+            ("set('a','b')", "'b,a'", "a,b"),
+            ("bit(4)", "5", "5"),
+            ("bit(2)", "5", "1406"),
+            ("varchar(4)", "X'FF'", "1366"),
+        ];
+        for (ty, literal, expected) in cases {
+            let value = value_of(literal);
+            let found = match store(&value, &column_type(ty), "c", 1, true) {
+                Ok((value, _)) => value.to_string(),
+                Err(error) => error.errno.to_string(),
+            };
+            assert_eq!(found, expected, "{literal} into {ty}");
+        }
+    }
+
+    fn value_of(expression: &str) -> Value {
+        use crate::sql::ast::{Query, SelectItem};
+        let statement = crate::sql::parse(&format!("select {expression}")).unwrap();
+        let Statement::Query(Query::Select(select)) = statement else { panic!("no select") };
+        let SelectItem::Expr { expr, .. } = &select.items[0] else { panic!("no expression") };
+        let program = crate::eval::Program::compile(expr, &crate::eval::NoColumns).unwrap();
+        program.run(&[], &mut scratch()).unwrap()
+    }
+}

@@ -15,6 +15,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use super::engine::{Engine, Wanted};
 use super::error;
@@ -47,7 +48,7 @@ pub enum Shape {
 
 #[derive(Clone, Debug)]
 pub enum Reading {
-    Consistent(ReadView),
+    Consistent(Arc<ReadView>),
     /// READ UNCOMMITTED.
     Newest,
     Locking(Locking),
@@ -286,15 +287,15 @@ impl Cursor {
             }
             self.awaited = None;
             self.insisted = None;
+            let row = self.row_of(engine, &key, &clustered, locking.covering);
             self.passed = Some(key);
+            let Some(row) = row else { continue };
             if interval.shape == Shape::Unique {
                 // One row at most, and nothing behind it is looked at.
                 self.intervals.pop_front();
                 self.passed = None;
                 self.entered = false;
             }
-            let record = engine.table(self.index.table).record(&clustered);
-            let row = record.expect("a live entry has its record").newest().row.clone();
             return Ok(Next::Found(Found { key: clustered, row, tentative: false }));
         }
     }
@@ -386,8 +387,22 @@ impl Cursor {
         let table = engine.table(self.index.table);
         match self.index.index as usize {
             0 => table.record(key).is_some_and(|record| !record.newest().deleted),
-            at => table.entry(at, key).is_some_and(|entry| table.is_live(at, key, entry)),
+            at => table.entry(at, key).is_some_and(|entry| entry.live),
         }
+    }
+
+    /// The newest version's row; an index that answers alone says what its entry says, while the
+    /// clustered record may be ahead of it.
+    fn row_of(&self, engine: &Engine, key: &Key, clustered: &Key, covering: bool) -> Option<Row> {
+        let table = engine.table(self.index.table);
+        let record = table.record(clustered)?;
+        let at = self.index.index as usize;
+        if !covering || at == 0 {
+            return Some(record.newest().row.clone());
+        }
+        let entry = table.entry(at, key)?;
+        let version = record.versions().find(|version| table.version_has(at, key, entry, version));
+        version.map(|version| version.row.clone())
     }
 
     fn clustered_of(&self, engine: &Engine, key: &Key) -> Option<Key> {

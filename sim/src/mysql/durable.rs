@@ -76,10 +76,4 @@ impl Durable {
         self.binlog.truncate(self.binlog_synced);
         self
     }
-
-    /// A transaction counts if the engine wrote its commit or the binlog has it whole.
-    pub fn is_committed(&self, xid: u64) -> bool {
-        self.redo.contains(&RedoRecord::Commit { xid })
-            || self.binlog.iter().any(|transaction| transaction.xid == xid)
-    }
 }

@@ -36,6 +36,8 @@ pub struct Engine {
     pub durable: Durable,
     /// Flushed to the binlog and not yet committed in the engine, in binlog order.
     pub flushed: Vec<TrxId>,
+    /// Counts changes of variables, so that sessions know when theirs are stale.
+    pub variable_epoch: u64,
     pub executed: GtidSet,
     /// The last number given under the server's own uuid.
     pub last_sequence: u64,
@@ -80,6 +82,7 @@ impl Engine {
             sessions: BTreeMap::new(),
             durable: Durable::default(),
             flushed: Vec::new(),
+            variable_epoch: 0,
             executed: GtidSet::new(),
             last_sequence: 0,
             history: BTreeSet::new(),
@@ -192,10 +195,9 @@ impl Engine {
             return None;
         }
         // The entry is the owner's if one of its changes made it or marked it: if some version
-        // back to the last foreign one says something else about it than the newest does.
-        let now = table.version_has(at, key, entry, record.newest());
+        // back to the last foreign one says something else about it than its mark does.
         for version in record.versions().skip(1) {
-            if table.version_has(at, key, entry, version) != now {
+            if table.version_has(at, key, entry, version) != entry.live {
                 return Some(owner);
             }
             if version.trx != owner {
@@ -239,6 +241,19 @@ impl Engine {
             self.locks.cancel_wait(victim);
             self.transaction_mut(victim).doomed = true;
             self.wake(victim);
+        }
+    }
+
+    /// A release may turn a waiter to another blocker, and so close a cycle without a new request.
+    pub fn settle(&mut self) {
+        loop {
+            let redirected = self.locks.take_redirected();
+            if redirected.is_empty() {
+                return;
+            }
+            for trx in redirected {
+                self.break_cycles(trx);
+            }
         }
     }
 
@@ -309,6 +324,8 @@ impl Engine {
         if self.table(index.table).entry(at, &key).is_none() {
             self.table_mut(index.table).insert_entry(at, key.clone(), row, clustered);
             self.close_gaps(index, &key);
+        } else {
+            self.table_mut(index.table).mark_entry(at, &key, true);
         }
     }
 
@@ -419,7 +436,7 @@ impl Engine {
     /// Takes away versions and deleted records that no read view needs. The moment is the
     /// caller's: in MySQL it is a background thread's.
     pub fn purge(&mut self) {
-        let views: Vec<ReadView> =
+        let views: Vec<Arc<ReadView>> =
             self.transactions.values().filter_map(|t| t.view.clone()).collect();
         for (id, key) in std::mem::take(&mut self.history) {
             let active = &self.transactions;

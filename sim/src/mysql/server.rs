@@ -21,6 +21,7 @@ use super::session::{ConnectionId, Session};
 use super::statement;
 use super::transaction::{Stage, TrxId};
 use crate::sql::ast::Statement;
+use crate::sql::parse;
 use crate::sql_error::SqlError;
 use crate::value::{Binds, Row};
 
@@ -100,6 +101,7 @@ impl Server {
         }
         engine.metadata.release_all(connection);
         engine.sessions.remove(&connection);
+        engine.settle();
     }
 
     /// Begins a statement; it does nothing before its first step.
@@ -112,6 +114,25 @@ impl Server {
     ) -> Execution {
         let run = Run::new(connection, now, Arc::new(binds.clone()), None);
         Execution::new(&run, statement::run::run(run.clone(), statement.clone()))
+    }
+
+    /// The same from text; one that does not parse ends in its first step.
+    pub fn start_text(
+        &mut self,
+        connection: ConnectionId,
+        text: &str,
+        now: jiff::Timestamp,
+    ) -> Execution {
+        let run = Run::new(connection, now, Arc::new(Binds::new()), Some(text.into()));
+        match parse(text) {
+            Ok(statement) => {
+                Execution::new(&run, statement::run::run(run.clone(), Arc::new(statement)))
+            }
+            Err(error) => {
+                let error = SqlError::from(error);
+                Execution::new(&run, async move { Err(error) })
+            }
+        }
     }
 
     /// Begins to apply a source's transaction, which keeps its GTID. The connection must be an
@@ -155,7 +176,8 @@ impl Server {
     /// Runs a statement to its next pause.
     pub fn step(&mut self, execution: &mut Execution) -> Step {
         let engine = self.engine.take().expect("the engine is back after every step");
-        let (engine, paused) = execution.poll(engine);
+        let (mut engine, paused) = execution.poll(engine);
+        engine.settle();
         self.engine = Some(engine);
         match paused {
             Paused::Done(result) => Step::Done(result),
@@ -194,7 +216,9 @@ impl Server {
 
     /// Takes away what no reader needs: InnoDB's purge threads. The moment is the caller's.
     pub fn purge(&mut self) {
-        self.engine_mut().purge();
+        let engine = self.engine_mut();
+        engine.purge();
+        engine.settle();
     }
 
     /// What happens about once a second where commits do not sync.
@@ -238,7 +262,9 @@ impl Server {
     }
 
     pub fn options_mut(&mut self) -> &mut Options {
-        &mut self.engine_mut().options
+        let engine = self.engine_mut();
+        engine.variable_epoch += 1;
+        &mut engine.options
     }
 
     /// All tables with their committed rows.
@@ -301,6 +327,14 @@ impl Server {
         let trx = engine.sessions.get(&connection).and_then(|session| session.transaction);
         trx.and_then(|trx| engine.transactions.get(&trx))
             .is_some_and(|transaction| transaction.explicit && transaction.stage == Stage::Active)
+    }
+
+    /// What CHECK TABLE would complain about: entries without rows, committed rows without
+    /// entries.
+    pub fn check_tables(&self) -> Vec<String> {
+        let engine = self.engine();
+        let committed = |trx: TrxId| !engine.transactions.contains_key(&trx);
+        engine.tables.values().flat_map(|table| table.check(committed)).collect()
     }
 
     fn wait_of(&self, connection: ConnectionId) -> LockWait {

@@ -31,6 +31,8 @@ pub struct Session {
     pub foreign_key_checks: bool,
     /// Everything else that SET may say, by lower-case name; where absent, the global default.
     pub variables: BTreeMap<Arc<str>, Value>,
+    /// All variables as SELECT shows them, and the server's epoch that they belong to.
+    pub shown_variables: Option<(u64, BTreeMap<Arc<str>, Value>)>,
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// Locked by LOCK TABLES; true for WRITE.
     pub locked_tables: Option<BTreeMap<TablePath, bool>>,
@@ -67,6 +69,7 @@ impl Session {
             metadata_timeout: std::time::Duration::from_secs(31_536_000),
             foreign_key_checks: true,
             variables: BTreeMap::new(),
+            shown_variables: None,
             user_variables: BTreeMap::new(),
             locked_tables: None,
             prepared: BTreeMap::new(),

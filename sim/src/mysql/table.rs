@@ -3,8 +3,8 @@
 //! A record of the clustered index keeps its versions, oldest first; the newest says by its
 //! transaction who may hold the record implicitly. Deleting marks; a record leaves its place when
 //! its insert is undone or when it is purged. A secondary entry exists as long as some version has
-//! its key; it is live where the newest version is alive and still has the key. (InnoDB stores that
-//! as a mark in the entry; here it follows from the versions, so the two cannot disagree.)
+//! its key. Its mark says whether it is live; a statement changes the clustered record first and
+//! comes to the entry later, perhaps after a wait, so for a while the two may differ.
 //!
 //! It knows nothing of locks and transactions' ends.
 
@@ -45,6 +45,8 @@ pub struct Record {
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub clustered: Key,
+    /// Not marked as deleted.
+    pub live: bool,
     /// What a report shows of it: the columns of the index.
     values: Arc<[Value]>,
 }
@@ -134,13 +136,6 @@ impl Table {
         self.place_from(index, Bound::Excluded(key))
     }
 
-    /// Is the entry what the newest version says, or marked as deleted?
-    pub fn is_live(&self, index: usize, key: &Key, entry: &Entry) -> bool {
-        self.records
-            .get(&entry.clustered)
-            .is_some_and(|record| self.version_has(index, key, entry, record.newest()))
-    }
-
     /// Does this version put the entry into the index?
     pub fn version_has(&self, index: usize, key: &Key, entry: &Entry, version: &Version) -> bool {
         !version.deleted && *key == self.entry_key(index, &version.row, &entry.clustered)
@@ -157,7 +152,15 @@ impl Table {
 
     pub fn insert_entry(&mut self, index: usize, key: Key, row: &[Value], clustered: &Key) {
         let values = self.schema.columns_of(index).map(|column| row[column].clone()).collect();
-        self.secondaries[index - 1].insert(key, Entry { clustered: clustered.clone(), values });
+        let entry = Entry { clustered: clustered.clone(), live: true, values };
+        self.secondaries[index - 1].insert(key, entry);
+    }
+
+    /// Marks an entry as deleted, or takes the mark away.
+    pub fn mark_entry(&mut self, index: usize, key: &Key, live: bool) {
+        if let Some(entry) = self.secondaries[index - 1].get_mut(key) {
+            entry.live = live;
+        }
     }
 
     /// Undoes the newest change of a record; tells the entries that no version has any more and
@@ -165,7 +168,16 @@ impl Table {
     pub fn pop_version(&mut self, key: &Key) -> Leftovers {
         let Some(record) = self.records.get_mut(key) else { return Leftovers::default() };
         let Some(popped) = record.versions.pop() else { return Leftovers::default() };
-        let record_gone = record.versions.is_empty();
+        let newest = record.versions.last().cloned();
+        let record_gone = newest.is_none();
+        for index in 1..self.schema.indexes.len() {
+            let own = self.entry_key(index, &popped.row, key);
+            self.mark_entry(index, &own, false);
+            if let Some(newest) = newest.as_ref().filter(|newest| !newest.deleted) {
+                let restored = self.entry_key(index, &newest.row, key);
+                self.mark_entry(index, &restored, true);
+            }
+        }
         Leftovers { entries: self.unused_entries(key, &[popped]), record_gone }
     }
 
@@ -213,6 +225,35 @@ impl Table {
             }
             _ => format!("{key:?}"),
         }
+    }
+
+    /// Secondary entries that no version has, and entries of newest versions that are not there. A
+    /// row whose statement is under way may lack some yet.
+    pub fn check(&self, committed: impl Fn(TrxId) -> bool) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for index in 1..self.schema.indexes.len() {
+            let name = &self.schema.indexes[index].name;
+            for (key, entry) in self.entries(index) {
+                let has = |version: &Version| self.version_has(index, key, entry, version);
+                let record = self.records.get(&entry.clustered);
+                let settled = record.is_some_and(|record| committed(record.newest().trx));
+                if settled && entry.live != record.is_some_and(|record| has(record.newest())) {
+                    complaints.push(format!("{name} has a wrong mark: {key:?}"));
+                }
+                if !record.is_some_and(|record| record.versions().any(has)) {
+                    complaints.push(format!("{name} has an entry that no version has: {key:?}"));
+                }
+            }
+            for (clustered, record) in &self.records {
+                let newest = record.newest();
+                let key = self.entry_key(index, &newest.row, clustered);
+                let whole = !newest.deleted && committed(newest.trx);
+                if whole && self.entry(index, &key).is_none() {
+                    complaints.push(format!("{name} lacks the entry of {clustered:?}"));
+                }
+            }
+        }
+        complaints
     }
 
     fn clustered_values(&self, key: &Key) -> Option<Vec<Value>> {

@@ -32,7 +32,7 @@ pub struct Transaction {
     pub read_only: bool,
     /// Begun by BEGIN or under autocommit=0: it outlives its statement.
     pub explicit: bool,
-    pub view: Option<ReadView>,
+    pub view: Option<Arc<ReadView>>,
     /// The records that were changed, in order; undoing one takes its newest version away.
     pub undo: Vec<(TableId, Key)>,
     /// What the binlog will say.

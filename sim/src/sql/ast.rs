@@ -453,6 +453,13 @@ pub enum Expr {
     Tuple(Vec<Expr>),
     Subquery(Box<Query>),
     Exists(Box<Query>),
+    /// `x = all (select ..)`, `x < any (select ..)`.
+    Quantified {
+        op: CompareOp,
+        left: Box<Expr>,
+        all: bool,
+        query: Box<Query>,
+    },
     Case {
         operand: Option<Box<Expr>>,
         whens: Vec<(Expr, Expr)>,

@@ -46,3 +46,76 @@ impl From<ParseError> for SqlError {
         SqlError::syntax(&error.near, error.line)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_print_as_vitess_prints_them() {
+        let cases = [
+            ("SELECT a B FROM T", "select a as B from T"),
+            ("select 1", "select 1 from dual"),
+            ("select /* one */ 1 /* two */", "select /* one */ 1 from dual"),
+            ("select /*vt+ X=1 */ a from t", "select /*vt+ X=1 */ a from t"),
+            ("/* lead */ select a from t", "select a from t"),
+            ("select a from t where a in ::list", "select a from t where a in ::list"),
+            ("select a from t use vindex (v, w)", "select a from t use vindex (v, w)"),
+            ("update a, b set a.x = 1", "update a, b set a.x = 1"),
+            ("select next 5 values from s", "select next 5 values from s"),
+            ("select next value from s", "select next 1 values from s"),
+            ("select a from t lock in share mode", "select a from t lock in share mode"),
+            (
+                "start transaction with consistent snapshot, read only",
+                "start transaction with consistent snapshot, read only",
+            ),
+            ("select !a, -a ^ b, a mod b", "select !a, -a ^ b, a % b from dual"),
+            ("select a from ks[-80].t", "select a from `ks[-80]`.t"),
+            ("use ks:-80@replica", "use `ks:-80@replica`"),
+            ("use customer/-80", "use `customer/-80`"),
+            ("prepare p from 'select ?'", "prepare p from 'select ?'"),
+            ("drop prepare p", "deallocate prepare p"),
+            ("flush local tables a, b with read lock", "flush local tables a, b with read lock"),
+            ("select a from t into outfile 'x'", "select a from t into outfile 'x'"),
+            ("delete u.* from u, v", "delete u from u, v"),
+            ("delete from u using u, v", "delete u from u, v"),
+            ("insert t set a = 1, b = 2", "insert into t(a, b) values (1, 2)"),
+            ("replace into t values (1)", "replace into t values (1)"),
+            (
+                "insert ignore into t(a) values (1) as n on duplicate key update a = values(a)",
+                "insert ignore into t(a) values (1) as n on duplicate key update a = values(a)",
+            ),
+            ("select (a, b) in ((1, 2)) from t", "select (a, b) in ((1, 2)) from t"),
+            ("select a || b && c xor d", "select a or b and c xor d from dual"),
+            ("select (a or b) and c", "select (a or b) and c from dual"),
+            ("select a or (b or c)", "select a or (b or c) from dual"),
+            ("select \"it's\", 'x\\%y'", "select 'it\\'s', 'x\\%y' from dual"),
+            ("select - -1", "select - -1 from dual"),
+            ("select x.* from (a, b) left join c on 1", "select x.* from (a, b) left join c on 1"),
+            ("set @v = 1, autocommit = on", "set @v = 1, autocommit = 'on'"),
+            ("set names utf8mb4", "set names 'utf8mb4'"),
+            ("show tables from ks like 'x%'", "show tables from ks like 'x%'"),
+            ("select count(*), sum(distinct a) from t", "select count(*), sum(distinct a) from t"),
+            (
+                "select a from t order by a limit 5 offset 10",
+                "select a from t order by a asc limit 10, 5",
+            ),
+        ];
+        for (text, expected) in cases {
+            let printed = parse(text).map(|statement| statement.to_string());
+            assert_eq!(printed.as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_are_in_the_words_of_both() {
+        let error = parse("selec 1").unwrap_err();
+        assert_eq!(error.to_string(), "syntax error at position 6 near 'selec'");
+        assert_eq!(
+            SqlError::from(error).to_string(),
+            "ERROR 1064 (42000): You have an error in your SQL syntax; check the manual that \
+             corresponds to your MySQL server version for the right syntax to use near 'selec 1' \
+             at line 1"
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! Characters to collation elements.
 //!
 //! Most characters have one element; some expand to several, some join with those that follow
-//! ([`super::contraction`]), and those that the table does not have get a weight from their number.
+//! (`contraction`), and those that the table does not have get a weight from their number.
 //! It knows nothing of the order of marks.
 
 use super::contraction;

@@ -6,7 +6,7 @@
 //! normalised first.
 //!
 //! [`elements`] turns characters into weights, [`order`] puts marks in order and writes the key.
-//! Only [`table`] knows where weights come from. See `golang.org/x/text/internal/colltab`.
+//! Only `table` knows where weights come from. See `golang.org/x/text/internal/colltab`.
 
 mod contraction;
 pub mod elements;

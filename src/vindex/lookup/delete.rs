@@ -11,6 +11,7 @@ use super::conversation::{
     Ask, CommitOrder, Context, Conversation, Method, Reply, Step, Target, out_of_turn,
 };
 use crate::key::KeyspaceId;
+use crate::mutant::{self, Mutant};
 use crate::vindex::{Row, Value, VindexError};
 
 /// A Delete under way.
@@ -98,6 +99,7 @@ impl LookupTable {
     /// The list that deletes run in: a consistent lookup's entry goes after its row.
     fn delete_order(&self) -> CommitOrder {
         match self.profile.consistent {
+            true if mutant::is(Mutant::DeleteInPre) => CommitOrder::Pre,
             true => CommitOrder::Post,
             false => CommitOrder::Normal,
         }

@@ -22,6 +22,7 @@ use super::conversation::{
     Ask, Binds, Conversation, Method, Reply, Rows, Step, Target, out_of_turn,
 };
 use crate::key::KeyspaceId;
+use crate::mutant::{self, Mutant};
 use crate::vindex::contract::first_column;
 use crate::vindex::value::row_string;
 use crate::vindex::{Row, Value, VindexError};
@@ -67,9 +68,13 @@ impl Duplicate {
     /// The lock on the owner's row, where the existing entry says it is.
     fn ask_owner_lock(&self, existing: &KeyspaceId) -> Step<()> {
         let keyspace = self.table.owner.as_ref().map_or("", |owner| &owner.keyspace).to_string();
+        let mut sql = self.table.statements.duplicate.lock_owner.clone();
+        if mutant::is(Mutant::NoOwnerLock) {
+            sql = sql.replace(" lock in share mode", "");
+        }
         Step::Ask(Ask {
             target: Target::KeyspaceId { keyspace, ksid: existing.clone() },
-            sql: self.table.statements.duplicate.lock_owner.clone(),
+            sql,
             binds: self.binds.clone(),
             rollback_on_error: false,
         })

@@ -40,7 +40,7 @@ pub use profile::{From, PROFILES, Profile, Stored};
 pub use update::Update;
 pub use verify::Verify;
 
-use crate::key::{Code, Destination, KeyspaceId};
+use crate::key::{Destination, KeyspaceId};
 use crate::vindex::contract::{Columns, LookupProperties};
 use crate::vindex::des::NullKeyDes;
 use crate::vindex::params::{self, Params};
@@ -253,7 +253,7 @@ impl Vindex for Lookup {
             return None;
         }
         if owner.columns.len() != self.table.from.len() {
-            return Some(Err(VindexError::unknown(format!(
+            return Some(Err(VindexError::wrong_value_count(format!(
                 "VT03029: column count does not match value count with the row for vindex '{}'",
                 self.name
             ))));
@@ -327,14 +327,11 @@ impl LookupTable {
         if row.len() == self.from.len() {
             return Ok(());
         }
-        Err(VindexError::new(
-            Code::Unknown,
-            format!(
-                "VT03030: lookup column count does not match value count with the row (columns, count): ([{}], {})",
-                self.from.join(" "),
-                row.len()
-            ),
-        ))
+        Err(VindexError::wrong_value_count(format!(
+            "VT03030: lookup column count does not match value count with the row (columns, count): ([{}], {})",
+            self.from.join(" "),
+            row.len()
+        )))
     }
 }
 
@@ -353,3 +350,6 @@ fn read_lock_clause(params: &Params) -> Result<&'static str, VindexError> {
         Some(other) => Err(VindexError::unknown(format!("invalid read_lock value: {other}"))),
     }
 }
+
+#[cfg(test)]
+mod traces;

@@ -7,7 +7,7 @@
 //! It knows nothing of values, nor of which list a statement runs in.
 
 use crate::vindex::Owner;
-use crate::vindex::lookup::keyword::KEYWORDS;
+use crate::vindex::lookup::keyword::is_keyword;
 
 /// The fixed statements; an insert depends on its number of rows ([`insert`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,8 +121,7 @@ fn identifier(name: &str) -> String {
         b'0'..=b'9' => i != 0,
         _ => byte.is_ascii_alphabetic(),
     };
-    let is_keyword = KEYWORDS.binary_search(&name.to_ascii_lowercase().as_str()).is_ok();
-    match name.bytes().enumerate().all(is_plain) && !is_keyword {
+    match name.bytes().enumerate().all(is_plain) && !is_keyword(name) {
         true => name.to_string(),
         false => format!("`{}`", name.replace('`', "``")),
     }

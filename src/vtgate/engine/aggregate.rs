@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sim::collation::Collation;
 use sim::eval::aggregate::sort_order;
 use sim::eval::{Env, NoColumns, Program};
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::sql::ast::{BinaryOp, Expr, Ident};
 use sim::value::{Bind, Binds, Row, Value};
 
@@ -32,8 +32,7 @@ impl Run {
             let same = groups.last().is_some_and(|group| {
                 aggregate.group_by.iter().all(|key| {
                     let column = key.weight_column.unwrap_or(key.column);
-                    let order =
-                        sort_order(&group[column], &row[column], env.collation, &mut env);
+                    let order = sort_order(&group[column], &row[column], env.collation, &mut env);
                     order == Ordering::Equal
                 })
             });
@@ -74,10 +73,9 @@ fn merge(
         group[at] = match aggregate.op {
             AggregateOp::Sum | AggregateOp::Count | AggregateOp::CountStar => {
                 let sum = add(have, more, env)?;
-                let counts = matches!(
-                    aggregate.original,
-                    Some(AggregateOp::Count | AggregateOp::CountStar)
-                ) || aggregate.op != AggregateOp::Sum;
+                let counts =
+                    matches!(aggregate.original, Some(AggregateOp::Count | AggregateOp::CountStar))
+                        || aggregate.op != AggregateOp::Sum;
                 if counts { as_count(sum) } else { sum }
             }
             AggregateOp::Min => pick(have, more, Ordering::Greater, env),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sim::collation::Collation;
 use sim::eval::{Env, equal};
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::value::{Binds, Row, Value};
 
 use super::super::executor::Run;

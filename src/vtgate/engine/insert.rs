@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::sql::ast::{Insert as InsertStatement, InsertSource, Statement};
 use sim::value::{Bind, Binds, Value};
 

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::value::{Bind, Binds, Value};
 
 use super::super::executor::Run;
@@ -39,7 +39,8 @@ impl Run {
         };
         let ids: Vec<vindex::Value> = values.iter().map(vindex::Value::from).collect();
         let results = self.look_up(plan, lookup, &values, &ids, binds).await?;
-        let destinations = lookup.map_result(&ids, &results).map_err(super::super::cursor::status)?;
+        let destinations =
+            lookup.map_result(&ids, &results).map_err(super::super::cursor::status)?;
         let shards = match plan.routing.opcode {
             Opcode::In => self.split(keyspace, &values, &destinations, binds)?,
             _ => self.shards_of(keyspace, &destinations, binds)?,
@@ -80,7 +81,8 @@ impl Run {
             let rows = self.lookup_query(plan, lookup, list, binds).await;
             let rows = rows.map_err(|s| s.wrap("failed while running the lookup query"))?;
             let of = |id: &vindex::Value| {
-                let own = rows.iter().filter(|row| row.first().is_some_and(|v| v.bytes == id.bytes));
+                let own =
+                    rows.iter().filter(|row| row.first().is_some_and(|v| v.bytes == id.bytes));
                 own.filter_map(|row| row.get(1).cloned()).map(|to| vec![to]).collect()
             };
             return Ok(ids.iter().map(of).collect());

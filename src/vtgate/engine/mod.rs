@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use sim::eval::{Env, NoColumns, Program};
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::sql::ast::Expr;
 use sim::sql_error::SqlError;
 use sim::value::{Bind, Binds, Value};

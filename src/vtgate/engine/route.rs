@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sim::collation::Collation;
 use sim::eval::{Env, aggregate::sort_order};
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::value::{Bind, Binds, Value};
 
 use super::super::executor::Run;

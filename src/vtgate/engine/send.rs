@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sim::mysql::Outcome;
+use sim::mysql::outcome::Outcome;
 use sim::value::Binds;
 
 use super::super::executor::Run;

@@ -104,8 +104,9 @@ fn round(args: &[Value], mode: RoundingMode, env: &mut Env) -> Value {
         None => Value::Null,
         Some(Number::Float(number)) => Value::Float(round_float(number, places, mode)),
         Some(Number::Decimal { value, scale }) => {
+            // More places than there are digits are filled up with zeros.
             let rounded = value.with_scale_round(places.min(scale), mode);
-            Value::Decimal(rounded.with_scale(places.clamp(0, scale)))
+            Value::Decimal(rounded.with_scale(places.max(0)))
         }
         Some(exact) if 0 <= places => exact.into_value(),
         Some(exact) => {

@@ -77,6 +77,8 @@ pub struct LockTable {
     waits: BTreeMap<TrxId, (IndexId, Place)>,
     /// Whose wait ended since last asked, in order.
     woken: Vec<TrxId>,
+    /// Who was left waiting by a release, for somebody else now perhaps.
+    redirected: Vec<TrxId>,
     next_sequence: u64,
 }
 
@@ -88,6 +90,7 @@ impl LockTable {
             places: BTreeMap::new(),
             waits: BTreeMap::new(),
             woken: Vec::new(),
+            redirected: Vec::new(),
             next_sequence: 0,
         }
     }
@@ -150,7 +153,7 @@ impl LockTable {
                 holders.push(lock.trx);
             }
         }
-        if holders.is_empty() {
+        if holders.is_empty() || self.order == GrantOrder::Fifo {
             let ahead = |lock: &&Lock| lock.waiting && lock.sequence < wait.lock.sequence;
             holders.extend(queue.iter().filter(ahead).find(conflicting).map(|lock| lock.trx));
         }
@@ -159,6 +162,7 @@ impl LockTable {
 
     /// Frees everything that a transaction holds or waits for, record by record.
     pub fn release_all(&mut self, trx: TrxId) {
+        let weights = self.weights();
         self.waits.remove(&trx);
         let places = self.places.remove(&trx).unwrap_or_default();
         for at in &places {
@@ -167,29 +171,31 @@ impl LockTable {
             }
         }
         for at in places {
-            self.grant(&at);
+            self.grant(&at, &weights);
         }
     }
 
     /// Gives back one lock on a record: READ COMMITTED frees what did not match.
     pub fn release(&mut self, trx: TrxId, index: IndexId, place: &Place, mode: Mode, span: Span) {
         let at = (index, place.clone());
+        let weights = self.weights();
         let Some(queue) = self.queues.get_mut(&at) else { return };
         queue.retain(|lock| {
             lock.trx != trx || lock.waiting || (lock.mode, lock.span) != (mode, span)
         });
         self.forget_if_gone(trx, &at);
-        self.grant(&at);
+        self.grant(&at, &weights);
     }
 
     /// Takes back the request that the transaction waits for; those behind it may be granted.
     pub fn cancel_wait(&mut self, trx: TrxId) {
+        let weights = self.weights();
         let Some(at) = self.waits.remove(&trx) else { return };
         if let Some(queue) = self.queues.get_mut(&at) {
             queue.retain(|lock| lock.trx != trx || !lock.waiting);
         }
         self.forget_if_gone(trx, &at);
-        self.grant(&at);
+        self.grant(&at, &weights);
     }
 
     /// A record was inserted into a gap: every lock on the gap is copied, so both halves stay
@@ -253,6 +259,11 @@ impl LockTable {
     /// Whose wait ended (granted, or to be tried again), in order; asked once.
     pub fn take_woken(&mut self) -> Vec<TrxId> {
         std::mem::take(&mut self.woken)
+    }
+
+    /// Whose blockers may have changed since last asked.
+    pub fn take_redirected(&mut self) -> Vec<TrxId> {
+        std::mem::take(&mut self.redirected)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -332,7 +343,7 @@ impl LockTable {
     }
 
     /// Grants what can be granted on a record.
-    fn grant(&mut self, at: &(IndexId, Place)) {
+    fn grant(&mut self, at: &(IndexId, Place), weights: &BTreeMap<TrxId, usize>) {
         let Some(queue) = self.queues.get(at) else { return };
         if queue.is_empty() {
             self.queues.remove(at);
@@ -340,7 +351,6 @@ impl LockTable {
         }
         let mut waiters: Vec<Lock> = queue.iter().filter(|lock| lock.waiting).cloned().collect();
         if self.order == GrantOrder::Cats && 1 < waiters.len() {
-            let weights = self.weights();
             let weight = |lock: &Lock| weights.get(&lock.trx).copied().unwrap_or(1);
             waiters.sort_by_key(|lock| (std::cmp::Reverse(weight(lock)), lock.sequence));
         }
@@ -352,6 +362,8 @@ impl LockTable {
                 }
                 self.waits.remove(&waiter.trx);
                 self.woken.push(waiter.trx);
+            } else {
+                self.redirected.push(waiter.trx);
             }
         }
     }
@@ -370,9 +382,13 @@ impl LockTable {
     }
 
     /// The weight of a waiter: itself and all that wait for it, over any number of steps. Each
-    /// waiter counts for the first that blocks it, as InnoDB keeps one edge a waiter.
+    /// waiter counts for the first that blocks it, as InnoDB keeps one edge a waiter. Taken before
+    /// a release: it is what the waiters were worth while they waited.
     fn weights(&self) -> BTreeMap<TrxId, usize> {
         let mut weights = BTreeMap::new();
+        if self.order == GrantOrder::Fifo || self.waits.len() < 2 {
+            return weights;
+        }
         for start in self.waits.keys() {
             let mut seen = BTreeSet::new();
             let mut next = Some(*start);

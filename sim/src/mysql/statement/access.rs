@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use crate::eval::{self, Env};
 use crate::mysql::cursor::{Interval, Shape};
-use crate::mysql::key::Key;
 use crate::mysql::schema;
 use crate::sql::ast::{ColumnName, CompareOp, Expr, HintKind, IndexHint, IsTest};
 use crate::value::Value;
@@ -516,10 +515,10 @@ fn join(last: &mut Interval, next: Interval) {
     if *last == next {
         return;
     }
-    let later = |a: &Option<Key>, b: &Option<Key>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.max(b).clone()),
+    // No bound is the highest.
+    last.high = match (last.high.take(), next.high) {
+        (Some(a), Some(b)) => Some(a.max(b)),
         _ => None,
     };
-    last.high = later(&last.high, &next.high);
     last.shape = Shape::Range { starts_at: None, ends_at: None };
 }

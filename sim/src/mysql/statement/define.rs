@@ -545,7 +545,7 @@ impl Altered {
 }
 
 fn database_collation(options: &[String]) -> Collation {
-    let words = options.iter().flat_map(|option| option.split(|c: char| c == ' ' || c == '='));
+    let words = options.iter().flat_map(|option| option.split([' ', '=']));
     let mut collation = None;
     for word in words {
         collation = Collation::by_name(word).or_else(|| Collation::of_charset(word)).or(collation);

@@ -7,7 +7,7 @@ use crate::mysql::transaction::TrxId;
 use crate::sql::ast::Delete;
 use crate::sql_error::SqlError;
 
-use super::select::Change;
+use super::select::{Change, Locks};
 
 impl Run {
     pub async fn delete(&self, delete: &Delete, trx: TrxId) -> Result<Outcome, SqlError> {
@@ -15,12 +15,14 @@ impl Run {
             return Err(SqlError::not_supported("multi-table UPDATE or DELETE"));
         }
         let tables = [self.single_table(&delete.tables).await?];
+        let subqueries = self.subqueries(delete.filter.iter(), &tables, trx, Locks::Share).await?;
         let change = Change {
             tables: &tables,
             filter: delete.filter.as_ref(),
             order_by: &delete.order_by,
             limit: delete.limit.as_ref(),
             update: None,
+            subqueries: &subqueries,
         };
         let mut scan = self.change_scan(&change, trx)?;
         let mut outcome = Outcome::default();

@@ -20,6 +20,7 @@ use crate::sql_error::SqlError;
 
 use super::scope::InScope;
 use super::select::Locks;
+use super::subquery::Evaluated;
 use super::tables::Opened;
 
 #[derive(Default)]
@@ -27,6 +28,7 @@ pub struct From {
     pub tables: Vec<InScope>,
     /// How each table is joined to those before it.
     pub joins: Vec<Joined>,
+    pub subqueries: Vec<Evaluated>,
 }
 
 #[derive(Clone, Default)]

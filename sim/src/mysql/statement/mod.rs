@@ -17,6 +17,7 @@ pub mod scope;
 pub mod select;
 pub mod session;
 pub mod show;
+pub mod subquery;
 pub mod tables;
 pub mod update;
 pub mod variable;

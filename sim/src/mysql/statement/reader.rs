@@ -10,6 +10,7 @@ use crate::value::{Bind, Value};
 
 use super::access::Constants;
 use super::scope::{InScope, TableScope};
+use super::subquery::Evaluated;
 
 impl Run {
     /// What the statement's expressions run in.
@@ -79,6 +80,7 @@ pub struct Outer<'a> {
     pub number: usize,
     /// The columns of the tables before it.
     pub row: &'a [Value],
+    pub subqueries: &'a [Evaluated],
     pub env: &'a mut Env,
 }
 
@@ -91,11 +93,16 @@ impl Constants for Outer<'_> {
 
     fn value(&mut self, expr: &Expr) -> Option<Value> {
         let scope = TableScope::new(&self.tables[..self.number], "where clause");
+        let scope = scope.with(self.subqueries);
         let program = Program::compile(expr, &scope).ok()?;
         program.run(self.row, self.env).ok()
     }
 
     fn list(&mut self, expr: &Expr) -> Option<Vec<Vec<Value>>> {
+        if let Expr::Subquery(query) = expr {
+            let evaluated = self.subqueries.iter().find(|evaluated| evaluated.query == **query)?;
+            return Some(evaluated.rows.iter().map(|row| row.to_vec()).collect());
+        }
         let Expr::ListArgument(name) = expr else { return None };
         let Bind::List(items) = self.env.binds.get(name.as_str())? else { return None };
         let one = |bind: &Bind| match bind {

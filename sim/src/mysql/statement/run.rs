@@ -139,7 +139,7 @@ impl Run {
     }
 
     /// The view of a consistent read; none at READ UNCOMMITTED, which reads what is newest.
-    pub fn view(&self, trx: TrxId) -> Option<ReadView> {
+    pub fn view(&self, trx: TrxId) -> Option<Arc<ReadView>> {
         use crate::mysql::transaction::Isolation::*;
         self.engine(|engine| {
             let isolation = engine.transaction(trx).isolation;
@@ -147,7 +147,7 @@ impl Run {
             let view = match (isolation, kept) {
                 (ReadUncommitted, _) => return None,
                 (RepeatableRead | Serializable, Some(view)) => view,
-                _ => engine.new_view(trx),
+                _ => Arc::new(engine.new_view(trx)),
             };
             engine.transaction_mut(trx).view = Some(view.clone());
             Some(view)

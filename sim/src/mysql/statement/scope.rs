@@ -8,10 +8,11 @@ use std::sync::Arc;
 use crate::eval::{ColumnKind, Scope};
 use crate::mysql::error;
 use crate::mysql::schema;
-use crate::sql::ast::{Aggregate, ColumnName, Expr, IndexHint};
+use crate::sql::ast::{Aggregate, ColumnName, Expr, IndexHint, Query};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
+use super::subquery::Evaluated;
 use super::tables::Opened;
 
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct TableScope<'a> {
     pub used: RefCell<BTreeSet<usize>>,
     /// Where `values(c)` finds the row that was to be inserted.
     pub inserted: Option<usize>,
+    /// Subqueries that have been run.
+    pub subqueries: &'a [Evaluated],
     /// Aggregates that the expressions name; none where they may not.
     pub aggregates: Option<&'a RefCell<Vec<(Aggregate, ColumnKind)>>>,
 }
@@ -42,7 +45,12 @@ pub struct TableScope<'a> {
 impl<'a> TableScope<'a> {
     pub fn new(tables: &'a [InScope], clause: &'static str) -> TableScope<'a> {
         let used = RefCell::new(BTreeSet::new());
-        TableScope { tables, clause, used, inserted: None, aggregates: None }
+        TableScope { tables, clause, used, inserted: None, subqueries: &[], aggregates: None }
+    }
+
+    pub fn with(mut self, subqueries: &'a [Evaluated]) -> TableScope<'a> {
+        self.subqueries = subqueries;
+        self
     }
 
     /// The table (by number) and column of a name.
@@ -91,7 +99,7 @@ impl Scope for TableScope<'_> {
         let at = match at {
             Some(at) => at,
             None => {
-                let inner = TableScope::new(self.tables, self.clause);
+                let inner = TableScope::new(self.tables, self.clause).with(self.subqueries);
                 let argument = match aggregate.args.first() {
                     Some(arg) => crate::eval::Program::compile(arg, &inner)?.kind(),
                     None => ColumnKind::new(crate::eval::Kind::Int),
@@ -104,6 +112,12 @@ impl Scope for TableScope<'_> {
         let argument = known.borrow()[at].1;
         let kind = crate::eval::aggregate::Accumulator::kind(aggregate.kind, argument);
         Ok((self.width() + at, kind))
+    }
+
+    fn subquery(&self, query: &Query) -> Result<(usize, Vec<ColumnKind>), SqlError> {
+        let at = self.subqueries.iter().position(|evaluated| evaluated.query == *query);
+        let at = at.ok_or_else(|| SqlError::not_supported("subquery"))?;
+        Ok((at, self.subqueries[at].kinds.clone()))
     }
 
     fn default_of(&self, column: Option<&ColumnName>) -> Result<Value, SqlError> {

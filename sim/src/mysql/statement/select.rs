@@ -27,6 +27,7 @@ use super::access::{self, Access, Kind};
 use super::from::From;
 use super::reader::Outer;
 use super::scope::{InScope, TableScope, kind_of};
+use super::subquery::Evaluated;
 
 /// What a SELECT locks beyond what it says itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub struct Change<'a> {
     pub limit: Option<&'a Limit>,
     /// The columns that an UPDATE sets; none for DELETE.
     pub update: Option<&'a [usize]>,
+    pub subqueries: &'a [Evaluated],
 }
 
 /// The rows that UPDATE and DELETE find.
@@ -65,8 +67,11 @@ impl Run {
         if let Query::Select(select) = query
             && select.from.is_empty()
         {
-            let outcome = self.select_without_tables(select).await?;
-            return self.note_found(outcome);
+            let nested = exprs_of(select).any(has_subquery);
+            if !nested {
+                let outcome = self.select_without_tables(select, &[]).await?;
+                return self.note_found(outcome);
+            }
         }
         let outcome = self.in_transaction(|trx| self.select_rows(query, trx, Locks::Own)).await?;
         self.note_found(outcome)
@@ -77,15 +82,21 @@ impl Run {
         Ok(outcome)
     }
 
-    async fn select_without_tables(&self, select: &Select) -> Result<Outcome, SqlError> {
+    async fn select_without_tables(
+        &self,
+        select: &Select,
+        subqueries: &[Evaluated],
+    ) -> Result<Outcome, SqlError> {
         let mut env = self.env()?;
+        env.subqueries = subqueries.iter().map(|evaluated| evaluated.rows.clone()).collect();
+        let scope = TableScope::new(&[], "field list").with(subqueries);
         let mut outcome = Outcome::default();
         let mut row = Vec::new();
         for item in &select.items {
             let SelectItem::Expr { expr, alias } = item else {
                 return Err(SqlError::new(1096, "HY000", "No tables used"));
             };
-            let program = Program::compile(expr, &NoColumns)?;
+            let program = Program::compile(expr, &scope)?;
             let value = program.run(&[], &mut env)?;
             outcome.columns.push(expression_column(
                 expr,
@@ -95,7 +106,7 @@ impl Run {
             row.push(value);
         }
         let keeps = match &select.filter {
-            Some(filter) => Program::compile(filter, &NoColumns)?.matches(&[], &mut env)?,
+            Some(filter) => Program::compile(filter, &scope)?.matches(&[], &mut env)?,
             None => true,
         };
         let (offset, count) = self.limits(select.limit.as_ref(), &mut env)?;
@@ -116,7 +127,8 @@ impl Run {
     ) -> Result<Outcome, SqlError> {
         match query {
             Query::Select(select) if select.from.is_empty() => {
-                self.select_without_tables(select).await
+                let subqueries = self.subqueries(exprs_of(select), &[], trx, locks).await?;
+                self.select_without_tables(select, &subqueries).await
             }
             Query::Select(select) => self.select(select, trx, locks).await,
             Query::Union(union) => Box::pin(self.union(union, trx, locks)).await,
@@ -173,10 +185,12 @@ impl Run {
             return Err(SqlError::not_supported("WITH, WINDOW, ROLLUP or INTO"));
         }
         let lock = self.lock_of(select, trx, locks);
-        let from = self.from(&select.from, lock.map(|(mode, _)| mode), trx, locks).await?;
+        let mut from = self.from(&select.from, lock.map(|(mode, _)| mode), trx, locks).await?;
+        from.subqueries = self.subqueries(exprs_of(select), &from.tables, trx, locks).await?;
         let aggregates = RefCell::new(Vec::new());
         let mut plan = self.plan(select, &from, &aggregates)?;
         let mut env = self.env()?;
+        env.subqueries = from.subqueries.iter().map(|evaluated| evaluated.rows.clone()).collect();
         let (offset, count) = self.limits(select.limit.as_ref(), &mut env)?;
         let grouped = !select.group_by.is_empty() || !aggregates.borrow().is_empty();
         let extreme = self.extreme(select, &from, grouped);
@@ -272,7 +286,7 @@ impl Run {
         let tables = &from.tables;
         let used = RefCell::new(BTreeSet::new());
         let compile = |expr: &Expr, clause: &'static str, aggregated: bool| {
-            let mut scope = TableScope::new(tables, clause);
+            let mut scope = TableScope::new(tables, clause).with(&from.subqueries);
             scope.aggregates = aggregated.then_some(aggregates);
             let program = Program::compile(expr, &scope);
             used.borrow_mut().extend(scope.used.into_inner());
@@ -347,7 +361,7 @@ impl Run {
         let terms = select.filter.iter().flat_map(conjuncts);
         for term in terms {
             let program = compile(term, "where clause", false)?;
-            plan.conditions[self.depth_of(term, tables)].push(program);
+            plan.conditions[self.depth_of(term, from)].push(program);
             plan.terms.push(term.clone());
         }
         for (number, table) in from.joins.iter().enumerate() {
@@ -368,9 +382,11 @@ impl Run {
     }
 
     /// The first table at which a condition can be tested.
-    fn depth_of(&self, term: &Expr, tables: &[InScope]) -> usize {
+    fn depth_of(&self, term: &Expr, from: &From) -> usize {
+        let tables = &from.tables;
         let compiles = |count: &usize| {
-            Program::compile(term, &TableScope::new(&tables[..*count], "where clause")).is_ok()
+            let scope = TableScope::new(&tables[..*count], "where clause");
+            Program::compile(term, &scope.with(&from.subqueries)).is_ok()
         };
         (1..=tables.len()).find(compiles).unwrap_or(tables.len()) - 1
     }
@@ -443,7 +459,8 @@ impl Run {
             1 => terms.into_iter().next(),
             _ => Some(Expr::And(terms)),
         };
-        let mut outer = Outer { tables: &from.tables, number, row, env };
+        let subqueries = &from.subqueries;
+        let mut outer = Outer { tables: &from.tables, number, row, subqueries, env };
         Ok(access::choose(&table.opened.schema, filter.as_ref(), &table.hints, &mut outer))
     }
 
@@ -595,10 +612,18 @@ impl Run {
         let mut env = self.env()?;
         let table = &change.tables[0];
         let schema = &table.opened.schema;
-        let mut outer = Outer { tables: change.tables, number: 0, row: &[], env: &mut env };
+        env.subqueries = change.subqueries.iter().map(|evaluated| evaluated.rows.clone()).collect();
+        let mut outer = Outer {
+            tables: change.tables,
+            number: 0,
+            row: &[],
+            subqueries: change.subqueries,
+            env: &mut env,
+        };
         let mut access = access::choose(schema, change.filter, &table.hints, &mut outer);
         let compile = |expr: &Expr, clause: &'static str| {
-            Program::compile(expr, &TableScope::new(change.tables, clause))
+            let scope = TableScope::new(change.tables, clause);
+            Program::compile(expr, &scope.with(change.subqueries))
         };
         let filter = change.filter.map(|filter| compile(filter, "where clause")).transpose()?;
         let (_, left) = self.limits(change.limit, &mut env)?;
@@ -806,7 +831,7 @@ impl Groups {
         from: &From,
         aggregates: &[(Aggregate, ColumnKind)],
     ) -> Result<Groups, SqlError> {
-        let scope = TableScope::new(&from.tables, "field list");
+        let scope = TableScope::new(&from.tables, "field list").with(&from.subqueries);
         let compile = |(aggregate, _): &(Aggregate, ColumnKind)| {
             aggregate.args.iter().map(|arg| Program::compile(arg, &scope)).collect()
         };
@@ -875,6 +900,22 @@ pub fn conjuncts(expr: &Expr) -> impl Iterator<Item = &Expr> {
         Expr::And(terms) => terms.iter(),
         term => std::slice::from_ref(term).iter(),
     }
+}
+
+/// All expressions of a SELECT in which a subquery may stand.
+fn exprs_of(select: &Select) -> impl Iterator<Item = &Expr> {
+    let items = select.items.iter().filter_map(|item| match item {
+        SelectItem::Expr { expr, .. } => Some(expr),
+        SelectItem::Star(_) | SelectItem::Next(_) => None,
+    });
+    items.chain(&select.filter).chain(&select.having)
+}
+
+/// Does a SELECT without tables need more than constants?
+fn has_subquery(expr: &Expr) -> bool {
+    let scope = TableScope::new(&[], "field list");
+    // The only thing that a scope without columns and subqueries refuses as not supported here.
+    Program::compile(expr, &scope).is_err_and(|error| error.errno == 1235)
 }
 
 /// The columns that a star stands for, as (table, column).

@@ -16,7 +16,7 @@ use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
 use super::scope::{InScope, TableScope};
-use super::select::{Change, ChangeScan};
+use super::select::{Change, ChangeScan, Locks};
 use super::write::{Written, same};
 
 impl Run {
@@ -27,8 +27,10 @@ impl Run {
         }
         let tables = [table];
         let mut updating = Updating { outcome: Outcome::default(), event: None, set: Vec::new() };
+        let exprs = update.set.iter().map(|item| &item.value).chain(&update.filter);
+        let subqueries = self.subqueries(exprs, &tables, trx, Locks::Share).await?;
         for item in &update.set {
-            let scope = TableScope::new(&tables, "field list");
+            let scope = TableScope::new(&tables, "field list").with(&subqueries);
             let column = scope.find(&item.column)?.1;
             let value = match &item.value {
                 Expr::Default(None) => Expr::Default(Some(item.column.clone())),
@@ -43,6 +45,7 @@ impl Run {
             order_by: &update.order_by,
             limit: update.limit.as_ref(),
             update: Some(&assigned),
+            subqueries: &subqueries,
         };
         let mut scan = self.change_scan(&change, trx)?;
         scan.env.strict_change = scan.env.mode.strict && !update.ignore;

@@ -52,7 +52,15 @@ impl Run {
     pub fn session_variables(&self) -> Result<BTreeMap<Arc<str>, Value>, SqlError> {
         let connection = self.connection;
         self.engine(|engine| {
+            let executed = Value::text(&engine.executed.to_string());
             let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
+            if let Some((epoch, shown)) = &session.shown_variables
+                && *epoch == engine.variable_epoch
+            {
+                let mut variables = shown.clone();
+                variables.insert("gtid_executed".into(), executed);
+                return Ok(variables);
+            }
             let mut variables: BTreeMap<Arc<str>, Value> = BTreeMap::new();
             for (name, value) in KEPT {
                 let value = value.parse().map_or_else(|_| Value::text(value), Value::Int);
@@ -64,7 +72,7 @@ impl Run {
             let own = [
                 ("autocommit", flag(session.autocommit)),
                 ("foreign_key_checks", flag(session.foreign_key_checks)),
-                ("gtid_executed", Value::text(&engine.executed.to_string())),
+                ("gtid_executed", executed),
                 ("gtid_mode", Value::text("ON")),
                 ("gtid_purged", Value::text(&engine.durable.purged.to_string())),
                 ("innodb_lock_wait_timeout", seconds(session.lock_wait_timeout)),
@@ -82,6 +90,10 @@ impl Run {
             ];
             variables.extend(own.map(|(name, value)| (name.into(), value)));
             variables.extend(session.variables.clone());
+            let shown = Some((engine.variable_epoch, variables.clone()));
+            if let Some(session) = engine.sessions.get_mut(&connection) {
+                session.shown_variables = shown;
+            }
             Ok(variables)
         })
     }
@@ -124,6 +136,7 @@ impl Run {
         name: &str,
         value: Option<Value>,
     ) -> Result<(), SqlError> {
+        self.engine(|engine| engine.variable_epoch += 1);
         let global = matches!(scope, Some(VariableScope::Global | VariableScope::Persist));
         match name {
             "autocommit" => {

@@ -138,6 +138,7 @@ impl Run {
                 continue;
             }
             self.lock_to_change(trx, table, index, &old_entry).await?;
+            self.engine(|engine| engine.table_mut(table.id).mark_entry(index, &old_entry, false));
             let written = self.insert_entry(trx, table, index, new.0, new.1, check).await?;
             if written != Written::Done {
                 return Ok(written);
@@ -159,6 +160,7 @@ impl Run {
         for index in 1..table.schema.indexes.len() {
             let entry = table.schema.key_of_row(index, row).then(key);
             self.lock_to_change(trx, table, index, &entry).await?;
+            self.engine(|engine| engine.table_mut(table.id).mark_entry(index, &entry, false));
         }
         Ok(())
     }
@@ -313,7 +315,7 @@ impl Engine {
             }
             let table = self.table(index.table);
             let entry = table.entry(at, &key);
-            let live = entry.filter(|entry| table.is_live(at, &key, entry));
+            let live = entry.filter(|entry| entry.live);
             if let Some(entry) = live.filter(|entry| entry.clustered != *clustered) {
                 return Attempt::Duplicate(entry.clustered.clone());
             }

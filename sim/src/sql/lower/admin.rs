@@ -447,15 +447,15 @@ impl Grammar<'_> {
         } else if self.accept("databases") || self.accept("schemas") {
             ShowKind::Databases
         } else if self.accept("tables") {
-            ShowKind::Tables { database: self.from_database()? }
+            ShowKind::Tables { database: self.accept_database()? }
         } else if self.accept_all(&["table", "status"]) {
-            ShowKind::TableStatus { database: self.from_database()? }
+            ShowKind::TableStatus { database: self.accept_database()? }
         } else if self.accept("triggers") {
-            ShowKind::Triggers { database: self.from_database()? }
+            ShowKind::Triggers { database: self.accept_database()? }
         } else if self.accept("columns") || self.accept("fields") {
-            ShowKind::Columns { table: self.from_table()? }
+            ShowKind::Columns { table: self.expect_table()? }
         } else if self.accept("index") || self.accept("indexes") || self.accept("keys") {
-            ShowKind::Index { table: self.from_table()? }
+            ShowKind::Index { table: self.expect_table()? }
         } else if self.accept_all(&["create", "table"]) {
             ShowKind::CreateTable(self.table_name()?)
         } else if self.accept_all(&["create", "view"]) {
@@ -480,17 +480,17 @@ impl Grammar<'_> {
         }))
     }
 
-    fn from_database(&mut self) -> Parsed<Option<Ident>> {
+    fn accept_database(&mut self) -> Parsed<Option<Ident>> {
         if self.accept("from") || self.accept("in") { self.ident().map(Some) } else { Ok(None) }
     }
 
     /// `from t`, `from ks.t`, `from t from ks`.
-    fn from_table(&mut self) -> Parsed<crate::sql::ast::TableName> {
+    fn expect_table(&mut self) -> Parsed<crate::sql::ast::TableName> {
         if !self.accept("from") {
             self.expect("in")?;
         }
         let mut table = self.table_name()?;
-        if let Some(database) = self.from_database()? {
+        if let Some(database) = self.accept_database()? {
             table.qualifier = Some(database);
         }
         Ok(table)

@@ -14,7 +14,7 @@ impl Grammar<'_> {
         let mut query = self.query()?;
         // The one clause that may stand behind the lock.
         if self.peek_word(0, "into") {
-            let text = self.into_text()?;
+            let text = self.outfile_text()?;
             match &mut query {
                 Query::Select(select) => select.into = Some(text),
                 Query::Union(union) => union.into = Some(text),
@@ -25,7 +25,7 @@ impl Grammar<'_> {
     }
 
     /// `into outfile 'x' ..` up to the end, words in lower case.
-    fn into_text(&mut self) -> Parsed<String> {
+    fn outfile_text(&mut self) -> Parsed<String> {
         let mut words: Vec<String> = Vec::new();
         while !self.at_end() {
             let token = self.advance();

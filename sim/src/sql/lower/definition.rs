@@ -61,6 +61,7 @@ impl Grammar<'_> {
                 Token::Word(word) => word.value.clone(),
                 Token::SingleQuotedString(text) => crate::sql::print::quoted(text),
                 Token::Eq => continue,
+                Token::Placeholder(_) => return refuse(),
                 _ => self.scanned.source(&token).to_owned(),
             });
         }
@@ -541,6 +542,7 @@ impl Grammar<'_> {
             match &token.token {
                 Token::LParen => depth += 1,
                 Token::RParen => depth -= 1,
+                Token::Placeholder(_) => return refuse(),
                 _ => {}
             }
             words.push(match &token.token {

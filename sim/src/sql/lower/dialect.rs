@@ -4,6 +4,7 @@
 //! `|`; `&`; shifts; `+ -`; `* / div % mod`; `^`; unary `- ~`; `!`; BINARY and COLLATE.
 
 use std::any::TypeId;
+use std::cell::Cell;
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
@@ -12,7 +13,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::{Dialect as Base, MySqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, Word};
+use sqlparser::tokenizer::{Location, Token, Word};
 
 /// No name in a text begins with it: it marks what the scan and the dialect invent.
 pub const MARK: char = '\u{1}';
@@ -35,9 +36,29 @@ const BANG: u8 = 36;
 const BINARY: u8 = 38;
 const ARROW: u8 = 40;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Dialect {
     base: MySqlDialect,
+    /// The last token that an expression or an alias was looked for at. sqlparser tries one
+    /// reading after the other and complains about the last; where it got furthest is where a
+    /// text stops being SQL.
+    furthest: Cell<Location>,
+}
+
+impl Default for Dialect {
+    fn default() -> Dialect {
+        Dialect { base: MySqlDialect {}, furthest: Cell::new(Location::empty()) }
+    }
+}
+
+impl Dialect {
+    pub fn furthest(&self) -> Location {
+        self.furthest.get()
+    }
+
+    fn note(&self, location: Location) {
+        self.furthest.set(self.furthest.get().max(location));
+    }
 }
 
 type Result_ = Option<Result<Expr, ParserError>>;
@@ -89,6 +110,7 @@ impl Base for Dialect {
         keyword: &Keyword,
         parser: &mut Parser,
     ) -> bool {
+        self.note(parser.get_current_token().span.start);
         // `t use vindex (..)` and `t partition (..)` are no aliases; `lock` opens a clause.
         let clause = matches!(keyword, Keyword::LOCK | Keyword::PARTITION | Keyword::INTO);
         self.base.is_table_factor_alias(explicit, keyword, parser) && (explicit || !clause)
@@ -151,6 +173,7 @@ impl Base for Dialect {
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        self.note(parser.peek_token_ref().span.start);
         let precedence = match &parser.peek_token_ref().token {
             Token::ShiftLeft | Token::ShiftRight => SHIFT,
             Token::StringConcat => OR,
@@ -170,6 +193,17 @@ impl Base for Dialect {
     }
 
     fn parse_infix(&self, parser: &mut Parser, left: &Expr, precedence: u8) -> Result_ {
+        if let Some(regexp) = regexp(parser, left) {
+            return Some(regexp);
+        }
+        // From right to left, unlike any other operator.
+        if parser.consume_token(&Token::Assignment) {
+            return Some(parser.parse_subexpr(ASSIGN - 1).map(|right| Expr::BinaryOp {
+                left: Box::new(left.clone()),
+                op: BinaryOperator::Assignment,
+                right: Box::new(right),
+            }));
+        }
         let operator = match &parser.peek_token_ref().token {
             Token::Overlap => "and",
             Token::StringConcat => "or",
@@ -196,6 +230,7 @@ impl Base for Dialect {
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Result_ {
+        self.note(parser.peek_token_ref().span.start);
         let sign = match &parser.peek_token_ref().token {
             Token::Minus => Some((UnaryOperator::Minus, SIGN)),
             Token::Plus => Some((UnaryOperator::Plus, SIGN)),
@@ -321,26 +356,40 @@ fn chain(
     }
 }
 
-/// `interval 1 day`; `interval(1, 2)` is a function.
+/// `a [not] regexp b`. sqlparser takes a NULL behind the word for a part of it.
+fn regexp(parser: &mut Parser, left: &Expr) -> Option<Result<Expr, ParserError>> {
+    let is_regexp = |ahead: usize| match &parser.peek_nth_token_ref(ahead).token {
+        Token::Word(word) => matches!(word.keyword, Keyword::REGEXP | Keyword::RLIKE),
+        _ => false,
+    };
+    let negated = matches!(&parser.peek_token_ref().token,
+        Token::Word(word) if word.keyword == Keyword::NOT);
+    if !is_regexp(usize::from(negated)) {
+        return None;
+    }
+    (0..=usize::from(negated)).for_each(|_| parser.advance_token());
+    let pattern = parser.parse_subexpr(PREDICATE);
+    Some(pattern.map(|pattern| Expr::RLike {
+        negated,
+        expr: Box::new(left.clone()),
+        pattern: Box::new(pattern),
+        regexp: true,
+    }))
+}
+
+/// `interval 1 day`; `interval(1, 2)` is a function. Nothing is tried twice: the time for
+/// intervals within intervals would double with each.
 fn interval(parser: &mut Parser) -> Result<Expr, ParserError> {
     let name = parser.parse_identifier()?;
-    if parser.peek_token_ref().token == Token::LParen {
-        let function = parser.maybe_parse(|parser| {
-            let function = parser.parse_function(ObjectName::from(vec![name.clone()]))?;
-            match &parser.peek_token_ref().token {
-                Token::Word(word) if is_unit(&word.value) => {
-                    parser.expected("no unit", parser.peek_token())
-                }
-                _ => Ok(function),
-            }
-        })?;
-        if let Some(function) = function {
-            return Ok(function);
-        }
-    }
     let value = parser.parse_expr()?;
-    let unit = parser.parse_identifier()?;
-    Ok(call("interval", vec![value, Expr::Identifier(unit)]))
+    match (&parser.peek_token_ref().token, value) {
+        (Token::Word(word), value) if is_unit(&word.value) => {
+            let unit = parser.parse_identifier()?;
+            Ok(call("interval", vec![value, Expr::Identifier(unit)]))
+        }
+        (_, Expr::Tuple(args)) => Ok(plain_call(name, args)),
+        _ => parser.expected("a unit", parser.peek_token()),
+    }
 }
 
 fn is_unit(word: &str) -> bool {
@@ -495,10 +544,14 @@ fn introduced(parser: &mut Parser, charset: &Word) -> Result<Expr, ParserError> 
 }
 
 /// A node that sqlparser does not have: a call with a marked name.
-pub fn call(name: &str, args: Vec<Expr>) -> Expr {
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    plain_call(Ident::with_quote('`', format!("{MARK}{name}")), args)
+}
+
+fn plain_call(name: Ident, args: Vec<Expr>) -> Expr {
     let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)));
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::with_quote('`', format!("{MARK}{name}"))]),
+        name: ObjectName::from(vec![name]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
@@ -535,7 +588,7 @@ fn ends_operand(token: &Token) -> bool {
 }
 
 /// Words that no expression starts with: a name spelled like one of them needs backquotes.
-fn is_reserved(word: &str) -> bool {
+pub fn is_reserved(word: &str) -> bool {
     const RESERVED: &[&str] = &[
         "and",
         "as",

@@ -16,10 +16,9 @@ use crate::sql::ast::{
 impl Lowering<'_> {
     pub fn expr(&self, tree: theirs::Expr) -> Parsed<Expr> {
         use theirs::Expr as E;
-        let tree = match marked_call(tree) {
-            Ok((name, args)) => return self.marked(&name, args),
-            Err(tree) => tree,
-        };
+        if let Some(name) = mark_of(&tree) {
+            return self.marked(&name, args_of(tree));
+        }
         Ok(match tree {
             E::Identifier(name) => self.name(vec![name])?,
             E::CompoundIdentifier(parts) => self.name(parts)?,
@@ -61,6 +60,12 @@ impl Lowering<'_> {
                 high: self.boxed(*high)?,
             },
             E::BinaryOp { left, op, right } => self.binary(*left, op, *right)?,
+            E::AllOp { left, compare_op, right } => {
+                self.quantified(*left, compare_op, *right, true)?
+            }
+            E::AnyOp { left, compare_op, right, .. } => {
+                self.quantified(*left, compare_op, *right, false)?
+            }
             E::Like { negated, any: false, expr, pattern, escape_char } => Expr::Compare {
                 op: if negated { CompareOp::NotLike } else { CompareOp::Like },
                 left: self.boxed(*expr)?,
@@ -159,14 +164,8 @@ impl Lowering<'_> {
     fn marked(&self, name: &str, mut args: Vec<theirs::Expr>) -> Parsed<Expr> {
         let missing = Refused { location: None };
         Ok(match name {
-            "and" => Expr::And(flattened(self.exprs(args)?, |term| match term {
-                Expr::And(terms) => Ok(terms),
-                other => Err(other),
-            })),
-            "or" => Expr::Or(flattened(self.exprs(args)?, |term| match term {
-                Expr::Or(terms) => Ok(terms),
-                other => Err(other),
-            })),
+            "and" => Expr::And(flattened(self.exprs(args)?, Operator::And)),
+            "or" => Expr::Or(flattened(self.exprs(args)?, Operator::Or)),
             "binary" => {
                 Expr::Unary { op: UnaryOp::Binary, expr: self.boxed(args.pop().ok_or(missing)?)? }
             }
@@ -228,13 +227,11 @@ impl Lowering<'_> {
             over: None,
         };
         for tree in trees {
-            let (name, mut args) = match marked_call(tree) {
-                Ok(call) => call,
-                Err(tree) => {
-                    aggregate.args.push(self.expr(tree)?);
-                    continue;
-                }
+            let Some(name) = mark_of(&tree) else {
+                aggregate.args.push(self.expr(tree)?);
+                continue;
             };
+            let mut args = args_of(tree);
             match name.as_str() {
                 "distinct" => aggregate.distinct = true,
                 "asc" | "desc" => {
@@ -261,6 +258,21 @@ impl Lowering<'_> {
         Ok(Expr::Aggregate(Box::new(aggregate)))
     }
 
+    fn quantified(
+        &self,
+        left: theirs::Expr,
+        op: theirs::BinaryOperator,
+        right: theirs::Expr,
+        all: bool,
+    ) -> Parsed<Expr> {
+        match (compare_op(&op), self.expr(right)?) {
+            (Some(op), Expr::Subquery(query)) => {
+                Ok(Expr::Quantified { op, left: self.boxed(left)?, all, query })
+            }
+            _ => refuse(),
+        }
+    }
+
     fn binary(
         &self,
         left: theirs::Expr,
@@ -268,16 +280,7 @@ impl Lowering<'_> {
         right: theirs::Expr,
     ) -> Parsed<Expr> {
         use theirs::BinaryOperator as Op;
-        let compared = match op {
-            Op::Eq => Some(CompareOp::Equal),
-            Op::NotEq => Some(CompareOp::NotEqual),
-            Op::Lt => Some(CompareOp::Less),
-            Op::Gt => Some(CompareOp::Greater),
-            Op::LtEq => Some(CompareOp::LessEqual),
-            Op::GtEq => Some(CompareOp::GreaterEqual),
-            Op::Spaceship => Some(CompareOp::NullSafeEqual),
-            _ => None,
-        };
+        let compared = compare_op(&op);
         if op == Op::Assignment {
             let name = match left {
                 theirs::Expr::Identifier(name) => name.value,
@@ -454,6 +457,20 @@ impl Lowering<'_> {
     }
 }
 
+fn compare_op(op: &theirs::BinaryOperator) -> Option<CompareOp> {
+    use theirs::BinaryOperator as Op;
+    Some(match op {
+        Op::Eq => CompareOp::Equal,
+        Op::NotEq => CompareOp::NotEqual,
+        Op::Lt => CompareOp::Less,
+        Op::Gt => CompareOp::Greater,
+        Op::LtEq => CompareOp::LessEqual,
+        Op::GtEq => CompareOp::GreaterEqual,
+        Op::Spaceship => CompareOp::NullSafeEqual,
+        _ => return None,
+    })
+}
+
 pub fn ident(name: theirs::Ident) -> Ident {
     Ident::new(&name.value)
 }
@@ -496,42 +513,47 @@ pub fn variable(parts: &[theirs::Ident]) -> Option<Variable> {
     Some(Variable::User(Ident::new(&words.join("."))))
 }
 
-/// The name without its mark, and the arguments, of a call that the dialect made.
-pub fn marked_call(tree: theirs::Expr) -> Result<(String, Vec<theirs::Expr>), theirs::Expr> {
-    let theirs::Expr::Function(function) = tree else { return Err(tree) };
-    let name = match function.name.0.as_slice() {
-        [theirs::ObjectNamePart::Identifier(name)] => name.value.strip_prefix(MARK),
+/// The name, without its mark, of a call that the dialect made.
+pub fn mark_of(tree: &theirs::Expr) -> Option<String> {
+    let theirs::Expr::Function(function) = tree else { return None };
+    match function.name.0.as_slice() {
+        [theirs::ObjectNamePart::Identifier(name)] => {
+            name.value.strip_prefix(MARK).map(str::to_owned)
+        }
         _ => None,
-    };
-    let Some(name) = name.map(str::to_owned) else {
-        return Err(theirs::Expr::Function(function));
-    };
-    let theirs::FunctionArguments::List(list) = function.args else {
-        return Ok((name, Vec::new()));
-    };
+    }
+}
+
+/// The arguments of a call that the dialect made.
+pub fn args_of(tree: theirs::Expr) -> Vec<theirs::Expr> {
+    let theirs::Expr::Function(function) = tree else { return Vec::new() };
+    let theirs::FunctionArguments::List(list) = function.args else { return Vec::new() };
     let args = list.args.into_iter().filter_map(|arg| match arg {
         theirs::FunctionArg::Unnamed(theirs::FunctionArgExpr::Expr(expr)) => Some(expr),
         _ => None,
     });
-    Ok((name, args.collect()))
+    args.collect()
 }
 
-/// The opposite of [`marked_call`].
-pub fn rebuild(name: &str, args: Vec<theirs::Expr>) -> theirs::Expr {
-    super::dialect::call(name, args)
+#[derive(Clone, Copy)]
+enum Operator {
+    And,
+    Or,
 }
 
 /// `(a or b) or c` is one chain; `a or (b or c)` keeps its parentheses, as it does in Vitess.
-fn flattened(mut terms: Vec<Expr>, unwrap: impl Fn(Expr) -> Result<Vec<Expr>, Expr>) -> Vec<Expr> {
+fn flattened(mut terms: Vec<Expr>, operator: Operator) -> Vec<Expr> {
     if terms.is_empty() {
         return terms;
     }
     let rest = terms.split_off(1);
     let mut flat = Vec::with_capacity(rest.len() + 1);
     for first in terms {
-        match unwrap(first) {
-            Ok(inner) => flat.extend(inner),
-            Err(term) => flat.push(term),
+        match (operator, first) {
+            (Operator::And, Expr::And(inner)) | (Operator::Or, Expr::Or(inner)) => {
+                flat.extend(inner);
+            }
+            (_, term) => flat.push(term),
         }
     }
     flat.extend(rest);

@@ -5,7 +5,7 @@ use sqlparser::ast as theirs;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::dialect::Dialect;
+use super::dialect::{Dialect, is_reserved};
 use super::scan::{Scanned, is_word};
 use super::{DEPTH_MAX, Parsed, Refused, expr, query, refuse};
 use crate::sql::ast::{ColumnName, Comments, Expr, Ident, OrderBy, Query, Statement, TableName};
@@ -16,10 +16,9 @@ pub struct Grammar<'a> {
 }
 
 impl<'a> Grammar<'a> {
-    pub fn new(scanned: &'a Scanned<'a>) -> Grammar<'a> {
-        static DIALECT: std::sync::LazyLock<Dialect> = std::sync::LazyLock::new(Dialect::default);
+    pub fn new(scanned: &'a Scanned<'a>, dialect: &'a Dialect) -> Grammar<'a> {
         // Every level of ours is a few calls of theirs.
-        let parser = Parser::new(&*DIALECT)
+        let parser = Parser::new(dialect)
             .with_recursion_limit(DEPTH_MAX * 16)
             .with_tokens_with_locations(scanned.tokens.clone());
         Grammar { parser, scanned }
@@ -217,7 +216,9 @@ impl<'a> Grammar<'a> {
 
     pub fn ident(&mut self) -> Parsed<Ident> {
         match &self.peek().token {
-            Token::Word(word) => {
+            Token::Word(word)
+                if word.quote_style.is_some() || !is_reserved(&word.value.to_ascii_lowercase()) =>
+            {
                 let ident = Ident::new(&word.value);
                 self.advance();
                 Ok(ident)

@@ -33,10 +33,13 @@ pub const DEPTH_MAX: usize = 128;
 
 pub fn parse(text: &str) -> Result<Statement, ParseError> {
     let scanned = scan::scan(text)?;
-    let mut grammar = grammar::Grammar::new(&scanned);
+    let dialect = dialect::Dialect::default();
+    let mut grammar = grammar::Grammar::new(&scanned, &dialect);
     grammar.statement().map_err(|refused| {
         let location = refused.location.unwrap_or_else(|| grammar.location());
-        scanned.error_at(location)
+        // The end of the text has no place of its own, and nothing is further.
+        let at_end = location == Location::empty();
+        scanned.error_at(if at_end { location } else { location.max(dialect.furthest()) })
     })
 }
 

@@ -6,7 +6,7 @@ use sqlparser::ast as theirs;
 use sqlparser::tokenizer::Location;
 
 use super::dialect::MARK;
-use super::expr::{column_name, ident};
+use super::expr::{args_of, column_name, ident, mark_of};
 use super::{Parsed, Refused, refuse};
 use crate::sql::ast::{
     Comments, CommonTable, Expr, HintKind, HintScope, Ident, IndexHint, Join, JoinKind, Limit,
@@ -209,10 +209,15 @@ impl Lowering<'_> {
                 theirs::SelectItemQualifiedWildcardKind::ObjectName(name),
                 _,
             ) => SelectItem::Star(Some(table_name(name)?)),
-            theirs::SelectItem::UnnamedExpr(expr) => match next_count(expr) {
-                Ok(count) => SelectItem::Next(self.expr(count)?),
-                Err(expr) => SelectItem::Expr { expr: self.expr(expr)?, alias: None },
-            },
+            theirs::SelectItem::UnnamedExpr(expr) if mark_of(&expr).as_deref() == Some("next") => {
+                match args_of(expr).pop() {
+                    Some(count) => SelectItem::Next(self.expr(count)?),
+                    None => return refuse(),
+                }
+            }
+            theirs::SelectItem::UnnamedExpr(expr) => {
+                SelectItem::Expr { expr: self.expr(expr)?, alias: None }
+            }
             theirs::SelectItem::ExprWithAlias { expr, alias } => {
                 SelectItem::Expr { expr: self.expr(expr)?, alias: Some(ident(alias)) }
             }
@@ -429,15 +434,6 @@ fn hint(hint: theirs::TableIndexHints) -> IndexHint {
         theirs::TableIndexHintForClause::GroupBy => HintScope::GroupBy,
     });
     IndexHint { kind, scope, indexes }
-}
-
-/// The count of `next n values`, or the expression back.
-fn next_count(expr: theirs::Expr) -> Result<theirs::Expr, theirs::Expr> {
-    match super::expr::marked_call(expr) {
-        Ok((name, mut args)) if name == "next" && args.len() == 1 => Ok(args.remove(0)),
-        Ok((name, args)) => Err(super::expr::rebuild(&name, args)),
-        Err(expr) => Err(expr),
-    }
 }
 
 pub fn table_name(name: theirs::ObjectName) -> Parsed<TableName> {

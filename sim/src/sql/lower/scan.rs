@@ -1,5 +1,6 @@
 //! Tokens, rewritten to what sqlparser's grammar understands.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,13 +19,20 @@ pub struct Scanned<'a> {
     /// Comments right after a verb, by the verb's place.
     pub comments: BTreeMap<Location, Comments>,
     line_starts: Vec<usize>,
+    last_offset: Cell<(Location, usize)>,
 }
 
 pub fn scan(text: &str) -> Result<Scanned<'_>, ParseError> {
     let line_starts = std::iter::once(0)
         .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
         .collect();
-    let mut scanned = Scanned { text, tokens: Vec::new(), comments: BTreeMap::new(), line_starts };
+    let mut scanned = Scanned {
+        text,
+        tokens: Vec::new(),
+        comments: BTreeMap::new(),
+        line_starts,
+        last_offset: Cell::new((Location::empty(), 0)),
+    };
     let dialect = Dialect::default();
     let raw = Tokenizer::new(&dialect, text)
         .with_unescape(false)
@@ -52,8 +60,17 @@ impl Scanned<'_> {
         let line = usize::try_from(location.line.saturating_sub(1)).unwrap_or(usize::MAX);
         let Some(&start) = self.line_starts.get(line) else { return self.text.len() };
         let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
+        // Most questions come in the order of the text: step on from the last answer.
+        let (last, offset) = self.last_offset.get();
+        let (start, column) = if last.line == location.line && last.column <= location.column {
+            (offset, column + 1 - last.column as usize)
+        } else {
+            (start, column)
+        };
         let rest = &self.text[start..];
-        start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
+        let found = start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at);
+        self.last_offset.set((location, found));
+        found
     }
 
     pub fn source(&self, token: &TokenWithSpan) -> &str {
@@ -100,6 +117,8 @@ impl Scanned<'_> {
             at: 0,
             output: Vec::new(),
             levels: vec![From::default()],
+            parameters: 0,
+            run: (0, false),
         };
         rewriter.run();
         rewriter.output
@@ -107,23 +126,32 @@ impl Scanned<'_> {
 
     /// Bounds the depth of every tree that the tokens can stand for: open parentheses and CASEs,
     /// plus the operators since the last separator at each of their levels. AND, OR and lists are
-    /// flat and do not count.
+    /// flat and do not count; a query within a query counts for several, as its tree is deeper.
     fn check_depth(&self) -> Result<(), ParseError> {
         let mut levels: Vec<Level> = vec![Level::default()];
         let mut depth = 1;
-        for token in &self.tokens {
+        for (at, token) in self.tokens.iter().enumerate() {
             let Some(level) = levels.last_mut() else { break };
             match token_weight(&token.token) {
                 Weight::Open => {
-                    levels.push(Level::default());
+                    levels.push(Level { case: token.token != Token::LParen, ..Level::default() });
                     depth += 1;
                 }
                 Weight::Close => {
-                    if 1 < levels.len()
-                        && let Some(level) = levels.pop()
+                    let case = token.token != Token::RParen;
+                    while 1 < levels.len() && levels.last().is_some_and(|level| level.case || !case)
                     {
-                        depth -= 1 + level.operators + level.joins;
+                        let Some(level) = levels.pop() else { break };
+                        depth -= 1 + level.operators + level.kept;
+                        if level.case == case {
+                            break;
+                        }
                     }
+                }
+                Weight::Between => {
+                    level.betweens += 1;
+                    level.operators += 1;
+                    depth += 1;
                 }
                 Weight::Operator => {
                     level.operators += 1;
@@ -132,13 +160,19 @@ impl Scanned<'_> {
                 // Every join and every arm of a union is one deeper than the one before.
                 Weight::Join => {
                     depth -= level.operators;
-                    level.operators = 0;
-                    level.joins += 1;
+                    (level.operators, level.betweens) = (0, 0);
+                    level.kept += 1;
                     depth += 1;
                 }
-                Weight::Separator => {
+                // The AND of a BETWEEN ends nothing.
+                Weight::And if 0 < level.betweens => level.betweens -= 1,
+                Weight::And | Weight::Separator => {
                     depth -= level.operators;
-                    level.operators = 0;
+                    (level.operators, level.betweens) = (0, 0);
+                    if level.query_begins(at, &self.tokens) {
+                        level.kept += QUERY_DEPTH;
+                        depth += QUERY_DEPTH;
+                    }
                 }
                 Weight::None => {}
             }
@@ -150,10 +184,24 @@ impl Scanned<'_> {
     }
 }
 
+const QUERY_DEPTH: usize = 3;
+
 #[derive(Default)]
 struct Level {
+    /// Opened by CASE, not by a parenthesis.
+    case: bool,
     operators: usize,
-    joins: usize,
+    betweens: usize,
+    /// What no separator takes back.
+    kept: usize,
+}
+
+impl Level {
+    /// `(select` or `(with`.
+    fn query_begins(&self, at: usize, tokens: &[TokenWithSpan]) -> bool {
+        let first = 0 < at && tokens[at - 1].token == Token::LParen;
+        first && (is_word(&tokens[at].token, "select") || is_word(&tokens[at].token, "with"))
+    }
 }
 
 enum Weight {
@@ -162,6 +210,8 @@ enum Weight {
     Operator,
     Join,
     Separator,
+    And,
+    Between,
     None,
 }
 
@@ -174,12 +224,15 @@ fn token_weight(token: &Token) -> Weight {
         Token::Word(word) => match word.value.to_ascii_lowercase().as_str() {
             "case" => Weight::Open,
             "end" => Weight::Close,
-            "and" | "or" | "select" | "from" | "where" | "having" | "group" | "order" | "by"
-            | "limit" | "on" | "when" | "then" | "else" | "set" | "values" => Weight::Separator,
+            "and" => Weight::And,
+            "between" => Weight::Between,
+            // All of them are reserved: none can be a name within an expression.
+            "or" | "select" | "from" | "where" | "having" | "group" | "order" | "by" | "limit"
+            | "on" | "when" | "then" | "else" | "set" | "with" => Weight::Separator,
             "join" | "straight_join" | "union" => Weight::Join,
-            "not" | "xor" | "div" | "mod" | "is" | "in" | "like" | "between" | "regexp"
-            | "rlike" | "collate" | "binary" | "interval" | "member" | "explain" | "describe"
-            | "desc" | "analyze" => Weight::Operator,
+            "not" | "xor" | "div" | "mod" | "is" | "in" | "like" | "regexp" | "rlike"
+            | "collate" | "binary" | "interval" | "member" | "explain" | "describe" | "desc"
+            | "analyze" => Weight::Operator,
             _ => Weight::None,
         },
         Token::Number(..)
@@ -219,6 +272,10 @@ struct Rewriter<'a> {
     at: usize,
     output: Vec<TokenWithSpan>,
     levels: Vec<From>,
+    /// Question marks so far.
+    parameters: usize,
+    /// Where the current run of opening parentheses ends, and whether a query follows it.
+    run: (usize, bool),
 }
 
 /// Where the FROM clause stands at one level of parentheses.
@@ -324,6 +381,11 @@ impl Rewriter<'_> {
                 }
                 _ => self.replace(token, 1),
             },
+            // A parameter by position is a bind variable by number.
+            Token::Placeholder(name) if name == "?" => {
+                self.parameters += 1;
+                self.replace(Token::Placeholder(format!(":v{}", self.parameters)), 1);
+            }
             Token::DoubleExclamationMark => {
                 self.push(Token::ExclamationMark);
                 self.replace(Token::ExclamationMark, 1);
@@ -427,7 +489,7 @@ impl Rewriter<'_> {
         }
     }
 
-    fn opens_table_list(&self, within: From) -> bool {
+    fn opens_table_list(&mut self, within: From) -> bool {
         let opens = match self.output.last().map(|token| &token.token) {
             Some(Token::LParen) => within.list,
             Some(Token::Comma) => within.inside,
@@ -436,12 +498,23 @@ impl Rewriter<'_> {
             }
             None => false,
         };
-        let mut ahead = 1;
-        while self.token(ahead) == Some(&Token::LParen) {
-            ahead += 1;
+        opens && !self.parentheses_hold_query()
+    }
+
+    /// What stands behind this run of opening parentheses; looked up once a run.
+    fn parentheses_hold_query(&mut self) -> bool {
+        if self.run.0 <= self.at {
+            let mut end = self.at;
+            while self.tokens.get(end).is_some_and(|token| token.token == Token::LParen) {
+                end += 1;
+            }
+            let first = self.tokens.get(end);
+            let is_query = first.is_some_and(|first| {
+                ["select", "with", "values"].iter().any(|word| is_word(&first.token, word))
+            });
+            self.run = (end, is_query);
         }
-        let is_query = ["select", "with", "values"].iter().any(|word| self.is_word(ahead, word));
-        opens && !is_query
+        self.run.1
     }
 
     /// FROM opens a list of tables, the next clause closes it.

@@ -9,6 +9,7 @@ use crate::sql::ast::{
 /// How tightly an operator binds; what binds weaker needs parentheses within what binds tighter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Precedence {
+    Assign,
     Or,
     Xor,
     And,
@@ -23,7 +24,6 @@ enum Precedence {
     BitXor,
     Sign,
     Unary,
-    Interval,
     /// Never needs parentheses.
     Atom,
 }
@@ -41,7 +41,10 @@ fn precedence(expr: &Expr) -> Precedence {
         Expr::And(_) => Precedence::And,
         Expr::Not(_) => Precedence::Not,
         Expr::Between { .. } => Precedence::Between,
-        Expr::Compare { .. } | Expr::Is { .. } | Expr::MemberOf { .. } => Precedence::Compare,
+        Expr::Compare { .. }
+        | Expr::Is { .. }
+        | Expr::Quantified { .. }
+        | Expr::MemberOf { .. } => Precedence::Compare,
         Expr::Binary { op, .. } => match op {
             BinaryOp::BitOr => Precedence::BitOr,
             BinaryOp::BitAnd => Precedence::BitAnd,
@@ -55,8 +58,7 @@ fn precedence(expr: &Expr) -> Precedence {
         },
         Expr::Unary { op: UnaryOp::Plus | UnaryOp::Minus, .. } => Precedence::Sign,
         Expr::Unary { .. } => Precedence::Unary,
-        // `:=` binds weakest of all.
-        Expr::Assign { .. } => Precedence::Or,
+        Expr::Assign { .. } => Precedence::Assign,
         _ => Precedence::Atom,
     }
 }
@@ -85,7 +87,7 @@ impl Printer<'_> {
                 self.operand(operand, Precedence::Not, Side::Left);
             }
             Expr::Compare { op, left, right, escape } => {
-                self.operand(left, Precedence::Compare, Side::Left);
+                self.operand(left, Precedence::Compare, predicate_side(*op));
                 self.push(comparison_text(*op));
                 self.operand(right, Precedence::Compare, Side::Right);
                 if let Some(escape) = escape {
@@ -106,11 +108,13 @@ impl Printer<'_> {
                 self.push(test_text(*test));
             }
             Expr::Between { negated, expr, low, high } => {
-                self.operand(expr, Precedence::Between, Side::Left);
+                // All three are bit expressions to MySQL: a comparison needs parentheses, which
+                // Vitess leaves out.
+                self.operand(expr, Precedence::Compare, Side::Right);
                 self.push(if *negated { " not between " } else { " between " });
-                self.operand(low, Precedence::Between, Side::Right);
+                self.operand(low, Precedence::Compare, Side::Right);
                 self.push(" and ");
-                self.operand(high, Precedence::Between, Side::Right);
+                self.operand(high, Precedence::Compare, Side::Right);
             }
             Expr::Binary { op, left, right } => self.binary(*op, left, right, precedence(expr)),
             Expr::Unary { op, expr: operand } => self.unary(*op, operand, precedence(expr)),
@@ -126,6 +130,13 @@ impl Printer<'_> {
             }
             Expr::Exists(query) => {
                 self.push("exists (");
+                self.query(query);
+                self.push(")");
+            }
+            Expr::Quantified { op, left, all, query } => {
+                self.operand(left, Precedence::Compare, Side::Left);
+                self.push(comparison_text(*op));
+                self.push(if *all { "all (" } else { "any (" });
                 self.query(query);
                 self.push(")");
             }
@@ -168,12 +179,18 @@ impl Printer<'_> {
                 self.push(&format!(" using {})", charset.as_str()));
             }
             Expr::Collate { expr, collation } => {
-                self.operand(expr, Precedence::Unary, Side::Left);
+                if matches!(**expr, Expr::Collate { .. }) {
+                    self.push("(");
+                    self.expr(expr);
+                    self.push(")");
+                } else {
+                    self.operand(expr, Precedence::Unary, Side::Right);
+                }
                 self.push(&format!(" collate {}", collation.as_str()));
             }
             Expr::Interval { value, unit } => {
                 self.push("interval ");
-                self.operand(value, Precedence::Interval, Side::Left);
+                self.expr(value);
                 self.push(&format!(" {}", unit.as_str().to_ascii_lowercase()));
             }
             Expr::Extract { unit, expr } => {
@@ -475,6 +492,20 @@ pub fn scope_text(scope: VariableScope) -> &'static str {
         VariableScope::PersistOnly => "persist_only",
         VariableScope::NextTransaction => "",
         VariableScope::VitessMetadata => "vitess_metadata",
+    }
+}
+
+/// What IN, LIKE and REGEXP stand behind is a bit expression to MySQL: `(a = b) in (c)` needs its
+/// parentheses, which Vitess leaves out.
+fn predicate_side(op: CompareOp) -> Side {
+    match op {
+        CompareOp::In
+        | CompareOp::NotIn
+        | CompareOp::Like
+        | CompareOp::NotLike
+        | CompareOp::Regexp
+        | CompareOp::NotRegexp => Side::Right,
+        _ => Side::Left,
     }
 }
 

@@ -1,0 +1,637 @@
+//! A command of a scenario, read and checked before anything runs.
+//!
+//! `name positional key=value`, or `session:> the rest of the line`. What a command names is looked up
+//! here as far as that needs no run: files, JSON, shard lists, SQL of a schema. It knows nothing of
+//! how a command is done.
+
+use std::path::Path;
+use std::time::Duration;
+
+use goldenscript::{Argument, Command, Context};
+use sim::mysql::gtid::ServerUuid;
+
+use crate::key::Shard;
+use crate::topo::TabletType;
+use crate::vindex::Registry;
+use crate::vschema::{KeyspaceSource, VSchema};
+use crate::vtgate::Edition;
+
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub enum Action {
+    Cluster {
+        cells: Vec<String>,
+        tablets: Vec<TabletType>,
+        edition: Edition,
+        vtgates: usize,
+        options: ClusterOptions,
+    },
+    Keyspace {
+        name: String,
+        shards: Vec<Shard>,
+        uid: Option<u32>,
+    },
+    Server {
+        keyspace: String,
+        shard: String,
+        uuid: Option<ServerUuid>,
+        executed: u64,
+    },
+    VSchema {
+        keyspace: String,
+        vschema: Box<KeyspaceSource>,
+    },
+    Schema {
+        keyspace: String,
+        sql: String,
+    },
+    Session {
+        name: String,
+        vtgate: usize,
+        target: Option<String>,
+    },
+    Statement {
+        session: String,
+        sql: String,
+    },
+    Vtctl {
+        line: String,
+    },
+    Advance(Duration),
+    Settle,
+    UntilStreams {
+        workflow: String,
+        state: String,
+        within: Duration,
+    },
+    Fault(Fault),
+    At {
+        session: String,
+        point: Point,
+        fault: Fault,
+    },
+    Check,
+    ExpectRows {
+        query: String,
+        rows: usize,
+    },
+    ExpectDangling(usize),
+    ExpectViolated(String),
+    Trace,
+    Dump {
+        table: String,
+    },
+    Locks,
+    Decide {
+        name: String,
+        ordinal: u64,
+        value: u64,
+    },
+}
+
+/// Flags of a cluster that a scenario may set.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterOptions {
+    pub start: Option<jiff::Timestamp>,
+    pub term_start: Option<jiff::Timestamp>,
+    pub first_stream: Option<u64>,
+    pub packet_size: Option<usize>,
+    pub transaction_timeout: Option<Duration>,
+}
+
+/// A moment of a session's commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// The first commit of the pre list was answered.
+    PreCommitted,
+    /// The first commit of the normal list was answered.
+    NormalCommitted,
+    /// The first commit of the post list was answered.
+    PostCommitted,
+}
+
+/// What is done to the world; targets are symbols until it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Crash(String),
+    Restart(String),
+    Pause(String),
+    Resume(String),
+    PowerOff(String),
+    PowerOn(String),
+    Cut {
+        from: String,
+        to: String,
+    },
+    Mend {
+        from: String,
+        to: String,
+    },
+    Latency {
+        from: String,
+        to: String,
+        latency: Duration,
+    },
+    /// The next message of this name from one to the other breaks its connection: before it runs, or
+    /// after.
+    Break {
+        name: String,
+        from: Option<String>,
+        to: Option<String>,
+        after: bool,
+    },
+    Heal,
+}
+
+/// What is wrong, and with which part of the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bad {
+    pub message: String,
+    pub part: String,
+    pub hint: Option<String>,
+}
+
+type Read<T> = Result<T, Bad>;
+
+impl Bad {
+    fn new(message: impl Into<String>, part: &str) -> Bad {
+        Bad { message: message.into(), part: part.to_owned(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Bad {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Commands that need no session.
+const COMMANDS: [&str; 26] = [
+    "cluster",
+    "keyspace",
+    "server",
+    "vschema",
+    "schema",
+    "session",
+    "advance",
+    "settle",
+    "until",
+    "crash",
+    "restart",
+    "pause",
+    "resume",
+    "power-off",
+    "power-on",
+    "cut",
+    "mend",
+    "latency",
+    "break",
+    "heal",
+    "at",
+    "check",
+    "expect",
+    "trace",
+    "dump",
+    "locks",
+];
+
+impl Action {
+    pub fn read(command: &Command, context: &Context, folder: &Path) -> Read<Action> {
+        let words = Words::new(command)?;
+        match context.prefix.as_deref() {
+            Some("vtctl") => Ok(Action::Vtctl { line: command.name.clone() }),
+            Some(session) => {
+                Ok(Action::Statement { session: session.to_owned(), sql: command.name.clone() })
+            }
+            None if command.name == "decide" => decide(words),
+            None if COMMANDS.contains(&command.name.as_str()) => words.read(&command.name, folder),
+            // `> text` without a prefix is a statement of session main.
+            None if command.name.contains(' ') || command.args.is_empty() => {
+                if command.args.is_empty()
+                    && !command.name.contains(' ')
+                    && !is_sql_word(&command.name)
+                {
+                    return Err(unknown(&command.name));
+                }
+                Ok(Action::Statement { session: "main".to_owned(), sql: command.name.clone() })
+            }
+            None => Err(unknown(&command.name)),
+        }
+    }
+}
+
+/// Statements of one word.
+fn is_sql_word(word: &str) -> bool {
+    let word = word.trim_end_matches(';');
+    ["begin", "commit", "rollback"].iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+fn unknown(name: &str) -> Bad {
+    let near = COMMANDS.iter().min_by_key(|known| distance(known, name));
+    let bad = Bad::new(format!("unknown command `{name}`"), name);
+    match near.filter(|near| distance(near, name) < 4) {
+        Some(near) => bad.hint(format!("did you mean `{near}`? A statement begins with `> `")),
+        None => {
+            bad.hint(format!("commands are {}; a statement begins with `> `", COMMANDS.join(", ")))
+        }
+    }
+}
+
+/// Levenshtein's.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, l) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, r) in right.iter().enumerate() {
+            let cost = diagonal + usize::from(l != *r);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+fn decide(mut words: Words) -> Read<Action> {
+    let text = words.all.join(" ");
+    let parsed = sim::decide::Tape::parse(&text)
+        .map_err(|error| Bad::new(error.to_string(), &error.text))?;
+    words.positional.clear();
+    words.keys.clear();
+    let line = parsed.to_string();
+    let (key, value) = line.trim().split_once(" = ").unwrap_or(("", ""));
+    let (name, ordinal) = key.rsplit_once('#').unwrap_or(("", ""));
+    match (ordinal.parse(), value.parse()) {
+        (Ok(ordinal), Ok(value)) => Ok(Action::Decide { name: name.to_owned(), ordinal, value }),
+        _ => Err(Bad::new("expected `decide 'component/purpose#ordinal = value'`", &text)),
+    }
+}
+
+/// A command's words; what is left over at the end is an error.
+struct Words {
+    all: Vec<String>,
+    positional: Vec<String>,
+    keys: Vec<(String, String)>,
+}
+
+impl Words {
+    fn new(command: &Command) -> Read<Words> {
+        let mut words = Words { all: Vec::new(), positional: Vec::new(), keys: Vec::new() };
+        for argument in &command.args {
+            words.all.push(argument.to_string());
+            match argument {
+                Argument::Positional(word) => words.positional.push(word.clone()),
+                Argument::KeyValue(key, value) => words.keys.push((key.clone(), value.clone())),
+                other => {
+                    return Err(Bad::new("an argument of an unknown kind", &other.to_string()));
+                }
+            }
+        }
+        words.positional.reverse();
+        Ok(words)
+    }
+
+    fn next(&mut self, what: &str) -> Read<String> {
+        self.positional.pop().ok_or_else(|| Bad::new(format!("{what} is missing"), ""))
+    }
+
+    fn key(&mut self, name: &str) -> Option<String> {
+        let at = self.keys.iter().position(|(key, _)| key == name)?;
+        Some(self.keys.remove(at).1)
+    }
+
+    fn needed(&mut self, name: &str) -> Read<String> {
+        self.key(name).ok_or_else(|| Bad::new(format!("`{name}=` is missing"), ""))
+    }
+
+    fn number<T: std::str::FromStr>(&mut self, name: &str) -> Read<Option<T>> {
+        let Some(text) = self.key(name) else { return Ok(None) };
+        let number = text.parse();
+        number.map(Some).map_err(|_| Bad::new(format!("`{name}` is not a number: {text}"), &text))
+    }
+
+    fn duration(&mut self, name: &str) -> Read<Option<Duration>> {
+        self.key(name).map(|text| duration(&text)).transpose()
+    }
+
+    fn finish(self, action: Action) -> Read<Action> {
+        if let Some((key, value)) = self.keys.first() {
+            return Err(Bad::new(format!("unknown argument `{key}`"), &format!("{key}={value}")));
+        }
+        if let Some(word) = self.positional.last() {
+            return Err(Bad::new(format!("unexpected argument `{word}`"), word));
+        }
+        Ok(action)
+    }
+
+    fn read(mut self, name: &str, folder: &Path) -> Read<Action> {
+        let action = match name {
+            "cluster" => self.cluster()?,
+            "keyspace" => self.keyspace()?,
+            "server" => self.server()?,
+            "vschema" => {
+                let keyspace = self.next("the keyspace")?;
+                let text = self.text(folder, "the vschema")?;
+                Action::VSchema { keyspace, vschema: Box::new(vschema(&text)?) }
+            }
+            "schema" => {
+                let keyspace = self.next("the keyspace")?;
+                let sql = self.text(folder, "the schema")?;
+                check_sql(&sql)?;
+                Action::Schema { keyspace, sql }
+            }
+            "session" => Action::Session {
+                name: self.next("the session's name")?,
+                vtgate: self.number("vtgate")?.unwrap_or(1),
+                target: self.key("target"),
+            },
+            "advance" => {
+                let text = self.next("the time")?;
+                Action::Advance(duration(&text)?)
+            }
+            "settle" => Action::Settle,
+            "until" => Action::UntilStreams {
+                workflow: self.needed("stream")?,
+                state: self.needed("state")?,
+                within: self.duration("within")?.unwrap_or(Duration::from_secs(600)),
+            },
+            "at" => self.at()?,
+            "check" => Action::Check,
+            "expect" => self.expect()?,
+            "trace" => Action::Trace,
+            "dump" => Action::Dump { table: self.next("the table")? },
+            "locks" => Action::Locks,
+            fault => Action::Fault(self.fault(fault)?),
+        };
+        self.finish(action)
+    }
+
+    fn cluster(&mut self) -> Read<Action> {
+        let cells = self.key("cells").unwrap_or_else(|| "zone1".to_owned());
+        let tablets = self.key("tablets").unwrap_or_else(|| "primary,replica,rdonly".to_owned());
+        let kind = |word: &str| {
+            TabletType::parse(word.trim()).ok_or_else(|| {
+                Bad::new(format!("unknown tablet type `{word}`"), word)
+                    .hint("tablet types are primary, replica and rdonly")
+            })
+        };
+        let edition = match self.key("edition").as_deref() {
+            None | Some("v24") => Edition::V24,
+            Some("v6") => Edition::V6,
+            Some(other) => {
+                return Err(Bad::new(format!("unknown edition `{other}`"), other)
+                    .hint("editions are v24 and v6"));
+            }
+        };
+        Ok(Action::Cluster {
+            cells: cells.split(',').map(|cell| cell.trim().to_owned()).collect(),
+            tablets: tablets.split(',').map(kind).collect::<Read<_>>()?,
+            edition,
+            vtgates: self.number("vtgates")?.unwrap_or(1),
+            options: ClusterOptions {
+                start: self.time("start")?,
+                term_start: self.time("term_start")?,
+                first_stream: self.number("first_stream")?,
+                packet_size: self.number("packet_size")?,
+                transaction_timeout: self.duration("transaction_timeout")?,
+            },
+        })
+    }
+
+    fn time(&mut self, name: &str) -> Read<Option<jiff::Timestamp>> {
+        let Some(text) = self.key(name) else { return Ok(None) };
+        let time = text.parse();
+        time.map(Some).map_err(|_| {
+            Bad::new(format!("`{name}` is not a time: {text}"), &text)
+                .hint("a time is written 2026-01-01T00:00:00Z")
+        })
+    }
+
+    fn keyspace(&mut self) -> Read<Action> {
+        let name = self.next("the keyspace's name")?;
+        let text = self.key("shards").unwrap_or_else(|| "0".to_owned());
+        Ok(Action::Keyspace { name, shards: shards(&text)?, uid: self.number("uid")? })
+    }
+
+    fn server(&mut self) -> Read<Action> {
+        let text = self.next("keyspace/shard")?;
+        let Some((keyspace, shard)) = text.split_once('/') else {
+            return Err(Bad::new(format!("expected keyspace/shard, found `{text}`"), &text));
+        };
+        let uuid = match self.key("uuid") {
+            None => None,
+            Some(text) => Some(parse_uuid(&text)?),
+        };
+        Ok(Action::Server {
+            keyspace: keyspace.to_owned(),
+            shard: shard.to_owned(),
+            uuid,
+            executed: self.number("executed")?.unwrap_or(0),
+        })
+    }
+
+    /// Text of a file beside the scenario, or text that stands in it.
+    fn text(&mut self, folder: &Path, what: &str) -> Read<String> {
+        let word = self.next(what)?;
+        if word.contains(['{', ';', '\n', ' ']) {
+            return Ok(word);
+        }
+        let path = folder.join(&word);
+        std::fs::read_to_string(&path).map_err(|error| {
+            Bad::new(format!("{}: {error}", path.display()), &word)
+                .hint("files are named from the folder that the scenario is in")
+        })
+    }
+
+    fn at(&mut self) -> Read<Action> {
+        let session = self.needed("session")?;
+        let point = self.needed("point")?;
+        let point = match point.as_str() {
+            "pre-committed" => Point::PreCommitted,
+            "normal-committed" => Point::NormalCommitted,
+            "post-committed" => Point::PostCommitted,
+            other => {
+                return Err(Bad::new(format!("unknown point `{other}`"), other)
+                    .hint("points are pre-committed, normal-committed and post-committed"));
+            }
+        };
+        let text = self.needed("do")?;
+        let mut split = text.split_whitespace().map(str::to_owned);
+        let name = split.next().unwrap_or_default();
+        let (keys, mut positional): (Vec<String>, Vec<String>) =
+            split.partition(|word| word.contains('='));
+        positional.reverse();
+        let pair = |word: &String| {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            (key.to_owned(), value.to_owned())
+        };
+        let mut inner =
+            Words { all: Vec::new(), positional, keys: keys.iter().map(pair).collect() };
+        let fault = inner.fault(&name)?;
+        inner.finish(Action::Check)?;
+        Ok(Action::At { session, point, fault })
+    }
+
+    fn fault(&mut self, name: &str) -> Read<Fault> {
+        let two = |words: &mut Words| {
+            Ok::<_, Bad>((words.next("the sender")?, words.next("the receiver")?))
+        };
+        Ok(match name {
+            "crash" => Fault::Crash(self.next("the target")?),
+            "restart" => Fault::Restart(self.next("the target")?),
+            "pause" => Fault::Pause(self.next("the target")?),
+            "resume" => Fault::Resume(self.next("the target")?),
+            "power-off" => Fault::PowerOff(self.next("the target")?),
+            "power-on" => Fault::PowerOn(self.next("the target")?),
+            "cut" => {
+                let (from, to) = two(self)?;
+                Fault::Cut { from, to }
+            }
+            "mend" => {
+                let (from, to) = two(self)?;
+                Fault::Mend { from, to }
+            }
+            "latency" => {
+                let (from, to) = two(self)?;
+                let text = self.next("the latency")?;
+                Fault::Latency { from, to, latency: duration(&text)? }
+            }
+            "break" => {
+                let name = self.next("the message's name")?;
+                let after = match self.next("before or after")?.as_str() {
+                    "before" => false,
+                    "after" => true,
+                    other => {
+                        let text = format!("expected before or after, found `{other}`");
+                        return Err(Bad::new(text, other));
+                    }
+                };
+                Fault::Break { name, from: self.key("from"), to: self.key("to"), after }
+            }
+            "heal" => Fault::Heal,
+            other => return Err(unknown(other)),
+        })
+    }
+
+    fn expect(&mut self) -> Read<Action> {
+        if let Some(count) = self.number("dangling")? {
+            return Ok(Action::ExpectDangling(count));
+        }
+        if let Some(rows) = self.number("rows")? {
+            return Ok(Action::ExpectRows { query: self.next("the query")?, rows });
+        }
+        match self.next("what is expected")?.as_str() {
+            "violated" => {
+                let invariant = self.next("the invariant")?;
+                const KNOWN: [&str; 4] = ["no_missing", "unique", "filled", "replica_prefix"];
+                if !KNOWN.contains(&invariant.as_str()) {
+                    return Err(Bad::new(format!("unknown invariant `{invariant}`"), &invariant)
+                        .hint(format!("invariants are {}", KNOWN.join(", "))));
+                }
+                Ok(Action::ExpectViolated(invariant))
+            }
+            other => Err(Bad::new(format!("cannot expect `{other}`"), other)
+                .hint("expect dangling=N, expect rows=N 'query', expect violated INVARIANT")),
+        }
+    }
+}
+
+fn parse_uuid(text: &str) -> Read<ServerUuid> {
+    let bad = || Bad::new(format!("not a uuid: {text}"), text);
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    let bytes = crate::key::hex::decode(digits.as_bytes()).map_err(|_| bad())?;
+    Ok(ServerUuid(bytes.try_into().map_err(|_| bad())?))
+}
+
+/// `10ms`, `5s`, `2m`, `1h`.
+fn duration(text: &str) -> Read<Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let bad = || {
+        Bad::new(format!("not a duration: {text}"), text)
+            .hint("a duration is 10us, 10ms, 5s, 2m or 1h")
+    };
+    let number: u64 = text[..split].parse().map_err(|_| bad())?;
+    let seconds = |factor: u64| number.checked_mul(factor).map(Duration::from_secs);
+    match &text[split..] {
+        "us" => Ok(Duration::from_micros(number)),
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => seconds(1).ok_or_else(bad),
+        "m" => seconds(60).ok_or_else(bad),
+        "h" => seconds(3600).ok_or_else(bad),
+        _ => Err(bad()),
+    }
+}
+
+/// Shards that tile the space of keyspace ids, in order; or one shard that is not range based.
+fn shards(text: &str) -> Read<Vec<Shard>> {
+    let mut shards = Vec::new();
+    for name in text.split(',') {
+        let shard = Shard::parse(name.trim()).map_err(|error| Bad::new(error.to_string(), name))?;
+        shards.push(shard);
+    }
+    if let [only] = shards.as_slice()
+        && !only.name.contains('-')
+    {
+        return Ok(shards);
+    }
+    let hint = "the ranges of a keyspace's shards follow each other from the first id to the last: -80,80-";
+    for pair in shards.windows(2) {
+        if pair[0].range.end.normalized() != pair[1].range.start.normalized() {
+            let end = crate::key::hex::encode(pair[0].range.end.as_bytes());
+            let text = format!(
+                "shards {} and {} leave a gap or overlap at {end}",
+                pair[0].name, pair[1].name
+            );
+            return Err(Bad::new(text, &pair[1].name).hint(hint));
+        }
+    }
+    let (first, last) = (&shards[0], &shards[shards.len() - 1]);
+    if !first.range.start.is_empty() {
+        return Err(Bad::new("the first ids belong to no shard", &first.name).hint(hint));
+    }
+    if !last.range.end.is_empty() {
+        return Err(Bad::new("the last ids belong to no shard", &last.name).hint(hint));
+    }
+    Ok(shards)
+}
+
+fn vschema(text: &str) -> Read<KeyspaceSource> {
+    let source = KeyspaceSource::parse(text)
+        .map_err(|error| Bad::new(format!("the vschema is not valid: {error}"), ""))?;
+    VSchema::build_keyspace(&source, &Registry::standard()).map_err(|error| {
+        Bad::new(format!("the vschema is not valid: {error}"), "")
+            .hint("`vindicate vschema check` shows the place")
+    })?;
+    Ok(source)
+}
+
+fn check_sql(sql: &str) -> Read<()> {
+    for statement in crate::sql_text::statements(sql) {
+        sim::sql::parse(statement).map_err(|error| Bad::new(error.to_string(), statement))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_tile_the_space() {
+        assert_eq!(shards("-80,80-").unwrap().len(), 2);
+        assert_eq!(shards("0").unwrap().len(), 1);
+        assert_eq!(shards("-").unwrap().len(), 1);
+        for text in ["-80,90-", "-80,40-", "40-", "-80", "80-40", "-8", ""] {
+            assert!(shards(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_has_a_unit() {
+        assert_eq!(duration("5s"), Ok(Duration::from_secs(5)));
+        assert_eq!(duration("10us"), Ok(Duration::from_micros(10)));
+        for text in ["5", "s", "", "5x", "99999999999999999999s", "9999999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

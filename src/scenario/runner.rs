@@ -1,0 +1,754 @@
+//! Doing a scenario's commands.
+//!
+//! The runner owns the cluster and drives it: a statement is started in its session, and the world
+//! runs until every statement is done or blocked. What resumes later is told at the end of the block.
+//! Faults that wait for a moment watch the history, and strike as the event happens.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use goldenscript::{Block, Command, Context};
+use sim::network::{Leg, Noise, Rule, Verdict as Fate};
+use sim::wait::{Token, TokenState};
+use sim::world::{self, Goal, Program, Stop};
+
+use super::action::{Action, ClusterOptions, Fault, Point};
+use super::judge::Watch;
+use super::result::{self, Answer};
+use super::{Options, Verdict};
+use crate::cluster::{self, Cluster};
+use crate::history::{self, Event, List, Outcome as CommitOutcome};
+use crate::report::vtctl_table::vtctl_table;
+use crate::rpc::{OpenSession, Query, Vtctl, VtctlOutput};
+use crate::topo::{Alias, TabletType};
+use crate::vtgate::Edition;
+use crate::vttablet;
+
+/// See the [module](self).
+pub struct Runner {
+    options: Options,
+    head: Head,
+    cluster: Option<Cluster>,
+    watch: Rc<RefCell<Watch>>,
+    armed: Rc<RefCell<Vec<Armed>>>,
+    sessions: BTreeMap<String, Session>,
+    /// Where the trace of the last statement begins.
+    mark: usize,
+    pub verdict: Verdict,
+    /// Violations that the scenario has declared.
+    declared: Vec<String>,
+    /// What a mutant or a seed leaves out of the output.
+    judged_only: bool,
+}
+
+/// What is said before the cluster starts.
+#[derive(Default)]
+struct Head {
+    cluster: Option<(Vec<String>, Vec<TabletType>, Edition, usize, ClusterOptions)>,
+    keyspaces: Vec<cluster::Keyspace>,
+    servers: Vec<(String, String, Option<sim::mysql::gtid::ServerUuid>, u64)>,
+    vschemas: Vec<(String, crate::vschema::KeyspaceSource)>,
+    schemas: Vec<(String, String)>,
+    tape: sim::decide::Tape,
+}
+
+/// A fault that waits for its moment.
+struct Armed {
+    session: String,
+    list: List,
+    fault: Fault,
+    fired: bool,
+}
+
+struct Session {
+    client: Program,
+    vtgate: Program,
+    target: String,
+    /// At the vtgate; none before the first statement and after a lost connection.
+    id: Rc<RefCell<Option<u64>>>,
+    pending: Option<Pending>,
+}
+
+struct Pending {
+    token: Token,
+    sql: String,
+    answer: Rc<RefCell<Option<Said>>>,
+    began: u64,
+    told: bool,
+}
+
+/// What came back: a session's answer, or an operator's.
+#[derive(Clone)]
+enum Said {
+    Sql(Answer),
+    Vtctl(Result<VtctlOutput, String>),
+}
+
+impl Runner {
+    pub fn new(options: Options) -> Runner {
+        let judged_only = options.seed.is_some() || !options.mutants.is_empty();
+        Runner {
+            options,
+            head: Head::default(),
+            cluster: None,
+            watch: Rc::default(),
+            armed: Rc::default(),
+            sessions: BTreeMap::new(),
+            mark: 0,
+            verdict: Verdict::Held,
+            declared: Vec::new(),
+            judged_only,
+        }
+    }
+
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
+    /// The last look: everything healed and at rest, every fault used, nothing undeclared.
+    pub fn finish(&mut self) -> Result<(), String> {
+        if self.cluster.is_some() {
+            let unused: Vec<String> = self
+                .armed
+                .borrow()
+                .iter()
+                .filter(|armed| !armed.fired)
+                .map(|armed| format!("{:?} at session {} never fired", armed.fault, armed.session))
+                .collect();
+            if !unused.is_empty() && !self.judged_only {
+                return Err(unused.join("; "));
+            }
+            self.check()?;
+        }
+        let violations = self.watch.borrow_mut().undeclared(&self.declared);
+        let absent = self.watch.borrow().absent(&self.declared);
+        if self.verdict == Verdict::Held && !violations.is_empty() {
+            self.verdict = Verdict::Violated(violations);
+        } else if self.verdict == Verdict::Held && !absent.is_empty() && !self.judged_only {
+            let text = format!("declared and absent: violated {}", absent.join(", "));
+            self.verdict = Verdict::Violated(vec![text]);
+        }
+        if let Some(cluster) = &self.cluster {
+            let panics = cluster.world.panics();
+            if !panics.is_empty() {
+                self.verdict = Verdict::Panicked(panics);
+            }
+        }
+        Ok(())
+    }
+
+    // ------------------------------------------------------------ the cluster
+
+    fn ready(&mut self) -> Result<&mut Cluster, String> {
+        if self.cluster.is_none() {
+            self.build()?;
+        }
+        self.cluster.as_mut().ok_or_else(|| "there is no cluster".to_owned())
+    }
+
+    fn build(&mut self) -> Result<(), String> {
+        let head = std::mem::take(&mut self.head);
+        let Some((cells, tablets, edition, vtgates, flags)) = head.cluster else {
+            return Err("the scenario has no `cluster` command".to_owned());
+        };
+        let mut tape = self.options.tape.clone();
+        for line in head.tape.to_string().lines() {
+            if let Ok(one) = sim::decide::Tape::parse(line) {
+                merge(&mut tape, &one);
+            }
+        }
+        let policy = match self.options.seed {
+            Some(seed) => sim::decide::Policy::Random(seed),
+            None => sim::decide::Policy::Calm,
+        };
+        let mut world =
+            world::Options { host: self.options.host, policy, tape, ..Default::default() };
+        if let Some(start) = flags.start {
+            world.epoch = start;
+        }
+        let mut tablet = vttablet::Options::default();
+        tablet.vreplication.v6 = edition == Edition::V6;
+        if let Some(size) = flags.packet_size {
+            tablet.vreplication.packet_size = size;
+        }
+        if let Some(timeout) = flags.transaction_timeout {
+            tablet.transaction_timeout = timeout;
+        }
+        let options = cluster::Options {
+            cells,
+            edition,
+            vtgates,
+            tablet,
+            first_stream: flags.first_stream.unwrap_or(1),
+        };
+        let watch = Rc::clone(&self.watch);
+        let armed = Rc::clone(&self.armed);
+        history::begin(Some(Box::new(move |event| {
+            watch.borrow_mut().observe(event);
+            strike(&armed, event);
+        })));
+        let mut cluster = Cluster::new(world, options).map_err(|error| error.to_string())?;
+        // The output shows messages, so the calm run keeps them.
+        if self.options.record || !self.judged_only {
+            cluster.world.record();
+        }
+        for mut keyspace in head.keyspaces {
+            keyspace.tablets = tablets.clone();
+            for (of, shard, uuid, executed) in &head.servers {
+                if *of == keyspace.name {
+                    keyspace.servers.insert(shard.clone(), (*uuid, *executed));
+                }
+            }
+            cluster.add_keyspace(&keyspace).map_err(|error| error.to_string())?;
+        }
+        for (keyspace, vschema) in head.vschemas {
+            cluster.set_vschema(&keyspace, vschema).map_err(|error| error.to_string())?;
+        }
+        for (keyspace, sql) in head.schemas {
+            cluster.set_schema(&keyspace, &sql).map_err(|error| error.to_string())?;
+        }
+        if let Some(time) = flags.term_start {
+            cluster.set_term_start(time);
+        }
+        if self.options.seed.is_some() {
+            cluster.world.network(|network| {
+                network.noise = Noise { jitter: 4, ..Noise::default() };
+            });
+        }
+        self.watch.borrow_mut().begin(&cluster);
+        let stop = cluster.start();
+        self.cluster = Some(cluster);
+        self.note_stop(stop);
+        Ok(())
+    }
+
+    fn note_stop(&mut self, stop: Stop) {
+        if self.verdict != Verdict::Held {
+            return;
+        }
+        match stop {
+            Stop::Goal => {}
+            Stop::Stuck(who) => self.verdict = Verdict::Stuck(who),
+            Stop::Limit(why) => self.verdict = Verdict::Stuck(vec![why]),
+        }
+    }
+
+    fn run_until(&mut self, goal: Goal) -> Result<(), String> {
+        let stop = self.ready()?.world.run(goal);
+        self.note_stop(stop);
+        Ok(())
+    }
+
+    // ------------------------------------------------------------ sessions
+
+    fn session(&mut self, name: &str) -> Result<&mut Session, String> {
+        if !self.sessions.contains_key(name) {
+            self.open(name, 1, None)?;
+        }
+        self.sessions.get_mut(name).ok_or_else(|| format!("no session {name}"))
+    }
+
+    fn open(&mut self, name: &str, vtgate: usize, target: Option<String>) -> Result<(), String> {
+        let cluster = self.ready()?;
+        let gate = vtgate.checked_sub(1).and_then(|at| cluster.vtgates.get(at)).copied();
+        let gate = gate.ok_or_else(|| format!("there is no vtgate-{vtgate}"))?;
+        let default = cluster.topo().keyspaces.keys().next_back().map(ToString::to_string);
+        let host = format!("client-{name}");
+        let machine = cluster.world.machine(&host);
+        let client = cluster.world.client(machine, &host);
+        self.sessions.insert(
+            name.to_owned(),
+            Session {
+                client,
+                vtgate: gate,
+                target: target.or(default).unwrap_or_default(),
+                id: Rc::default(),
+                pending: None,
+            },
+        );
+        Ok(())
+    }
+
+    fn statement(&mut self, name: &str, sql: &str) -> Result<String, String> {
+        self.mark = self.ready()?.world.trace().lines().len();
+        let is_busy = self.session(name)?.pending.is_some();
+        if is_busy {
+            return Err(format!("session {name} is still busy with its last statement"));
+        }
+        let (client, vtgate, target, id) = {
+            let session = self.session(name)?;
+            (session.client, session.vtgate, session.target.clone(), Rc::clone(&session.id))
+        };
+        let answer: Rc<RefCell<Option<Said>>> = Rc::default();
+        let (cell, label, text) = (Rc::clone(&answer), name.to_owned(), sql.to_owned());
+        let cluster = self.ready()?;
+        let token = cluster.world.token(&format!("session {name}: {sql}"));
+        let began = cluster.world.now();
+        cluster.world.spawn(client, Some(token), "statement", move |process| {
+            Box::pin(async move {
+                let known = *id.borrow();
+                let session = match known {
+                    Some(session) => Ok(session),
+                    None => {
+                        let name = label.as_str().into();
+                        let open = OpenSession { name, target: target.as_str().into() };
+                        process.call(vtgate, open).await
+                    }
+                };
+                let said = match session {
+                    Err(error) => Answer::Unknown(format!("connection lost: {error}")),
+                    Ok(session) => {
+                        *id.borrow_mut() = Some(session);
+                        let query = Query { session, sql: text.as_str().into() };
+                        match process.call(vtgate, query).await {
+                            Ok(Ok(outcome)) => Answer::Ok(outcome),
+                            Ok(Err(error)) => Answer::Error(error),
+                            Err(_) => {
+                                *id.borrow_mut() = None;
+                                Answer::Unknown("connection lost".to_owned())
+                            }
+                        }
+                    }
+                };
+                *cell.borrow_mut() = Some(Said::Sql(said));
+            })
+        });
+        self.pend(name, token, sql, answer, began)
+    }
+
+    fn vtctl(&mut self, line: &str) -> Result<String, String> {
+        let (command, grep) = super::shell::command(line, &self.options.folder)?;
+        if !self.sessions.contains_key("vtctl") {
+            self.open("vtctl", 1, None)?;
+        }
+        self.mark = self.ready()?.world.trace().lines().len();
+        let answer: Rc<RefCell<Option<Said>>> = Rc::default();
+        let cell = Rc::clone(&answer);
+        let client = self.session("vtctl")?.client;
+        let cluster = self.ready()?;
+        let vtctld = cluster.vtctld;
+        let token = cluster.world.token(&format!("vtctl: {line}"));
+        let began = cluster.world.now();
+        cluster.world.spawn(client, Some(token), "vtctl", move |process| {
+            Box::pin(async move {
+                let reply = process.call(vtctld, Vtctl { args: command }).await;
+                let said = reply.unwrap_or_else(|error| Err(error.to_string()));
+                *cell.borrow_mut() = Some(Said::Vtctl(match (said, grep) {
+                    (Ok(VtctlOutput::Text(text)), Some(word)) => {
+                        let lines: Vec<&str> =
+                            text.lines().filter(|line| line.contains(&word)).collect();
+                        Ok(VtctlOutput::Text(lines.join("\n")))
+                    }
+                    (other, _) => other,
+                }));
+            })
+        });
+        self.pend("vtctl", token, line, answer, began)
+    }
+
+    fn pend(
+        &mut self,
+        name: &str,
+        token: Token,
+        sql: &str,
+        answer: Rc<RefCell<Option<Said>>>,
+        began: u64,
+    ) -> Result<String, String> {
+        let pending = Pending { token, sql: sql.to_owned(), answer, began, told: false };
+        self.session(name)?.pending = Some(pending);
+        self.run_until(Goal::Declared)?;
+        Ok(self.tell(name))
+    }
+
+    /// What there is to say of a session's statement: its answer, or that it is blocked.
+    fn tell(&mut self, name: &str) -> String {
+        let v6 = self.cluster.as_ref().is_some_and(|c| c.options.edition == Edition::V6);
+        let now = self.cluster.as_ref().map_or(0, |cluster| cluster.world.now());
+        let Some(session) = self.sessions.get_mut(name) else { return String::new() };
+        let Some(pending) = &mut session.pending else { return String::new() };
+        let said = pending.answer.borrow().clone();
+        match said {
+            Some(said) => {
+                let elapsed = Duration::from_nanos(now - pending.began);
+                let text = match &said {
+                    Said::Sql(answer) => result::print(&pending.sql, answer, v6.then_some(elapsed)),
+                    Said::Vtctl(Ok(VtctlOutput::Text(text))) if text.is_empty() => String::new(),
+                    Said::Vtctl(Ok(VtctlOutput::Text(text))) => format!("{text}\n"),
+                    Said::Vtctl(Ok(VtctlOutput::Table { columns, rows })) => {
+                        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+                        vtctl_table(&names, rows)
+                    }
+                    Said::Vtctl(Err(error)) => format!("E: {error}\n"),
+                };
+                session.pending = None;
+                text
+            }
+            None if pending.told => String::new(),
+            None => {
+                pending.told = true;
+                let token = pending.token;
+                let state = self.cluster.as_ref().map(|c| c.world.token_state(token));
+                match state {
+                    Some(TokenState::Blocked(waits)) => {
+                        format!("(blocked: waits for {})\n", waits.join(" and "))
+                    }
+                    _ => "(under way)\n".to_owned(),
+                }
+            }
+        }
+    }
+
+    /// Statements that have ended since, each with its session.
+    fn tell_resumed(&mut self) -> String {
+        let names: Vec<String> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| {
+                session.pending.as_ref().is_some_and(|p| p.answer.borrow().is_some())
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        let mut text = String::new();
+        for name in names {
+            for line in self.tell(&name).lines() {
+                let _ = writeln!(text, "[{name}] {line}");
+            }
+        }
+        text
+    }
+
+    // ------------------------------------------------------------ time
+
+    fn settle(&mut self) -> Result<String, String> {
+        let cluster = self.ready()?;
+        let at_rest = cluster.at_rest();
+        self.run_until(Goal::When(at_rest))?;
+        Ok(String::new())
+    }
+
+    fn until(&mut self, workflow: &str, state: &str, within: Duration) -> Result<String, String> {
+        let cluster = self.ready()?;
+        let states = cluster.stream_states();
+        let (wanted, name) = (state.to_owned(), workflow.to_owned());
+        let reached = move || {
+            let all = states(&name);
+            !all.is_empty() && all.iter().all(|state| *state == wanted)
+        };
+        let end = cluster.world.now() + within.as_nanos() as u64;
+        // Looked at every 10 ms: a stream's state is a row that a commit has written.
+        while !reached() {
+            if end <= self.ready()?.world.now() {
+                return Err(format!("no stream of {workflow} was {state} within {within:?}"));
+            }
+            let stop = self.ready()?.world.advance(Duration::from_millis(10));
+            self.note_stop(stop);
+            if self.verdict != Verdict::Held {
+                break;
+            }
+        }
+        Ok(String::new())
+    }
+
+    // ------------------------------------------------------------ faults
+
+    fn fault(&mut self, fault: &Fault) -> Result<String, String> {
+        let cluster = self.ready()?;
+        let program = |cluster: &Cluster, name: &str| {
+            let name = resolve(cluster, name)?;
+            cluster.world.find(&name).ok_or_else(|| format!("there is no program {name}"))
+        };
+        let machine = |cluster: &Cluster, name: &str| {
+            program(cluster, name).map(|program| cluster.world.machine_of(program))
+        };
+        history::emit(Event::Fault(format!("{fault:?}").into()));
+        match fault {
+            Fault::Crash(name) => {
+                let program = program(cluster, name)?;
+                cluster.world.crash(program);
+            }
+            Fault::Restart(name) => {
+                let program = program(cluster, name)?;
+                cluster.world.restart(program);
+            }
+            Fault::Pause(name) => {
+                let program = program(cluster, name)?;
+                cluster.world.pause(program);
+            }
+            Fault::Resume(name) => {
+                let program = program(cluster, name)?;
+                cluster.world.resume(program);
+            }
+            Fault::PowerOff(name) => {
+                let machine = machine(cluster, name)?;
+                cluster.world.power_off(machine);
+            }
+            Fault::PowerOn(name) => {
+                let machine = machine(cluster, name)?;
+                cluster.world.power_on(machine);
+            }
+            Fault::Cut { from, to } => {
+                let (from, to) = (machine(cluster, from)?, machine(cluster, to)?);
+                cluster.world.cut(from, to);
+            }
+            Fault::Mend { from, to } => {
+                let (from, to) = (machine(cluster, from)?, machine(cluster, to)?);
+                cluster.world.mend(from, to);
+            }
+            Fault::Latency { from, to, latency } => {
+                let (from, to) = (machine(cluster, from)?, machine(cluster, to)?);
+                cluster.world.set_link_latency(from, to, *latency);
+            }
+            Fault::Break { name, from, to, after } => {
+                let rule = break_rule(
+                    name,
+                    from.as_deref().map(|name| resolve(cluster, name)).transpose()?,
+                    to.as_deref().map(|name| resolve(cluster, name)).transpose()?,
+                    *after,
+                );
+                cluster.world.network(|network| network.install(rule));
+            }
+            Fault::Heal => cluster.world.heal_network(),
+        }
+        Ok(String::new())
+    }
+
+    fn arm(&mut self, session: &str, point: Point, fault: &Fault) -> Result<String, String> {
+        let cluster = self.ready()?;
+        let fault = resolved(cluster, fault)?;
+        let list = match point {
+            Point::PreCommitted => List::Pre,
+            Point::NormalCommitted => List::Normal,
+            Point::PostCommitted => List::Post,
+        };
+        let session = session.to_owned();
+        self.armed.borrow_mut().push(Armed { session, list, fault, fired: false });
+        Ok(String::new())
+    }
+
+    // ------------------------------------------------------------ judging and showing
+
+    fn check(&mut self) -> Result<String, String> {
+        let cluster = self.cluster.as_ref().ok_or("there is no cluster")?;
+        Ok(self.watch.borrow_mut().check(cluster))
+    }
+
+    fn expect_rows(&mut self, query: &str, rows: usize) -> Result<String, String> {
+        let text = self.statement("expect", query)?;
+        if self.judged_only {
+            return Ok(String::new());
+        }
+        let found = match text.lines().last().and_then(|line| line.split(' ').next()) {
+            Some("Empty") => 0,
+            Some(number) => number.parse().unwrap_or(usize::MAX),
+            None => usize::MAX,
+        };
+        match found == rows {
+            true => Ok(String::new()),
+            false => Err(format!("expected {rows} rows, found:\n{text}")),
+        }
+    }
+
+    fn expect_dangling(&mut self, count: usize) -> Result<String, String> {
+        self.check()?;
+        let found = self.watch.borrow().dangling();
+        match found == count || self.judged_only {
+            true => Ok(String::new()),
+            false => Err(format!("expected {count} dangling lookup rows, found {found}")),
+        }
+    }
+
+    /// The messages of the last statement between vtgates and tablets.
+    fn trace(&mut self) -> Result<String, String> {
+        let mark = self.mark;
+        let cluster = self.ready()?;
+        let mut text = String::new();
+        for line in &cluster.world.trace().lines()[mark..] {
+            if let Some(message) = super::show::message(&line.text) {
+                let _ = writeln!(text, "{message}");
+            }
+        }
+        Ok(text)
+    }
+
+    fn dump(&mut self, table: &str) -> Result<String, String> {
+        let cluster = self.ready()?;
+        super::show::dump(cluster, table)
+    }
+
+    fn locks(&mut self) -> Result<String, String> {
+        let cluster = self.ready()?;
+        Ok(super::show::locks(cluster))
+    }
+
+    fn act(&mut self, action: &Action) -> Result<String, String> {
+        match action {
+            Action::Cluster { cells, tablets, edition, vtgates, options } => {
+                let flags = options.clone();
+                self.head.cluster =
+                    Some((cells.clone(), tablets.clone(), *edition, *vtgates, flags));
+                Ok(String::new())
+            }
+            Action::Keyspace { name, shards, uid } => {
+                let last = self.head.keyspaces.last();
+                let next = last.map_or(300, |k| k.uid + 100 * k.shards.len() as u32);
+                self.head.keyspaces.push(cluster::Keyspace {
+                    name: name.clone(),
+                    shards: shards.clone(),
+                    tablets: Vec::new(),
+                    uid: uid.unwrap_or(next),
+                    servers: BTreeMap::new(),
+                });
+                Ok(String::new())
+            }
+            Action::Server { keyspace, shard, uuid, executed } => {
+                let server = (keyspace.clone(), shard.clone(), *uuid, *executed);
+                self.head.servers.push(server);
+                Ok(String::new())
+            }
+            Action::VSchema { keyspace, vschema } => {
+                self.head.vschemas.push((keyspace.clone(), (**vschema).clone()));
+                Ok(String::new())
+            }
+            Action::Schema { keyspace, sql } => {
+                self.head.schemas.push((keyspace.clone(), sql.clone()));
+                Ok(String::new())
+            }
+            Action::Decide { name, ordinal, value } => {
+                self.head.tape.set(name, *ordinal, *value);
+                Ok(String::new())
+            }
+            Action::Session { name, vtgate, target } => {
+                self.open(name, *vtgate, target.clone()).map(|()| String::new())
+            }
+            Action::Statement { session, sql } => self.statement(session, sql),
+            Action::Vtctl { line } => self.vtctl(line),
+            Action::Advance(duration) => {
+                let stop = self.ready()?.world.advance(*duration);
+                self.note_stop(stop);
+                Ok(String::new())
+            }
+            Action::Settle => self.settle(),
+            Action::UntilStreams { workflow, state, within } => {
+                self.until(workflow, state, *within)
+            }
+            Action::Fault(fault) => self.fault(fault),
+            Action::At { session, point, fault } => self.arm(session, *point, fault),
+            Action::Check => self.check(),
+            Action::ExpectRows { query, rows } => self.expect_rows(query, *rows),
+            Action::ExpectDangling(count) => self.expect_dangling(*count),
+            Action::ExpectViolated(invariant) => {
+                self.declared.push(invariant.clone());
+                Ok(String::new())
+            }
+            Action::Trace => self.trace(),
+            Action::Dump { table } => self.dump(table),
+            Action::Locks => self.locks(),
+        }
+    }
+}
+
+impl goldenscript::Runner for Runner {
+    type Command = Command;
+
+    fn run(&mut self, command: &Command, context: &Context) -> Result<String, Box<dyn Error>> {
+        let action =
+            Action::read(command, context, &self.options.folder).map_err(|bad| bad.message)?;
+        let result = self.act(&action);
+        // Under a seed or a mutant a step may find what it names gone; the judge goes on looking.
+        match result {
+            Err(_) if self.judged_only => Ok(String::new()),
+            other => Ok(other?),
+        }
+    }
+
+    fn end_block(&mut self, _: &Block) -> Result<String, Box<dyn Error>> {
+        Ok(self.tell_resumed())
+    }
+}
+
+fn merge(tape: &mut sim::decide::Tape, one: &sim::decide::Tape) {
+    for line in one.to_string().lines() {
+        let parts = line.split_once(" = ").and_then(|(key, value)| {
+            let (name, ordinal) = key.rsplit_once('#')?;
+            Some((name.to_owned(), ordinal.parse().ok()?, value.parse().ok()?))
+        });
+        if let Some((name, ordinal, value)) = parts {
+            tape.set(&name, ordinal, value);
+        }
+    }
+}
+
+/// `primary(customer/80-)` is the tablet that is primary now; any other name is itself.
+fn resolve(cluster: &Cluster, name: &str) -> Result<String, String> {
+    for (symbol, prefix) in [("primary(", ""), ("mysqld(", "mysqld-")] {
+        let Some(shard) = name.strip_prefix(symbol).and_then(|rest| rest.strip_suffix(')')) else {
+            continue;
+        };
+        let (keyspace, shard) = shard.split_once('/').ok_or("expected keyspace/shard")?;
+        let topo = cluster.topo();
+        let primary = topo.primary(keyspace, shard);
+        let alias: &Alias = primary.ok_or_else(|| format!("{keyspace}/{shard} has no primary"))?;
+        return Ok(format!("{prefix}{alias}"));
+    }
+    Ok(name.to_owned())
+}
+
+fn resolved(cluster: &Cluster, fault: &Fault) -> Result<Fault, String> {
+    let name = |name: &String| resolve(cluster, name);
+    let maybe = |name: &Option<String>| name.as_ref().map(|n| resolve(cluster, n)).transpose();
+    Ok(match fault {
+        Fault::Crash(target) => {
+            let target = name(target)?;
+            cluster.world.find(&target).ok_or_else(|| format!("there is no program {target}"))?;
+            Fault::Crash(target)
+        }
+        Fault::Break { name, from, to, after } => {
+            Fault::Break { name: name.clone(), from: maybe(from)?, to: maybe(to)?, after: *after }
+        }
+        other => {
+            return Err(format!("{other:?} cannot wait for a moment: only crash and break can"));
+        }
+    })
+}
+
+fn break_rule(name: &str, from: Option<String>, to: Option<String>, after: bool) -> Rule {
+    let leg = if after { Leg::Reply } else { Leg::Request };
+    // A reply travels the other way.
+    let (from, to) = if after { (to, from) } else { (from, to) };
+    Rule {
+        from,
+        to,
+        leg: Some(leg),
+        name: Some(name.to_owned()),
+        skip: 0,
+        times: Some(1),
+        verdict: Fate::Break,
+    }
+}
+
+/// Fires what waits for this event.
+fn strike(armed: &RefCell<Vec<Armed>>, event: &Event) {
+    let Event::ShardCommit { session, list, outcome: CommitOutcome::Ok, .. } = event else {
+        return;
+    };
+    let mut faults = Vec::new();
+    for armed in armed.borrow_mut().iter_mut() {
+        if !armed.fired && armed.session == **session && armed.list == *list {
+            armed.fired = true;
+            faults.push(armed.fault.clone());
+        }
+    }
+    for fault in faults {
+        match fault {
+            Fault::Crash(name) => world::crash_by_name(&name),
+            Fault::Break { name, from, to, after } => {
+                world::install_rule(break_rule(&name, from, to, after));
+            }
+            _ => {}
+        }
+    }
+}
