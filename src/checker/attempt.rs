@@ -77,12 +77,17 @@ impl Sessions {
         self.vtgates.insert(session.into(), vtgate.into());
     }
 
+    /// Says what a session's target is.
+    pub fn aim(&mut self, session: &str, target: &str) {
+        match is_one_shard(target) {
+            true => self.targeted.insert(session.into()),
+            false => self.targeted.remove(session),
+        };
+    }
+
     pub fn statement(&mut self, at: At, session: &Rc<str>, sql: &Rc<str>) {
-        if let Some(targeted) = use_target(sql) {
-            match targeted {
-                true => self.targeted.insert(Rc::clone(session)),
-                false => self.targeted.remove(session),
-            };
+        if let Some(target) = use_target(sql) {
+            self.aim(session, target);
         }
         if let Some(attempt) = self.open(session) {
             return push_statement(&mut attempt.borrow_mut().statements, at, sql);
@@ -263,12 +268,16 @@ fn begins(sql: &str) -> bool {
     sql.starts_with("begin") || sql.starts_with("start transaction")
 }
 
-/// For a USE: whether it names one shard (`customer:-80`, `customer/-80`).
-fn use_target(sql: &str) -> Option<bool> {
+/// What a USE names.
+fn use_target(sql: &str) -> Option<&str> {
     let mut words = sql.split_whitespace();
     words.next().filter(|word| word.eq_ignore_ascii_case("use"))?;
-    let target = words.next().unwrap_or("").trim_matches(['`', ';']);
-    Some(target.contains([':', '/']))
+    words.next().map(|target| target.trim_matches(['`', ';']))
+}
+
+/// `customer:-80`, `customer/-80`
+fn is_one_shard(target: &str) -> bool {
+    target.contains([':', '/'])
 }
 
 #[cfg(test)]
@@ -331,11 +340,11 @@ mod tests {
     fn use_says_what_it_aims_at() {
         for (sql, expected) in [
             ("use customer", Some(false)),
-            ("USE `customer:-80`", Some(true)),
+            ("USE `customer:-80`;", Some(true)),
             ("use customer/-80", Some(true)),
             ("select 1", None),
         ] {
-            assert_eq!(use_target(sql), expected, "{sql}");
+            assert_eq!(use_target(sql).map(is_one_shard), expected, "{sql}");
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use sim::clock::Nanos;
 use sim::mysql::binlog::{self, BinlogTransaction, RowsEvent};
@@ -40,7 +41,7 @@ pub struct Judge {
     pub(super) shards: Vec<Shard>,
     pub(super) tablets: BTreeMap<Alias, Tablet>,
     /// All that were committed anywhere.
-    transactions: BTreeMap<Gtid, Rc<BinlogTransaction>>,
+    transactions: BTreeMap<Gtid, Arc<BinlogTransaction>>,
     vindexes: Vec<VindexValues>,
     /// By keyspace and table: the vindexes over it.
     by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Vec<(usize, TableKind)>>>,
@@ -106,6 +107,12 @@ impl Judge {
         self.sessions.on(session, vtgate);
     }
 
+    /// Says where a session's connection was opened to: a keyspace, or one shard of it. Later USE
+    /// statements are in the history.
+    pub fn session_target(&mut self, session: &str, target: &str) {
+        self.sessions.aim(session, target);
+    }
+
     /// Takes the vschema that topo serves now. What is newly judged is judged as a whole.
     pub fn vschema_changed(&mut self, vschema: &VSchema, now: Nanos) {
         self.advance(now);
@@ -167,8 +174,9 @@ impl Judge {
         }
     }
 
-    /// A server has come back, or was filled without a history: it holds this and has executed that.
-    pub fn restarted(
+    /// A server holds this and has executed that: it was filled before the history began, or has
+    /// come back without some of its commits.
+    pub fn take_server(
         &mut self,
         alias: &Alias,
         executed: &GtidSet,
@@ -260,7 +268,7 @@ impl Judge {
 
     // ------------------------------------------------------------ commits
 
-    fn commit(&mut self, alias: &Alias, transaction: &Rc<BinlogTransaction>) {
+    fn commit(&mut self, alias: &Alias, transaction: &Arc<BinlogTransaction>) {
         let Some(tablet) = self.tablets.get_mut(alias) else { return };
         if tablet.copy.executed.contains(transaction.gtid) {
             return;
@@ -268,7 +276,7 @@ impl Judge {
         tablet.copy.executed.add(transaction.gtid);
         tablet.copy.log.push(transaction.gtid);
         let shard = tablet.shard;
-        self.transactions.entry(transaction.gtid).or_insert_with(|| Rc::clone(transaction));
+        self.transactions.entry(transaction.gtid).or_insert_with(|| Arc::clone(transaction));
         if self.shards[shard].primary.as_ref() != Some(alias) {
             self.apply(alias, transaction, None);
             return self.mark_stray(alias, shard, transaction);
@@ -488,7 +496,7 @@ impl Judge {
 
     /// A shard's rows are other ones now, by the loss of these transactions.
     fn primary_is_another(&mut self, shard: ShardId, lost: &GtidSet) {
-        let lost: Vec<Rc<BinlogTransaction>> = match lost.is_empty() {
+        let lost: Vec<Arc<BinlogTransaction>> = match lost.is_empty() {
             true => Vec::new(),
             false => {
                 let all = self.transactions.values();
@@ -898,11 +906,12 @@ fn lost_commit(transaction: &BinlogTransaction) -> Mark {
     Mark { assumption: Assumption::DurableCommits, because }
 }
 
-/// The vtgate whose death a fault tells of.
+/// The vtgate whose death a fault tells of: `Crash("vtgate-1")`, `crash vtgate-1`.
 fn dead_vtgate(fault: &str) -> Option<&str> {
-    let mut words = fault.split_whitespace();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut words = fault.split(|c| !is_part(c)).filter(|word| !word.is_empty());
+    let what = words.next()?.to_ascii_lowercase();
     let deadly = ["crash", "kill", "restart", "stop", "power"];
-    let first = words.next()?.trim_end_matches(['e', 'd', 's']);
-    let is_deadly = deadly.iter().any(|word| first.starts_with(word));
+    let is_deadly = deadly.iter().any(|word| what.starts_with(word)) && what != "poweron";
     words.find(|word| word.starts_with("vtgate")).filter(|_| is_deadly)
 }

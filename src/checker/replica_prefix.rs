@@ -22,7 +22,7 @@ pub fn check(primary: &Copy, replica: &Copy) -> Option<Broken> {
     {
         return Some(Broken::Errant(Gtid { server, sequence: low }));
     }
-    let held = usize::try_from(replica.executed.count()).unwrap_or(usize::MAX);
-    let mut prefix = primary.log.iter().take(held);
-    prefix.find(|gtid| !replica.executed.contains(**gtid)).map(|gtid| Broken::Gap(*gtid))
+    let mut behind = primary.log.iter().skip_while(|gtid| replica.executed.contains(**gtid));
+    let first = behind.next()?;
+    behind.any(|gtid| replica.executed.contains(*gtid)).then_some(Broken::Gap(*first))
 }
