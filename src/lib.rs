@@ -1,5 +1,6 @@
 //! A Vitess-like cluster in one process and one seed.
 
+pub mod checker;
 pub mod cli;
 pub mod cluster;
 pub mod history;

@@ -1,0 +1,350 @@
+//! Attempts: what each session's transactions came to, as the history tells.
+//!
+//! An attempt is one transaction of a session, an explicit one or that of a single statement: from
+//! its first shard transaction to `Ended`. It ends early when its vtgate dies: nobody says so, but a
+//! fault is told of, or the session's name begins another.
+//!
+//! It knows nothing of rows.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::checker::verdict::At;
+use crate::history::{List, Outcome};
+
+/// A session's transaction.
+#[derive(Debug)]
+pub struct Attempt {
+    pub session: Rc<str>,
+    pub statements: Vec<(At, Rc<str>)>,
+    pub parts: Vec<Part>,
+    pub ended: Option<(At, &'static str)>,
+    /// When its vtgate died, as far as is known.
+    pub lost: Option<At>,
+    /// The session's target was one shard.
+    pub targeted: bool,
+}
+
+/// One shard's share of an attempt.
+#[derive(Debug)]
+pub struct Part {
+    pub list: List,
+    /// `keyspace/shard`
+    pub shard: Rc<str>,
+    pub transaction: u64,
+    pub began: At,
+    pub fate: Fate,
+    /// A server has committed it, whatever vtgate was told.
+    pub committed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Open,
+    Committed(At),
+    Failed(At, Rc<str>),
+    /// No answer.
+    Unknown(At, Rc<str>),
+    RolledBack(At),
+    /// By the tablet's transaction killer.
+    Killed(At),
+}
+
+pub type SharedAttempt = Rc<RefCell<Attempt>>;
+
+/// All sessions.
+#[derive(Default)]
+pub struct Sessions {
+    /// The last attempts of each, the newest last.
+    attempts: BTreeMap<Rc<str>, Vec<SharedAttempt>>,
+    /// What was sent since the last attempt ended.
+    statements: BTreeMap<Rc<str>, Vec<(At, Rc<str>)>>,
+    /// Sessions whose target is one shard.
+    targeted: BTreeSet<Rc<str>>,
+    /// The vtgates of sessions, where told.
+    vtgates: BTreeMap<Rc<str>, Rc<str>>,
+}
+
+/// Attempts of a session that a late event may still belong to.
+const KEPT: usize = 4;
+/// Statements that a story shows of a transaction.
+const STATEMENTS: usize = 12;
+
+impl Sessions {
+    /// Says on which vtgate a session is.
+    pub fn on(&mut self, session: &str, vtgate: &str) {
+        self.vtgates.insert(session.into(), vtgate.into());
+    }
+
+    /// Says what a session's target is.
+    pub fn aim(&mut self, session: &str, target: &str) {
+        match is_one_shard(target) {
+            true => self.targeted.insert(session.into()),
+            false => self.targeted.remove(session),
+        };
+    }
+
+    pub fn statement(&mut self, at: At, session: &Rc<str>, sql: &Rc<str>) {
+        if let Some(target) = use_target(sql) {
+            self.aim(session, target);
+        }
+        if let Some(attempt) = self.open(session) {
+            return push_statement(&mut attempt.borrow_mut().statements, at, sql);
+        }
+        let waiting = self.statements.entry(Rc::clone(session)).or_default();
+        // Outside of BEGIN the statement before has nothing to do with this one.
+        if waiting.first().is_some_and(|(_, first)| !begins(first)) || begins(sql) {
+            waiting.clear();
+        }
+        push_statement(waiting, at, sql);
+    }
+
+    pub fn begin(
+        &mut self,
+        at: At,
+        session: &Rc<str>,
+        list: List,
+        shard: &Rc<str>,
+        transaction: u64,
+    ) {
+        let attempt = match self.open(session).filter(|attempt| !attempt.borrow().has(list, shard))
+        {
+            Some(attempt) => attempt,
+            None => self.new_attempt(at, session),
+        };
+        attempt.borrow_mut().parts.push(Part {
+            list,
+            shard: Rc::clone(shard),
+            transaction,
+            began: at,
+            fate: Fate::Open,
+            committed: false,
+        });
+    }
+
+    pub fn committed(
+        &mut self,
+        at: At,
+        session: &Rc<str>,
+        shard: &str,
+        transaction: u64,
+        outcome: &Outcome,
+    ) {
+        let fate = match outcome {
+            Outcome::Ok => Fate::Committed(at),
+            Outcome::Failed(error) => Fate::Failed(at, error.as_str().into()),
+            Outcome::Unknown(error) => Fate::Unknown(at, error.as_str().into()),
+        };
+        self.settle(session, shard, transaction, fate);
+    }
+
+    pub fn rolled_back(&mut self, at: At, session: &Rc<str>, shard: &str, transaction: u64) {
+        self.settle(session, shard, transaction, Fate::RolledBack(at));
+    }
+
+    pub fn killed(&mut self, at: At, shard: &str, transaction: u64) {
+        for attempt in self.attempts.values().flatten() {
+            if let Some(part) = attempt.borrow_mut().part(shard, transaction)
+                && part.fate == Fate::Open
+            {
+                part.fate = Fate::Killed(at);
+            }
+        }
+    }
+
+    pub fn ended(&mut self, at: At, session: &Rc<str>, what: &'static str) {
+        if let Some(attempt) = self.open(session) {
+            let mut attempt = attempt.borrow_mut();
+            attempt.ended = Some((at, what));
+            // It lives on another vtgate than the one that died.
+            attempt.lost = None;
+        }
+        self.statements.remove(session);
+    }
+
+    /// A vtgate died, and with it the transactions of its sessions.
+    pub fn vtgate_died(&mut self, at: At, vtgate: &str) {
+        for (session, attempts) in &self.attempts {
+            let elsewhere = self.vtgates.get(session).is_some_and(|known| &**known != vtgate);
+            if let Some(attempt) = attempts.last().filter(|_| !elsewhere) {
+                let mut attempt = attempt.borrow_mut();
+                if attempt.ended.is_none() {
+                    attempt.lost.get_or_insert(at);
+                }
+            }
+        }
+    }
+
+    /// The attempt that a server's commit with this session's tag belongs to. A commit may come
+    /// after its vtgate has died and the session's name has begun anew.
+    pub fn of_commit(&mut self, session: &str, list: List, shard: &str) -> Option<SharedAttempt> {
+        let attempts = self.attempts.get(session)?;
+        let awaits = |attempt: &&SharedAttempt| {
+            let attempt = attempt.borrow();
+            let mut parts = attempt.parts.iter();
+            parts.any(|part| part.list == list && &*part.shard == shard && !part.committed)
+        };
+        let attempt = attempts.iter().rev().find(awaits)?;
+        let mut parts = attempt.borrow_mut();
+        let part =
+            parts.parts.iter_mut().rev().find(|part| part.list == list && *part.shard == *shard);
+        if let Some(part) = part {
+            part.committed = true;
+        }
+        Some(Rc::clone(attempt))
+    }
+
+    fn open(&self, session: &str) -> Option<SharedAttempt> {
+        let attempt = self.attempts.get(session)?.last()?;
+        attempt.borrow().ended.is_none().then(|| Rc::clone(attempt))
+    }
+
+    fn new_attempt(&mut self, at: At, session: &Rc<str>) -> SharedAttempt {
+        if let Some(before) = self.open(session) {
+            before.borrow_mut().lost.get_or_insert(at);
+        }
+        let attempt = Rc::new(RefCell::new(Attempt {
+            session: Rc::clone(session),
+            statements: self.statements.remove(session).unwrap_or_default(),
+            parts: Vec::new(),
+            ended: None,
+            lost: None,
+            targeted: self.targeted.contains(session),
+        }));
+        let attempts = self.attempts.entry(Rc::clone(session)).or_default();
+        if attempts.len() == KEPT {
+            attempts.remove(0);
+        }
+        attempts.push(Rc::clone(&attempt));
+        attempt
+    }
+
+    fn settle(&mut self, session: &str, shard: &str, transaction: u64, fate: Fate) {
+        for attempt in self.attempts.get(session).into_iter().flatten().rev() {
+            let mut attempt = attempt.borrow_mut();
+            let Some(part) = attempt.part(shard, transaction) else { continue };
+            // The rollback that follows a failed commit is not the part's fate.
+            if matches!(part.fate, Fate::Open | Fate::Killed(_)) {
+                part.fate = fate;
+            }
+            return;
+        }
+    }
+}
+
+impl Attempt {
+    fn has(&self, list: List, shard: &str) -> bool {
+        self.parts.iter().any(|part| part.list == list && &*part.shard == shard)
+    }
+
+    fn part(&mut self, shard: &str, transaction: u64) -> Option<&mut Part> {
+        let is = |part: &&mut Part| part.transaction == transaction && &*part.shard == shard;
+        self.parts.iter_mut().find(is)
+    }
+
+    pub fn parts_of(&self, list: List) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(move |part| part.list == list)
+    }
+
+    /// Whether a statement that it ran has one of these words, in any case.
+    pub fn says(&self, words: &[&str]) -> bool {
+        self.statements.iter().any(|(_, sql)| {
+            let sql = sql.to_ascii_lowercase();
+            words.iter().any(|word| sql.contains(word))
+        })
+    }
+}
+
+fn push_statement(statements: &mut Vec<(At, Rc<str>)>, at: At, sql: &Rc<str>) {
+    if statements.len() == STATEMENTS {
+        statements.remove(1);
+    }
+    statements.push((at, Rc::clone(sql)));
+}
+
+fn begins(sql: &str) -> bool {
+    let sql = sql.trim_start().to_ascii_lowercase();
+    sql.starts_with("begin") || sql.starts_with("start transaction")
+}
+
+/// What a USE names.
+fn use_target(sql: &str) -> Option<&str> {
+    let mut words = sql.split_whitespace();
+    words.next().filter(|word| word.eq_ignore_ascii_case("use"))?;
+    words.next().map(|target| target.trim_matches(['`', ';']))
+}
+
+/// `customer:-80`, `customer/-80`
+fn is_one_shard(target: &str) -> bool {
+    target.contains([':', '/'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seq: u64) -> At {
+        At { time: seq, seq }
+    }
+
+    #[test]
+    fn an_attempt_takes_the_statements_that_made_it() {
+        let mut sessions = Sessions::default();
+        let a: Rc<str> = "a".into();
+        let shard: Rc<str> = "customer/-80".into();
+        for (i, sql) in ["select 1", "select 2", "begin", "delete from t"].into_iter().enumerate() {
+            sessions.statement(at(i as u64), &a, &sql.into());
+        }
+        sessions.begin(at(9), &a, List::Normal, &shard, 7);
+        sessions.statement(at(10), &a, &"commit".into());
+        let attempt = sessions.of_commit("a", List::Normal, &shard).unwrap();
+        let statements: Vec<Rc<str>> =
+            attempt.borrow().statements.iter().map(|(_, sql)| Rc::clone(sql)).collect();
+        assert_eq!(statements, ["begin".into(), "delete from t".into(), Rc::from("commit")]);
+        assert!(sessions.of_commit("a", List::Normal, &shard).is_none(), "one commit a part");
+    }
+
+    #[test]
+    fn a_name_that_begins_anew_has_lost_what_was_open() {
+        let mut sessions = Sessions::default();
+        let a: Rc<str> = "a".into();
+        let shard: Rc<str> = "customer/-80".into();
+        sessions.begin(at(1), &a, List::Pre, &shard, 1);
+        let first = sessions.of_commit("a", List::Pre, &shard).unwrap();
+        sessions.begin(at(2), &a, List::Pre, &shard, 2);
+        assert_eq!(first.borrow().lost, Some(at(2)));
+        sessions.ended(at(3), &a, "commit");
+        assert!(first.borrow().ended.is_none());
+    }
+
+    #[test]
+    fn a_dead_vtgate_takes_its_own_sessions() {
+        let mut sessions = Sessions::default();
+        let shard: Rc<str> = "customer/-80".into();
+        let names: [Rc<str>; 2] = ["a".into(), "b".into()];
+        sessions.on("a", "vtgate-1");
+        sessions.on("b", "vtgate-2");
+        let mut lost = |sessions: &mut Sessions| {
+            names.clone().map(|name| {
+                sessions.begin(at(1), &name, List::Pre, &shard, 1);
+                sessions.of_commit(&name, List::Pre, &shard).unwrap()
+            })
+        };
+        let attempts = lost(&mut sessions);
+        sessions.vtgate_died(at(2), "vtgate-1");
+        assert_eq!(attempts.map(|attempt| attempt.borrow().lost), [Some(at(2)), None]);
+    }
+
+    #[test]
+    fn use_says_what_it_aims_at() {
+        for (sql, expected) in [
+            ("use customer", Some(false)),
+            ("USE `customer:-80`;", Some(true)),
+            ("use customer/-80", Some(true)),
+            ("select 1", None),
+        ] {
+            assert_eq!(use_target(sql).map(is_one_shard), expected, "{sql}");
+        }
+    }
+}

@@ -1,0 +1,917 @@
+//! The judge itself: what it is told, and the order in which it decides.
+//!
+//! A commit is applied to the own tables of its tablet; if that is a primary, its rows go to the
+//! values of every vindex over their tables, and the touched values are judged. A promotion, a
+//! restart that lost commits, a change of vschema or of a whole table make the values anew and judge
+//! all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sim::clock::Nanos;
+use sim::mysql::binlog::{self, BinlogTransaction, RowsEvent};
+use sim::mysql::gtid::{Gtid, GtidSet, ServerUuid};
+use sim::mysql::server::TableImage;
+use sim::sql::ast::{Statement, TableName};
+use sim::value::{Row, Value};
+
+use crate::checker::attempt::Sessions;
+use crate::checker::entry::{Change, Entry, Mark, Note, Origin, OwnerRow, ShardId, TableKind};
+use crate::checker::excuse;
+use crate::checker::filled::Shortfall;
+use crate::checker::ledger::{self, Dangling};
+use crate::checker::rows::{Copy, Rows};
+use crate::checker::summary::{Summary, VindexSummary};
+use crate::checker::value::{self, ValueKey, show, show_id, show_one};
+use crate::checker::verdict::{Assumption, At, Excuse, Invariant, Verdict};
+use crate::checker::vindex_values::{Commit, Place, VindexValues};
+use crate::checker::violation::{self, Violation};
+use crate::checker::watched::{self, Watched};
+use crate::checker::{no_missing, unique};
+use crate::history::{Event, List};
+use crate::key::{self, KeyRange};
+use crate::topo::{Alias, Topo};
+use crate::vschema::VSchema;
+
+/// Sees a run's history and says what held.
+#[derive(Default)]
+pub struct Judge {
+    pub(super) at: At,
+    pub(super) shards: Vec<Shard>,
+    pub(super) tablets: BTreeMap<Alias, Tablet>,
+    /// All that were committed anywhere.
+    transactions: BTreeMap<Gtid, Arc<BinlogTransaction>>,
+    vindexes: Vec<VindexValues>,
+    /// By keyspace and table: the vindexes over it.
+    by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Vec<(usize, TableKind)>>>,
+    sessions: Sessions,
+    /// What else happened: faults, promotions, steps of operators.
+    faults: Vec<(At, Rc<str>)>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) excuses: Vec<Excuse>,
+}
+
+pub(super) struct Shard {
+    keyspace: Rc<str>,
+    /// `keyspace/shard`
+    pub(super) full_name: Rc<str>,
+    database: Rc<str>,
+    range: KeyRange,
+    pub(super) primary: Option<Alias>,
+    /// Tablets that were primary before.
+    pub(super) former: BTreeSet<Alias>,
+}
+
+pub(super) struct Tablet {
+    pub(super) shard: ShardId,
+    pub(super) copy: Copy,
+    /// The server's uuid, once it has committed something as a primary.
+    uuid: Option<ServerUuid>,
+    /// It was told of that its transactions are no prefix.
+    pub(super) diverged: bool,
+}
+
+type Touched = BTreeMap<usize, BTreeSet<ValueKey>>;
+
+impl Judge {
+    /// A judge of a cluster, of which it takes the shards, their primaries and tablets.
+    pub fn new(topo: &Topo) -> Judge {
+        let mut judge = Judge::default();
+        judge.topology_changed(topo);
+        judge
+    }
+
+    /// Learns of shards and tablets. Who is primary of a shard that is known comes with the history.
+    pub fn topology_changed(&mut self, topo: &Topo) {
+        for (keyspace, record) in &topo.keyspaces {
+            for (name, shard) in &record.shards {
+                let id = self.shard_id(keyspace, name);
+                if let Some(range) = &shard.range {
+                    self.shards[id].range = range.clone();
+                }
+                if self.shards[id].primary.is_none() {
+                    self.shards[id].primary = shard.primary.clone();
+                }
+            }
+        }
+        for record in topo.tablets.values() {
+            let shard = self.shard_id(&record.keyspace, &record.shard);
+            self.tablet(&record.alias, shard);
+        }
+    }
+
+    /// Says on which vtgate a session is, so that the vtgate's death is the session's. Without it
+    /// the death of any vtgate ends every session that says nothing more.
+    pub fn session_on(&mut self, session: &str, vtgate: &str) {
+        self.sessions.on(session, vtgate);
+    }
+
+    /// Says where a session's connection was opened to: a keyspace, or one shard of it. Later USE
+    /// statements are in the history.
+    pub fn session_target(&mut self, session: &str, target: &str) {
+        self.sessions.aim(session, target);
+    }
+
+    /// Takes the vschema that topo serves now. What is newly judged is judged as a whole.
+    pub fn vschema_changed(&mut self, vschema: &VSchema, now: Nanos) {
+        self.advance(now);
+        let mut before = std::mem::take(&mut self.vindexes);
+        let mut newly_judged = Vec::new();
+        for watched in watched::of_vschema(vschema) {
+            let known = before.iter().position(|old| old.watched.is(&watched));
+            let was_judged = known.is_some_and(|place| !before[place].watched.write_only);
+            if !was_judged && !watched.write_only {
+                newly_judged.push(self.vindexes.len());
+            }
+            self.vindexes.push(match known {
+                Some(place) => take_over(before.swap_remove(place), watched),
+                None => VindexValues::new(watched),
+            });
+        }
+        self.index_tables();
+        for index in 0..self.vindexes.len() {
+            self.learn_collations(index);
+            self.rebuild(index);
+            self.settle_all(index);
+        }
+        for index in newly_judged {
+            self.judge_filled(index);
+        }
+    }
+
+    /// Takes the next event of the history.
+    pub fn observe(&mut self, event: &Event, now: Nanos) {
+        self.advance(now);
+        let at = self.at;
+        match event {
+            Event::Statement { session, sql } => self.sessions.statement(at, session, sql),
+            Event::ShardBegin { session, list, shard, transaction } => {
+                self.sessions.begin(at, session, *list, shard, *transaction);
+            }
+            Event::ShardCommit { session, shard, transaction, outcome, .. } => {
+                self.sessions.committed(at, session, shard, *transaction, outcome);
+            }
+            Event::ShardRollback { session, shard, transaction, .. } => {
+                self.sessions.rolled_back(at, session, shard, *transaction);
+            }
+            Event::Ended { session, what } => self.sessions.ended(at, session, what),
+            Event::Killed { tablet, transaction } => {
+                if let Some(tablet) = self.tablets.get(tablet) {
+                    let shard = Rc::clone(&self.shards[tablet.shard].full_name);
+                    self.sessions.killed(at, &shard, *transaction);
+                }
+            }
+            Event::Commit { tablet, transaction } => self.commit(tablet, transaction),
+            Event::Promoted { keyspace, shard, tablet } => self.promoted(keyspace, shard, tablet),
+            Event::Operator(text) => self.faults.push((at, Rc::clone(text))),
+            Event::Fault(text) => {
+                self.faults.push((at, Rc::clone(text)));
+                if let Some(vtgate) = dead_vtgate(text) {
+                    self.sessions.vtgate_died(at, vtgate);
+                }
+            }
+        }
+    }
+
+    /// A server holds this and has executed that: it was filled before the history began, or has
+    /// come back without some of its commits.
+    pub fn take_server(
+        &mut self,
+        alias: &Alias,
+        executed: &GtidSet,
+        images: impl Iterator<Item = TableImage>,
+        now: Nanos,
+    ) {
+        self.advance(now);
+        let Some(tablet) = self.tablets.get_mut(alias) else { return };
+        let lost = tablet.copy.executed.subtract(executed);
+        let mut copy = Copy {
+            executed: executed.clone(),
+            log: std::mem::take(&mut tablet.copy.log),
+            ..Copy::default()
+        };
+        copy.log.retain(|gtid| executed.contains(*gtid));
+        for image in images {
+            let tables = copy.databases.entry(image.schema.database.clone()).or_default();
+            tables.insert(image.schema.name.clone(), Rows::of_image(&image));
+        }
+        tablet.copy = copy;
+        let shard = tablet.shard;
+        if self.shards[shard].primary.as_ref() == Some(alias) {
+            self.primary_is_another(shard, &lost);
+        }
+    }
+
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    pub fn excuses(&self) -> &[Excuse] {
+        &self.excuses
+    }
+
+    /// Everything that did not simply hold, so far; `Held` alone where all did.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let violated = self.violations.iter().map(|v| Verdict::Violated { invariant: v.invariant });
+        let excused = self.excuses.iter().map(|e| Verdict::Excused { assumption: e.assumption });
+        let causes = self.check().causes();
+        let dangling = causes
+            .into_iter()
+            .flat_map(|(cause, count)| (0..count).map(move |_| Verdict::Dangling { cause }));
+        let all: Vec<Verdict> = violated.chain(excused).chain(dangling).collect();
+        if all.is_empty() { vec![Verdict::Held] } else { all }
+    }
+
+    /// The counts of all vindexes, and each row that dangles.
+    pub fn check(&self) -> Summary {
+        Summary { vindexes: self.vindexes.iter().map(|vindex| self.summary(vindex)).collect() }
+    }
+
+    fn summary(&self, vindex: &VindexValues) -> VindexSummary {
+        let watched = &vindex.watched;
+        let mut summary = VindexSummary {
+            name: watched.full_name(),
+            write_only: watched.write_only,
+            owner_rows: 0,
+            lookup_rows: 0,
+            missing: 0,
+            excused: 0,
+            duplicates: 0,
+            dangling: Vec::new(),
+        };
+        for entry in vindex.values.values() {
+            summary.owner_rows += entry.owners.len();
+            summary.lookup_rows += entry.lookups.len();
+            let missing = no_missing::missing(entry).count();
+            summary.missing += missing;
+            if 0 < missing && excuse::excuse(entry, watched).is_some() {
+                summary.excused += missing;
+            }
+            summary.duplicates += usize::from(watched.unique && 1 < unique::owners(entry));
+            summary.dangling.extend(self.dangling(vindex, entry));
+        }
+        summary
+    }
+
+    fn dangling(&self, vindex: &VindexValues, entry: &Entry) -> impl Iterator<Item = Dangling> {
+        let watched = &vindex.watched;
+        entry.residues.iter().map(|residue| Dangling {
+            vindex: watched.full_name().into(),
+            lookup_table: Rc::clone(&watched.lookup.table),
+            value: show(&entry.values),
+            keyspace_id: show_id(&residue.keyspace_id),
+            since: residue.left_by.as_ref().map(|note| note.at).unwrap_or_default(),
+            standing: residue.standing(&self.shards[residue.shard].full_name, watched.write_only),
+        })
+    }
+
+    // ------------------------------------------------------------ commits
+
+    fn commit(&mut self, alias: &Alias, transaction: &Arc<BinlogTransaction>) {
+        let Some(tablet) = self.tablets.get_mut(alias) else { return };
+        if tablet.copy.executed.contains(transaction.gtid) {
+            return;
+        }
+        tablet.copy.executed.add(transaction.gtid);
+        tablet.copy.log.push(transaction.gtid);
+        let shard = tablet.shard;
+        self.transactions.entry(transaction.gtid).or_insert_with(|| Arc::clone(transaction));
+        if self.shards[shard].primary.as_ref() != Some(alias) {
+            self.apply(alias, transaction, None);
+            return self.mark_stray(alias, shard, transaction);
+        }
+        self.learn_uuid(alias, transaction.gtid.server);
+        let origin = self.origin(&transaction.tag, shard);
+        let mut touched = self.apply(alias, transaction, Some(&origin));
+        let commit = Commit { at: self.at, origin: &origin, gtid: Some(transaction.gtid) };
+        for (index, values) in std::mem::take(&mut touched) {
+            for value in values {
+                self.judge(index, &value, commit);
+            }
+        }
+    }
+
+    /// Applies a transaction to the tablet's tables; to the values too where `origin` says by whom
+    /// a primary was written.
+    fn apply(
+        &mut self,
+        alias: &Alias,
+        transaction: &BinlogTransaction,
+        origin: Option<&Origin>,
+    ) -> Touched {
+        let mut touched = Touched::new();
+        for event in &transaction.events {
+            match event {
+                binlog::Event::Rows(rows) => {
+                    self.apply_rows(alias, transaction.gtid, rows, origin, &mut touched);
+                }
+                binlog::Event::Query { database, statement, .. } => {
+                    let database = database.as_deref().unwrap_or("");
+                    self.apply_definition(alias, database, statement, origin.is_some());
+                }
+            }
+        }
+        touched
+    }
+
+    fn apply_rows(
+        &mut self,
+        alias: &Alias,
+        gtid: Gtid,
+        event: &RowsEvent,
+        origin: Option<&Origin>,
+        touched: &mut Touched,
+    ) {
+        let Some(tablet) = self.tablets.get_mut(alias) else { return };
+        let shard = tablet.shard;
+        let (_, reshaped) = tablet.copy.table_in_shape(&event.table);
+        let over = match origin {
+            Some(_) => self.vindexes_over(shard, &event.table.database, &event.table.name),
+            None => Vec::new(),
+        };
+        for (index, kind) in &over {
+            if self.vindexes[*index].take_collations(*kind, &event.table) || reshaped {
+                self.rebuild(*index);
+            }
+        }
+        let Judge { tablets, shards, vindexes, at, violations, .. } = self;
+        let Some(tablet) = tablets.get_mut(alias) else { return };
+        let (rows, _) = tablet.copy.table_in_shape(&event.table);
+        let place = Place { shard, range: &shards[shard].range, table: &event.table };
+        for change in &event.changes {
+            if let Some(origin) = origin {
+                let commit = Commit { at: *at, origin, gtid: Some(gtid) };
+                for (index, kind) in &over {
+                    let before = change.before.as_ref().map(|row| (rows.key(row), row));
+                    let after = change.after.as_ref().map(|row| (rows.key(row), row));
+                    let touched = touched.entry(*index).or_default();
+                    vindexes[*index].change(*kind, place, before, after, commit, touched);
+                }
+            }
+            if rows.apply(change).is_err() && !rows.stale {
+                rows.stale = true;
+                let image = |row: &Option<Row>| row.as_ref().map_or("none".into(), |row| show(row));
+                violations.push(Violation {
+                    invariant: Invariant::RowImages,
+                    at: *at,
+                    subject: format!("{alias}, table {}", event.table.name).into(),
+                    value: String::new(),
+                    rows: vec![
+                        format!("before {}", image(&change.before)),
+                        format!("after {}", image(&change.after)),
+                        "the binlog changes a row that its own history doesn't hold".to_owned(),
+                    ],
+                    timeline: Vec::new(),
+                    lost_at: None,
+                });
+            }
+        }
+    }
+
+    fn apply_definition(
+        &mut self,
+        alias: &Alias,
+        database: &str,
+        statement: &Statement,
+        is_primary: bool,
+    ) {
+        let Some(tablet) = self.tablets.get_mut(alias) else { return };
+        let copy = &mut tablet.copy;
+        let named = |table: &TableName| {
+            let database = table.qualifier.as_ref().map_or(database, |name| name.as_str());
+            (database.to_owned(), table.name.as_str().to_owned())
+        };
+        let mut emptied: Vec<(String, String)> = Vec::new();
+        match statement {
+            Statement::DropTable(drop) => emptied.extend(drop.tables.iter().map(named)),
+            Statement::TruncateTable(table) => emptied.push(named(table)),
+            Statement::DropDatabase { .. } => {
+                let tables = copy.databases.get(database).into_iter().flatten();
+                emptied.extend(tables.map(|(name, _)| (database.to_owned(), name.to_string())));
+            }
+            Statement::RenameTable(pairs) => {
+                for (old, new) in pairs {
+                    let (old, new) = (named(old), named(new));
+                    let rows = copy.databases.get_mut(&*old.0).and_then(|t| t.remove(&*old.1));
+                    if let Some(mut rows) = rows {
+                        rows.stale = true;
+                        let tables = copy.databases.entry(new.0.as_str().into()).or_default();
+                        tables.insert(new.1.as_str().into(), rows);
+                    }
+                    emptied.extend([old, new]);
+                }
+            }
+            Statement::AlterTable(alter) => {
+                let (database, table) = named(&alter.table);
+                let tables = copy.databases.get_mut(&*database);
+                if let Some(rows) = tables.and_then(|tables| tables.get_mut(&*table)) {
+                    rows.stale = true;
+                }
+            }
+            _ => {}
+        }
+        if !matches!(statement, Statement::RenameTable(_)) {
+            for (database, table) in &emptied {
+                copy.forget(database, Some(table));
+            }
+        }
+        if is_primary {
+            let shard = tablet.shard;
+            for (database, table) in emptied {
+                self.whole_table(shard, &database, &table);
+            }
+        }
+    }
+
+    /// A table of a shard was emptied, or has come as a whole.
+    fn whole_table(&mut self, shard: ShardId, database: &str, table: &str) {
+        for (index, kind) in self.vindexes_over(shard, database, table) {
+            let at = self.at;
+            for entry in self.vindexes[index].values.values_mut() {
+                let gone: Vec<Change> = match kind {
+                    TableKind::Owner => {
+                        let here = entry.owners.iter().filter(|owner| owner.shard == shard);
+                        here.filter_map(|o| o.keyspace_id.clone().map(Change::Went)).collect()
+                    }
+                    TableKind::Lookup => {
+                        let here = entry.lookups.iter().filter(|row| row.shard == shard);
+                        here.map(|row| Change::Went(row.keyspace_id.clone())).collect()
+                    }
+                };
+                for change in gone {
+                    let origin = Origin::WholeTable;
+                    entry.mark = excuse::mark_of(&origin);
+                    entry.note(&Rc::new(Note {
+                        at,
+                        shard,
+                        table: kind,
+                        origin,
+                        change,
+                        gtid: None,
+                    }));
+                }
+            }
+            self.rebuild(index);
+            self.judge_all(index);
+        }
+    }
+
+    /// Who is behind a commit on a primary, by its tag: `<session> <list>` in a session's
+    /// transaction, `vreplication ..` for a stream, anything else beside them.
+    fn origin(&mut self, tag: &str, shard: ShardId) -> Origin {
+        let list = match tag.rsplit_once(' ') {
+            _ if tag == "vreplication" || tag.starts_with("vreplication ") => {
+                return Origin::Backfill(tag.into());
+            }
+            Some((session, "pre")) => Some((session, List::Pre)),
+            Some((session, "normal")) => Some((session, List::Normal)),
+            Some((session, "post")) => Some((session, List::Post)),
+            _ => None,
+        };
+        let Some((session, list)) = list else { return Origin::Direct(tag.into()) };
+        match self.sessions.of_commit(session, list, &self.shards[shard].full_name) {
+            Some(attempt) => Origin::Session { attempt, list },
+            None => Origin::Stray(tag.into()),
+        }
+    }
+
+    // ------------------------------------------------------------ primaries
+
+    fn promoted(&mut self, keyspace: &Rc<str>, name: &Rc<str>, alias: &Alias) {
+        let shard = self.shard_id(keyspace, name);
+        self.tablet(alias, shard);
+        self.faults.push((self.at, format!("{alias} is primary of {keyspace}/{name}").into()));
+        let before = self.shards[shard].primary.replace(alias.clone());
+        if before.as_ref() == Some(alias) {
+            return;
+        }
+        self.shards[shard].former.remove(alias);
+        let executed = |alias: &Alias| self.tablets.get(alias).map(|t| t.copy.executed.clone());
+        let held = executed(alias).unwrap_or_default();
+        let lost = before.as_ref().and_then(executed).unwrap_or_default().subtract(&held);
+        self.shards[shard].former.extend(before);
+        self.primary_is_another(shard, &lost);
+    }
+
+    /// A shard's rows are other ones now, by the loss of these transactions.
+    fn primary_is_another(&mut self, shard: ShardId, lost: &GtidSet) {
+        let lost: Vec<Arc<BinlogTransaction>> = match lost.is_empty() {
+            true => Vec::new(),
+            false => {
+                let all = self.transactions.values();
+                all.filter(|transaction| lost.contains(transaction.gtid)).cloned().collect()
+            }
+        };
+        for index in 0..self.vindexes.len() {
+            let watched = &self.vindexes[index].watched;
+            let keyspace = &self.shards[shard].keyspace;
+            if watched.owner.keyspace == *keyspace || watched.lookup.keyspace == *keyspace {
+                self.rebuild(index);
+            }
+        }
+        for transaction in lost {
+            self.note_lost(shard, &transaction);
+        }
+        for index in 0..self.vindexes.len() {
+            self.judge_all(index);
+        }
+    }
+
+    /// Marks the values of a lost transaction, and notes that its rows are as before.
+    fn note_lost(&mut self, shard: ShardId, transaction: &BinlogTransaction) {
+        let at = self.at;
+        self.each_value(shard, transaction, |vindex, kind, table, row, is_after| {
+            let Some(key) = vindex.value_of(kind, table, row) else { return };
+            let id = match kind {
+                TableKind::Owner => {
+                    let placed = vindex.watched.owner.placed_by.as_ref();
+                    placed.and_then(|placement| placement.keyspace_id(table, row))
+                }
+                TableKind::Lookup => {
+                    let to = table.column(&vindex.watched.to).and_then(|to| row.get(to));
+                    to.and_then(value::stored_keyspace_id)
+                }
+            };
+            let (Some(entry), Some(id)) = (vindex.values.get_mut(&key), id) else { return };
+            let change = if is_after { Change::Went(id) } else { Change::Came(id) };
+            entry.mark = Some(lost_commit(transaction));
+            let (origin, gtid) = (Origin::Failover, Some(transaction.gtid));
+            entry.note(&Rc::new(Note { at, shard, table: kind, origin, change, gtid }));
+        });
+    }
+
+    /// A former primary that still commits what its shard will never have.
+    fn mark_stray(&mut self, alias: &Alias, shard: ShardId, transaction: &BinlogTransaction) {
+        let own = self.tablets.get(alias).and_then(|tablet| tablet.uuid);
+        if own != Some(transaction.gtid.server) || !self.shards[shard].former.contains(alias) {
+            return;
+        }
+        let primary = self.shards[shard].primary.as_ref().and_then(|p| self.tablets.get(p));
+        if primary.is_some_and(|primary| primary.copy.executed.contains(transaction.gtid)) {
+            return;
+        }
+        self.each_value(shard, transaction, |vindex, kind, table, row, _| {
+            let key = vindex.value_of(kind, table, row);
+            if let Some(entry) = key.and_then(|key| vindex.values.get_mut(&key)) {
+                entry.mark = Some(lost_commit(transaction));
+            }
+        });
+    }
+
+    fn each_value(
+        &mut self,
+        shard: ShardId,
+        transaction: &BinlogTransaction,
+        mut visit: impl FnMut(&mut VindexValues, TableKind, &sim::mysql::schema::Table, &[Value], bool),
+    ) {
+        for event in &transaction.events {
+            let binlog::Event::Rows(event) = event else { continue };
+            for (index, kind) in self.vindexes_over(shard, &event.table.database, &event.table.name)
+            {
+                for change in &event.changes {
+                    for (row, is_after) in [(&change.before, false), (&change.after, true)] {
+                        if let Some(row) = row {
+                            visit(&mut self.vindexes[index], kind, &event.table, row, is_after);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn learn_uuid(&mut self, alias: &Alias, uuid: ServerUuid) {
+        let is_known = |tablet: &Tablet| tablet.uuid == Some(uuid);
+        if self.tablets.get(alias).is_some_and(|tablet| tablet.uuid.is_none())
+            && !self.tablets.values().any(is_known)
+            && let Some(tablet) = self.tablets.get_mut(alias)
+        {
+            tablet.uuid = Some(uuid);
+        }
+    }
+
+    // ------------------------------------------------------------ verdicts
+
+    /// Judges a value after a commit that touched it.
+    fn judge(&mut self, index: usize, value: &ValueKey, commit: Commit) {
+        let vindex = &mut self.vindexes[index];
+        let (is_unique, write_only) = (vindex.watched.unique, vindex.watched.write_only);
+        let Some(entry) = vindex.values.get_mut(value) else { return };
+        ledger::settle(entry);
+        if let Some(mark) = excuse::mark_of(commit.origin) {
+            entry.mark = Some(mark);
+        }
+        if !is_unique && shares_an_entry(entry) {
+            let because = "two owner rows share a lookup row".into();
+            entry.mark = Some(Mark { assumption: Assumption::IdentifyingValues, because });
+        }
+        if write_only {
+            return;
+        }
+        let (missing, duplicate) = newly_broken(entry, is_unique);
+        if missing.is_empty() && !duplicate {
+            let entry_is_sound = is_sound(entry, is_unique, commit.at);
+            if entry_is_sound {
+                entry.mark = None;
+                entry.sound_since = commit.at.seq;
+            }
+            return;
+        }
+        if !missing.is_empty() {
+            self.broken(index, value, Invariant::NoMissing, &missing);
+        }
+        if duplicate {
+            let owners: Vec<OwnerRow> = {
+                let entry = &self.vindexes[index].values[value];
+                entry.placed_owners().map(|(owner, _)| owner.clone()).collect()
+            };
+            self.broken(index, value, Invariant::Unique, &owners);
+        }
+    }
+
+    /// Judges all values, after a change that no session's commit made; its marks stand already.
+    pub(super) fn judge_all(&mut self, index: usize) {
+        let values: Vec<ValueKey> = self.vindexes[index].values.keys().cloned().collect();
+        let commit = Commit { at: self.at, origin: &Origin::Failover, gtid: None };
+        for value in values {
+            self.judge(index, &value, commit);
+        }
+    }
+
+    fn settle_all(&mut self, index: usize) {
+        self.vindexes[index].values.values_mut().for_each(ledger::settle);
+    }
+
+    fn judge_filled(&mut self, index: usize) {
+        let vindex = &mut self.vindexes[index];
+        let is_unique = vindex.watched.unique;
+        let (mut shortfall, mut excused) = (Shortfall::default(), Shortfall::default());
+        let mut mark = None;
+        for entry in vindex.values.values_mut() {
+            newly_broken(entry, is_unique);
+            match excuse::excuse(entry, &vindex.watched) {
+                Some(found) => {
+                    if excused.add(entry, is_unique) {
+                        mark.get_or_insert(found);
+                    }
+                }
+                None => {
+                    shortfall.add(entry, is_unique);
+                }
+            }
+        }
+        let subject: Rc<str> = vindex.watched.full_name().into();
+        let at = self.at;
+        let violation = |shortfall: Shortfall| {
+            let counts = format!(
+                "{} owner rows without a lookup row, {} values with several owner rows",
+                shortfall.missing, shortfall.duplicates
+            );
+            Violation {
+                invariant: Invariant::Filled,
+                at,
+                subject: Rc::clone(&subject),
+                value: String::new(),
+                rows: [counts].into_iter().chain(shortfall.examples).collect(),
+                timeline: Vec::new(),
+                lost_at: None,
+            }
+        };
+        if let (Some(mark), false) = (mark, excused.is_none()) {
+            let Mark { assumption, because } = mark;
+            let violation = violation(excused);
+            self.excuses.push(Excuse { assumption, because, violation });
+        }
+        if !shortfall.is_none() {
+            let violation = violation(shortfall);
+            self.violations.push(violation);
+        }
+    }
+
+    /// Tells of a value whose promise broke just now, or of why that is excused.
+    fn broken(
+        &mut self,
+        index: usize,
+        value: &ValueKey,
+        invariant: Invariant,
+        owners: &[OwnerRow],
+    ) {
+        let vindex = &self.vindexes[index];
+        let (watched, entry) = (&vindex.watched, &vindex.values[value]);
+        let shards = |shard: usize| self.shards[shard].full_name.to_string();
+        let mut rows: Vec<String> =
+            owners.iter().map(|owner| self.describe_owner(watched, owner)).collect();
+        if invariant == Invariant::NoMissing {
+            rows.push(self.describe_lookups(watched, entry));
+        }
+        let violation = Violation {
+            invariant,
+            at: self.at,
+            subject: watched.full_name().into(),
+            value: show(&entry.values),
+            rows,
+            timeline: violation::timeline(entry, watched, &shards, &self.faults),
+            lost_at: Some(violation::lost_at(entry, invariant, self.at)),
+        };
+        match excuse::excuse(entry, watched) {
+            Some(Mark { assumption, because }) => {
+                self.excuses.push(Excuse { assumption, because, violation });
+            }
+            None => self.violations.push(violation),
+        }
+    }
+
+    fn describe_owner(&self, watched: &Watched, owner: &OwnerRow) -> String {
+        let shard = &self.shards[owner.shard];
+        let table = &watched.owner.table;
+        let primary = shard.primary.as_ref().and_then(|alias| self.tablets.get(alias));
+        let rows = primary.and_then(|tablet| tablet.copy.table(&shard.database, table));
+        let columns = match rows {
+            Some(rows) => {
+                let named = rows.schema.columns.iter().zip(owner.row.iter());
+                let each =
+                    named.map(|(column, value)| format!("{} {}", column.name, show_one(value)));
+                each.collect::<Vec<_>>().join(", ")
+            }
+            None => show(&owner.row),
+        };
+        let id = owner.keyspace_id.as_ref().map(show_id).unwrap_or_default();
+        format!("{} has {table} ({columns}) at {id}", shard.full_name)
+    }
+
+    fn describe_lookups(&self, watched: &Watched, entry: &Entry) -> String {
+        let table = &watched.lookup.table;
+        if entry.lookups.is_empty() {
+            return format!("no {table} row has {}", show(&entry.values));
+        }
+        let row = |row: &crate::checker::entry::LookupRow| {
+            let unreachable = if row.reachable { "" } else { ", where no lookup finds it" };
+            let (id, shard) = (show_id(&row.keyspace_id), &self.shards[row.shard].full_name);
+            format!("{table} has {} -> {id} on {shard}{unreachable}", show(&entry.values))
+        };
+        entry.lookups.iter().map(row).collect::<Vec<_>>().join("; ")
+    }
+
+    // ------------------------------------------------------------ what is where
+
+    fn advance(&mut self, now: Nanos) {
+        self.at = At { time: now, seq: self.at.seq + 1 };
+    }
+
+    fn shard_id(&mut self, keyspace: &Rc<str>, name: &str) -> ShardId {
+        let full_name = format!("{keyspace}/{name}");
+        if let Some(id) = self.shards.iter().position(|shard| *shard.full_name == *full_name) {
+            return id;
+        }
+        self.shards.push(Shard {
+            keyspace: Rc::clone(keyspace),
+            full_name: full_name.into(),
+            database: format!("vt_{keyspace}").into(),
+            range: key::Shard::parse(name).map_or(KeyRange::COMPLETE, |shard| shard.range),
+            primary: None,
+            former: BTreeSet::new(),
+        });
+        self.shards.len() - 1
+    }
+
+    fn tablet(&mut self, alias: &Alias, shard: ShardId) {
+        self.tablets.entry(alias.clone()).or_insert_with(|| Tablet {
+            shard,
+            copy: Copy::default(),
+            uuid: None,
+            diverged: false,
+        });
+    }
+
+    fn vindexes_over(
+        &self,
+        shard: ShardId,
+        database: &str,
+        table: &str,
+    ) -> Vec<(usize, TableKind)> {
+        let shard = &self.shards[shard];
+        if *database != *shard.database {
+            return Vec::new();
+        }
+        let tables = self.by_table.get(&shard.keyspace);
+        tables.and_then(|tables| tables.get(table)).cloned().unwrap_or_default()
+    }
+
+    fn index_tables(&mut self) {
+        self.by_table.clear();
+        for (index, vindex) in self.vindexes.iter().enumerate() {
+            let Watched { owner, lookup, .. } = &vindex.watched;
+            for (side, kind) in [(owner, TableKind::Owner), (lookup, TableKind::Lookup)] {
+                let tables = self.by_table.entry(Rc::clone(&side.keyspace)).or_default();
+                tables.entry(Rc::clone(&side.table)).or_default().push((index, kind));
+            }
+        }
+    }
+
+    /// Takes the collations of the lookup table, or before there is one those of the owner.
+    fn learn_collations(&mut self, index: usize) {
+        for kind in [TableKind::Owner, TableKind::Lookup] {
+            let schemas: Vec<_> = self.tables_of(&self.vindexes[index].watched, kind);
+            let schema = schemas.first().map(|(_, _, _, rows)| rows.schema.clone());
+            if let Some(schema) = schema {
+                self.vindexes[index].take_collations(kind, &schema);
+            }
+        }
+    }
+
+    /// Makes a vindex's values anew from the primaries' tables.
+    pub(super) fn rebuild(&mut self, index: usize) {
+        let watched = self.vindexes[index].watched.clone();
+        let mut vindex =
+            std::mem::replace(&mut self.vindexes[index], VindexValues::new(watched.clone()));
+        let owners = self.tables_of(&watched, TableKind::Owner);
+        let lookups = self.tables_of(&watched, TableKind::Lookup);
+        vindex.rebuild(owners.into_iter().chain(lookups));
+        self.vindexes[index] = vindex;
+    }
+
+    fn tables_of(
+        &self,
+        watched: &Watched,
+        kind: TableKind,
+    ) -> Vec<(TableKind, ShardId, &KeyRange, &Rows)> {
+        let side = match kind {
+            TableKind::Owner => &watched.owner,
+            TableKind::Lookup => &watched.lookup,
+        };
+        let shards = self.shards.iter().enumerate();
+        shards
+            .filter(|(_, shard)| shard.keyspace == side.keyspace)
+            .filter_map(|(id, shard)| {
+                let primary = self.tablets.get(shard.primary.as_ref()?)?;
+                let rows = primary.copy.table(&shard.database, &side.table)?;
+                Some((kind, id, &shard.range, rows))
+            })
+            .collect()
+    }
+
+    pub(super) fn vindex_count(&self) -> usize {
+        self.vindexes.len()
+    }
+}
+
+/// A known vindex under a new declaration.
+fn take_over(mut known: VindexValues, watched: Watched) -> VindexValues {
+    let collations = known.watched.collations.take();
+    if watched.write_only && !known.watched.write_only {
+        for entry in known.values.values_mut() {
+            entry.missing.clear();
+            entry.owners_known = 0;
+        }
+    }
+    known.watched = Watched { collations, ..watched };
+    known
+}
+
+/// The owner rows that are missing and were not; whether there are more owner rows than before, and
+/// too many.
+fn newly_broken(entry: &mut Entry, is_unique: bool) -> (Vec<OwnerRow>, bool) {
+    let missing: Vec<OwnerRow> = no_missing::missing(entry).cloned().collect();
+    let known = |owner: &&OwnerRow| {
+        !entry.missing.iter().any(|(shard, key)| *shard == owner.shard && *key == owner.key)
+    };
+    let new: Vec<OwnerRow> = missing.iter().filter(known).cloned().collect();
+    entry.missing = missing.into_iter().map(|owner| (owner.shard, owner.key)).collect();
+    let owners = unique::owners(entry);
+    let duplicate = is_unique && 1 < owners && entry.owners_known < owners;
+    entry.owners_known = owners;
+    (new, duplicate)
+}
+
+fn shares_an_entry(entry: &Entry) -> bool {
+    let ids: BTreeSet<_> = entry.placed_owners().map(|(_, id)| id).collect();
+    ids.len() < entry.placed_owners().count()
+}
+
+/// Rows and entries agree and a session's commit has just said so: an owner row came, or the last
+/// one went.
+fn is_sound(entry: &Entry, is_unique: bool, now: At) -> bool {
+    let held = entry.missing.is_empty() && (is_unique || !shares_an_entry(entry));
+    let said = entry.notes.last().is_some_and(|note| {
+        note.at == now
+            && note.table == TableKind::Owner
+            && matches!(&note.origin, Origin::Session { attempt, .. } if !attempt.borrow().targeted)
+            && (note.change.arrived().is_some() || entry.owners.is_empty())
+    });
+    held && said && (!is_unique || unique::owners(entry) < 2)
+}
+
+fn lost_commit(transaction: &BinlogTransaction) -> Mark {
+    let because = format!("a failover lost {} of {}", transaction.gtid, transaction.tag).into();
+    Mark { assumption: Assumption::DurableCommits, because }
+}
+
+/// The vtgate whose death a fault tells of: `Crash("vtgate-1")`, `crash vtgate-1`.
+fn dead_vtgate(fault: &str) -> Option<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut words = fault.split(|c| !is_part(c)).filter(|word| !word.is_empty());
+    let what = words.next()?.to_ascii_lowercase();
+    let deadly = ["crash", "kill", "restart", "stop", "power"];
+    let is_deadly = deadly.iter().any(|word| what.starts_with(word)) && what != "poweron";
+    words.find(|word| word.starts_with("vtgate")).filter(|_| is_deadly)
+}

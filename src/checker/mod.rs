@@ -1,0 +1,42 @@
+//! The judge: whether lookup tables agree with the tables that own them, at every commit.
+//!
+//! ```text
+//!   history ──> observe ──> own tables (row images) ──> values ──> no_missing, unique, filled
+//!                  │                                       └────> ledger: why a row dangles
+//!                  └──────> sessions: what each transaction came to
+//!   servers ──> compare ──> row_images, replica_prefix
+//! ```
+//!
+//! It shares no code with what it judges: it reads the history, row images, the vschema's source and
+//! the topology as data, and uses keys and functional vindexes. It knows nothing of planning, of
+//! vtgate's protocol, of streams, or of how a lookup vindex writes its table.
+//!
+//! All is incremental: a commit costs its own rows. What is judged is the committed state of the
+//! current primaries; a change of primary or of the vschema is a commit of everything.
+//!
+//! Left out: reads (`sound_reads`, `stable_reads`), `reusable`, `atomic`, `live`. Rows of shards
+//! that overlap, as while resharding, all count.
+
+pub mod attempt;
+mod compare;
+pub mod entry;
+pub mod excuse;
+pub mod filled;
+mod judge;
+pub mod ledger;
+pub mod no_missing;
+pub mod replica_prefix;
+pub mod rows;
+pub mod summary;
+pub mod unique;
+pub mod value;
+pub mod verdict;
+pub mod vindex_values;
+pub mod violation;
+pub mod watched;
+
+pub use judge::Judge;
+pub use ledger::{Dangling, Standing};
+pub use summary::{Summary, VindexSummary};
+pub use verdict::{Assumption, At, Cause, Excuse, Invariant, Verdict};
+pub use violation::Violation;

@@ -1,0 +1,190 @@
+//! What the judge says of a value, and the words that it uses.
+//!
+//! It knows nothing of how a verdict is reached.
+
+use std::fmt;
+use std::rc::Rc;
+
+use sim::clock::Nanos;
+
+use crate::checker::violation::Violation;
+
+/// What became of a promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Held,
+    /// A lookup row without an owner row, which the protocol allows, and why it is there.
+    Dangling {
+        cause: Cause,
+    },
+    /// The promise is broken, and so was an assumption that it rests on.
+    Excused {
+        assumption: Assumption,
+    },
+    Violated {
+        invariant: Invariant,
+    },
+}
+
+/// What is promised. Those that are evaluated; the names of the rest are in the design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    NoMissing,
+    Unique,
+    Filled,
+    ReplicaPrefix,
+    RowImages,
+}
+
+impl Invariant {
+    pub const ALL: [Invariant; 5] = [
+        Invariant::NoMissing,
+        Invariant::Unique,
+        Invariant::Filled,
+        Invariant::ReplicaPrefix,
+        Invariant::RowImages,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Invariant::NoMissing => "no_missing",
+            Invariant::Unique => "unique",
+            Invariant::Filled => "filled",
+            Invariant::ReplicaPrefix => "replica_prefix",
+            Invariant::RowImages => "row_images",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Invariant> {
+        Invariant::ALL.into_iter().find(|invariant| invariant.name() == name)
+    }
+
+    /// The promise in words.
+    pub fn promise(self) -> &'static str {
+        match self {
+            Invariant::NoMissing => {
+                "after every commit, each owner row has a lookup row with its keyspace id"
+            }
+            Invariant::Unique => "after every commit, a value of a unique lookup has one owner row",
+            Invariant::Filled => {
+                "when write_only goes, every owner row has its lookup row, and a unique value one owner"
+            }
+            Invariant::ReplicaPrefix => {
+                "a replica holds a prefix of its primary's transactions, and the rows that they give"
+            }
+            Invariant::RowImages => "a server holds the rows that its binlog tells of",
+        }
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the promises rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Assumption {
+    /// A commit that a primary has acknowledged survives a failover.
+    DurableCommits,
+    /// All writes go through vtgates that know the vindex.
+    AwareWrites,
+    /// No INSERT IGNORE and no ON DUPLICATE KEY UPDATE on the owner.
+    PlainInserts,
+    /// The from columns of a lookup that is not unique identify the owner row.
+    IdentifyingValues,
+    /// No TRUNCATE, DROP or other change of a whole table.
+    NoWholeTables,
+}
+
+impl Assumption {
+    pub fn name(self) -> &'static str {
+        match self {
+            Assumption::DurableCommits => "durable_commits",
+            Assumption::AwareWrites => "aware_writes",
+            Assumption::PlainInserts => "plain_inserts",
+            Assumption::IdentifyingValues => "identifying_values",
+            Assumption::NoWholeTables => "no_whole_tables",
+        }
+    }
+}
+
+impl fmt::Display for Assumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a lookup row has no owner row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    FailedPreCommit,
+    FailedNormalCommit,
+    FailedPostCommit,
+    /// A commit's answer was lost.
+    UnknownCommit,
+    /// vtgate died between the commits of a transaction.
+    LostSession,
+    /// An UPDATE moved the owner row to another value and left the old entry.
+    UpdateWithoutDelete,
+    /// VReplication brought an entry whose owner row is gone.
+    Backfill,
+    /// A write that no list of a session did: to one shard, or to the lookup table itself.
+    ShardTargeted,
+    /// A failover lost the owner row.
+    LostByFailover,
+    /// An owner row went while the vindex was write_only, by a vtgate that did not know of it.
+    UnawareVtgate,
+    /// An owner table was emptied as a whole.
+    WholeTable,
+    /// Nothing in the history explains it: a candidate for a violation.
+    Unknown,
+}
+
+impl Cause {
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::FailedPreCommit => "failed-pre-commit",
+            Cause::FailedNormalCommit => "failed-normal-commit",
+            Cause::FailedPostCommit => "failed-post-commit",
+            Cause::UnknownCommit => "unknown-commit",
+            Cause::LostSession => "lost-session",
+            Cause::UpdateWithoutDelete => "update-without-delete",
+            Cause::Backfill => "backfill",
+            Cause::ShardTargeted => "shard-targeted",
+            Cause::LostByFailover => "lost-by-failover",
+            Cause::UnawareVtgate => "unaware-vtgate",
+            Cause::WholeTable => "whole-table",
+            Cause::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A moment: true time, and the place in the history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    pub time: Nanos,
+    pub seq: u64,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}s", self.time / 1_000_000_000, self.time / 1000 % 1_000_000)
+    }
+}
+
+/// A broken promise that an assumption excuses.
+#[derive(Clone, Debug)]
+pub struct Excuse {
+    pub assumption: Assumption,
+    /// What broke the assumption.
+    pub because: Rc<str>,
+    pub violation: Violation,
+}

@@ -1,0 +1,148 @@
+//! The lookup vindexes that are judged, as the vschema declares them.
+//!
+//! They are read from the vschema's source, the text that people write: table, from, to, owner,
+//! write_only. Only functional vindexes are taken as they are built, since a row's keyspace id is
+//! theirs to say. Judged are owned vindexes of the types `consistent_lookup` and
+//! `consistent_lookup_unique`; promises hold for no other.
+//!
+//! It knows nothing of how vtgate keeps a lookup table.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sim::collation::Collation;
+use sim::mysql::schema;
+use sim::value::Value;
+
+use crate::checker::value;
+use crate::key::KeyspaceId;
+use crate::vindex::Vindex;
+use crate::vschema::source::{ColumnVindexSource, KeyspaceSource, VindexSource};
+use crate::vschema::{TableName, VSchema};
+
+/// A lookup vindex and the two tables that must agree.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub keyspace: Rc<str>,
+    /// The vindex's name.
+    pub name: Rc<str>,
+    pub owner: Side,
+    pub lookup: Side,
+    /// The lookup table's column of keyspace ids.
+    pub to: String,
+    pub unique: bool,
+    pub write_only: bool,
+    /// Of the lookup table's from columns, once it has been seen.
+    pub collations: Option<Vec<Collation>>,
+}
+
+/// A table, its columns of the vindex, and how its rows are placed.
+#[derive(Clone, Debug)]
+pub struct Side {
+    pub keyspace: Rc<str>,
+    pub table: Rc<str>,
+    /// The vindex's columns here, in its order.
+    pub columns: Vec<String>,
+    /// None in a keyspace without shards, or where the vschema doesn't say.
+    pub placed_by: Option<Placement>,
+}
+
+/// A table's primary vindex.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    pub columns: Vec<String>,
+    pub vindex: Arc<dyn Vindex>,
+}
+
+/// Every vindex of a vschema that promises something.
+pub fn of_vschema(vschema: &VSchema) -> Vec<Watched> {
+    let mut watched = Vec::new();
+    for (keyspace, source) in &vschema.source.keyspaces {
+        for (table, definition) in &source.tables {
+            for column_vindex in &definition.column_vindexes {
+                let Some(vindex) = source.vindexes.get(&column_vindex.name) else { continue };
+                let unique = match vindex.type_name.as_str() {
+                    "consistent_lookup_unique" => true,
+                    "consistent_lookup" => false,
+                    _ => continue,
+                };
+                if vindex.owner == *table {
+                    let lookup = lookup_side(vschema, keyspace, vindex);
+                    watched.push(Watched {
+                        keyspace: keyspace.as_str().into(),
+                        name: column_vindex.name.as_str().into(),
+                        owner: Side {
+                            keyspace: keyspace.as_str().into(),
+                            table: table.as_str().into(),
+                            columns: columns(column_vindex),
+                            placed_by: placement(vschema, keyspace, table),
+                        },
+                        lookup,
+                        to: param(vindex, "to").to_owned(),
+                        unique,
+                        write_only: param(vindex, "write_only") == "true",
+                        collations: None,
+                    });
+                }
+            }
+        }
+    }
+    watched
+}
+
+impl Watched {
+    /// Whether it is the same vindex over the same tables, whatever its flags.
+    pub fn is(&self, other: &Watched) -> bool {
+        let same = |a: &Side, b: &Side| {
+            a.keyspace == b.keyspace && a.table == b.table && a.columns == b.columns
+        };
+        self.keyspace == other.keyspace
+            && self.name == other.name
+            && self.to == other.to
+            && same(&self.owner, &other.owner)
+            && same(&self.lookup, &other.lookup)
+    }
+
+    /// `customer.corder_lookup`
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.keyspace, self.name)
+    }
+}
+
+impl Placement {
+    /// The keyspace id of a row of the table.
+    pub fn keyspace_id(&self, table: &schema::Table, row: &[Value]) -> Option<KeyspaceId> {
+        let places = value::places(table, &self.columns)?;
+        value::keyspace_id(&*self.vindex, &value::pick(row, &places)?)
+    }
+}
+
+fn lookup_side(vschema: &VSchema, keyspace: &str, vindex: &VindexSource) -> Side {
+    let named = TableName::parse(param(vindex, "table")).unwrap_or_default();
+    let keyspace = if named.keyspace.is_empty() { keyspace } else { named.keyspace.as_str() };
+    Side {
+        keyspace: keyspace.into(),
+        table: named.name.as_str().into(),
+        columns: param(vindex, "from").split(',').map(|name| name.trim().to_owned()).collect(),
+        placed_by: placement(vschema, keyspace, &named.name),
+    }
+}
+
+fn placement(vschema: &VSchema, keyspace: &str, table: &str) -> Option<Placement> {
+    let source: &KeyspaceSource = vschema.source.keyspaces.get(keyspace)?;
+    let first = source.tables.get(table).filter(|_| source.sharded)?.column_vindexes.first()?;
+    let vindex = vschema.keyspaces.get(keyspace)?.vindexes.get(&first.name)?;
+    vindex.functional()?;
+    Some(Placement { columns: columns(first), vindex: Arc::clone(vindex) })
+}
+
+fn columns(column_vindex: &ColumnVindexSource) -> Vec<String> {
+    match column_vindex.column.is_empty() {
+        true => column_vindex.columns.clone(),
+        false => vec![column_vindex.column.clone()],
+    }
+}
+
+fn param<'a>(vindex: &'a VindexSource, name: &str) -> &'a str {
+    vindex.params.get(name).map_or("", String::as_str)
+}
