@@ -30,8 +30,6 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Replay scenarios and compare what they print
-    Run(run::Arguments),
     /// What a vindex is, and which keyspace id and shard a value goes to
     #[command(subcommand)]
     Vindex(vindex::Command),
@@ -111,7 +109,6 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<Verdict, CommandError> {
     match command {
-        Command::Run(arguments) => run::run(arguments, crate::scenario::run),
         Command::Vindex(command) => vindex::run(command),
         Command::Vschema(command) => vschema::run(command),
         Command::Conform(command) => conform::run(command),

@@ -145,6 +145,34 @@ pub enum Fault {
     Heal,
 }
 
+impl std::fmt::Display for Fault {
+    /// As a scenario writes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let end = |key: &str, name: &Option<String>| {
+            name.as_ref().map(|name| format!(" {key}={name}")).unwrap_or_default()
+        };
+        match self {
+            Fault::Crash(name) => write!(f, "crash {name}"),
+            Fault::Restart(name) => write!(f, "restart {name}"),
+            Fault::Pause(name) => write!(f, "pause {name}"),
+            Fault::Resume(name) => write!(f, "resume {name}"),
+            Fault::PowerOff(name) => write!(f, "power-off {name}"),
+            Fault::PowerOn(name) => write!(f, "power-on {name}"),
+            Fault::Cut { from, to } => write!(f, "cut {from} {to}"),
+            Fault::Mend { from, to } => write!(f, "mend {from} {to}"),
+            Fault::Latency { from, to, latency } => write!(f, "latency {from} {to} {latency:?}"),
+            Fault::Break { name, from, to, after } => {
+                let when = if *after { "after" } else { "before" };
+                write!(f, "break {name} {when}{}{}", end("from", from), end("to", to))
+            }
+            Fault::Delay { name, by, from, to } => {
+                write!(f, "delay {name} {by:?}{}{}", end("from", from), end("to", to))
+            }
+            Fault::Heal => write!(f, "heal"),
+        }
+    }
+}
+
 /// What is wrong, and with which part of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bad {
