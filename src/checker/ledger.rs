@@ -77,7 +77,7 @@ impl Residue {
     pub fn standing(&self, lookup_shard: &str, write_only: bool) -> Standing {
         let left = |cause, why: &str| Standing::Left { cause, why: why.into() };
         let Some(note) = &self.left_by else {
-            return left(Cause::Unknown, "it was there when the run began");
+            return left(Cause::Inherited, "it was there when the run began");
         };
         match &note.origin {
             Origin::Session { attempt, .. } => {

@@ -40,3 +40,6 @@ pub use ledger::{Dangling, Standing};
 pub use summary::{Summary, VindexSummary};
 pub use verdict::{Assumption, At, Cause, Excuse, Invariant, Verdict};
 pub use violation::Violation;
+
+#[cfg(test)]
+mod histories;

@@ -138,6 +138,8 @@ pub enum Cause {
     UnawareVtgate,
     /// An owner table was emptied as a whole.
     WholeTable,
+    /// It was there when the history began.
+    Inherited,
     /// Nothing in the history explains it: a candidate for a violation.
     Unknown,
 }
@@ -156,6 +158,7 @@ impl Cause {
             Cause::LostByFailover => "lost-by-failover",
             Cause::UnawareVtgate => "unaware-vtgate",
             Cause::WholeTable => "whole-table",
+            Cause::Inherited => "inherited",
             Cause::Unknown => "unknown",
         }
     }
