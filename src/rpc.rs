@@ -33,6 +33,11 @@ impl Status {
         Status { code, message: message.into() }
     }
 
+    /// Whether the call surely did nothing: nobody took it.
+    pub fn never_ran(&self) -> bool {
+        self.code == Code::Unavailable && self.message.contains("connection refused")
+    }
+
     pub fn wrap(mut self, what: impl fmt::Display) -> Status {
         self.message = format!("{what}: {}", self.message);
         self
@@ -107,9 +112,13 @@ impl Request for Execute {
     const NAME: &'static str = "Execute";
 
     fn describe(&self) -> String {
-        let begin = if self.begin.is_some() { "begin; " } else { "" };
-        let tx = self.transaction.map(|tx| format!(" in {tx}")).unwrap_or_default();
-        format!("{begin}{}{tx}", sim::sql::print::inline(&self.statement, &self.binds))
+        let mut text = format!("[{}] ", self.tag);
+        if let Some(savepoints) = &self.begin {
+            text.push_str("begin; ");
+            savepoints.iter().for_each(|savepoint| text.push_str(&format!("{savepoint}; ")));
+        }
+        text.push_str(&sim::sql::print::inline(&self.statement, &self.binds));
+        text
     }
 
     fn fingerprint(&self) -> u64 {
@@ -120,6 +129,8 @@ impl Request for Execute {
 pub struct Commit {
     pub target: Target,
     pub transaction: TxId,
+    /// Whose transaction it is, for traces.
+    pub tag: Rc<str>,
 }
 
 impl Request for Commit {
@@ -127,13 +138,15 @@ impl Request for Commit {
     const NAME: &'static str = "Commit";
 
     fn describe(&self) -> String {
-        format!("commit {}", self.transaction)
+        format!("[{}] commit", self.tag)
     }
 }
 
 pub struct Rollback {
     pub target: Target,
     pub transaction: TxId,
+    /// Whose transaction it is, for traces.
+    pub tag: Rc<str>,
 }
 
 impl Request for Rollback {
@@ -141,7 +154,7 @@ impl Request for Rollback {
     const NAME: &'static str = "Rollback";
 
     fn describe(&self) -> String {
-        format!("rollback {}", self.transaction)
+        format!("[{}] rollback", self.tag)
     }
 }
 

@@ -415,7 +415,7 @@ impl Run {
     async fn on_all_shards(&self, statement: &Arc<Statement>) -> Result<(), Status> {
         for list in [List::Pre, List::Normal, List::Post] {
             let shards = self.session.borrow().list(list).clone();
-            let runs = shards.iter().map(|shard| self.on_shard(shard, statement));
+            let runs = shards.iter().map(|shard| self.on_shard(list, shard, statement));
             let results = join_all(runs).await;
             let errors = results.into_iter().filter_map(Result::err).collect();
             if let Some(status) = tx_conn::aggregate(errors) {

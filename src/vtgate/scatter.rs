@@ -189,6 +189,7 @@ impl Run {
     /// Runs a statement in an open shard transaction.
     pub async fn on_shard(
         &self,
+        list: List,
         shard: &ShardSession,
         statement: &Arc<Statement>,
     ) -> Result<(), Status> {
@@ -198,12 +199,14 @@ impl Run {
             binds: Arc::default(),
             transaction: Some(shard.transaction),
             begin: None,
-            tag: Rc::clone(&self.session.borrow().name),
+            tag: self.tag(list, true),
         };
         let (gate, process) = (&self.gate, self.process);
         let executed =
             gate.gateway.execute_on(process, &gate.addresses, &shard.alias, execute).await;
-        let wrap = |status: Status| status.wrap(format!("target: {}", shard.target));
+        let wrap = |status: Status| {
+            transaction_error(status.wrap(format!("target: {}", shard.target)))
+        };
         executed.result.map(|_| ()).map_err(wrap)
     }
 }

@@ -109,11 +109,13 @@ async fn commit_shard(
     list: List,
     shard: ShardSession,
 ) -> Result<(), Status> {
-    let commit = Commit { target: shard.target.clone(), transaction: shard.transaction };
+    let tag = tag(session, list);
+    let commit = Commit { target: shard.target.clone(), transaction: shard.transaction, tag };
     let answer = call(process, &gate.addresses, &shard.alias, commit).await;
     let (outcome, result) = match answer {
         Ok(Ok(())) => (Outcome::Ok, Ok(())),
         Ok(Err(status)) => (Outcome::Failed(status.message.clone()), Err(status)),
+        Err(status) if status.never_ran() => (Outcome::Failed(status.message.clone()), Err(status)),
         Err(status) => (Outcome::Unknown(status.message.clone()), Err(status)),
     };
     history::emit(Event::ShardCommit {
@@ -148,7 +150,8 @@ pub async fn rollback(gate: &Gate, process: Process, session: &RefCell<Session>)
 async fn release(gate: &Gate, process: Process, session: &RefCell<Session>) -> Vec<Status> {
     let open = session.borrow().all();
     let rollbacks = open.into_iter().map(|(list, shard)| async move {
-        let rollback = Rollback { target: shard.target.clone(), transaction: shard.transaction };
+        let (target, transaction) = (shard.target.clone(), shard.transaction);
+        let rollback = Rollback { target, transaction, tag: tag(session, list) };
         let answer = call(process, &gate.addresses, &shard.alias, rollback).await;
         history::emit(Event::ShardRollback {
             session: Rc::clone(&session.borrow().name),
@@ -159,6 +162,10 @@ async fn release(gate: &Gate, process: Process, session: &RefCell<Session>) -> V
         answer.and_then(|result| result)
     });
     join_all(rollbacks).await.into_iter().filter_map(Result::err).collect()
+}
+
+fn tag(session: &RefCell<Session>, list: List) -> Rc<str> {
+    format!("{} {list}", session.borrow().name).into()
 }
 
 fn shard_name(shard: &ShardSession) -> Rc<str> {

@@ -87,7 +87,7 @@ fn bind_vars(binds: &Binds) -> String {
 
 fn bind_var(bind: &Bind) -> String {
     match bind {
-        Bind::Value(value) => format!("\"{}\"", typed(value)),
+        Bind::Value(value) => crate::key::quote::quote(typed(value).as_bytes()),
         Bind::List(items) => format!("{} items", items.len()),
     }
 }
