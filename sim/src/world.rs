@@ -345,6 +345,10 @@ impl Core {
 
     /// Hands a message to the network.
     pub fn send(&mut self, message: Message) {
+        // A process that has just crashed its own program runs on to its next await.
+        if !self.is_up(message.from) {
+            return;
+        }
         let from = self.machine_of(message.from);
         let to = self.machine_of(message.to);
         let fate = self.network.fate(from.0, to.0, message.leg(), message.name, &mut self.decider);

@@ -86,7 +86,7 @@ impl Run {
         let open = self.session.borrow().find(list, &target).cloned();
         let begin = in_transaction && open.is_none() && !autocommit;
         let savepoints = begin.then(|| self.session.borrow().savepoints.clone());
-        let tag = self.tag(list, in_transaction && !autocommit);
+        let tag = self.tag(list);
         let execute = || Execute {
             target: target.clone(),
             statement: Arc::clone(&statement),
@@ -112,12 +112,13 @@ impl Run {
         result
     }
 
-    /// Whose transaction this is, for the judge and the lock report.
-    fn tag(&self, list: List, in_transaction: bool) -> Rc<str> {
+    /// Whose statement this is, for the judge and the lock report: a session's list, or the bare
+    /// session where it goes to a shard by name and no vindex is told.
+    fn tag(&self, list: List) -> Rc<str> {
         let session = self.session.borrow();
-        match in_transaction {
-            true => format!("{} {list}", session.name).into(),
-            false => Rc::clone(&session.name),
+        match session.target.shard {
+            Some(_) => Rc::clone(&session.name),
+            None => format!("{} {list}", session.name).into(),
         }
     }
 
@@ -199,7 +200,7 @@ impl Run {
             binds: Arc::default(),
             transaction: Some(shard.transaction),
             begin: None,
-            tag: self.tag(list, true),
+            tag: self.tag(list),
         };
         let (gate, process) = (&self.gate, self.process);
         let executed =
