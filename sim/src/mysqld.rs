@@ -377,11 +377,12 @@ impl Mysqld {
         let mut execution =
             self.with(|server| server.start(query.connection, &query.statement, &query.binds, now));
         loop {
+            // A step can begin a wait and end it: a deadlock whose victim is another.
+            let woken = self.signal(query.connection).raised();
             match self.with(|server| server.step(&mut execution)) {
                 Step::Done(result) => return self.done(result),
                 Step::Sync(_) => process.sync().await,
                 Step::Wait(wait) => {
-                    let woken = self.signal(query.connection).raised();
                     let limit = Some(wait.timeout);
                     let waited = process.wait(self.describe(&wait), limit, woken).await;
                     let cancel = match waited {
@@ -515,10 +516,11 @@ impl Mysqld {
         let now = process.now();
         let mut execution = self.with(|server| server.start_apply(applier, transaction, now));
         loop {
+            let woken = self.signal(applier).raised();
             match self.with(|server| server.step(&mut execution)) {
                 Step::Done(_) => break,
                 Step::Sync(_) => process.sync().await,
-                Step::Wait(_) => self.signal(applier).raised().await,
+                Step::Wait(_) => woken.await,
             }
         }
         self.tell_commits();

@@ -1261,6 +1261,11 @@ pub fn crash(program: Program) {
     drop_futures(futures);
 }
 
+/// True time of this thread's run; 0 where none is open.
+pub fn now() -> Nanos {
+    try_with(|core| core.now).unwrap_or(0)
+}
+
 /// As [`crash`], by the program's name; nothing where there is none.
 pub fn crash_by_name(name: &str) {
     if let Some(program) = with(|core| core.by_name.get(name).copied()) {

@@ -33,6 +33,8 @@ enum Command {
     /// What a vindex is, and which keyspace id and shard a value goes to
     #[command(subcommand)]
     Vindex(vindex::Command),
+    /// Replay scenarios, and say whether they still hold
+    Run(run::Arguments),
     /// Check a vschema
     #[command(subcommand)]
     Vschema(vschema::Command),
@@ -110,6 +112,7 @@ fn run(command: Command) -> Result<Verdict, CommandError> {
         Command::Vindex(command) => vindex::run(command),
         Command::Vschema(command) => vschema::run(command),
         Command::Conform(command) => conform::run(command),
+        Command::Run(arguments) => run::run(arguments, crate::scenario::run),
     }
 }
 

@@ -360,6 +360,11 @@ impl Cluster {
         self.tablets.iter().find(|tablet| tablet.alias == *alias)
     }
 
+    /// The topology's records, as its server holds them.
+    pub fn store(&self) -> topo::Store {
+        self.store.clone()
+    }
+
     /// The records as they are, as no program sees them.
     pub fn topo(&self) -> Rc<Topo> {
         self.store.read()

@@ -140,7 +140,37 @@ pub enum Fault {
         to: Option<String>,
         after: bool,
     },
+    /// Messages of this name that travel from one to the other are so much later, until `heal`.
+    Delay { name: String, by: Duration, from: Option<String>, to: Option<String> },
     Heal,
+}
+
+impl std::fmt::Display for Fault {
+    /// As a scenario writes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let end = |key: &str, name: &Option<String>| {
+            name.as_ref().map(|name| format!(" {key}={name}")).unwrap_or_default()
+        };
+        match self {
+            Fault::Crash(name) => write!(f, "crash {name}"),
+            Fault::Restart(name) => write!(f, "restart {name}"),
+            Fault::Pause(name) => write!(f, "pause {name}"),
+            Fault::Resume(name) => write!(f, "resume {name}"),
+            Fault::PowerOff(name) => write!(f, "power-off {name}"),
+            Fault::PowerOn(name) => write!(f, "power-on {name}"),
+            Fault::Cut { from, to } => write!(f, "cut {from} {to}"),
+            Fault::Mend { from, to } => write!(f, "mend {from} {to}"),
+            Fault::Latency { from, to, latency } => write!(f, "latency {from} {to} {latency:?}"),
+            Fault::Break { name, from, to, after } => {
+                let when = if *after { "after" } else { "before" };
+                write!(f, "break {name} {when}{}{}", end("from", from), end("to", to))
+            }
+            Fault::Delay { name, by, from, to } => {
+                write!(f, "delay {name} {by:?}{}{}", end("from", from), end("to", to))
+            }
+            Fault::Heal => write!(f, "heal"),
+        }
+    }
 }
 
 /// What is wrong, and with which part of the line.
@@ -165,7 +195,7 @@ impl Bad {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "cluster",
     "keyspace",
     "server",
@@ -185,7 +215,7 @@ const COMMANDS: [&str; 26] = [
     "mend",
     "latency",
     "break",
-    "heal",
+    "delay", "heal",
     "at",
     "check",
     "expect",
@@ -507,6 +537,12 @@ impl Words {
                     }
                 };
                 Fault::Break { name, from: self.key("from"), to: self.key("to"), after }
+            }
+            "delay" => {
+                let name = self.next("the message's name")?;
+                let by = self.next("the delay")?;
+                let by = duration(&by)?;
+                Fault::Delay { name, by, from: self.key("from"), to: self.key("to") }
             }
             "heal" => Fault::Heal,
             other => return Err(unknown(other)),

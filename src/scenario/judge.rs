@@ -1,30 +1,100 @@
 //! The judge's place in a run.
+//!
+//! It sees each event as it happens, is told of a new vschema as soon as topo serves it, and compares
+//! its own tables with the servers' at each check.
 
+use std::rc::Rc;
+
+use sim::world;
+
+use crate::checker::Judge;
 use crate::cluster::Cluster;
 use crate::history::Event;
+use crate::topo::Store;
+use crate::vindex::Registry;
+use crate::vschema::VSchema;
 
-/// Sees every event, and looks at the servers when asked.
+/// See the [module](self).
 #[derive(Default)]
-pub struct Watch {}
+pub struct Watch {
+    judge: Judge,
+    store: Store,
+    /// Of the SrvVSchema that the judge knows.
+    version: u64,
+}
 
 impl Watch {
-    pub fn begin(&mut self, _: &Cluster) {}
+    /// Takes the cluster as it is before anything runs.
+    pub fn begin(&mut self, cluster: &Cluster) {
+        self.store = cluster.store();
+        self.judge = Judge::new(&cluster.topo());
+        for tablet in &cluster.tablets {
+            let executed = cluster.executed(&tablet.alias);
+            let images = cluster.images(&tablet.alias).into_iter();
+            self.judge.take_server(&tablet.alias, &executed, images, 0);
+        }
+        self.learn_vschema();
+    }
 
-    pub fn observe(&mut self, _: &Event) {}
+    pub fn session_on(&mut self, session: &str, vtgate: &str, target: &str) {
+        self.judge.session_on(session, vtgate);
+        self.judge.session_target(session, target);
+    }
 
-    pub fn check(&mut self, _: &Cluster) -> String {
-        String::new()
+    pub fn observe(&mut self, event: &Event) {
+        self.learn_vschema();
+        self.judge.observe(event, world::now());
+    }
+
+    fn learn_vschema(&mut self) {
+        let topo = self.store.read();
+        let Some((version, source)) = topo.srv_vschema.values().next() else { return };
+        if *version != self.version {
+            self.version = *version;
+            let vschema = VSchema::build(source, &Registry::standard());
+            self.judge.vschema_changed(&vschema, world::now());
+        }
+    }
+
+    /// The counts, after a comparison with every server.
+    pub fn check(&mut self, cluster: &Cluster) -> String {
+        self.learn_vschema();
+        let images: Vec<_> = cluster
+            .tablets
+            .iter()
+            .flat_map(|tablet| {
+                let alias = tablet.alias.clone();
+                cluster.images(&alias).into_iter().map(move |image| (alias.clone(), image))
+            })
+            .collect();
+        self.judge.compare(images.into_iter());
+        let mut text = self.judge.check().to_string();
+        for violation in self.judge.violations() {
+            text.push_str(&violation.headline());
+            text.push('\n');
+        }
+        text
     }
 
     pub fn dangling(&self) -> usize {
-        0
+        self.judge.check().dangling()
     }
 
-    pub fn undeclared(&mut self, _: &[String]) -> Vec<String> {
-        Vec::new()
+    /// Violations that the scenario does not declare, as stories.
+    pub fn undeclared(&self, declared: &[String]) -> Vec<String> {
+        let all = self.judge.violations().iter();
+        let open = all.filter(|v| !declared.iter().any(|name| name == v.invariant.name()));
+        open.map(ToString::to_string).collect()
     }
 
-    pub fn absent(&self, _: &[String]) -> Vec<String> {
-        Vec::new()
+    /// What is declared and did not happen.
+    pub fn absent(&self, declared: &[String]) -> Vec<String> {
+        let happened = |name: &String| {
+            self.judge.violations().iter().any(|violation| violation.invariant.name() == name)
+        };
+        declared.iter().filter(|name| !happened(name)).cloned().collect()
     }
 }
+
+/// Shared between the runner and the history.
+pub type Shared = Rc<std::cell::RefCell<Watch>>;

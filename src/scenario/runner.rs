@@ -17,7 +17,7 @@ use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Program, Stop};
 
 use super::action::{Action, ClusterOptions, Fault, Point};
-use super::judge::Watch;
+use super::judge::Shared;
 use super::result::{self, Answer};
 use super::{Options, Verdict};
 use crate::cluster::{self, Cluster};
@@ -33,7 +33,7 @@ pub struct Runner {
     options: Options,
     head: Head,
     cluster: Option<Cluster>,
-    watch: Rc<RefCell<Watch>>,
+    watch: Shared,
     armed: Rc<RefCell<Vec<Armed>>>,
     sessions: BTreeMap<String, Session>,
     /// Where the trace of the last statement begins.
@@ -117,14 +117,14 @@ impl Runner {
                 .borrow()
                 .iter()
                 .filter(|armed| !armed.fired)
-                .map(|armed| format!("{:?} at session {} never fired", armed.fault, armed.session))
+                .map(|armed| format!("`{}` at session {} never fired", armed.fault, armed.session))
                 .collect();
             if !unused.is_empty() && !self.judged_only {
                 return Err(unused.join("; "));
             }
             self.check()?;
         }
-        let violations = self.watch.borrow_mut().undeclared(&self.declared);
+        let violations = self.watch.borrow().undeclared(&self.declared);
         let absent = self.watch.borrow().absent(&self.declared);
         if self.verdict == Verdict::Held && !violations.is_empty() {
             self.verdict = Verdict::Violated(violations);
@@ -189,7 +189,9 @@ impl Runner {
         let armed = Rc::clone(&self.armed);
         history::begin(Some(Box::new(move |event| {
             watch.borrow_mut().observe(event);
-            strike(&armed, event);
+            for fault in strike(&armed, event) {
+                watch.borrow_mut().observe(&Event::Fault(fault.into()));
+            }
         })));
         let mut cluster = Cluster::new(world, options).map_err(|error| error.to_string())?;
         // The output shows messages, so the calm run keeps them.
@@ -260,12 +262,14 @@ impl Runner {
         let host = format!("client-{name}");
         let machine = cluster.world.machine(&host);
         let client = cluster.world.client(machine, &host);
+        let target = target.or(default).unwrap_or_default();
+        self.watch.borrow_mut().session_on(name, &format!("vtgate-{vtgate}"), &target);
         self.sessions.insert(
             name.to_owned(),
             Session {
                 client,
                 vtgate: gate,
-                target: target.or(default).unwrap_or_default(),
+                target,
                 id: Rc::default(),
                 pending: None,
             },
@@ -464,7 +468,7 @@ impl Runner {
         let machine = |cluster: &Cluster, name: &str| {
             program(cluster, name).map(|program| cluster.world.machine_of(program))
         };
-        history::emit(Event::Fault(format!("{fault:?}").into()));
+        history::emit(Event::Fault(fault.to_string().into()));
         match fault {
             Fault::Crash(name) => {
                 let program = program(cluster, name)?;
@@ -509,6 +513,18 @@ impl Runner {
                     to.as_deref().map(|name| resolve(cluster, name)).transpose()?,
                     *after,
                 );
+                cluster.world.network(|network| network.install(rule));
+            }
+            Fault::Delay { name, by, from, to } => {
+                let rule = Rule {
+                    from: from.as_deref().map(|name| resolve(cluster, name)).transpose()?,
+                    to: to.as_deref().map(|name| resolve(cluster, name)).transpose()?,
+                    leg: None,
+                    name: Some(name.clone()),
+                    skip: 0,
+                    times: None,
+                    verdict: Fate::Delay(*by),
+                };
                 cluster.world.network(|network| network.install(rule));
             }
             Fault::Heal => cluster.world.heal_network(),
@@ -710,7 +726,7 @@ fn resolved(cluster: &Cluster, fault: &Fault) -> Result<Fault, String> {
             Fault::Break { name: name.clone(), from: maybe(from)?, to: maybe(to)?, after: *after }
         }
         other => {
-            return Err(format!("{other:?} cannot wait for a moment: only crash and break can"));
+            return Err(format!("`{other}` cannot wait for a moment: only crash and break can"));
         }
     })
 }
@@ -730,10 +746,10 @@ fn break_rule(name: &str, from: Option<String>, to: Option<String>, after: bool)
     }
 }
 
-/// Fires what waits for this event.
-fn strike(armed: &RefCell<Vec<Armed>>, event: &Event) {
+/// Fires what waits for this event; what was done, in words.
+fn strike(armed: &RefCell<Vec<Armed>>, event: &Event) -> Vec<String> {
     let Event::ShardCommit { session, list, outcome: CommitOutcome::Ok, .. } = event else {
-        return;
+        return Vec::new();
     };
     let mut faults = Vec::new();
     for armed in armed.borrow_mut().iter_mut() {
@@ -742,13 +758,14 @@ fn strike(armed: &RefCell<Vec<Armed>>, event: &Event) {
             faults.push(armed.fault.clone());
         }
     }
-    for fault in faults {
+    for fault in &faults {
         match fault {
-            Fault::Crash(name) => world::crash_by_name(&name),
+            Fault::Crash(name) => world::crash_by_name(name),
             Fault::Break { name, from, to, after } => {
-                world::install_rule(break_rule(&name, from, to, after));
+                world::install_rule(break_rule(name, from.clone(), to.clone(), *after));
             }
             _ => {}
         }
     }
+    faults.iter().map(ToString::to_string).collect()
 }

@@ -37,16 +37,16 @@ pub fn dump(cluster: &Cluster, name: &str) -> Result<String, String> {
     };
     let mut found = false;
     for (keyspace, record) in &topo.keyspaces {
-        if wanted_keyspace.is_some_and(|wanted| wanted != &**keyspace) {
+        let sidecar = wanted_keyspace == Some("_vt");
+        if !sidecar && wanted_keyspace.is_some_and(|wanted| wanted != &**keyspace) {
             continue;
         }
         for shard in &record.shard_order {
             let Some(primary) = topo.primary(keyspace, shard) else { continue };
-            let database = format!("vt_{keyspace}");
+            let database = if sidecar { "_vt".to_owned() } else { format!("vt_{keyspace}") };
             let images = cluster.images(primary);
             let image = images.iter().find(|image| {
-                *image.schema.name == *name
-                    && (*image.schema.database == *database || wanted_keyspace == Some("_vt"))
+                *image.schema.name == *name && *image.schema.database == *database
             });
             let Some(image) = image else { continue };
             found = true;

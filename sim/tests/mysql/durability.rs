@@ -34,7 +34,7 @@ fn with_table(options: Options) -> (Server, ConnectionId) {
     let mut server = Server::new(options);
     let connection = server.connect("root", None);
     for text in ["create database te", "use te", "create table t (id int primary key, v int)"] {
-        run(&mut server, connection, text).unwrap();
+        run(&mut server, connection, text).expect("the fixture is valid");
     }
     (server, connection)
 }
@@ -52,7 +52,7 @@ fn rows_after_crash(options: fn() -> Options, syncs_done: usize) -> usize {
     let mut execution = server.start_text(connection, text, jiff::Timestamp::UNIX_EPOCH);
     for _ in 0..=syncs_done {
         if let Step::Done(result) = server.step(&mut execution) {
-            result.unwrap();
+            result.expect("nothing stops this commit");
             break;
         }
     }

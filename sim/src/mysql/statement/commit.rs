@@ -1,7 +1,7 @@
 //! COMMIT: prepare, binlog, engine, as group commit orders them.
 //!
-//! 1. The engine prepares: redo says what the transaction made of its rows. [sync]
-//! 2. The transaction goes to the binlog; that is where it gets its GTID. [sync]
+//! 1. The engine prepares: redo says what the transaction made of its rows. (Sync.)
+//! 2. The transaction goes to the binlog; that is where it gets its GTID. (Sync.)
 //! 3. With semi-sync, a replica acknowledges it. Row locks are still held.
 //! 4. The engine commits, in binlog order, and frees the locks. Who comes first of several that
 //!    are in the binlog commits those before it too, as the leader of a group does.

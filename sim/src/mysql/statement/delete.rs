@@ -7,7 +7,8 @@ use crate::mysql::transaction::TrxId;
 use crate::sql::ast::Delete;
 use crate::sql_error::SqlError;
 
-use super::select::{Change, Locks};
+use super::change::Change;
+use super::select::Locks;
 
 impl Run {
     pub async fn delete(&self, delete: &Delete, trx: TrxId) -> Result<Outcome, SqlError> {

@@ -6,11 +6,13 @@
 pub mod access;
 pub mod apply;
 pub mod build;
+pub mod change;
 pub mod commit;
 pub mod define;
 pub mod delete;
 pub mod from;
 pub mod insert;
+pub mod plan;
 pub mod reader;
 pub mod run;
 pub mod scope;

@@ -301,10 +301,11 @@ fn like_name(name: &str, filter: Option<&ShowFilter>) -> Column {
     }
 }
 
+/// Whether a column may be NULL shows in how wide a client prints it: Key and Extra may not.
 fn describe_columns(full: bool) -> Vec<Column> {
-    match full {
-        false => columns(&["Field", "Type", "Null", "Key", "Default", "Extra"]),
-        true => columns(&[
+    let names: &[&str] = match full {
+        false => &["Field", "Type", "Null", "Key", "Default", "Extra"],
+        true => &[
             "Field",
             "Type",
             "Collation",
@@ -314,8 +315,13 @@ fn describe_columns(full: bool) -> Vec<Column> {
             "Extra",
             "Privileges",
             "Comment",
-        ]),
+        ],
+    };
+    let mut columns = columns(names);
+    for column in &mut columns {
+        column.not_null = !matches!(&*column.name, "Collation" | "Default");
     }
+    columns
 }
 
 /// `PRI`, `UNI` for a unique key of one column, `MUL` for the first column of another key.

@@ -15,8 +15,9 @@ use crate::sql::ast::{Expr, TableExpr, Update};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
+use super::change::{Change, ChangeScan};
 use super::scope::{InScope, TableScope};
-use super::select::{Change, ChangeScan, Locks};
+use super::select::Locks;
 use super::write::{Written, same};
 
 impl Run {

@@ -1,0 +1,185 @@
+//! The rows that UPDATE and DELETE look for: locked, matched, in the order that is asked for.
+
+use std::collections::VecDeque;
+
+use crate::eval::{Env, Program};
+use crate::mysql::cursor::{Cursor, Found, Locking, Reading};
+use crate::mysql::execution::Run;
+use crate::mysql::key::IndexId;
+use crate::mysql::lock::mode::Mode;
+use crate::mysql::transaction::TrxId;
+use crate::sql::ast::{Expr, Limit, OrderBy, Wait};
+use crate::sql_error::SqlError;
+use crate::value::Value;
+
+use super::access::{self, Access, Kind};
+use super::plan::{Sorting, sorted_by};
+use super::reader::Outer;
+use super::scope::{InScope, TableScope};
+use super::subquery::Evaluated;
+
+/// What UPDATE and DELETE look for.
+pub struct Change<'a> {
+    pub tables: &'a [InScope],
+    pub filter: Option<&'a Expr>,
+    pub order_by: &'a [OrderBy],
+    pub limit: Option<&'a Limit>,
+    /// The columns that an UPDATE sets; none for DELETE.
+    pub update: Option<&'a [usize]>,
+    pub subqueries: &'a [Evaluated],
+}
+
+/// The rows that UPDATE and DELETE find.
+pub struct ChangeScan {
+    pub env: Env,
+    filter: Option<Program>,
+    cursor: Cursor,
+    /// Rows must be found before the first is changed.
+    collects: bool,
+    collected: Option<VecDeque<Found>>,
+    order: Option<Sorting>,
+    left: u64,
+}
+
+impl Run {
+    pub fn change_scan(&self, change: &Change<'_>, trx: TrxId) -> Result<ChangeScan, SqlError> {
+        let mut env = self.env()?;
+        let table = &change.tables[0];
+        let schema = &table.opened.schema;
+        env.subqueries = change.subqueries.iter().map(|evaluated| evaluated.rows.clone()).collect();
+        let mut outer = Outer {
+            tables: change.tables,
+            number: 0,
+            row: &[],
+            subqueries: change.subqueries,
+            env: &mut env,
+        };
+        let mut access = access::choose(schema, change.filter, &table.hints, &mut outer);
+        let compile = |expr: &Expr, clause: &'static str| {
+            let scope = TableScope::new(change.tables, clause);
+            Program::compile(expr, &scope.with(change.subqueries))
+        };
+        let filter = change.filter.map(|filter| compile(filter, "where clause")).transpose()?;
+        let (_, left) = self.limits(change.limit, &mut env)?;
+        let mut order = Vec::new();
+        for item in change.order_by {
+            order.push((compile(&item.expr, "order clause")?, item.descending));
+        }
+        let mut descending = false;
+        let mut sorted = order.is_empty();
+        if let Some((index, down)) = change_order(change, &access) {
+            if access.kind == Kind::Scan {
+                access = access::whole(schema, index);
+            }
+            descending = down;
+            sorted = true;
+        }
+        let scanned: Vec<usize> =
+            schema.columns_of(access.index).chain(schema.columns_of(0)).collect();
+        let moves =
+            change.update.is_some_and(|columns| columns.iter().any(|c| scanned.contains(c)));
+        let isolation = self.engine(|engine| engine.transaction(trx).isolation);
+        let reading = Reading::Locking(Locking {
+            mode: Mode::X,
+            wait: Wait::Block,
+            covering: false,
+            semi_consistent: change.update.is_some() && !isolation.locks_gaps(),
+            fetches_range_end: isolation.locks_gaps(),
+        });
+        let index = IndexId { table: table.opened.id, index: access.index as u32 };
+        let point = access.kind == Kind::Const;
+        let cursor = Cursor::new(index, access.intervals, descending, reading, trx);
+        let collects = !sorted || moves && !point;
+        let order = (!sorted).then_some(order);
+        Ok(ChangeScan { env, filter, cursor, collects, collected: None, order, left })
+    }
+
+    pub async fn next_to_change(
+        &self,
+        scan: &mut ChangeScan,
+        trx: TrxId,
+    ) -> Result<Option<Found>, SqlError> {
+        if !scan.collects {
+            if scan.left == 0 {
+                return Ok(None);
+            }
+            let found = self.next_match(scan, trx).await?;
+            scan.left -= u64::from(found.is_some());
+            return Ok(found);
+        }
+        if scan.collected.is_none() {
+            let mut all = Vec::new();
+            while let Some(found) = self.next_match(scan, trx).await? {
+                all.push(found);
+                if scan.order.is_none() && scan.left <= all.len() as u64 {
+                    break;
+                }
+            }
+            if let Some(order) = &scan.order {
+                let keyed: Vec<(Found, Vec<Value>)> = all
+                    .into_iter()
+                    .map(|found| {
+                        let keys = order
+                            .iter()
+                            .map(|(program, _)| program.run(&found.row, &mut scan.env))
+                            .collect::<Result<_, _>>()?;
+                        Ok((found, keys))
+                    })
+                    .collect::<Result<_, SqlError>>()?;
+                all = sorted_by(keyed, order, &mut scan.env);
+            }
+            all.truncate(usize::try_from(scan.left).unwrap_or(usize::MAX));
+            scan.collected = Some(all.into());
+        }
+        Ok(scan.collected.as_mut().and_then(VecDeque::pop_front))
+    }
+
+    async fn next_match(
+        &self,
+        scan: &mut ChangeScan,
+        trx: TrxId,
+    ) -> Result<Option<Found>, SqlError> {
+        while let Some(found) = self.next(&mut scan.cursor, trx).await? {
+            let matches = match &scan.filter {
+                Some(filter) => filter.matches(&found.row, &mut scan.env)?,
+                None => true,
+            };
+            match (matches, found.tentative) {
+                (true, false) => return Ok(Some(found)),
+                (true, true) => scan.cursor.insist(&found),
+                (false, true) => {}
+                (false, false) => self.engine(|engine| scan.cursor.reject(engine)),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// An index that gives UPDATE .. ORDER BY its order.
+fn change_order(change: &Change<'_>, access: &Access) -> Option<(usize, bool)> {
+    let table = &change.tables[0];
+    let schema = &table.opened.schema;
+    let descending = change.order_by.first()?.descending;
+    let mut columns = Vec::new();
+    for item in change.order_by {
+        let Expr::Column(name) = &item.expr else { return None };
+        let scope = TableScope::new(change.tables, "order clause");
+        columns.push(scope.find(name).ok()?.1);
+        if item.descending != descending {
+            return None;
+        }
+    }
+    let follows = |index: usize, fixed: usize| {
+        let parts = schema.indexes[index].parts.get(fixed..).unwrap_or(&[]);
+        columns.len() <= parts.len()
+            && parts.iter().zip(&columns).all(|(part, c)| part.column == *c && !part.descending)
+    };
+    if access.kind != Kind::Scan {
+        let one = access.intervals.len() <= 1 || access.fixed == 0;
+        return (one && follows(access.index, access.fixed)).then_some((access.index, descending));
+    }
+    let limited = change.limit.is_some();
+    (0..schema.indexes.len())
+        .find(|index| (*index == 0 || limited) && follows(*index, 0))
+        .map(|index| (index, descending))
+}
