@@ -33,12 +33,8 @@ fn main() -> ExitCode {
 }
 
 fn check(scenario: &Scenario, is_update: bool) -> Result<(), Failed> {
-    let settings = Settings {
-        host: HostKind::default(),
-        mutants: Vec::new(),
-        record: false,
-        twice: true,
-    };
+    let settings =
+        Settings { host: HostKind::default(), mutants: Vec::new(), record: false, twice: true };
     let finished = once(scenario, Chance::Own, &settings, vindicate::scenario::run);
     if finished.status() == Status::Held {
         return Ok(());

@@ -325,7 +325,7 @@ mod tests {
         let names: [Rc<str>; 2] = ["a".into(), "b".into()];
         sessions.on("a", "vtgate-1");
         sessions.on("b", "vtgate-2");
-        let mut lost = |sessions: &mut Sessions| {
+        let lost = |sessions: &mut Sessions| {
             names.clone().map(|name| {
                 sessions.begin(at(1), &name, List::Pre, &shard, 1);
                 sessions.of_commit(&name, List::Pre, &shard).unwrap()

@@ -19,12 +19,15 @@ use crate::checker::verdict::{Assumption, Excuse, Invariant};
 use crate::checker::violation::Violation;
 use crate::topo::Alias;
 
+/// A table, with its database.
+type Name = (Arc<str>, Arc<str>);
+
 impl Judge {
     /// Compares with all tables of the servers given, and replicas with their primaries. Gives what
     /// was found, which is kept among the violations too.
     pub fn compare(&mut self, images: impl Iterator<Item = (Alias, TableImage)>) -> Vec<Violation> {
         let before = self.violations.len();
-        let mut seen: BTreeMap<Alias, BTreeSet<(Arc<str>, Arc<str>)>> = BTreeMap::new();
+        let mut seen: BTreeMap<Alias, BTreeSet<Name>> = BTreeMap::new();
         let mut taken_over = false;
         for (alias, image) in images {
             let name = (image.schema.database.clone(), image.schema.name.clone());
@@ -66,9 +69,9 @@ impl Judge {
     }
 
     /// Tables that the server doesn't have any more.
-    fn forget_others(&mut self, alias: &Alias, names: &BTreeSet<(Arc<str>, Arc<str>)>) -> bool {
+    fn forget_others(&mut self, alias: &Alias, names: &BTreeSet<Name>) -> bool {
         let Some(tablet) = self.tablets.get_mut(alias) else { return false };
-        let gone: Vec<(Arc<str>, Arc<str>, Difference)> = tablet
+        let gone: Vec<(Name, Difference)> = tablet
             .copy
             .tables()
             .filter(|rows| is_of_a_keyspace(&rows.schema.database))
@@ -77,13 +80,13 @@ impl Judge {
             })
             .filter_map(|rows| {
                 let difference = rows.difference(&Rows::new(&rows.schema))?;
-                Some((rows.schema.database.clone(), rows.schema.name.clone(), difference))
+                Some(((rows.schema.database.clone(), rows.schema.name.clone()), difference))
             })
             .collect();
-        for (database, name, _) in &gone {
+        for ((database, name), _) in &gone {
             tablet.copy.forget(database, Some(name));
         }
-        for (_, name, difference) in &gone {
+        for ((_, name), difference) in &gone {
             let violation = self.differs(alias, name, difference);
             self.violations.push(violation);
         }

@@ -124,6 +124,17 @@ impl Entry {
         self.notes.push(Rc::clone(note));
     }
 
+    /// The keyspace ids of all owner rows.
+    pub fn owner_ids(&self) -> Ids<'_> {
+        Ids::new(self.placed_owners().map(|(_, id)| id))
+    }
+
+    /// The keyspace ids that a lookup of the value gives.
+    pub fn lookup_ids(&self) -> Ids<'_> {
+        let reachable = self.lookups.iter().filter(|row| row.reachable);
+        Ids::new(reachable.map(|row| &row.keyspace_id))
+    }
+
     pub fn has_owner(&self, id: &KeyspaceId) -> bool {
         self.owners.iter().any(|owner| owner.keyspace_id.as_ref() == Some(id))
     }
@@ -145,6 +156,25 @@ impl Entry {
         if let Some(place) = self.lookups.iter().position(is) {
             self.lookups.remove(place);
         }
+    }
+}
+
+/// Keyspace ids, sorted: a value of a lookup that is not unique may have thousands.
+pub struct Ids<'a>(Vec<&'a KeyspaceId>);
+
+impl<'a> Ids<'a> {
+    fn new(ids: impl Iterator<Item = &'a KeyspaceId>) -> Ids<'a> {
+        let mut ids: Vec<&KeyspaceId> = ids.collect();
+        ids.sort_unstable();
+        Ids(ids)
+    }
+
+    pub fn contains(&self, id: &KeyspaceId) -> bool {
+        self.0.binary_search(&id).is_ok()
+    }
+
+    pub fn has_twins(&self) -> bool {
+        self.0.windows(2).any(|pair| pair[0] == pair[1])
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Judge {
     transactions: BTreeMap<Gtid, Arc<BinlogTransaction>>,
     vindexes: Vec<VindexValues>,
     /// By keyspace and table: the vindexes over it.
-    by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Vec<(usize, TableKind)>>>,
+    by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
     sessions: Sessions,
     /// What else happened: faults, promotions, steps of operators.
     faults: Vec<(At, Rc<str>)>,
@@ -72,6 +72,9 @@ pub(super) struct Tablet {
     pub(super) diverged: bool,
 }
 
+/// The vindexes that a table has a part in, by their place.
+type Roles = Vec<(usize, TableKind)>;
+/// Values that a commit has changed, by vindex.
 type Touched = BTreeMap<usize, BTreeSet<ValueKey>>;
 
 impl Judge {
@@ -601,7 +604,7 @@ impl Judge {
         if let Some(mark) = excuse::mark_of(commit.origin) {
             entry.mark = Some(mark);
         }
-        if !is_unique && shares_an_entry(entry) {
+        if !is_unique && entry.owner_ids().has_twins() {
             let because = "two owner rows share a lookup row".into();
             entry.mark = Some(Mark { assumption: Assumption::IdentifyingValues, because });
         }
@@ -783,12 +786,7 @@ impl Judge {
         });
     }
 
-    fn vindexes_over(
-        &self,
-        shard: ShardId,
-        database: &str,
-        table: &str,
-    ) -> Vec<(usize, TableKind)> {
+    fn vindexes_over(&self, shard: ShardId, database: &str, table: &str) -> Roles {
         let shard = &self.shards[shard];
         if *database != *shard.database {
             return Vec::new();
@@ -883,15 +881,10 @@ fn newly_broken(entry: &mut Entry, is_unique: bool) -> (Vec<OwnerRow>, bool) {
     (new, duplicate)
 }
 
-fn shares_an_entry(entry: &Entry) -> bool {
-    let ids: BTreeSet<_> = entry.placed_owners().map(|(_, id)| id).collect();
-    ids.len() < entry.placed_owners().count()
-}
-
 /// Rows and entries agree and a session's commit has just said so: an owner row came, or the last
 /// one went.
 fn is_sound(entry: &Entry, is_unique: bool, now: At) -> bool {
-    let held = entry.missing.is_empty() && (is_unique || !shares_an_entry(entry));
+    let held = entry.missing.is_empty() && (is_unique || !entry.owner_ids().has_twins());
     let said = entry.notes.last().is_some_and(|note| {
         note.at == now
             && note.table == TableKind::Owner

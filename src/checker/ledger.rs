@@ -13,7 +13,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::checker::attempt::{Attempt, Fate, Part};
-use crate::checker::entry::{Change, Entry, Note, Origin, ShardId, TableKind};
+use crate::checker::entry::{Change, Entry, LookupRow, Note, Origin, ShardId, TableKind};
 use crate::checker::verdict::{At, Cause};
 use crate::history::List;
 use crate::key::KeyspaceId;
@@ -36,16 +36,14 @@ pub enum Standing {
 
 /// Brings a value's residues up to date after a change of its rows.
 pub fn settle(entry: &mut Entry) {
-    if entry.residues.is_empty()
-        && entry.lookups.iter().all(|row| entry.has_owner(&row.keyspace_id))
-    {
-        return;
+    let owners = entry.owner_ids();
+    let lonely = |row: &&LookupRow| !owners.contains(&row.keyspace_id);
+    let rows: Vec<LookupRow> = entry.lookups.iter().filter(lonely).cloned().collect();
+    if rows.is_empty() {
+        return entry.residues.clear();
     }
     let mut before = std::mem::take(&mut entry.residues);
-    for row in &entry.lookups {
-        if entry.has_owner(&row.keyspace_id) {
-            continue;
-        }
+    for row in &rows {
         let known = |residue: &Residue| {
             residue.shard == row.shard && residue.keyspace_id == row.keyspace_id
         };

@@ -18,8 +18,6 @@ use crate::checker::entry::{Entry, OwnerRow};
 
 /// The owner rows that no lookup row leads to.
 pub fn missing(entry: &Entry) -> impl Iterator<Item = &OwnerRow> {
-    entry.placed_owners().filter_map(|(owner, id)| {
-        let leads = entry.lookups.iter().any(|row| row.reachable && row.keyspace_id == *id);
-        (!leads).then_some(owner)
-    })
+    let leads = entry.lookup_ids();
+    entry.placed_owners().filter_map(move |(owner, id)| (!leads.contains(id)).then_some(owner))
 }
