@@ -44,7 +44,7 @@ pub enum Verdict {
     Pass,
     /// Deliver this much later than the link would.
     Delay(Duration),
-    /// Keep it until [`Network::release`].
+    /// Keep it until [`World::release`](crate::world::World::release).
     Hold,
     /// Lose it. The caller of a call hears nothing until its deadline.
     Drop,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use goldenscript::{Argument, Command, Context};
 use sim::mysql::gtid::ServerUuid;
 
+use crate::history::List;
 use crate::key::Shard;
 use crate::topo::TabletType;
 use crate::vindex::Registry;
@@ -19,95 +20,41 @@ use crate::vtgate::Edition;
 /// See the [module](self).
 #[derive(Clone, Debug)]
 pub enum Action {
-    Cluster {
-        cells: Vec<String>,
-        tablets: Vec<TabletType>,
-        edition: Edition,
-        vtgates: usize,
-        options: ClusterOptions,
-    },
-    Keyspace {
-        name: String,
-        shards: Vec<Shard>,
-        uid: Option<u32>,
-    },
-    Server {
-        keyspace: String,
-        shard: String,
-        uuid: Option<ServerUuid>,
-        executed: u64,
-    },
-    VSchema {
-        keyspace: String,
-        vschema: Box<KeyspaceSource>,
-    },
-    Schema {
-        keyspace: String,
-        sql: String,
-    },
-    Session {
-        name: String,
-        vtgate: usize,
-        target: Option<String>,
-    },
-    Statement {
-        session: String,
-        sql: String,
-    },
-    Vtctl {
-        line: String,
-    },
+    Cluster(ClusterOptions),
+    Keyspace { name: String, shards: Vec<Shard>, uid: Option<u32> },
+    Server { keyspace: String, shard: String, uuid: Option<ServerUuid>, executed: u64 },
+    VSchema { keyspace: String, vschema: Box<KeyspaceSource> },
+    Schema { keyspace: String, sql: String },
+    Session { name: String, vtgate: usize, target: Option<String> },
+    Statement { session: String, sql: String },
+    Vtctl { line: String },
     Advance(Duration),
     Settle,
-    UntilStreams {
-        workflow: String,
-        state: String,
-        within: Duration,
-    },
+    UntilStreams { workflow: String, state: String, within: Duration },
     Fault(Fault),
-    At {
-        session: String,
-        point: Point,
-        fault: Fault,
-    },
+    At { session: String, list: List, fault: Fault },
     Check,
-    ExpectRows {
-        query: String,
-        rows: usize,
-    },
+    ExpectRows { query: String, rows: usize },
     ExpectDangling(usize),
     ExpectViolated(String),
     Trace,
-    Dump {
-        table: String,
-    },
+    Dump { table: String },
     Locks,
-    Decide {
-        name: String,
-        ordinal: u64,
-        value: u64,
-    },
+    Decide { name: String, ordinal: u64, value: u64 },
 }
 
-/// Flags of a cluster that a scenario may set.
+/// What a scenario may say of its cluster.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterOptions {
+    pub cells: Vec<String>,
+    pub tablets: Vec<TabletType>,
+    pub edition: Edition,
+    pub vtgates: usize,
     pub start: Option<jiff::Timestamp>,
     pub term_start: Option<jiff::Timestamp>,
     pub first_stream: Option<u64>,
     pub packet_size: Option<usize>,
     pub transaction_timeout: Option<Duration>,
-}
-
-/// A moment of a session's commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Point {
-    /// The first commit of the pre list was answered.
-    PreCommitted,
-    /// The first commit of the normal list was answered.
-    NormalCommitted,
-    /// The first commit of the post list was answered.
-    PostCommitted,
 }
 
 /// What is done to the world; targets are symbols until it is done.
@@ -141,7 +88,12 @@ pub enum Fault {
         after: bool,
     },
     /// Messages of this name that travel from one to the other are so much later, until `heal`.
-    Delay { name: String, by: Duration, from: Option<String>, to: Option<String> },
+    Delay {
+        name: String,
+        by: Duration,
+        from: Option<String>,
+        to: Option<String>,
+    },
     Heal,
 }
 
@@ -215,7 +167,8 @@ const COMMANDS: [&str; 27] = [
     "mend",
     "latency",
     "break",
-    "delay", "heal",
+    "delay",
+    "heal",
     "at",
     "check",
     "expect",
@@ -413,19 +366,17 @@ impl Words {
                     .hint("editions are v24 and v6"));
             }
         };
-        Ok(Action::Cluster {
+        Ok(Action::Cluster(ClusterOptions {
             cells: cells.split(',').map(|cell| cell.trim().to_owned()).collect(),
             tablets: tablets.split(',').map(kind).collect::<Read<_>>()?,
             edition,
             vtgates: self.number("vtgates")?.unwrap_or(1),
-            options: ClusterOptions {
-                start: self.time("start")?,
-                term_start: self.time("term_start")?,
-                first_stream: self.number("first_stream")?,
-                packet_size: self.number("packet_size")?,
-                transaction_timeout: self.duration("transaction_timeout")?,
-            },
-        })
+            start: self.time("start")?,
+            term_start: self.time("term_start")?,
+            first_stream: self.number("first_stream")?,
+            packet_size: self.number("packet_size")?,
+            transaction_timeout: self.duration("transaction_timeout")?,
+        }))
     }
 
     fn time(&mut self, name: &str) -> Read<Option<jiff::Timestamp>> {
@@ -476,10 +427,10 @@ impl Words {
     fn at(&mut self) -> Read<Action> {
         let session = self.needed("session")?;
         let point = self.needed("point")?;
-        let point = match point.as_str() {
-            "pre-committed" => Point::PreCommitted,
-            "normal-committed" => Point::NormalCommitted,
-            "post-committed" => Point::PostCommitted,
+        let list = match point.as_str() {
+            "pre-committed" => List::Pre,
+            "normal-committed" => List::Normal,
+            "post-committed" => List::Post,
             other => {
                 return Err(Bad::new(format!("unknown point `{other}`"), other)
                     .hint("points are pre-committed, normal-committed and post-committed"));
@@ -499,7 +450,7 @@ impl Words {
             Words { all: Vec::new(), positional, keys: keys.iter().map(pair).collect() };
         let fault = inner.fault(&name)?;
         inner.finish(Action::Check)?;
-        Ok(Action::At { session, point, fault })
+        Ok(Action::At { session, list, fault })
     }
 
     fn fault(&mut self, name: &str) -> Read<Fault> {

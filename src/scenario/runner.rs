@@ -16,7 +16,7 @@ use sim::network::{Leg, Noise, Rule, Verdict as Fate};
 use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Program, Stop};
 
-use super::action::{Action, ClusterOptions, Fault, Point};
+use super::action::{Action, ClusterOptions, Fault};
 use super::judge::Shared;
 use super::result::{self, Answer};
 use super::{Options, Verdict};
@@ -24,7 +24,7 @@ use crate::cluster::{self, Cluster};
 use crate::history::{self, Event, List, Outcome as CommitOutcome};
 use crate::report::vtctl_table::vtctl_table;
 use crate::rpc::{OpenSession, Query, Vtctl, VtctlOutput};
-use crate::topo::{Alias, TabletType};
+use crate::topo::Alias;
 use crate::vtgate::Edition;
 use crate::vttablet;
 
@@ -48,7 +48,7 @@ pub struct Runner {
 /// What is said before the cluster starts.
 #[derive(Default)]
 struct Head {
-    cluster: Option<(Vec<String>, Vec<TabletType>, Edition, usize, ClusterOptions)>,
+    cluster: Option<ClusterOptions>,
     keyspaces: Vec<cluster::Keyspace>,
     servers: Vec<(String, String, Option<sim::mysql::gtid::ServerUuid>, u64)>,
     vschemas: Vec<(String, crate::vschema::KeyspaceSource)>,
@@ -152,7 +152,7 @@ impl Runner {
 
     fn build(&mut self) -> Result<(), String> {
         let head = std::mem::take(&mut self.head);
-        let Some((cells, tablets, edition, vtgates, flags)) = head.cluster else {
+        let Some(flags) = head.cluster else {
             return Err("the scenario has no `cluster` command".to_owned());
         };
         let mut tape = self.options.tape.clone();
@@ -171,7 +171,7 @@ impl Runner {
             world.epoch = start;
         }
         let mut tablet = vttablet::Options::default();
-        tablet.vreplication.v6 = edition == Edition::V6;
+        tablet.vreplication.v6 = flags.edition == Edition::V6;
         if let Some(size) = flags.packet_size {
             tablet.vreplication.packet_size = size;
         }
@@ -179,9 +179,9 @@ impl Runner {
             tablet.transaction_timeout = timeout;
         }
         let options = cluster::Options {
-            cells,
-            edition,
-            vtgates,
+            cells: flags.cells,
+            edition: flags.edition,
+            vtgates: flags.vtgates,
             tablet,
             first_stream: flags.first_stream.unwrap_or(1),
         };
@@ -199,7 +199,7 @@ impl Runner {
             cluster.world.record();
         }
         for mut keyspace in head.keyspaces {
-            keyspace.tablets = tablets.clone();
+            keyspace.tablets = flags.tablets.clone();
             for (of, shard, uuid, executed) in &head.servers {
                 if *of == keyspace.name {
                     keyspace.servers.insert(shard.clone(), (*uuid, *executed));
@@ -266,13 +266,7 @@ impl Runner {
         self.watch.borrow_mut().session_on(name, &format!("vtgate-{vtgate}"), &target);
         self.sessions.insert(
             name.to_owned(),
-            Session {
-                client,
-                vtgate: gate,
-                target,
-                id: Rc::default(),
-                pending: None,
-            },
+            Session { client, vtgate: gate, target, id: Rc::default(), pending: None },
         );
         Ok(())
     }
@@ -532,14 +526,9 @@ impl Runner {
         Ok(String::new())
     }
 
-    fn arm(&mut self, session: &str, point: Point, fault: &Fault) -> Result<String, String> {
+    fn arm(&mut self, session: &str, list: List, fault: &Fault) -> Result<String, String> {
         let cluster = self.ready()?;
         let fault = resolved(cluster, fault)?;
-        let list = match point {
-            Point::PreCommitted => List::Pre,
-            Point::NormalCommitted => List::Normal,
-            Point::PostCommitted => List::Post,
-        };
         let session = session.to_owned();
         self.armed.borrow_mut().push(Armed { session, list, fault, fired: false });
         Ok(String::new())
@@ -602,10 +591,8 @@ impl Runner {
 
     fn act(&mut self, action: &Action) -> Result<String, String> {
         match action {
-            Action::Cluster { cells, tablets, edition, vtgates, options } => {
-                let flags = options.clone();
-                self.head.cluster =
-                    Some((cells.clone(), tablets.clone(), *edition, *vtgates, flags));
+            Action::Cluster(options) => {
+                self.head.cluster = Some(options.clone());
                 Ok(String::new())
             }
             Action::Keyspace { name, shards, uid } => {
@@ -652,7 +639,7 @@ impl Runner {
                 self.until(workflow, state, *within)
             }
             Action::Fault(fault) => self.fault(fault),
-            Action::At { session, point, fault } => self.arm(session, *point, fault),
+            Action::At { session, list, fault } => self.arm(session, *list, fault),
             Action::Check => self.check(),
             Action::ExpectRows { query, rows } => self.expect_rows(query, *rows),
             Action::ExpectDangling(count) => self.expect_dangling(*count),

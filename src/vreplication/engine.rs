@@ -33,8 +33,11 @@ pub struct Home {
     pub topo: Program,
     pub options: Options,
     /// Finds a tablet's program.
-    pub address: Rc<dyn Fn(&Alias) -> Option<Program>>,
+    pub address: Address,
 }
+
+/// The program of a tablet, by its alias.
+pub type Address = Rc<dyn Fn(&Alias) -> Option<Program>>;
 
 /// See the [module](self).
 #[derive(Clone)]

@@ -1,9 +1,9 @@
 //! Who polls. The World says what comes next; a host only does it.
 //!
-//! - [`nodes`]: madsim, one node a machine, a baton so that exactly one task is ever runnable.
+//! - `nodes`: madsim, one node a machine, a baton so that exactly one task is ever runnable.
 //!   The default where the flag `--cfg madsim` is set: madsim then watches for stray clocks,
 //!   chance and threads.
-//! - [`plain`]: a loop of our own; search, the second opinion, and any build without the flag.
+//! - `plain`: a loop of our own; search, the second opinion, and any build without the flag.
 //!
 //! The same tape gives the same digest on both. A host knows nothing of order or time.
 

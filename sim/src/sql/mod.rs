@@ -1,8 +1,8 @@
 //! SQL text and its tree.
 //!
 //! In Vitess this is `go/vt/sqlparser`. Text becomes a tree in [`parse`], a tree becomes text in
-//! [`print`]; in between, everything is [`ast`]. Parsing is sqlparser's with a dialect of ours:
-//! only [`lower`] names it.
+//! [`mod@print`]; in between, everything is [`ast`]. Parsing is sqlparser's with a dialect of ours:
+//! only `lower` names it.
 
 pub mod ast;
 pub mod keyword;

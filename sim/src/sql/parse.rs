@@ -7,7 +7,7 @@ use crate::sql_error::SqlError;
 /// Parses one statement; a semicolon may follow it.
 ///
 /// No text overflows the stack or takes more than linear memory: what nests deeper than
-/// [`lower::DEPTH_MAX`] is refused like a syntax error.
+/// 128 levels is refused like a syntax error.
 pub fn parse(text: &str) -> Result<Statement, ParseError> {
     lower::parse(text)
 }

@@ -1,8 +1,10 @@
 //! Update and Delete: the lookup entries of the rows first, then the rows.
 //!
-//! 1. the shards; none is 0 rows. 2. Where the statement touches owned vindexes, the rows that it is
-//! about to change are read and locked, in the normal list. 3. Row by row, vindex by vindex: old
-//! entries are deleted (post), new ones created (pre). 4. The statement itself, normal list.
+//! 1. The shards; none is 0 rows.
+//! 2. Where the statement touches owned vindexes, the rows that it is about to change are read and
+//!    locked, in the normal list.
+//! 3. Row by row, vindex by vindex: old entries are deleted (post), new ones created (pre).
+//! 4. The statement itself, normal list.
 
 use std::sync::Arc;
 

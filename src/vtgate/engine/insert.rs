@@ -1,8 +1,10 @@
 //! Insert: rows by the shards of their keyspace ids, after the vindexes have been told.
 //!
-//! 1. the values of all vindex columns; 2. the primary vindex gives each row its keyspace id; 3.
-//! each further vindex in VSchema order: an owned one creates its entries, any other is filled in
-//! reverse or verified; 4. one INSERT a shard, all at once. All lookup writes come before the rows.
+//! 1. The values of all vindex columns.
+//! 2. The primary vindex gives each row its keyspace id.
+//! 3. Each further vindex in VSchema order: an owned one creates its entries, any other is filled in
+//!    reverse or verified.
+//! 4. One INSERT a shard, all at once. All lookup writes come before the rows.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
