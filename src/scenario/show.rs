@@ -45,9 +45,9 @@ pub fn dump(cluster: &Cluster, name: &str) -> Result<String, String> {
             let Some(primary) = topo.primary(keyspace, shard) else { continue };
             let database = if sidecar { "_vt".to_owned() } else { format!("vt_{keyspace}") };
             let images = cluster.images(primary);
-            let image = images.iter().find(|image| {
-                *image.schema.name == *name && *image.schema.database == *database
-            });
+            let image = images
+                .iter()
+                .find(|image| *image.schema.name == *name && *image.schema.database == *database);
             let Some(image) = image else { continue };
             found = true;
             let _ = writeln!(text, "{keyspace}/{shard}:");

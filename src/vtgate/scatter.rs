@@ -205,9 +205,8 @@ impl Run {
         let (gate, process) = (&self.gate, self.process);
         let executed =
             gate.gateway.execute_on(process, &gate.addresses, &shard.alias, execute).await;
-        let wrap = |status: Status| {
-            transaction_error(status.wrap(format!("target: {}", shard.target)))
-        };
+        let wrap =
+            |status: Status| transaction_error(status.wrap(format!("target: {}", shard.target)));
         executed.result.map(|_| ()).map_err(wrap)
     }
 }
