@@ -21,7 +21,14 @@ pub enum Event {
     /// A shard transaction of a session's list was opened.
     ShardBegin { session: Rc<str>, list: List, shard: Rc<str>, transaction: u64 },
     /// A shard transaction's commit was answered, or not.
-    ShardCommit { session: Rc<str>, list: List, shard: Rc<str>, transaction: u64, outcome: Outcome },
+    ShardCommit {
+        session: Rc<str>,
+        list: List,
+        shard: Rc<str>,
+        transaction: u64,
+        /// As its client knows it.
+        outcome: Outcome,
+    },
     /// A shard transaction was rolled back.
     ShardRollback { session: Rc<str>, list: List, shard: Rc<str>, transaction: u64 },
     /// A commit or rollback of a session is over.

@@ -165,7 +165,11 @@ fn expression() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 4000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_text_is_read_or_refused(text in ".{0,80}") {
@@ -173,7 +177,9 @@ proptest! {
     }
 
     #[test]
-    fn any_words_are_read_or_refused(words in prop::collection::vec(prop::sample::select(WORDS), 0..24)) {
+    fn any_words_are_read_or_refused(
+        words in prop::collection::vec(prop::sample::select(WORDS), 0..24),
+    ) {
         let text = words.join(" ");
         if let Ok(statement) = parse(&text) {
             let printed = statement.to_string();
@@ -191,7 +197,9 @@ proptest! {
     }
 
     #[test]
-    fn expressions_keep_their_tree(words in prop::collection::vec(prop::sample::select(WORDS), 1..10)) {
+    fn expressions_keep_their_tree(
+        words in prop::collection::vec(prop::sample::select(WORDS), 1..10),
+    ) {
         let text = format!("select a from t where {}", words.join(" "));
         if let Ok(statement) = parse(&text) {
             let printed = statement.to_string();

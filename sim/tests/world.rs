@@ -17,8 +17,13 @@ use sim::trace::{Trace, first_divergence};
 use sim::wait::{Signal, TokenState};
 use sim::world::{Goal, Limits, Options, Process, Program, Stop, World};
 
-const HOSTS: &[HostKind] =
-    if cfg!(madsim) { &[HostKind::Nodes, HostKind::Plain] } else { &[HostKind::Plain] };
+/// Both, or the one that this build has.
+fn hosts() -> &'static [HostKind] {
+    match HostKind::default() {
+        HostKind::Nodes => &[HostKind::Nodes, HostKind::Plain],
+        HostKind::Plain => &[HostKind::Plain],
+    }
+}
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -63,7 +68,7 @@ fn open(host: HostKind) -> World {
 
 /// Runs `check` on a World with an adder and a client, on each host.
 fn check(check: impl Fn(&mut World, Program, Program)) {
-    for host in HOSTS {
+    for host in hosts() {
         let mut world = open(*host);
         let (here, there) = (world.machine("client"), world.machine("server"));
         let server = world.program(there, "server", adder);
@@ -234,7 +239,7 @@ fn a_machine_has_a_clock_of_its_own() {
 
 #[test]
 fn a_panic_is_an_event_with_a_name() {
-    for host in HOSTS {
+    for host in hosts() {
         let mut world = open(*host);
         let machine = world.machine("m");
         let server = world.program(machine, "server", |process| async move {
@@ -252,7 +257,7 @@ fn a_panic_is_an_event_with_a_name() {
 
 #[test]
 fn a_declared_wait_is_blocked_and_says_for_what() {
-    for host in HOSTS {
+    for host in hosts() {
         let mut world = open(*host);
         let machine = world.machine("m");
         let client = world.client(machine, "client");
@@ -291,7 +296,7 @@ fn a_run_that_cannot_go_on_says_who_waits() {
 
 #[test]
 fn a_process_that_yields_for_ever_is_named() {
-    for host in HOSTS {
+    for host in hosts() {
         let limits = Limits { polls: 1000, ..Limits::default() };
         let options = Options { host: *host, limits, ..Options::default() };
         let mut world = World::open(options).unwrap();
@@ -397,8 +402,8 @@ fn one_tape_one_digest_on_every_host() {
     let mut seen = BTreeMap::new();
     for seed in 0..300 {
         let policy = Policy::Random(Seed(seed));
-        let (first, trace) = chaos(HOSTS[0], policy, Tape::default(), true);
-        for host in HOSTS {
+        let (first, trace) = chaos(hosts()[0], policy, Tape::default(), true);
+        for host in hosts() {
             let (again, other) = chaos(*host, policy, Tape::default(), true);
             if again != first {
                 let divergence = first_divergence(&trace, &other);
@@ -421,7 +426,7 @@ fn one_tape_one_digest_on_every_host() {
 #[test]
 fn a_fresh_thread_changes_nothing() {
     let run = || {
-        let left = chaos(HOSTS[0], Policy::Random(Seed(5)), Tape::default(), true).0;
+        let left = chaos(hosts()[0], Policy::Random(Seed(5)), Tape::default(), true).0;
         (left.digest, left.tape.to_string())
     };
     #[expect(clippy::disallowed_methods, reason = "the claim is about threads")]
@@ -435,7 +440,7 @@ fn worlds_leave_no_memory_behind() {
         let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
         statm.split_whitespace().nth(1)?.parse::<u64>().ok()
     };
-    for host in HOSTS {
+    for host in hosts() {
         let run = |seeds: std::ops::Range<u64>| {
             for seed in seeds {
                 chaos(*host, Policy::Random(Seed(seed)), Tape::default(), false);

@@ -1,8 +1,8 @@
 //! The command line: one file a subcommand.
 //!
-//! Results go to stdout, problems and progress to stderr. The exit code is the verdict: 0 it held; 1
-//! an output differs, a check fails; 2 bad usage or bad input; 3 stuck; 4 a fault of our own. Only this
-//! module renders diagnostics.
+//! Results go to stdout, problems and progress to stderr. The exit code is the verdict: 0 it held;
+//! 1 an output differs, a check fails; 2 bad usage or bad input; 3 stuck; 4 a fault of our own.
+//! Only this module renders diagnostics.
 //!
 //! It knows nothing of how anything works; it reads arguments, calls, and prints.
 

@@ -1,9 +1,9 @@
 //! A whole cluster in one World: topology, vtgates, tablets on MySQL servers, an operator, clients.
 //!
 //! Machines have the names of what runs on them: `zone1-0000000300` runs a vttablet and its mysqld
-//! (`mysqld-zone1-0000000300`); others are `vtgate-1`, `vtctld`, `topo`, and one for each client. The
-//! first keyspace counts its tablets from 300, +100 a shard, +1 a tablet; ports are 15000 and 17000
-//! more. Server uuids come from names.
+//! (`mysqld-zone1-0000000300`); others are `vtgate-1`, `vtctld`, `topo`, and one for each client.
+//! The first keyspace counts its tablets from 300, +100 a shard, +1 a tablet; ports are 15000 and
+//! 17000 more. Server uuids come from names.
 //!
 //! Building is not part of the run: schemas, vschemas and the servers' earlier history are put in
 //! place before anything starts. From then on the World's rules hold for everything.

@@ -1,8 +1,8 @@
 //! A key range: a half-open interval of keyspace ids.
 //!
 //! An empty start is the least id, an empty end is unbounded, and "empty" is meant as the keyspace
-//! orders ids: `00` counts too. Vitess's nil range and the range without bounds behave alike, so one
-//! value stands for both: [`KeyRange::COMPLETE`].
+//! orders ids: `00` counts too. Vitess's nil range and the range without bounds behave alike, so
+//! one value stands for both: [`KeyRange::COMPLETE`].
 //!
 //! A range may be inverted (`80-40`): the syntax check lets it through and BETWEEN can produce it.
 //! It contains nothing. It knows nothing of shards.

@@ -85,8 +85,8 @@ pub fn even_shards_key_range(i: i64, n: i64) -> Result<KeyRange, EvenSplitError>
     Ok(KeyRange { start: bound(i), end: bound(i.wrapping_add(1)) })
 }
 
-/// The names of `shards` ranges that are as even as `hex_width` digits allow; width 0 means 2 digits
-/// up to 256 shards and 4 above.
+/// The names of `shards` ranges that are as even as `hex_width` digits allow; width 0 means 2
+/// digits up to 256 shards and 4 above.
 ///
 /// An odd width gives names that are no shard names (`-2`), as upstream.
 pub fn generate_shard_ranges(shards: i64, hex_width: u8) -> Result<Vec<String>, EvenSplitError> {

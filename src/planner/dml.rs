@@ -1,8 +1,8 @@
 //! UPDATE and DELETE.
 //!
 //! Where entries of owned vindexes change, a query in front reads and locks the rows that will
-//! change: the primary vindex's columns, the owned vindexes' columns, and for an UPDATE a comparison
-//! for each vindex that is assigned.
+//! change: the primary vindex's columns, the owned vindexes' columns, and for an UPDATE a
+//! comparison for each vindex that is assigned.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   text ──statement::parse──> outer statement ──build──> Plan of primitives
 //!                                                   │        ├ json   as `vexplain plan` prints it
-//!                                                   │        └ table  as `explain format=vitess` did
+//!                                                   │        └ table  as `explain format=vitess`
 //!                              routing: which vindex, which opcode
 //! ```
 //!

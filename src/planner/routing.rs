@@ -1,9 +1,9 @@
 //! Which shards a statement over one table goes to.
 //!
-//! Each conjunct of the filter may give a vindex a value. Of all options the lowest opcode wins; then
-//! a unique vindex before others; then the lower cost, and of equals the later one. A vindex that is
-//! being filled (`write_only`) is never an option. See facts of `go/vt/vtgate/planbuilder/operators`
-//! (`sharded_routing.go`).
+//! Each conjunct of the filter may give a vindex a value. Of all options the lowest opcode wins;
+//! then a unique vindex before others; then the lower cost, and of equals the later one. A vindex
+//! that is being filled (`write_only`) is never an option. See facts of
+//! `go/vt/vtgate/planbuilder/operators` (`sharded_routing.go`).
 //!
 //! It knows nothing of the statement around the filter.
 

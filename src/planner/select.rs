@@ -1,8 +1,8 @@
 //! SELECT.
 //!
 //! All tables in one unsharded keyspace: the statement as it is. One table of a sharded keyspace: a
-//! Route; below a lookup a VindexLookup; on several shards, what the shards cannot finish is finished
-//! above them: order is merged, limits and counts are taken again.
+//! Route; below a lookup a VindexLookup; on several shards, what the shards cannot finish is
+//! finished above them: order is merged, limits and counts are taken again.
 
 use std::sync::Arc;
 

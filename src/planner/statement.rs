@@ -1,7 +1,7 @@
 //! Statements that only Vitess understands, in front of MySQL's.
 //!
-//! `vexplain`, `explain format=vitess` (of old editions), what the MySQL grammar has no words for. It
-//! knows nothing of planning.
+//! `vexplain`, `explain format=vitess` (of old editions), what the MySQL grammar has no words for.
+//! It knows nothing of planning.
 
 use sim::sql::ast::Statement;
 

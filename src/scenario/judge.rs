@@ -1,7 +1,7 @@
 //! The judge's place in a run.
 //!
-//! It sees each event as it happens, is told of a new vschema as soon as topo serves it, and compares
-//! its own tables with the servers' at each check.
+//! It sees each event as it happens, is told of a new vschema as soon as topo serves it, and
+//! compares its own tables with the servers' at each check.
 
 use std::rc::Rc;
 

@@ -1,4 +1,5 @@
-//! A line of vtctlclient as a shell reads it: words, quotes, `"$(cat FILE)"`, `-server`, one `| grep`.
+//! A line of vtctlclient as a shell reads it: words, quotes, `"$(cat FILE)"`, `-server`, one `|
+//! grep`.
 //!
 //! It knows nothing of commands.
 

@@ -1,8 +1,8 @@
 //! What goes wrong in a vindex, as a client of vtgate sees it.
 //!
-//! The text is Vitess's, to the byte. An error that a server gave to a lookup vindex keeps its MySQL
-//! number under every prefix that is put in front of its text: a consistent lookup asks for it, and
-//! vtgate sends it on. It knows nothing of how vtgate turns a code into a number.
+//! The text is Vitess's, to the byte. An error that a server gave to a lookup vindex keeps its
+//! MySQL number under every prefix that is put in front of its text: a consistent lookup asks for
+//! it, and vtgate sends it on. It knows nothing of how vtgate turns a code into a number.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! Vindexes: how a column value becomes a keyspace id.
 //!
-//! A vindex is either a computation (hash, xxhash, ...) or a table that is looked up. Each type is a
-//! file here; [`contract`] is what all implement, [`registry`] finds them by name. Texts of errors
-//! and of statements are Vitess's own (v24). See `go/vt/vtgate/vindexes`.
+//! A vindex is either a computation (hash, xxhash, ...) or a table that is looked up. Each type is
+//! a file here; [`contract`] is what all implement, [`registry`] finds them by name. Texts of
+//! errors and of statements are Vitess's own (v24). See `go/vt/vtgate/vindexes`.
 //!
 //! It knows nothing of the vschema that names the vindexes, nor of the planner that chooses among
 //! them.

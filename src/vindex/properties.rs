@@ -78,10 +78,14 @@ fn drive<C: Conversation>(
 
 proptest! {
     #[test]
-    fn reverse_map_undoes_map(number in any::<u64>(), bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn reverse_map_undoes_map(
+        number in any::<u64>(),
+        bytes in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
         let registry = Registry::standard();
         for type_name in registry.type_names() {
-            let Ok(vindex) = registry.create(type_name, type_name, &Params::new()) else { continue };
+            let vindex = registry.create(type_name, type_name, &Params::new());
+            let Ok(vindex) = vindex else { continue };
             if !vindex.properties().reversible {
                 continue;
             }
@@ -144,7 +148,8 @@ proptest! {
             params.insert(name.to_string(), flag.to_string());
         }
         let lookup = Lookup::new("l", &PROFILES[profile], &params).unwrap();
-        let owner = Owner { keyspace: "ks".into(), table: "o".into(), columns: vec!["x".into(), "y".into()] };
+        let columns = vec!["x".into(), "y".into()];
+        let owner = Owner { keyspace: "ks".into(), table: "o".into(), columns };
         let owned = lookup.owned_by(&owner).map(|owned| owned.unwrap());
         let lookup = owned.as_ref().and_then(|owned| owned.lookup()).unwrap_or(&lookup);
         let ksid = KeyspaceId::from(ksid);
@@ -159,7 +164,8 @@ proptest! {
         }
         prop_assert!(drive(lookup.create(context, &rows, &ksids), &replies).is_some());
         prop_assert!(drive(lookup.delete(context, &rows, &ksid), &replies).is_some());
-        let (old, new) = (rows.first().cloned().unwrap_or_default(), rows.last().cloned().unwrap_or_default());
+        let old = rows.first().cloned().unwrap_or_default();
+        let new = rows.last().cloned().unwrap_or_default();
         let equal = |a: &Value, b: &Value| a == b;
         prop_assert!(drive(lookup.update(context, &old, &ksid, &new, &equal), &replies).is_some());
     }
@@ -190,7 +196,8 @@ proptest! {
             let Ok(vindex) = registry.create(type_name, "v", &params) else { continue };
             if let Some(functional) = vindex.functional() {
                 let _ = functional.map_one(&row);
-                let _ = functional.prefix_vindex().map(|prefix| prefix.functional().map(|f| f.map_one(&row)));
+                let prefix = functional.prefix_vindex();
+                let _ = prefix.map(|prefix| prefix.functional().map(|f| f.map_one(&row)));
             }
         }
     }

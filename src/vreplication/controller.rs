@@ -1,9 +1,10 @@
 //! One stream: pick a source, copy, play; on an error wait and begin again.
 //!
 //! Data and progress are saved in one transaction, always: rows with the key up to which they are
-//! copied, changes with the position behind them. So whatever dies, the stream goes on exactly where
-//! it was. `stop_after_copy` stops at the position of the last snapshot, with nothing caught up after
-//! it. See `go/vt/vttablet/tabletmanager/vreplication/{controller,vreplicator,vcopier,vplayer}.go`.
+//! copied, changes with the position behind them. So whatever dies, the stream goes on exactly
+//! where it was. `stop_after_copy` stops at the position of the last snapshot, with nothing caught
+//! up after it. See
+//! `go/vt/vttablet/tabletmanager/vreplication/{controller,vreplicator,vcopier,vplayer}.go`.
 //!
 //! Departures: what is behind the copied key is left out here rather than by a predicate in the
 //! statement; there is one insert worker; statements are not batched.
@@ -408,7 +409,8 @@ impl Stream<'_> {
 
     // ------------------------------------------------------------ play
 
-    /// Applies the source's transactions from the saved position on; for ever where there is no end.
+    /// Applies the source's transactions from the saved position on; for ever where there is no
+    /// end.
     async fn play(&self, copied: &Copied, end: Option<Until>) -> Result<(), Failure> {
         let Some(row) = read(self.process, self.home, self.connection, self.id).await? else {
             return Ok(());

@@ -7,16 +7,16 @@
 //!   binlog ── transactions, filtered ───────> play: changes and position, in one transaction
 //! ```
 //!
-//! A stream is a row of `_vt.vreplication` on the target's server, and its progress through a table a
-//! row of `_vt.copy_state`: both are real tables there, replicated like any other, so a new primary
-//! goes on where the old one was. One engine a tablet ([`engine`]), one controller a stream
-//! ([`controller`]); sources serve ([`source`]); which tablet is a source is picked ([`picker`]). See
-//! `go/vt/vttablet/tabletmanager/vreplication` and `.../vstreamer`.
+//! A stream is a row of `_vt.vreplication` on the target's server, and its progress through a table
+//! a row of `_vt.copy_state`: both are real tables there, replicated like any other, so a new
+//! primary goes on where the old one was. One engine a tablet ([`engine`]), one controller a stream
+//! ([`controller`]); sources serve ([`source`]); which tablet is a source is picked ([`picker`]).
+//! See `go/vt/vttablet/tabletmanager/vreplication` and `.../vstreamer`.
 //!
-//! Modelled: rules with an explicit SELECT of columns, `keyspace_id()` and `in_keyrange`, with a GROUP
-//! BY over all columns (first value wins) or without one; copy, catch-up, fast-forward, stop after
-//! copy, retry. Left out: regular expressions, aggregates, several tables a stream, throttling,
-//! journals, DDL.
+//! Modelled: rules with an explicit SELECT of columns, `keyspace_id()` and `in_keyrange`, with a
+//! GROUP BY over all columns (first value wins) or without one; copy, catch-up, fast-forward, stop
+//! after copy, retry. Left out: regular expressions, aggregates, several tables a stream,
+//! throttling, journals, DDL.
 
 pub mod controller;
 pub mod engine;

@@ -2,8 +2,8 @@
 //!
 //! `select sku as sku, keyspace_id() as keyspace_id from corder where in_keyrange(sku,
 //! 'customer.binary_md5', '-80') group by sku, keyspace_id`: the source computes the columns and
-//! filters; the GROUP BY over all columns says that the first value wins (INSERT IGNORE, and deletes
-//! are not replicated). See `go/vt/vttablet/tabletserver/vstreamer/planbuilder.go` and
+//! filters; the GROUP BY over all columns says that the first value wins (INSERT IGNORE, and
+//! deletes are not replicated). See `go/vt/vttablet/tabletserver/vstreamer/planbuilder.go` and
 //! `.../vreplication/table_plan_builder.go`.
 //!
 //! It knows nothing of streams.

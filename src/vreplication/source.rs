@@ -1,7 +1,7 @@
 //! The serving end of streams: any tablet.
 //!
-//! A row stream is a consistent snapshot: under a read lock on the table the executed GTIDs are read
-//! and a transaction with a consistent snapshot begins, so the snapshot of that table is that
+//! A row stream is a consistent snapshot: under a read lock on the table the executed GTIDs are
+//! read and a transaction with a consistent snapshot begins, so the snapshot of that table is that
 //! position exactly. Rows are read in primary key order, filtered and sent in packets. An event
 //! stream reads the server's binlog behind a position and filters each row change. See
 //! `go/vt/vttablet/tabletserver/vstreamer`.
@@ -167,7 +167,8 @@ impl Source {
         Ok(RowStream { id, position, columns, pk_columns })
     }
 
-    /// Between the lock and its release nobody commits to the table: the position is the snapshot's.
+    /// Between the lock and its release nobody commits to the table: the position is the
+    /// snapshot's.
     async fn begin_snapshot(
         &self,
         process: Process,

@@ -1,7 +1,7 @@
 //! The `_vt` tables of streams, and a stream's source as text.
 //!
-//! The layout of the guide's time has the 14 columns that the guide prints; today's has more. It knows
-//! nothing of how streams run.
+//! The layout of the guide's time has the 14 columns that the guide prints; today's has more. It
+//! knows nothing of how streams run.
 
 /// The tables, as each tablet's server gets them.
 pub fn definitions(v6: bool, first_id: u64) -> Vec<String> {

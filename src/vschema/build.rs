@@ -1,8 +1,8 @@
 //! Building a vschema: validation, in Vitess's order and words.
 //!
-//! Every rule that a keyspace, a table or a rule breaks is a [`Problem`] with its place in the JSON.
-//! As Vitess does it, a keyspace's tables end at the first that is wrong; [`Build::Everything`] goes
-//! on, so that somebody who edits a vschema sees all there is.
+//! Every rule that a keyspace, a table or a rule breaks is a [`Problem`] with its place in the
+//! JSON. As Vitess does it, a keyspace's tables end at the first that is wrong;
+//! [`Build::Everything`] goes on, so that somebody who edits a vschema sees all there is.
 //!
 //! It knows nothing of the order in which tables are then looked up.
 

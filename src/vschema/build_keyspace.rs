@@ -1,7 +1,7 @@
 //! Building one keyspace: its vindexes, then its tables in order of their names.
 //!
-//! What a table must be is checked in Vitess's order, so that the first error is the one that Vitess
-//! reports. It knows nothing of other keyspaces.
+//! What a table must be is checked in Vitess's order, so that the first error is the one that
+//! Vitess reports. It knows nothing of other keyspaces.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -303,7 +303,8 @@ impl<'a> KeyspaceBuilder<'a> {
         }
     }
 
-    /// A vindex learns its owner when the owner's table comes up; tables before it share the vindex.
+    /// A vindex learns its owner when the owner's table comes up; tables before it share the
+    /// vindex.
     fn with_final_vindexes(&self, tables: BTreeMap<String, Table>) -> BTreeMap<String, Arc<Table>> {
         let with_final =
             |column_vindex: &Arc<ColumnVindex>| match self.vindexes.get(&column_vindex.name) {

@@ -1,5 +1,5 @@
-//! Which vindex to take, where somebody must choose one: for a new table's column, for the rows of a
-//! stream, for sharding a table that had no shards.
+//! Which vindex to take, where somebody must choose one: for a new table's column, for the rows of
+//! a stream, for sharding a table that had no shards.
 //!
 //! It knows nothing of who asks. See `go/vt/vtgate/vindexes/vschema.go`, `ChooseVindexForType`,
 //! `FindBestColVindex` and `FindVindexForSharding`.
@@ -20,7 +20,8 @@ pub fn choose_vindex_for_type(kind: Kind) -> Result<&'static str, VSchemaError> 
 }
 
 impl Table {
-    /// The cheapest vindex that gives a row's keyspace id without asking a table; the first of equals.
+    /// The cheapest vindex that gives a row's keyspace id without asking a table; the first of
+    /// equals.
     pub fn best_column_vindex(&self) -> Result<&Arc<ColumnVindex>, VSchemaError> {
         let table = &self.name;
         if self.column_vindexes.is_empty() {

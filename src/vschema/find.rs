@@ -1,7 +1,7 @@
 //! Finding a table or a vindex by name.
 //!
-//! A name with a keyspace is that keyspace's; one without is global, if only one keyspace has it. An
-//! unsharded keyspace has every table that one asks for. See `VSchema.FindTable` and
+//! A name with a keyspace is that keyspace's; one without is global, if only one keyspace has it.
+//! An unsharded keyspace has every table that one asks for. See `VSchema.FindTable` and
 //! `FindRoutedTable`. It knows nothing of queries.
 
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Reading protocol-buffer JSON, and saying where it is wrong.
 //!
 //! A vschema is a protobuf message in JSON: a field may be written in snake case or camel case,
-//! `null` is absent, a number may stand in quotes, an enum is a name or a number, and unknown fields
-//! mean nothing. A place in the text is a JSON pointer (RFC 6901); [`crate::vschema::place`] finds
-//! its line and column. It knows nothing of vschemas.
+//! `null` is absent, a number may stand in quotes, an enum is a name or a number, and unknown
+//! fields mean nothing. A place in the text is a JSON pointer (RFC 6901); [`crate::vschema::place`]
+//! finds its line and column. It knows nothing of vschemas.
 
 use serde_json::Value as Json;
 

@@ -5,9 +5,9 @@
 //!                                                     └--> what is wrong, and where
 //! ```
 //!
-//! Building never fails as a whole: an error belongs to a keyspace, a rule or a table, the rest goes
-//! on, and queries that meet it get it. Where upstream walks Go maps, names are taken in order, so
-//! which of several errors a keyspace reports does not depend on the run. See
+//! Building never fails as a whole: an error belongs to a keyspace, a rule or a table, the rest
+//! goes on, and queries that meet it get it. Where upstream walks Go maps, names are taken in
+//! order, so which of several errors a keyspace reports does not depend on the run. See
 //! `go/vt/vtgate/vindexes/vschema.go`.
 //!
 //! It knows nothing of queries, shards or topo.

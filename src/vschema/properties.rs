@@ -166,7 +166,8 @@ proptest! {
             VSchema::build_with_problems(&source, &registry, Build::AsVitess);
         let (_, everything) =
             VSchema::build_with_problems(&source, &registry, Build::Everything);
-        // A keyspace that ends early takes tables from others, whose problems then are not their own.
+        // A keyspace that ends early takes tables from others, whose problems then are not their
+        // own.
         prop_assert_eq!(problems.is_empty(), everything.is_empty());
         for (name, keyspace) in &vschema.keyspaces {
             let mut own = problems.iter().filter(|problem| problem.keyspace.as_ref() == Some(name));

@@ -1,8 +1,8 @@
 //! Routing rules: a table, a shard or a keyspace answers for another; mirror rules: a table's
 //! queries are also sent to another.
 //!
-//! A rule's key is used as it is written: `[keyspace.]table[@tablet type]`. What is wrong with a rule
-//! is stored under its key and told to the query that meets it. It knows nothing of traffic.
+//! A rule's key is used as it is written: `[keyspace.]table[@tablet type]`. What is wrong with a
+//! rule is stored under its key and told to the query that meets it. It knows nothing of traffic.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,7 +9,8 @@ use crate::vschema::{AutoIncrement, Problem, TableName, VSchema, VSchemaError};
 
 impl VSchema {
     /// Resolves the sequence of each auto-increment column. A table whose sequence is not found is
-    /// no table of the vschema any more, and its name is gone from the global names, whoever had it.
+    /// no table of the vschema any more, and its name is gone from the global names, whoever had
+    /// it.
     pub(super) fn resolve_sequences(&mut self, problems: &mut Vec<Problem>) {
         for (keyspace, source) in self.source.clone().keyspaces {
             for (name, table) in source.tables {

@@ -1,7 +1,7 @@
 //! The words of a command: flags with one dash or two, and the rest.
 //!
-//! `-name=value`, `-name value` for the flags that take one, `-name` alone for switches. `-` and `_`
-//! in a flag's name are the same. It knows nothing of commands.
+//! `-name=value`, `-name value` for the flags that take one, `-name` alone for switches. `-` and
+//! `_` in a flag's name are the same. It knows nothing of commands.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! CreateLookupVindex and ExternalizeVindex: a lookup for a table that has rows already.
 //!
-//! Create makes the lookup table and its vschema, with the vindex `write_only`, and a stream on each
-//! target primary for each source shard. vtgates learn of the vindex only when SrvVSchema is rebuilt,
-//! which is the last step: a row that is inserted after a stream's snapshot and before a vtgate knows
-//! is nobody's (the lost-insert gap). Externalize checks what the streams say, removes them and clears
-//! `write_only`. See `go/vt/wrangler/materializer.go`.
+//! Create makes the lookup table and its vschema, with the vindex `write_only`, and a stream on
+//! each target primary for each source shard. vtgates learn of the vindex only when SrvVSchema is
+//! rebuilt, which is the last step: a row that is inserted after a stream's snapshot and before a
+//! vtgate knows is nobody's (the lost-insert gap). Externalize checks what the streams say, removes
+//! them and clears `write_only`. See `go/vt/wrangler/materializer.go`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,8 +1,8 @@
 //! vtctld: what an operator does.
 //!
-//! Commands are those of vtctlclient, with one dash or two. A command gives text, or a table that its
-//! reader prints. Each step that changes the cluster is an event of the history, so that a fault can
-//! be put between two. See `go/vt/vtctl`, `go/vt/wrangler`.
+//! Commands are those of vtctlclient, with one dash or two. A command gives text, or a table that
+//! its reader prints. Each step that changes the cluster is an event of the history, so that a
+//! fault can be put between two. See `go/vt/vtctl`, `go/vt/wrangler`.
 //!
 //! It knows nothing of how results print.
 

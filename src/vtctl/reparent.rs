@@ -1,8 +1,8 @@
 //! PlannedReparentShard: another tablet becomes primary, and nothing is lost.
 //!
-//! The elect catches up; the old primary is demoted, which ends its query service and makes its server
-//! read-only; the elect catches up to that position exactly; it is promoted and all others follow it.
-//! If it cannot catch up, the demotion is taken back. See `go/vt/vtctl/reparentutil`.
+//! The elect catches up; the old primary is demoted, which ends its query service and makes its
+//! server read-only; the elect catches up to that position exactly; it is promoted and all others
+//! follow it. If it cannot catch up, the demotion is taken back. See `go/vt/vtctl/reparentutil`.
 //!
 //! Left out: shards without a clear primary, durability policies other than none.
 

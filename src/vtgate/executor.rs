@@ -6,8 +6,8 @@
 //! 4. A statement that fails after parts of it succeeded is undone: to an internal savepoint in a
 //!    client's transaction, by a rollback of everything otherwise.
 //!
-//! A nested statement goes through 2 to 4 as well, in the list that its vindex names, and shares the
-//! client statement's [`RequestState`]. See `go/vt/vtgate/{executor,plan_execute}.go`.
+//! A nested statement goes through 2 to 4 as well, in the list that its vindex names, and shares
+//! the client statement's [`RequestState`]. See `go/vt/vtgate/{executor,plan_execute}.go`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -3,7 +3,7 @@
 //! ```text
 //!   client ── Query ──> executor ── plan ──> engine ── statements ──> gateway ──> vttablets
 //!                          │                   │
-//!                          │                   └ cursor: what a lookup vindex asks for, which comes
+//!                          │                   └ cursor: what a lookup vindex asks; it comes
 //!                          │                     back in through the executor, in its own list
 //!                          └ tx_conn: commit pre, then normal, then post
 //! ```

@@ -2,9 +2,9 @@
 //!
 //! COMMIT commits the pre list, all shards at once; then the normal list, one shard after the other
 //! in the order in which they were touched; then the post list, all at once. A failure in pre or
-//! normal ends it there and the rest is rolled back; what is committed stays. A failure in post is a
-//! warning: the client sees success. So a lookup row is never missing while its owner row is there,
-//! and a lookup row without an owner row may be left. See `go/vt/vtgate/tx_conn.go`.
+//! normal ends it there and the rest is rolled back; what is committed stays. A failure in post is
+//! a warning: the client sees success. So a lookup row is never missing while its owner row is
+//! there, and a lookup row without an owner row may be left. See `go/vt/vtgate/tx_conn.go`.
 //!
 //! Left out: two-phase commit.
 

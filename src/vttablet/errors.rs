@@ -1,7 +1,7 @@
 //! A MySQL error as a tablet reports it: gRPC's code, and a text with number and SQLSTATE.
 //!
-//! See `go/vt/vttablet/tabletserver` (`convertAndLogError`) and `go/mysql/sqlerror`. It knows nothing
-//! of who reads it.
+//! See `go/vt/vttablet/tabletserver` (`convertAndLogError`) and `go/mysql/sqlerror`. It knows
+//! nothing of who reads it.
 
 use sim::sql::ast::Statement;
 use sim::sql_error::SqlError;

@@ -1,8 +1,9 @@
 //! What an operator asks of a tablet (`go/vt/vttablet/tabletmanager`).
 //!
-//! Reparents are made of these steps (vtctl drives them): a primary is demoted, which ends its query
-//! service after a grace period and makes its server read-only; a replica that has caught up is
-//! promoted; the others follow it. The VReplication engine opens and closes with the tablet's type.
+//! Reparents are made of these steps (vtctl drives them): a primary is demoted, which ends its
+//! query service after a grace period and makes its server read-only; a replica that has caught up
+//! is promoted; the others follow it. The VReplication engine opens and closes with the tablet's
+//! type.
 
 use std::rc::Rc;
 use std::sync::Arc;

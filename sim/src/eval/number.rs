@@ -61,7 +61,8 @@ impl Number {
         }
     }
 
-    /// As an integer, a decimal rounded half away from zero, and cut to what 65 bits and a sign can hold.
+    /// As an integer, a decimal rounded half away from zero, and cut to what 65 bits and a sign can
+    /// hold.
     pub fn to_i128(&self) -> i128 {
         match self {
             Number::Int(number) => i128::from(*number),

@@ -1,8 +1,8 @@
 //! The binlog: one entry a committed transaction, with full row images.
 //!
 //! Row format, `binlog_row_image=full`: a change has the row before, after, or both. Rows are
-//! grouped by table within a statement, as a row event has one table. DDL stands as text in an entry
-//! of its own. It knows nothing of files and of who reads it.
+//! grouped by table within a statement, as a row event has one table. DDL stands as text in an
+//! entry of its own. It knows nothing of files and of who reads it.
 
 use std::sync::Arc;
 

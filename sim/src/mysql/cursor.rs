@@ -3,7 +3,8 @@
 //! A locking scan at REPEATABLE READ takes every record that it visits with the gap before it
 //! (next-key), with these exceptions of InnoDB's `row_search_mvcc`:
 //!
-//! - a full unique key hits its record alone, a record equal to an inclusive lower bound of one too;
+//! - a full unique key hits its record alone, a record equal to an inclusive lower bound of one
+//!   too;
 //! - the first record behind an equality closes the gap only;
 //! - the end of a range of the clustered index closes the gap only, or nothing where the upper
 //!   bound was an existing key. On a secondary index the end record is taken whole.

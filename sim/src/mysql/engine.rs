@@ -2,9 +2,9 @@
 //!
 //! Every method is one uninterruptible step. A statement calls [`Engine::acquire`] before it looks
 //! at a record for good; where the answer is `Waiting` it gives the server back, and seeks its
-//! record again when it is woken. Implicit locks live here: a record whose newest version belongs to
-//! an active transaction is that transaction's, and the first one who meets it writes the lock down
-//! in the owner's name.
+//! record again when it is woken. Implicit locks live here: a record whose newest version belongs
+//! to an active transaction is that transaction's, and the first one who meets it writes the lock
+//! down in the owner's name.
 //!
 //! It knows nothing of SQL.
 

@@ -2,8 +2,8 @@
 //!
 //! Every statement takes a lock on the tables that it names and keeps it to the end of its
 //! transaction; DDL needs the table alone. LOCK TABLES takes locks of its own kind that last until
-//! UNLOCK TABLES. A pending exclusive request stops everybody who comes later, which is why one open
-//! reader and one ALTER stop a whole application.
+//! UNLOCK TABLES. A pending exclusive request stops everybody who comes later, which is why one
+//! open reader and one ALTER stop a whole application.
 //!
 //! It knows nothing of rows. A cycle between metadata locks and row locks is seen by neither side,
 //! as in MySQL: a timeout ends it.

@@ -1,13 +1,14 @@
 //! A MySQL 8.4 server, as strong as InnoDB and no stronger.
 //!
 //! A simulator that forbids what MySQL allows hides bugs, and one that allows what MySQL forbids
-//! invents them. So the parts that decide schedules are InnoDB's own rules, held against transcripts
-//! of real servers: which locks a statement leaves, who waits, who is granted, who dies.
+//! invents them. So the parts that decide schedules are InnoDB's own rules, held against
+//! transcripts of real servers: which locks a statement leaves, who waits, who is granted, who
+//! dies.
 //!
 //! # Life of a statement
 //!
-//! 1. [`server::Server::start`] makes an [`execution::Execution`]; [`server::Server::step`] runs it until
-//!    it is done, waits for a lock, or needs a log synced. It is straight code that pauses.
+//! 1. [`server::Server::start`] makes an [`execution::Execution`]; [`server::Server::step`] runs it
+//!    until it is done, waits for a lock, or needs a log synced. It is straight code that pauses.
 //! 2. [`statement::run`] gives it a transaction, [`statement::tables`] opens its tables under
 //!    [`metadata`] locks, [`statement::access`] chooses an index and its intervals.
 //! 3. A [`cursor`] visits records. A consistent read takes from each the version that its [`view`]
@@ -22,8 +23,9 @@
 //!
 //! Pages, the buffer pool, statistics (an index that fits is taken), temporary tables, views,
 //! triggers, procedures, foreign keys and CHECK (kept and shown, not enforced), partitions, XA,
-//! FLUSH TABLES WITH READ LOCK, PREPARE, multi-table UPDATE and DELETE, correlated subqueries, WITH,
-//! windows, information_schema. What is not modelled is refused with 1235, never answered wrongly.
+//! FLUSH TABLES WITH READ LOCK, PREPARE, multi-table UPDATE and DELETE, correlated subqueries,
+//! WITH, windows, information_schema. What is not modelled is refused with 1235, never answered
+//! wrongly.
 //!
 //! It knows nothing of sharding, of a clock, of a network. Time comes with each statement.
 

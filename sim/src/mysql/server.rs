@@ -3,8 +3,8 @@
 //! It owns everything and has no clock: time comes with each statement. A statement is started,
 //! then stepped until it is done. Where it must wait, the caller parks it, and steps it again when
 //! [`Server::take_granted`] names its connection; where it needs a log synced, the caller lets
-//! the time pass and steps it again. What a lost server leaves is [`Durable`]; a new one is made from
-//! it.
+//! the time pass and steps it again. What a lost server leaves is [`Durable`]; a new one is made
+//! from it.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! The locks that a statement leaves inside of an open transaction, by access path and isolation.
 //!
-//! A line of `locks.txt` is `statement | locks at READ COMMITTED | locks at REPEATABLE READ`; `same`
-//! repeats the first, `nothing` is an empty list. A line `fixture A` stands for those below it.
-//! `X,REC[20]` is a lock of PRIMARY, `kk X[20,20]` one of a secondary index with its clustered key.
+//! A line of `locks.txt` is `statement | locks at READ COMMITTED | locks at REPEATABLE READ`;
+//! `same` repeats the first, `nothing` is an empty list. A line `fixture A` stands for those below
+//! it. `X,REC[20]` is a lock of PRIMARY, `kk X[20,20]` one of a secondary index with its clustered
+//! key.
 
 use crate::session::Sessions;
 

@@ -14,9 +14,9 @@
 //! purge
 //! ```
 //!
-//! Each isolation level is a run of its own on fresh tables. Behind `;` stands what the step made of
-//! waiting sessions. `S2< ERROR 1205` of a session that still waits is its timeout, 1317 a KILL QUERY.
-//! Sessions that are interchangeable may have swapped their parts.
+//! Each isolation level is a run of its own on fresh tables. Behind `;` stands what the step made
+//! of waiting sessions. `S2< ERROR 1205` of a session that still waits is its timeout, 1317 a KILL
+//! QUERY. Sessions that are interchangeable may have swapped their parts.
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! `vindicate conform`: runs files of test vectors and counts.
 //!
-//! A vector file is a JSON array of objects, each with an `op`, its input and what must come out. The
-//! file's name is the type of the vindex. Whatever a vector expects is compared exactly; an op or an
-//! expectation that is not understood fails, so that nothing passes unseen.
+//! A vector file is a JSON array of objects, each with an `op`, its input and what must come out.
+//! The file's name is the type of the vindex. Whatever a vector expects is compared exactly; an op
+//! or an expectation that is not understood fails, so that nothing passes unseen.
 //!
 //! It knows nothing of where vectors come from.
 

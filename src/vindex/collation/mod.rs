@@ -1,9 +1,9 @@
 //! Collation keys: texts that differ only in case and accents have one key.
 //!
-//! The key of a text is its primary weights in the Unicode root collation, as an old release of Go's
-//! collator has them (CLDR 23, Unicode 6.2.0). Neither a current ICU nor any collation of MySQL
-//! gives these bytes, and rows were placed by them. Spaces count, marks do not, and a text is not
-//! normalised first.
+//! The key of a text is its primary weights in the Unicode root collation, as an old release of
+//! Go's collator has them (CLDR 23, Unicode 6.2.0). Neither a current ICU nor any collation of
+//! MySQL gives these bytes, and rows were placed by them. Spaces count, marks do not, and a text is
+//! not normalised first.
 //!
 //! [`elements`] turns characters into weights, [`order`] puts marks in order and writes the key.
 //! Only `table` knows where weights come from. See `golang.org/x/text/internal/colltab`.

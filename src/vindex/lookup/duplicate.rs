@@ -1,7 +1,7 @@
 //! What a consistent lookup does when an entry exists already: is it in use, or left behind?
 //!
 //! ```text
-//!   lock the entry (pre) ──0 rows──> insert it (pre)         it went away meanwhile, or was not the one
+//!   lock the entry (pre) ──0 rows──> insert it (pre)         it went away, or was another
 //!        │ 1 row, for keyspace id X
 //!   lock the owner's row, on the shard of X (normal, shared)
 //!        ├─ there ──────────────────> the original error     a genuine duplicate

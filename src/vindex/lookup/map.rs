@@ -1,8 +1,8 @@
 //! Map: which keyspace ids does the table have for these values?
 //!
-//! Numbers, or any values with `batch_lookup`, go into one query; otherwise each value gets its own.
-//! The first value's type decides for all. Rows of one query are given to values by text, so a value
-//! that MySQL's collation found under another spelling gets nothing, as upstream.
+//! Numbers, or any values with `batch_lookup`, go into one query; otherwise each value gets its
+//! own. The first value's type decides for all. Rows of one query are given to values by text, so a
+//! value that MySQL's collation found under another spelling gets nothing, as upstream.
 //!
 //! It knows nothing of planned lookups beyond sharing [`super::Lookup::map_result`] with them.
 

@@ -1,8 +1,8 @@
 //! VindexLookup: a SELECT that a lookup routes.
 //!
-//! First the lookup's own query, planned like any other, in the list that the vindex names; then the
-//! statement on the shards of the keyspace ids that it gave. The statement repeats the predicate, so
-//! an entry without a row costs a visit and never gives a wrong row.
+//! First the lookup's own query, planned like any other, in the list that the vindex names; then
+//! the statement on the shards of the keyspace ids that it gave. The statement repeats the
+//! predicate, so an entry without a row costs a visit and never gives a wrong row.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -65,8 +65,8 @@ impl Run {
         Ok(names.into_iter().map(|name| (Rc::from(name), Arc::clone(binds))).collect())
     }
 
-    /// One query for all ids if the first is a number or the vindex batches; else one an id. Each id
-    /// gets the rows whose value has its text.
+    /// One query for all ids if the first is a number or the vindex batches; else one an id. Each
+    /// id gets the rows whose value has its text.
     async fn look_up(
         &self,
         plan: &VindexLookup,

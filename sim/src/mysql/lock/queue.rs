@@ -1,8 +1,8 @@
 //! The lock table: one queue a record, grants, releases, inheritance, who waits for whom.
 //!
 //! A request waits for every conflicting lock in the queue, granted or waiting, so that readers do
-//! not starve a writer. What follows a release differs: under [`GrantOrder::Cats`] (8.0.20 and later)
-//! only granted locks count, and the waiter that blocks most transactions goes first; under
+//! not starve a writer. What follows a release differs: under [`GrantOrder::Cats`] (8.0.20 and
+//! later) only granted locks count, and the waiter that blocks most transactions goes first; under
 //! [`GrantOrder::Fifo`] it is the order of arrival.
 //!
 //! One page an index is assumed wherever InnoDB counts lock structs.
@@ -114,7 +114,8 @@ impl LockTable {
         if blocked { Answer::Waiting } else { Answer::Granted }
     }
 
-    /// Would the request have to wait? Used where a lock stays implicit unless somebody is in the way.
+    /// Would the request have to wait? Used where a lock stays implicit unless somebody is in the
+    /// way.
     pub fn is_blocked(&self, request: &Request) -> bool {
         !self.holds(request, request.span) && !self.opponents(request, request.span).is_empty()
     }

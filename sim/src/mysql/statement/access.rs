@@ -1,10 +1,11 @@
 //! Which part of which index a statement reads.
 //!
 //! Modelled are MySQL's choices where they do not depend on statistics: a full unique key by
-//! constants (`const`), several of them (IN), equality on a key or on a prefix of one (`ref`), a range,
-//! the shortest covering index, the whole clustered index. A disjunction is a union of ranges of one
-//! index. Rows are counted nowhere: an index that fits is always taken, as MySQL does on a table
-//! of more than a few rows; FORCE INDEX and USE INDEX narrow the choice. Index merge is left out.
+//! constants (`const`), several of them (IN), equality on a key or on a prefix of one (`ref`), a
+//! range, the shortest covering index, the whole clustered index. A disjunction is a union of
+//! ranges of one index. Rows are counted nowhere: an index that fits is always taken, as MySQL does
+//! on a table of more than a few rows; FORCE INDEX and USE INDEX narrow the choice. Index merge is
+//! left out.
 //!
 //! An access gives a superset of the rows: the filter is evaluated on each of them all the same.
 

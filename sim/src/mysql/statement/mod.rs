@@ -1,7 +1,7 @@
 //! Execution of statements: one file a kind.
 //!
-//! [`run`] is the frame of all: implicit commits, the transaction around a statement, what is undone
-//! when it fails.
+//! [`run`] is the frame of all: implicit commits, the transaction around a statement, what is
+//! undone when it fails.
 
 pub mod access;
 pub mod apply;

@@ -1,7 +1,7 @@
 //! Subqueries that need nothing of the query around them: run once, before it.
 //!
-//! Correlated ones are left out. In UPDATE and DELETE a subquery reads the newest rows and locks them
-//! shared.
+//! Correlated ones are left out. In UPDATE and DELETE a subquery reads the newest rows and locks
+//! them shared.
 
 use std::cell::RefCell;
 

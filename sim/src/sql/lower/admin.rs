@@ -403,7 +403,8 @@ impl Grammar<'_> {
         self.expect("show")?;
         let start = self.scanned.offset(self.location());
         if ["vitess_", "vschema"].iter().any(|prefix| {
-            matches!(&self.peek().token, Token::Word(word) if word.value.to_ascii_lowercase().starts_with(prefix))
+            matches!(&self.peek().token, Token::Word(word)
+                if word.value.to_ascii_lowercase().starts_with(prefix))
         }) {
             return refuse();
         }

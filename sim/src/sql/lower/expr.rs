@@ -36,7 +36,8 @@ impl Lowering<'_> {
                 let left = self.boxed(*expr)?;
                 let op = if negated { CompareOp::NotIn } else { CompareOp::In };
                 let is_list = matches!(list.as_slice(), [E::Value(value)]
-                    if matches!(&value.value, theirs::Value::Placeholder(name) if name.starts_with("::")));
+                    if matches!(&value.value, theirs::Value::Placeholder(name)
+                        if name.starts_with("::")));
                 let right = match list.pop() {
                     Some(only) if is_list => self.expr(only)?,
                     Some(last) => {
@@ -404,7 +405,8 @@ impl Lowering<'_> {
                 | "utc_timestamp"
         );
         if is_clock
-            && matches!(args.as_slice(), [Expr::Literal(Literal::Integer(digits))] if &**digits == "0")
+            && matches!(args.as_slice(), [Expr::Literal(Literal::Integer(digits))]
+                if &**digits == "0")
         {
             args.clear();
         }

@@ -256,7 +256,8 @@ impl Printer<'_> {
             }
             user => self.variable(user),
         }
-        let names = matches!(&assignment.variable, Variable::System { name, .. } if name.is("names") || name.is("charset"));
+        let names = matches!(&assignment.variable, Variable::System { name, .. }
+            if name.is("names") || name.is("charset"));
         match (&assignment.value, names) {
             (value, true) => {
                 self.push(" ");
