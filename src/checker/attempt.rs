@@ -1,8 +1,8 @@
 //! Attempts: what each session's transactions came to, as the history tells.
 //!
 //! An attempt is one transaction of a session, an explicit one or that of a single statement: from
-//! its first shard transaction to `Ended`. It ends early when its vtgate dies: nobody says so, but a
-//! fault is told of, or the session's name begins another.
+//! its first shard transaction to `Ended`. It ends early when its vtgate dies: nobody says so,
+//! but a fault is told of, or the session's name begins another.
 //!
 //! It knows nothing of rows.
 

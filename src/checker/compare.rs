@@ -1,8 +1,8 @@
 //! The judge's own tables against the servers' own, at a check.
 //!
-//! The counterexample that it exists for: a server that changes a row and writes no binlog event, or
-//! an event of another row. All other verdicts rest on row images; this one says whether they may.
-//! Where a server differs, its rows are taken over, so that a difference is told of once.
+//! The counterexample that it exists for: a server that changes a row and writes no binlog event,
+//! or an event of another row. All other verdicts rest on row images; this one says whether they
+//! may. Where a server differs, its rows are taken over, so that a difference is told of once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

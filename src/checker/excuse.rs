@@ -1,8 +1,8 @@
 //! Assumptions that were broken for a value: what then fails is excused, for that value alone.
 //!
 //! The counterexamples that it exists for: a failover that loses a pre commit which was
-//! acknowledged, and then the normal commit succeeds (asynchronous replication); a DELETE sent to one
-//! shard's lookup table. The protocol promises nothing there, and a judge that cried would be
+//! acknowledged, and then the normal commit succeeds (asynchronous replication); a DELETE sent to
+//! one shard's lookup table. The protocol promises nothing there, and a judge that cried would be
 //! switched off; one that excused the run would be blind.
 //!
 //! What something broke stands as a mark at the value; a statement's words (IGNORE, ON DUPLICATE

@@ -11,9 +11,9 @@
 //!   vschema write_only | filled
 //! ```
 //!
-//! Rows are `order <id> <customer> <sku>` and `lookup <sku> <customer>`, whose keyspace id the lookup
-//! row has; `+` and `-` a row, `~` for an update, `row > row`. Customers 1, 2 and 3 live in -80, 4 in
-//! 80-. Several changes of a commit are separated by `;`.
+//! Rows are `order <id> <customer> <sku>` and `lookup <sku> <customer>`, whose keyspace id the
+//! lookup row has; `+` and `-` a row, `~` for an update, `row > row`. Customers 1, 2 and 3 live
+//! in -80, 4 in 80-. Several changes of a commit are separated by `;`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

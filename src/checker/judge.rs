@@ -2,8 +2,8 @@
 //!
 //! A commit is applied to the own tables of its tablet; if that is a primary, its rows go to the
 //! values of every vindex over their tables, and the touched values are judged. A promotion, a
-//! restart that lost commits, a change of vschema or of a whole table make the values anew and judge
-//! all of them.
+//! restart that lost commits, a change of vschema or of a whole table make the values anew and
+//! judge all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use sim::clock::Nanos;
 use sim::mysql::binlog::{self, BinlogTransaction, RowsEvent};
 use sim::mysql::gtid::{Gtid, GtidSet, ServerUuid};
+use sim::mysql::schema::Table;
 use sim::mysql::server::TableImage;
 use sim::sql::ast::{Statement, TableName};
 use sim::value::{Row, Value};
@@ -85,7 +86,8 @@ impl Judge {
         judge
     }
 
-    /// Learns of shards and tablets. Who is primary of a shard that is known comes with the history.
+    /// Learns of shards and tablets. Who is primary of a shard that is known comes with the
+    /// history.
     pub fn topology_changed(&mut self, topo: &Topo) {
         for (keyspace, record) in &topo.keyspaces {
             for (name, shard) in &record.shards {
@@ -566,7 +568,7 @@ impl Judge {
         &mut self,
         shard: ShardId,
         transaction: &BinlogTransaction,
-        mut visit: impl FnMut(&mut VindexValues, TableKind, &sim::mysql::schema::Table, &[Value], bool),
+        mut visit: impl FnMut(&mut VindexValues, TableKind, &Table, &[Value], bool),
     ) {
         for event in &transaction.events {
             let binlog::Event::Rows(event) = event else { continue };

@@ -7,12 +7,13 @@
 //!   servers ──> compare ──> row_images, replica_prefix
 //! ```
 //!
-//! It shares no code with what it judges: it reads the history, row images, the vschema's source and
-//! the topology as data, and uses keys and functional vindexes. It knows nothing of planning, of
-//! vtgate's protocol, of streams, or of how a lookup vindex writes its table.
+//! It shares no code with what it judges: it reads the history, row images, the vschema's source
+//! and the topology as data, and uses keys and functional vindexes. It knows nothing of planning,
+//! of vtgate's protocol, of streams, or of how a lookup vindex writes its table.
 //!
-//! All is incremental: a commit costs its own rows, and those that share a value with them. What is judged is the committed state of the
-//! current primaries; a change of primary or of the vschema is a commit of everything.
+//! All is incremental: a commit costs its own rows, and those that share a value with them. What
+//! is judged is the committed state of the current primaries; a change of primary or of the
+//! vschema is a commit of everything.
 //!
 //! Left out: reads (`sound_reads`, `stable_reads`), `reusable`, `atomic`, `live`. Rows of shards
 //! that overlap, as while resharding, all count.
