@@ -1,8 +1,9 @@
 //! mysqld: a MySQL server as a program of the World.
 //!
-//! The server itself ([`Server`](crate::mysql::Server)) is synchronous; this is the process around it. A statement
-//! is stepped until it is done; where it must wait for a row lock the worker stands in a declared
-//! wait with the lock's timeout, where a commit must reach the disk it waits for the disk.
+//! The [server](crate::mysql::server::Server) itself is synchronous; this is the process around
+//! it. A statement is stepped until it is done; where it must wait for a row lock the worker stands
+//! in a declared wait with the lock's timeout, where a commit must reach the disk it waits for the
+//! disk.
 //! Connections belong to the program that opened them and are closed when that program dies.
 //!
 //! A replica's process asks its source for the transactions that it lacks and applies them, one

@@ -1,6 +1,8 @@
 //! What a World promises, on both hosts: one tape, one digest; a crash loses what was not synced;
 //! a run that cannot go on says who waits for what.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
