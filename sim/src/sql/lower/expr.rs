@@ -622,6 +622,12 @@ pub fn literal(value: theirs::Value) -> Parsed<Expr> {
         theirs::Value::Boolean(truth) => Literal::Bool(truth),
         theirs::Value::Null => Literal::Null,
         theirs::Value::Placeholder(name) => {
+            // Their parser takes any word after the colon, a quoted one too.
+            let is_plain = |c: char| c.is_alphanumeric() || ":_.@$".contains(c);
+            let (plain, _) = name.split_once(MARK).unwrap_or((&name, ""));
+            if !plain.chars().all(is_plain) {
+                return refuse();
+            }
             return match (name.strip_prefix("::"), name.strip_prefix(':')) {
                 (Some(list), _) => Ok(Expr::ListArgument(Ident::new(list))),
                 (None, Some(name)) => Ok(argument(name)),
