@@ -1,8 +1,8 @@
 //! What happened, in order.
 //!
 //! Every event goes into a digest: two runs are equal if their digests are. When
-//! [recording](Trace::record) each event is kept as a line as well, and [`first_divergence`] names the first
-//! one that differs between two runs.
+//! [recording](Trace::record) each event is kept as a line as well, and [`first_divergence`] names
+//! the first one that differs between two runs.
 //!
 //! It knows nothing of what the events mean.
 

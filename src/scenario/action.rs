@@ -1,8 +1,8 @@
 //! A command of a scenario, read and checked before anything runs.
 //!
-//! `name positional key=value`, or `session:> the rest of the line`. What a command names is looked up
-//! here as far as that needs no run: files, JSON, shard lists, SQL of a schema. It knows nothing of
-//! how a command is done.
+//! `name positional key=value`, or `session:> the rest of the line`. What a command names is looked
+//! up here as far as that needs no run: files, JSON, shard lists, SQL of a schema. It knows nothing
+//! of how a command is done.
 
 use std::path::Path;
 use std::time::Duration;
@@ -79,8 +79,8 @@ pub enum Fault {
         to: String,
         latency: Duration,
     },
-    /// The next message of this name from one to the other breaks its connection: before it runs, or
-    /// after.
+    /// The next message of this name from one to the other breaks its connection: before it runs,
+    /// or after.
     Break {
         name: String,
         from: Option<String>,

@@ -1,8 +1,8 @@
 //! Doing a scenario's commands.
 //!
 //! The runner owns the cluster and drives it: a statement is started in its session, and the world
-//! runs until every statement is done or blocked. What resumes later is told at the end of the block.
-//! Faults that wait for a moment watch the history, and strike as the event happens.
+//! runs until every statement is done or blocked. What resumes later is told at the end of the
+//! block. Faults that wait for a moment watch the history, and strike as the event happens.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

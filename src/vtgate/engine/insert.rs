@@ -2,8 +2,8 @@
 //!
 //! 1. The values of all vindex columns.
 //! 2. The primary vindex gives each row its keyspace id.
-//! 3. Each further vindex in VSchema order: an owned one creates its entries, any other is filled in
-//!    reverse or verified.
+//! 3. Each further vindex in VSchema order: an owned one creates its entries, any other is filled
+//!    in reverse or verified.
 //! 4. One INSERT a shard, all at once. All lookup writes come before the rows.
 
 use std::collections::BTreeMap;
