@@ -115,7 +115,7 @@ pub fn once(scenario: &Scenario, chance: Chance, settings: &Settings, runner: Ru
             None
         }
         Ok(Ok(run)) => {
-            problems.extend(judge(scenario, chance, &run));
+            problems.extend(judge(scenario, chance, settings, &run));
             Some(run)
         }
     };
@@ -134,7 +134,7 @@ fn options(scenario: &Scenario, seed: Option<Seed>, settings: &Settings) -> Opti
     }
 }
 
-fn judge(scenario: &Scenario, chance: Chance, run: &Run) -> Vec<Problem> {
+fn judge(scenario: &Scenario, chance: Chance, settings: &Settings, run: &Run) -> Vec<Problem> {
     let mut problems: Vec<Problem> = match &run.verdict {
         Verdict::Held => Vec::new(),
         Verdict::Violated(stories) => stories.iter().cloned().map(Problem::Violation).collect(),
@@ -154,7 +154,8 @@ fn judge(scenario: &Scenario, chance: Chance, run: &Run) -> Vec<Problem> {
         }
         _ => {}
     }
-    if chance == Chance::Own {
+    // A mutant changes what is said; whether it is found is the judge's alone to say.
+    if chance == Chance::Own && settings.mutants.is_empty() {
         let difference = Difference::between(&scenario.path, &scenario.text, &run.output);
         problems.extend(difference.map(Problem::Differs));
     }
