@@ -1,4 +1,50 @@
 //! A Vitess-like cluster in one process and one seed.
+//!
+//! # Life of a statement
+//!
+//! 1. [`scenario`] reads the whole file first: what is wrong is shown before anything runs. A
+//!    statement then becomes a [`rpc::Query`] of a session's client to its vtgate.
+//! 2. [`vtgate::executor`] has the session. What is about the session itself (`begin`, `use`,
+//!    `set`) is answered there; else [`planner`] makes a plan from the text and the [`vschema`].
+//! 3. [`vtgate::engine`] runs the plan. A route asks its [`vindex`] for keyspace ids and those
+//!    become shards ([`key`]). A lookup vindex sends statements of its own, in the pre or the post
+//!    list; `vindex::lookup::duplicate` decides what a lookup row that exists already means.
+//! 4. [`vtgate::scatter`] sends a statement to the shards' primaries, each in the transaction that
+//!    its list (pre, normal, post) has there, or begins one.
+//! 5. [`vttablet`] runs it on its mysqld, which is `sim`'s, over a connection of the transaction.
+//! 6. [`vtgate::tx_conn`] commits: the pre list, then the normal one, then the post one, each shard
+//!    after the other.
+//! 7. Whatever a server commits goes into the [`history`], and [`checker`] judges it at once.
+//!
+//! VReplication ([`vreplication`]) is a program of each primary tablet; [`vtctl`] is the operator,
+//! [`topo`] what all of them read. [`cluster`] puts them onto machines.
+//!
+//! # What always holds
+//!
+//! What, and where it is enforced:
+//!
+//! - A module knows only those before it: [`key`], [`report`], [`sql_text`], [`vindex`],
+//!   [`vschema`], [`mutant`], [`history`], [`topo`], [`rpc`], [`planner`], ...: `tests/tidy.rs`.
+//! - The judge shares no code with what it judges, and sees only row images and events:
+//!   `tests/tidy.rs`.
+//! - A mutant is asked for at one spot, and found in a calm run: `tests/tidy.rs`,
+//!   `scenarios/main.rs`.
+//! - Nothing in a run has an order, a time or a chance of its own: `clippy.toml`, `sim::world`.
+//! - The same scenario and seed give the same digest, recorded or not, on either host: `run
+//!   --twice`, `scenarios/main.rs`.
+//! - A statement that cannot be planned is an error of Vitess's, never another answer: `planner`.
+//! - Bad input is refused before anything has run: `scenario::action`.
+//!
+//! # Decisions
+//!
+//! - A shard transaction bears the tag `<session> pre|normal|post`; where the session aims at one
+//!   shard there are no lists, and the tag is the session. Streams are `vreplication <workflow>
+//!   <id>`.
+//! - [`report`] and [`sql_text`] stand early in the order: what prints a table is needed by vtctl
+//!   and by scenarios alike.
+//! - [`history`] may name [`topo`]: an event says which tablet it was.
+//! - `options` of `_vt.vreplication` is varbinary, as the simulated server has no json.
+//! - The limit of a copied batch is the stream's, as in Vitess, and no `limit` in its SQL.
 
 pub mod checker;
 pub mod cli;
