@@ -23,8 +23,7 @@
 //!
 //! What, and where it is enforced:
 //!
-//! - A module knows only those before it: [`key`], [`report`], [`sql_text`], [`vindex`],
-//!   [`vschema`], [`mutant`], [`history`], [`topo`], [`rpc`], [`planner`], ...: `tests/tidy.rs`.
+//! - A module knows only those before it, in the order that the test lists: `tests/tidy.rs`.
 //! - The judge shares no code with what it judges, and sees only row images and events:
 //!   `tests/tidy.rs`.
 //! - A mutant is asked for at one spot, and found in a calm run: `tests/tidy.rs`,
