@@ -138,6 +138,6 @@ mod tests {
         check("scenarios/guide/x", "guide/x");
         check("./scenarios/guide/x", "guide/x");
         check("findings/1", "findings/1");
-        check("/tmp/scenarios/x", "/tmp/scenarios/x");
+        check("/srv/scenarios/x", "/srv/scenarios/x");
     }
 }
