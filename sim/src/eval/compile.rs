@@ -599,21 +599,19 @@ fn constant(value: Value) -> Compiled {
     Ok((Node::Constant(value), facts))
 }
 
+// Not recursive: the parser puts no introducer behind another.
 fn literal_node(literal: &Literal) -> Compiled {
-    if let Literal::Introduced { charset, literal } = literal {
-        let charset = charset.as_str().trim_start_matches('_');
-        let collation = charset_collation(charset)?;
-        let (node, facts) = literal_node(literal)?;
-        let Node::Constant(value) = node else { return Ok((node, facts)) };
-        let bytes = super::cast::bytes_of(&value);
-        if collation == Collation::Binary {
-            return constant(Value::Bytes(bytes));
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        let facts = Facts { collation: Some(collation), ..Facts::new(Kind::Text) };
-        return Ok((Node::Constant(Value::text(&text)), facts));
+    let Literal::Introduced { charset, literal } = literal else {
+        return constant_of(literal).and_then(constant);
+    };
+    let collation = charset_collation(charset.as_str().trim_start_matches('_'))?;
+    let bytes = super::cast::bytes_of(&constant_of(literal)?);
+    if collation == Collation::Binary {
+        return constant(Value::Bytes(bytes));
     }
-    constant_of(literal).and_then(constant)
+    let text = String::from_utf8_lossy(&bytes);
+    let facts = Facts { collation: Some(collation), ..Facts::new(Kind::Text) };
+    Ok((Node::Constant(Value::text(&text)), facts))
 }
 
 /// A literal's value.

@@ -89,6 +89,8 @@ pub(super) enum Strength {
 }
 
 impl Facts {
+    // Where it is inlined, LLVM 22's SLP vectorizer crashes or runs out of memory.
+    #[inline(never)]
     pub fn new(kind: Kind) -> Facts {
         let strength = match kind {
             Kind::Text | Kind::Bytes | Kind::Unknown => Strength::Literal,
