@@ -20,7 +20,7 @@ use crate::value::Binds;
 
 pub(super) use expr::is_built_in;
 pub use literal::{literal, quoted};
-pub use name::quoted_name;
+pub use name::{printed_name, quoted_name};
 
 /// A statement with its bind variables written as literals: what a server's log would show. A
 /// bind that is absent stays a variable.

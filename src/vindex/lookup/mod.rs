@@ -20,7 +20,6 @@ pub mod conversation;
 pub mod create;
 pub mod delete;
 pub mod duplicate;
-mod keyword;
 pub mod map;
 pub mod profile;
 mod statements;

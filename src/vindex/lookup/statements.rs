@@ -6,8 +6,9 @@
 //!
 //! It knows nothing of values, nor of which list a statement runs in.
 
+use sim::sql::print::printed_name;
+
 use crate::vindex::Owner;
-use crate::vindex::lookup::keyword::is_keyword;
 
 /// The fixed statements; an insert depends on its number of rows ([`insert`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl DuplicateStatements {
             lock_lookup: format!("select {to} from {table} where {equal_all} for update"),
             lock_owner: format!(
                 "select {owner_column} from {} where {} lock in share mode",
-                identifier(&owner.table),
+                printed_name(&owner.table),
                 owner_equal.join(" and ")
             ),
             insert: format!(
@@ -114,26 +115,13 @@ fn all_equal(columns: &[String]) -> String {
     conditions.join(" and ")
 }
 
-/// Prints an identifier, in backquotes where it needs them.
-fn identifier(name: &str) -> String {
-    let is_plain = |(i, byte): (usize, u8)| match byte {
-        b'_' | b'$' => true,
-        b'0'..=b'9' => i != 0,
-        _ => byte.is_ascii_alphabetic(),
-    };
-    match name.bytes().enumerate().all(is_plain) && !is_keyword(name) {
-        true => name.to_string(),
-        false => format!("`{}`", name.replace('`', "``")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn identifiers_are_quoted_where_needed() {
-        let check = |name: &str, expected: &str| assert_eq!(identifier(name), expected);
+        let check = |name: &str, expected: &str| assert_eq!(printed_name(name), expected);
         check("t1", "t1");
         check("dot.t1", "`dot.t1`");
         check("Order", "`Order`");

@@ -1,5 +1,7 @@
 //! Names: quoted where they must be.
 
+use std::borrow::Cow;
+
 use super::Printer;
 use crate::sql::ast::{ColumnName, Ident, TableName};
 use crate::sql::keyword::is_keyword;
@@ -10,11 +12,7 @@ impl Printer<'_> {
     }
 
     pub fn push_name(&mut self, name: &str) {
-        if needs_quotes(name) {
-            self.push(&quoted_name(name));
-        } else {
-            self.push(name);
-        }
+        self.push(&printed_name(name));
     }
 
     pub fn table_name(&mut self, table: &TableName) {
@@ -42,6 +40,14 @@ impl Printer<'_> {
         self.push("(");
         self.list(names, |printer, name| printer.ident(name));
         self.push(")");
+    }
+}
+
+/// A name as the printer writes it: in backquotes where it needs them.
+pub fn printed_name(name: &str) -> Cow<'_, str> {
+    match needs_quotes(name) {
+        true => Cow::Owned(quoted_name(name)),
+        false => Cow::Borrowed(name),
     }
 }
 
