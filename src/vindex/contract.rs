@@ -115,6 +115,11 @@ pub fn first_column(row: &[Value]) -> &Value {
     row.first().unwrap_or(&NULL)
 }
 
+/// Where a value goes that has a keyspace id only if it is a number: else nowhere.
+pub fn or_none(ksid: Result<KeyspaceId, VindexError>) -> Destination {
+    ksid.map_or(Destination::None, Destination::KeyspaceId)
+}
+
 /// What the planner knows a vindex by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Properties {

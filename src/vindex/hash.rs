@@ -4,7 +4,7 @@
 //! takes a signed type's two's complement, Verify refuses the minus sign. Both are kept.
 
 use crate::key::{Destination, KeyspaceId};
-use crate::vindex::contract::first_column;
+use crate::vindex::contract::{first_column, or_none};
 use crate::vindex::des::NullKeyDes;
 use crate::vindex::params::{Params, unknown_params};
 use crate::vindex::{Functional, Properties, Value, Vindex, VindexError};
@@ -44,10 +44,7 @@ impl Vindex for Hash {
 
 impl Functional for Hash {
     fn map_one(&self, row: &[Value]) -> Result<Destination, VindexError> {
-        Ok(match self.hash(first_column(row)) {
-            Ok(ksid) => Destination::KeyspaceId(ksid),
-            Err(_) => Destination::None,
-        })
+        Ok(or_none(self.hash(first_column(row))))
     }
 
     fn verify_one(&self, row: &[Value], ksid: &KeyspaceId) -> Result<bool, VindexError> {

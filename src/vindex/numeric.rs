@@ -3,7 +3,7 @@
 //! See `go/vt/vtgate/vindexes/numeric.go`.
 
 use crate::key::{Destination, KeyRange, KeyspaceId};
-use crate::vindex::contract::first_column;
+use crate::vindex::contract::{first_column, or_none};
 use crate::vindex::params::{Params, unknown_params};
 use crate::vindex::{Functional, Properties, Value, Vindex, VindexError};
 
@@ -46,10 +46,7 @@ impl Vindex for Numeric {
 
 impl Functional for Numeric {
     fn map_one(&self, row: &[Value]) -> Result<Destination, VindexError> {
-        Ok(match self.hash(first_column(row)) {
-            Ok(ksid) => Destination::KeyspaceId(ksid),
-            Err(_) => Destination::None,
-        })
+        Ok(or_none(self.hash(first_column(row))))
     }
 
     fn verify_one(&self, row: &[Value], ksid: &KeyspaceId) -> Result<bool, VindexError> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::key::quote::quote;
 use crate::key::{Destination, KeyspaceId};
-use crate::vindex::contract::first_column;
+use crate::vindex::contract::{first_column, or_none};
 use crate::vindex::params::{Params, read_file, text, unknown_params};
 use crate::vindex::{Functional, Properties, Registry, Value, Vindex, VindexError, number_map};
 
@@ -93,10 +93,7 @@ impl Vindex for NumericStaticMap {
 
 impl Functional for NumericStaticMap {
     fn map_one(&self, row: &[Value]) -> Result<Destination, VindexError> {
-        Ok(match self.hash(first_column(row)) {
-            Ok(ksid) => Destination::KeyspaceId(ksid),
-            Err(_) => Destination::None,
-        })
+        Ok(or_none(self.hash(first_column(row))))
     }
 
     fn verify_one(&self, row: &[Value], ksid: &KeyspaceId) -> Result<bool, VindexError> {

@@ -3,7 +3,7 @@
 //! See `go/vt/vtgate/vindexes/reverse_bits.go`.
 
 use crate::key::{Destination, KeyspaceId};
-use crate::vindex::contract::first_column;
+use crate::vindex::contract::{first_column, or_none};
 use crate::vindex::params::{Params, unknown_params};
 use crate::vindex::{Functional, Properties, Value, Vindex, VindexError};
 
@@ -40,10 +40,7 @@ impl Vindex for ReverseBits {
 
 impl Functional for ReverseBits {
     fn map_one(&self, row: &[Value]) -> Result<Destination, VindexError> {
-        Ok(match self.hash(first_column(row)) {
-            Ok(ksid) => Destination::KeyspaceId(ksid),
-            Err(_) => Destination::None,
-        })
+        Ok(or_none(self.hash(first_column(row))))
     }
 
     fn verify_one(&self, row: &[Value], ksid: &KeyspaceId) -> Result<bool, VindexError> {
