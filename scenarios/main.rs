@@ -5,7 +5,9 @@
 //! differs, as `vindicate run --bless` does.
 //!
 //! And one test a mutant: the judge finds it in at least one of these scenarios, in the calm run.
+//! And one that the guide's scenario fails as soon as any one cell of its tables is another.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +19,8 @@ use vindicate::cli::run::replace::replace;
 use vindicate::cli::run::show;
 use vindicate::mutant::Mutant;
 use vindicate::scenario::Verdict;
+
+const GUIDE: &str = "guide/create_lookup_vindex";
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -35,6 +39,10 @@ fn main() -> ExitCode {
         Trial::test(format!("mutant/{mutant}"), move || found(&scenarios, mutant))
     });
     let mut trials: Vec<Trial> = mutants.collect();
+    let guide = scenarios.iter().find(|scenario| scenario.name == GUIDE).cloned();
+    trials.push(Trial::test("every_cell_of_the_guide_counts", move || {
+        every_cell_counts(guide.as_ref().ok_or(format!("there is no {GUIDE}"))?)
+    }));
     trials.extend(
         scenarios.into_iter().map(|scenario| {
             Trial::test(scenario.name.clone(), move || check(&scenario, is_update))
@@ -54,6 +62,63 @@ fn found(scenarios: &[Scenario], mutant: Mutant) -> Result<(), Failed> {
         true => Ok(()),
         false => Err(Failed::from(format!("no scenario finds {mutant}"))),
     }
+}
+
+fn every_cell_counts(scenario: &Scenario) -> Result<(), Failed> {
+    let settings =
+        Settings { host: HostKind::default(), mutants: Vec::new(), record: false, twice: false };
+    let cells = cells(&scenario.text);
+    // The guide has 70 rows, of one to 14 cells.
+    if cells.len() < 300 {
+        return Err(Failed::from(format!("only {} cells found", cells.len())));
+    }
+    for cell in cells {
+        let mut text = scenario.text.clone();
+        text.replace_range(cell.clone(), &other(&scenario.text[cell.clone()]));
+        let changed = Scenario { text, ..scenario.clone() };
+        let finished = once(&changed, Chance::Own, &settings, vindicate::scenario::run);
+        if finished.status() != Status::Failed {
+            let line = scenario.text[..cell.start].lines().count();
+            return Err(Failed::from(format!(
+                "{}:{line}: {:?} is not compared",
+                scenario.path.display(),
+                &scenario.text[cell]
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Where the cells are in the rows of the tables that a scenario expects, without the blanks
+/// around them. A cell with nothing in it is one blank.
+fn cells(text: &str) -> Vec<Range<usize>> {
+    let mut cells = Vec::new();
+    let mut line_start = 0;
+    for line in text.split_inclusive('\n') {
+        let row = line.strip_prefix("vtctl: ").unwrap_or(line);
+        if row.starts_with('|') {
+            let mut start = line_start + (line.len() - row.len()) + 1;
+            for cell in row.trim_end().trim_matches('|').split('|') {
+                let content = cell.trim();
+                let before = cell.len() - cell.trim_start().len();
+                cells.push(match content.is_empty() {
+                    true => start..start + 1,
+                    false => start + before..start + before + content.len(),
+                });
+                start += cell.len() + 1;
+            }
+        }
+        line_start += line.len();
+    }
+    cells
+}
+
+/// Another content of the same width.
+fn other(cell: &str) -> String {
+    let last = if cell.ends_with('x') { 'y' } else { 'x' };
+    let mut other: String = cell.chars().take(cell.chars().count() - 1).collect();
+    other.push(last);
+    other
 }
 
 fn check(scenario: &Scenario, is_update: bool) -> Result<(), Failed> {

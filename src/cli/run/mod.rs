@@ -320,6 +320,8 @@ impl<'a> Tally<'a> {
             out.write_all(show::problems(scenario, finished).as_bytes())?;
             match status {
                 Status::Held => writeln!(out, "the file now holds this output")?,
+                // It never ran: there is nothing to see again.
+                Status::Bad => {}
                 _ => writeln!(out, "{}", show::again(scenario, *chance, finished, settings))?,
             }
         }

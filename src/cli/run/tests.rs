@@ -148,6 +148,8 @@ fn the_worst_is_the_exit_code() {
         let (found, text) = run_plan(&folder, &[]);
         assert_eq!(found, status, "{text}");
         assert!(text.lines().any(|found| found == line), "{text}");
+        // What never ran cannot be seen again.
+        assert_eq!(text.contains("to see it again"), status != Status::Bad, "{text}");
     };
     check("violate", Status::Failed, "violated: no_missing: 5");
     check("hang", Status::Stuck, "stuck: a waits for b");
