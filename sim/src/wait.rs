@@ -79,15 +79,19 @@ impl TokenCore {
         !over && (self.in_flight > 0 || self.waits.is_empty())
     }
 
-    /// A line for each thing that it waits for; nothing if it is done.
-    pub fn report(&self, _: &Core) -> Vec<String> {
-        match self.state() {
-            TokenState::Done => Vec::new(),
-            TokenState::Running => vec![format!("{} is under way", self.name)],
-            TokenState::Stuck => {
+    /// A line for each thing that it waits for; nothing if it is done. `paused` is the program that
+    /// stands still with a part of it.
+    pub fn report(&self, paused: Option<&str>) -> Vec<String> {
+        match (self.state(), paused) {
+            (TokenState::Done, _) => Vec::new(),
+            (TokenState::Running, _) => vec![format!("{} is under way", self.name)],
+            (TokenState::Stuck, Some(program)) => {
+                vec![format!("{} stands still in {program}, which is paused", self.name)]
+            }
+            (TokenState::Stuck, None) => {
                 vec![format!("{} waits for an answer that never comes", self.name)]
             }
-            TokenState::Blocked(waits) => {
+            (TokenState::Blocked(waits), _) => {
                 waits.iter().map(|what| format!("{} waits for {what}", self.name)).collect()
             }
         }

@@ -543,8 +543,14 @@ impl Core {
     }
 
     fn report(&self) -> Vec<String> {
-        let waits = self.tokens.iter().flat_map(|token| token.report(self));
-        waits.collect()
+        let reports = self.tokens.iter().zip(0..).map(|(token, number)| {
+            let standing = self.processes.iter().find(|process| {
+                process.token == Some(Token(number)) && self.is_paused(process.program)
+            });
+            let standing = standing.map(|process| &self.programs[process.program.0 as usize].name);
+            token.report(standing.map(String::as_str))
+        });
+        reports.flatten().collect()
     }
 }
 
@@ -987,7 +993,7 @@ impl World {
         })
     }
 
-    /// Starts a process of a program from outside.
+    /// Starts a process of a program from outside; nothing, where the program is down.
     pub fn spawn(
         &mut self,
         program: Program,
@@ -1288,7 +1294,10 @@ pub(crate) fn spawn(
     name: &str,
     make: impl FnOnce(Process) -> Pin<Box<dyn Future<Output = ()>>>,
 ) {
-    let pid = with(|core| core.new_process(program, name.into(), token));
+    // A program that is down runs nothing.
+    let up =
+        with(|core| core.is_up(program).then(|| core.new_process(program, name.into(), token)));
+    let Some(pid) = up else { return };
     let future = make(Process { pid, program });
     with(|core| {
         core.processes[pid as usize].future = Some(future);
