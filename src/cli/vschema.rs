@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::cli::{CommandError, Format, Verdict, read_text, report};
 use crate::vindex::Registry;
 use crate::vschema::json::JsonError;
-use crate::vschema::place::{Place, locate};
+use crate::vschema::place::{Place, locate, place_of};
 use crate::vschema::{Build, KeyspaceSource, Problem, SrvVSchema, VSchema};
 
 #[derive(Subcommand)]
@@ -129,18 +129,10 @@ fn hint(message: &str) -> Option<String> {
 }
 
 fn json_problem(text: &str, error: JsonError) -> Found {
-    let (pointer, message, place) = match error {
-        JsonError::Field { pointer, message } => {
-            let place = locate(text, &pointer);
-            (pointer, message, place)
-        }
-        JsonError::Syntax { line, column, ref message } => {
-            let before: usize =
-                text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-            let offset = text.len().min(before + column.saturating_sub(1));
-            let place = Place { offset, len: 0, line, column };
-            (String::new(), message.clone(), place)
-        }
+    let place = place_of(text, &error);
+    let (pointer, message) = match error {
+        JsonError::Field { pointer, message } => (pointer, message),
+        JsonError::Syntax { message, .. } => (String::new(), message),
     };
     Found {
         pointer,

@@ -4,7 +4,8 @@
 //! up here as far as that needs no run: files, JSON, shard lists, SQL of a schema. It knows nothing
 //! of how a command is done.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use goldenscript::{Argument, Command, Context};
@@ -14,6 +15,7 @@ use crate::history::List;
 use crate::key::Shard;
 use crate::topo::TabletType;
 use crate::vindex::Registry;
+use crate::vschema::place::{Place, locate, place_of};
 use crate::vschema::{KeyspaceSource, VSchema};
 use crate::vtgate::Edition;
 
@@ -319,7 +321,7 @@ impl Words {
             }
             "schema" => {
                 let keyspace = self.next("the keyspace")?;
-                let sql = self.text(folder, "the schema")?;
+                let sql = self.text(folder, "the schema")?.text;
                 check_sql(&sql)?;
                 Action::Schema { keyspace, sql }
             }
@@ -412,16 +414,17 @@ impl Words {
     }
 
     /// Text of a file beside the scenario, or text that stands in it.
-    fn text(&mut self, folder: &Path, what: &str) -> Read<String> {
+    fn text(&mut self, folder: &Path, what: &str) -> Read<Text> {
         let word = self.next(what)?;
         if word.contains(['{', ';', '\n', ' ']) {
-            return Ok(word);
+            return Ok(Text { text: word, file: None });
         }
         let path = folder.join(&word);
-        std::fs::read_to_string(&path).map_err(|error| {
+        let text = std::fs::read_to_string(&path).map_err(|error| {
             Bad::new(format!("{}: {error}", path.display()), &word)
                 .hint("files are named from the folder that the scenario is in")
-        })
+        })?;
+        Ok(Text { text, file: Some((word, path)) })
     }
 
     fn at(&mut self) -> Read<Action> {
@@ -582,12 +585,36 @@ fn shards(text: &str) -> Read<Vec<Shard>> {
     Ok(shards)
 }
 
-fn vschema(text: &str) -> Read<KeyspaceSource> {
-    let source = KeyspaceSource::parse(text)
-        .map_err(|error| Bad::new(format!("the vschema is not valid: {error}"), ""))?;
-    VSchema::build_keyspace(&source, &Registry::standard()).map_err(|error| {
-        Bad::new(format!("the vschema is not valid: {error}"), "")
-            .hint("`vindicate vschema check` shows the place")
+/// A text that stands in the scenario, or in a file that the scenario names.
+struct Text {
+    text: String,
+    /// The word that names it, and where it is.
+    file: Option<(String, PathBuf)>,
+}
+
+impl Text {
+    /// Says what is wrong at a place of it.
+    fn bad(&self, place: Place, message: impl fmt::Display) -> Bad {
+        let Some((word, path)) = &self.file else {
+            let rest = self.text.get(place.offset..).unwrap_or("");
+            let part = rest.get(..place.len).filter(|part| !part.is_empty()).unwrap_or(rest);
+            return Bad::new(message.to_string(), part.lines().next().unwrap_or(""));
+        };
+        let Place { line, column, .. } = place;
+        Bad::new(format!("{}:{line}:{column}: {message}", path.display()), word)
+    }
+}
+
+fn vschema(text: &Text) -> Read<KeyspaceSource> {
+    let source = KeyspaceSource::parse(&text.text).map_err(|error| {
+        text.bad(place_of(&text.text, &error), format!("the vschema is not valid: {error}"))
+    })?;
+    let registry = Registry::standard();
+    VSchema::build_keyspace(&source, &registry).map_err(|error| {
+        let (problems, _) = VSchema::check_keyspace(&source, &registry);
+        let pointer = problems.first().map_or("", |problem| &problem.pointer);
+        text.bad(locate(&text.text, pointer), format!("the vschema is not valid: {error}"))
+            .hint("`vindicate vschema check FILE` shows every error of a vschema")
     })?;
     Ok(source)
 }

@@ -170,6 +170,15 @@ mod tests {
             ],
         );
         check_table(
+            r#"{"column_vindexes": [{"column": "id", "name": "h"}], "columns": [
+                {"name": "a", "default": "1"}, {"name": "b", "default": "now() + interval 1 day"},
+                {"name": "c", "default": "'x'"}, {"name": "d", "default": "1 +"}]}"#,
+            &[
+                "/keyspaces/ks/tables/t/columns/3/default: could not parse the 'd' column's default \
+               expression '1 +' for table 't'",
+            ],
+        );
+        check_table(
             r#"{"columnVindexes": [{"column": "a", "name": "l"}, {"name": "h"}, {"name": "x"},
                 {"column": "a", "columns": ["b"], "name": "h"}, {"column": "a", "name": "c"}]}"#,
             &[

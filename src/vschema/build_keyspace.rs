@@ -203,6 +203,14 @@ impl<'a> KeyspaceBuilder<'a> {
                 let pointer = join(&join(pointer, "columns"), i);
                 self.problem(pointer, VSchemaError::unknown(message));
             }
+            if !is_expression(&column.default) {
+                let message = format!(
+                    "could not parse the '{}' column's default expression '{}' for table '{}'",
+                    column.name, column.default, table.name
+                );
+                let pointer = join(&join(&join(pointer, "columns"), i), "default");
+                self.problem(pointer, VSchemaError::unknown(message));
+            }
             table.columns.push(Column {
                 name: column.name.clone(),
                 kind: column.kind,
@@ -363,4 +371,9 @@ pub(super) fn unknown_params(keyspace: &Keyspace, pointer: &str) -> Vec<Problem>
         }
     }
     problems
+}
+
+/// Whether a default reads as an expression, as Vitess finds out: in a SELECT. None is one too.
+fn is_expression(default: &str) -> bool {
+    default.is_empty() || sim::sql::parse(&format!("select {default}")).is_ok()
 }

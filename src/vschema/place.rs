@@ -1,6 +1,8 @@
 //! Where in a JSON text a pointer leads.
 //!
-//! It knows nothing of what the JSON says. The text is one that parsed.
+//! It knows nothing of what the JSON says.
+
+use super::json::JsonError;
 
 /// A place in a text. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,20 @@ pub fn locate(text: &str, pointer: &str) -> Place {
         len: trimmed.len(),
         line: 1 + text[..start].matches('\n').count(),
         column: 1 + text[line_start..start].chars().count(),
+    }
+}
+
+/// Where the text is wrong: the value that is not what its field takes, or where it stops being
+/// JSON.
+pub fn place_of(text: &str, error: &JsonError) -> Place {
+    match error {
+        JsonError::Field { pointer, .. } => locate(text, pointer),
+        JsonError::Syntax { line, column, .. } => {
+            let before: usize =
+                text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+            let offset = text.len().min(before + column.saturating_sub(1));
+            Place { offset, len: 0, line: *line, column: *column }
+        }
     }
 }
 
