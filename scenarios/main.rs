@@ -51,9 +51,12 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+fn settings(mutants: Vec<Mutant>, twice: bool) -> Settings {
+    Settings { host: HostKind::default(), mutants, record: false, twice }
+}
+
 fn found(scenarios: &[Scenario], mutant: Mutant) -> Result<(), Failed> {
-    let settings =
-        Settings { host: HostKind::default(), mutants: vec![mutant], record: false, twice: false };
+    let settings = settings(vec![mutant], false);
     let is_violated = |scenario: &Scenario| {
         let finished = once(scenario, Chance::Own, &settings, vindicate::scenario::run);
         finished.run.is_some_and(|run| matches!(run.verdict, Verdict::Violated(_)))
@@ -65,8 +68,7 @@ fn found(scenarios: &[Scenario], mutant: Mutant) -> Result<(), Failed> {
 }
 
 fn every_cell_counts(scenario: &Scenario) -> Result<(), Failed> {
-    let settings =
-        Settings { host: HostKind::default(), mutants: Vec::new(), record: false, twice: false };
+    let settings = settings(Vec::new(), false);
     let cells = cells(&scenario.text);
     // The guide has 70 rows, of one to 14 cells.
     if cells.len() < 300 {
@@ -122,8 +124,7 @@ fn other(cell: &str) -> String {
 }
 
 fn check(scenario: &Scenario, is_update: bool) -> Result<(), Failed> {
-    let settings =
-        Settings { host: HostKind::default(), mutants: Vec::new(), record: false, twice: true };
+    let settings = settings(Vec::new(), true);
     let finished = once(scenario, Chance::Own, &settings, vindicate::scenario::run);
     if finished.status() == Status::Held {
         return Ok(());
