@@ -30,6 +30,7 @@
 //! It knows nothing of sharding, of a clock, of a network. Time comes with each statement.
 
 pub mod binlog;
+pub mod binlog_file;
 pub mod cursor;
 pub mod durable;
 pub mod engine;

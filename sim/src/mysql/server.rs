@@ -57,9 +57,19 @@ impl Server {
         Server { engine: Some(Box::new(Engine::recover(options, durable))) }
     }
 
+    /// The server died; what it had written stays.
+    pub fn die(mut self) -> Durable {
+        std::mem::take(&mut self.engine_mut().durable).after_death()
+    }
+
     /// The machine is gone; what was synced stays.
-    pub fn crash(mut self) -> Durable {
-        std::mem::take(&mut self.engine_mut().durable).crashed()
+    pub fn crash(self) -> Durable {
+        self.lose_power(0, 0)
+    }
+
+    /// The machine is gone; what was synced stays, and so much of each log behind it.
+    pub fn lose_power(mut self, redo: usize, binlog: usize) -> Durable {
+        std::mem::take(&mut self.engine_mut().durable).after_power_loss(redo, binlog)
     }
 
     /// A clean shutdown: running transactions are rolled back, logs are synced.
@@ -229,11 +239,14 @@ impl Server {
         engine.settle();
     }
 
-    /// What happens about once a second where commits do not sync.
+    /// Everything that was written is on the disk.
     pub fn sync_logs(&mut self) {
-        let durable = &mut self.engine_mut().durable;
-        durable.redo_synced = durable.redo.len();
-        durable.binlog_synced = durable.binlog.len();
+        self.engine_mut().durable.sync_all();
+    }
+
+    /// The logs, for who drives the syncs that no commit waits for.
+    pub fn durable_mut(&mut self) -> &mut Durable {
+        &mut self.engine_mut().durable
     }
 
     // ------------------------------------------------------------ what others read
@@ -249,8 +262,8 @@ impl Server {
             return Err(error::position_purged());
         }
         let sent = match engine.options.sync_binlog {
-            true => engine.durable.binlog_synced,
-            false => engine.durable.binlog.len(),
+            1 => engine.durable.binlog_synced,
+            _ => engine.durable.binlog.len(),
         };
         let position = position.clone();
         let sent = engine.durable.binlog[..sent].iter();
