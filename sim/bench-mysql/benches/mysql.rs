@@ -3,6 +3,10 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
+use sim::mysql::gtid::ServerUuid;
+use sim::mysql::options::Options;
+use sim::mysql::server::Server;
+
 use bench_mysql::{Model, Prepared, ROWS, binds, share, sqlite};
 
 /// A cheap walk over the rows: every bench meets them in the same order.
@@ -241,5 +245,23 @@ fn history(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, point_select, insert, update, commit, contention, history);
+/// The servers of a cluster, made and connected to. SQLite opens as many databases.
+fn sixty(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sixty_servers_start");
+    group.bench_function("model", |b| {
+        b.iter(|| {
+            let start = |id: u8| {
+                let mut server = Server::new(Options::new(ServerUuid([id; 16]), u32::from(id)));
+                server.connect("root", None);
+                server
+            };
+            (0..60).map(start).collect::<Vec<_>>()
+        })
+    });
+    let open = |_| rusqlite::Connection::open_in_memory().expect("SQLite opens");
+    group.bench_function("sqlite", |b| b.iter(|| (0..60).map(open).collect::<Vec<_>>()));
+    group.finish();
+}
+
+criterion_group!(benches, sixty, point_select, insert, update, commit, contention, history);
 criterion_main!(benches);
