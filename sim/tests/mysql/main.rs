@@ -4,4 +4,5 @@ mod durability;
 mod lock_table;
 mod random;
 mod session;
+mod sql;
 mod transcript;
