@@ -96,6 +96,7 @@ impl Run {
             hints: Vec::new(),
             offset: 0,
             rows: None,
+            lock: None,
         }];
         if let Some((alias, columns)) = &insert.row_alias {
             let mut opened = table.clone();
@@ -112,6 +113,7 @@ impl Run {
                 hints: Vec::new(),
                 offset: width,
                 rows: None,
+                lock: None,
             });
         }
         let mut updates = Vec::new();
