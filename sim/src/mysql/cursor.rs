@@ -137,7 +137,11 @@ impl Cursor {
             let step = match self.reading.clone() {
                 Reading::Consistent(view) => self.look(engine, &interval, Some(&view)),
                 Reading::Newest => self.look(engine, &interval, None),
-                Reading::Locking(locking) => self.lock_next(engine, &interval, locking)?,
+                Reading::Locking(locking) => {
+                    let table = self.index.table;
+                    engine.transaction_mut(self.trx).intend(table, locking.mode);
+                    self.lock_next(engine, &interval, locking)?
+                }
             };
             match step {
                 Next::End => {

@@ -110,9 +110,14 @@ impl Engine {
         self.transactions.get_mut(&trx).expect("a statement's transaction lives as long as it")
     }
 
-    pub fn begin(&mut self, connection: ConnectionId, isolation: Isolation) -> TrxId {
+    pub fn begin(
+        &mut self,
+        connection: ConnectionId,
+        isolation: Isolation,
+        now: jiff::Timestamp,
+    ) -> TrxId {
         let trx = self.next_trx_id();
-        self.transactions.insert(trx, Transaction::new(trx, connection, isolation));
+        self.transactions.insert(trx, Transaction::new(trx, connection, isolation, now));
         trx
     }
 
@@ -343,7 +348,9 @@ impl Engine {
 
     fn write(&mut self, trx: TrxId, id: TableId, key: &Key, version: Version) {
         self.table_mut(id).push_version(key, version);
-        self.transaction_mut(trx).undo.push((id, key.clone()));
+        let transaction = self.transaction_mut(trx);
+        transaction.intend(id, Mode::X);
+        transaction.undo.push((id, key.clone()));
     }
 
     fn close_gaps(&mut self, index: IndexId, key: &Key) {
@@ -411,6 +418,7 @@ impl Engine {
         let transaction = self.transaction_mut(trx);
         transaction.events.clear();
         transaction.view = None;
+        transaction.forget_tables();
         transaction.entered_engine = false;
     }
 

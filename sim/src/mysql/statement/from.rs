@@ -12,6 +12,7 @@ use crate::mysql::lock::mode::Mode;
 use crate::mysql::metadata::MetadataMode;
 use crate::mysql::outcome::Outcome;
 use crate::mysql::schema;
+use crate::mysql::system_view::{is_system_database, system_view};
 use crate::mysql::transaction::TrxId;
 use crate::sql::ast::{
     ColumnName, ColumnType, CompareOp, Expr, Ident, JoinKind, TableExpr, TableName,
@@ -75,6 +76,22 @@ impl Run {
         locks: Locks,
     ) -> Result<(), SqlError> {
         match expr {
+            TableExpr::Table(table)
+                if table
+                    .name
+                    .qualifier
+                    .as_ref()
+                    .is_some_and(|q| is_system_database(q.as_str())) =>
+            {
+                let (database, name) = self.path(&table.name)?;
+                let view = self.engine(|engine| system_view(engine, &database, &name));
+                let view = view.ok_or_else(|| SqlError::not_supported(&table.name))?;
+                let alias = table.alias.as_ref().unwrap_or(&table.name.name).0.clone();
+                let opened = Opened { id: TableId(0), schema: Arc::new(view.schema) };
+                let (offset, rows) = (from.width(), Some(Arc::from(view.rows)));
+                from.tables.push(InScope { alias, opened, hints: Vec::new(), offset, rows });
+                from.joins.push(joined);
+            }
             TableExpr::Table(table) => {
                 let mode = match lock {
                     Some(Mode::X) => MetadataMode::Write,

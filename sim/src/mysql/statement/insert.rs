@@ -223,6 +223,7 @@ impl Run {
         let overwrites = insert.replace || !insert.on_duplicate.is_empty();
         let check = if overwrites { Mode::X } else { Mode::S };
         let table = inserting.table.clone();
+        self.engine(|engine| engine.transaction_mut(trx).intend(table.id, Mode::X));
         let mut replaced = 0;
         loop {
             let mark = self.engine(|engine| engine.transaction(trx).mark());
