@@ -9,6 +9,8 @@ pub struct Arguments {
     pub seeds: Range<u64>,
     pub product: Product,
     pub kind: KindName,
+    /// A file with one schedule.
+    pub case: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum KindName {
 pub enum ArgumentError {
     #[error("{0} takes a value")]
     NoValue(String),
-    #[error("unknown option {0}: --seeds A..B --server mysql|mariadb --kind schedules")]
+    #[error("unknown option {0}: --seeds A..B --case FILE --server mysql|mariadb --kind schedules")]
     Unknown(String),
     #[error("{option} cannot be {value}")]
     Value { option: String, value: String },
@@ -28,7 +30,7 @@ pub enum ArgumentError {
 
 pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, ArgumentError> {
     let mut arguments =
-        Arguments { seeds: 0..100, product: Product::MySql, kind: KindName::Schedules };
+        Arguments { seeds: 0..100, product: Product::MySql, kind: KindName::Schedules, case: None };
     let mut words = words;
     while let Some(option) = words.next() {
         let Some(value) = words.next() else { return Err(ArgumentError::NoValue(option)) };
@@ -42,6 +44,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, ArgumentE
                     _ => return Err(bad()),
                 }
             }
+            "--case" => arguments.case = Some(value),
             "--kind" => {
                 arguments.kind = match &*value {
                     "schedules" => KindName::Schedules,

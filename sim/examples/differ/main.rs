@@ -3,10 +3,12 @@
 //!
 //! ```text
 //! differ --seeds A..B [--server mysql|mariadb] [--kind schedules]
+//! differ --case FILE [--server mysql|mariadb]
 //! ```
 //!
 //! Each seed makes one case. A case that differs is cut down to the statements that it needs and
-//! printed; where the servers are known to part ([`differences`]), the case counts as agreeing and
+//! printed; `--case` plays what was printed
+//! again and shows every lock. Where the servers are known to part ([`differences`]), the case counts as agreeing and
 //! the difference is named in the summary. Exit: 0 all agree, 1 some differ, 2 bad usage or no
 //! server.
 //!
@@ -70,6 +72,12 @@ fn usage(error: &str) -> ExitCode {
 
 /// How many cases differ.
 fn compare(arguments: &Arguments, server: &RealServer) -> Result<u64, mysql::Error> {
+    if let Some(path) = &arguments.case {
+        let text = std::fs::read_to_string(path)?;
+        let (told, agrees) = Schedules::new(server)?.replay(&text)?;
+        println!("{told}");
+        return Ok(u64::from(!agrees));
+    }
     let mut kind: Box<dyn Kind + '_> = match arguments.kind {
         KindName::Schedules => Box::new(Schedules::new(server)?),
     };

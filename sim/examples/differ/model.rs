@@ -42,23 +42,22 @@ impl Connection for Model {
         let mut execution = server.start_text(self.id, text, jiff::Timestamp::UNIX_EPOCH);
         loop {
             match server.step(&mut execution) {
-                Step::Done(result) => return answer_of(text, result, self.count),
+                Step::Done(result) => return answer_of(result, self.count),
                 Step::Sync(_) => {}
                 Step::Wait(_) => {
                     let result = server.cancel(execution, Cancel::Timeout);
-                    return answer_of(text, result, self.count);
+                    return answer_of(result, self.count);
                 }
             }
         }
     }
 }
 
-pub fn answer_of(text: &str, result: Result<Outcome, SqlError>, count: Count) -> Answer {
+pub fn answer_of(result: Result<Outcome, SqlError>, count: Count) -> Answer {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error) => return Answer::failed(error.errno, error.state, &error.message),
     };
-    let update = text.trim_start().to_ascii_lowercase().starts_with("update");
     let diagnostic = |error: &SqlError| Diagnostic {
         errno: error.errno,
         state: String::new(),
@@ -67,11 +66,7 @@ pub fn answer_of(text: &str, result: Result<Outcome, SqlError>, count: Count) ->
     Answer {
         columns: outcome.columns.iter().map(|column| column.name.to_string()).collect(),
         rows: outcome.rows.iter().map(|row| row.iter().map(text_of).collect()).collect(),
-        affected: if update && count == Count::Matched {
-            outcome.matched
-        } else {
-            outcome.affected
-        },
+        affected: if count == Count::Matched { outcome.matched } else { outcome.affected },
         last_insert_id: outcome.last_insert_id,
         error: None,
         warnings: outcome.warnings.iter().map(diagnostic).collect(),

@@ -225,7 +225,7 @@ impl Cursor {
         }
         loop {
             let Some(key) = self.candidate(engine, interval) else {
-                if gaps && !self.descending && !self.stops_before_end(interval) {
+                if gaps && !self.descending {
                     // The supremum is never waited for: nobody holds a record there.
                     self.acquire(engine, Place::Supremum, locking.mode, Span::NextKey);
                 }
@@ -238,9 +238,10 @@ impl Cursor {
             let live = self.is_live(engine, &key);
             let span = match &interval.shape {
                 _ if !gaps => Span::Record,
-                Shape::Unique if live => Span::Record,
+                // In the clustered index a deleted record keeps its key from others just as well.
+                Shape::Unique if at == 0 || live => Span::Record,
                 Shape::Range { starts_at: Some(start), .. }
-                    if live && *start == key && !self.descending =>
+                    if at == 0 && *start == key && !self.descending =>
                 {
                     Span::Record
                 }

@@ -29,6 +29,24 @@ impl<'a> Schedules<'a> {
         Ok(Schedules { stage: Stage::open(server, Count::Matched)? })
     }
 
+    /// Plays a case that was printed: every step with every lock, and whether the model agrees.
+    pub fn replay(&mut self, text: &str) -> Result<(String, bool), mysql::Error> {
+        let case = Case::parse(text);
+        let record = self.stage.play(&case)?;
+        let mut told = case.describe();
+        for (step, observed) in &record.steps {
+            told.push_str(&format!("{step}   -> {}\n", observed.describe(step.session)));
+            for lock in observed.locks.iter().flatten() {
+                told.push_str(&format!("        {lock}\n"));
+            }
+        }
+        told.push_str(&format!("{:?}\n", record.contents));
+        let compared = model_play::compare(&case, &record, self.stage.product());
+        let verdict = compared.as_ref().err().map_or("the model agrees", |told| told);
+        told.push_str(verdict);
+        Ok((told, compared.is_ok()))
+    }
+
     /// What differs, if anything does.
     fn difference(&mut self, case: &Case) -> Result<Option<String>, mysql::Error> {
         let record = self.stage.play(case)?;

@@ -207,7 +207,7 @@ impl Play {
     fn cancel(&mut self, session: usize, reason: Cancel, answers: &mut BTreeMap<usize, String>) {
         let Some((execution, text)) = self.waiting.remove(&session) else { return };
         let result = self.server.0.borrow_mut().cancel(execution, reason);
-        let answer = answer_of(&text, result, Count::Matched);
+        let answer = answer_of(result, Count::Matched);
         answers.insert(session, self.shown(&text, &answer));
         self.wake(answers);
     }
@@ -248,7 +248,7 @@ impl Play {
                     return;
                 }
                 Paused::Done(result) => {
-                    let answer = answer_of(text, result, Count::Matched);
+                    let answer = answer_of(result, Count::Matched);
                     answers.insert(session, self.shown(text, &answer));
                     return;
                 }

@@ -39,13 +39,30 @@ pub struct Record {
     pub contents: Vec<String>,
 }
 
+const KILLED: &str = "(is killed)";
+const RUNS_OUT: &str = "   # until it times out";
+
+impl Step {
+    /// Reads what it prints.
+    pub fn parse(line: &str) -> Option<Step> {
+        let (session, text) = line.strip_prefix('S')?.split_once("> ")?;
+        let session = session.parse::<usize>().ok()?.checked_sub(1)?;
+        let act = match text.strip_suffix(RUNS_OUT) {
+            _ if text == KILLED => Act::Kill,
+            Some(text) => Act::RunOut(text.to_string()),
+            None => Act::Run(text.to_string()),
+        };
+        Some(Step { session, act })
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "S{}> ", self.session + 1)?;
         match &self.act {
             Act::Run(text) => f.write_str(text),
-            Act::RunOut(text) => write!(f, "{text}   # until it times out"),
-            Act::Kill => f.write_str("(is killed)"),
+            Act::RunOut(text) => write!(f, "{text}{RUNS_OUT}"),
+            Act::Kill => f.write_str(KILLED),
         }
     }
 }
