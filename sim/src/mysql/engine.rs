@@ -65,7 +65,8 @@ pub struct Wanted {
     pub place: Place,
     pub mode: Mode,
     pub span: Span,
-    /// Asked by a duplicate check: it is inherited at every isolation level.
+    /// Asked by a duplicate check: for the rest of the statement all locks of its transaction are
+    /// inherited, at every isolation level.
     pub duplicate_check: bool,
 }
 
@@ -145,6 +146,9 @@ impl Engine {
             // A read or a check writes down its own implicit lock too.
             self.make_explicit(None, wanted.index, &wanted.place);
         }
+        if wanted.duplicate_check {
+            self.transaction_mut(trx).checks_duplicates = true;
+        }
         let answer = self.locks.request(&self.request(trx, wanted));
         if answer == Answer::Waiting {
             self.break_cycles(trx);
@@ -181,7 +185,7 @@ impl Engine {
                 span: Span::Record,
                 duplicate_check: false,
             };
-            self.locks.give(&self.request(owner, &wanted));
+            self.locks.make_explicit(&self.request(owner, &wanted));
         }
     }
 
@@ -213,14 +217,12 @@ impl Engine {
     }
 
     fn request(&self, trx: TrxId, wanted: &Wanted) -> Request {
-        let isolation = self.transactions.get(&trx).map_or(Isolation::default(), |t| t.isolation);
         Request {
             trx,
             index: wanted.index,
             place: wanted.place.clone(),
             mode: wanted.mode,
             span: wanted.span,
-            inherits: wanted.duplicate_check || isolation.locks_gaps(),
         }
     }
 
@@ -397,9 +399,12 @@ impl Engine {
                 span: Span::Record,
                 duplicate_check: false,
             };
-            self.locks.give(&self.request(trx, &wanted));
+            self.locks.make_explicit(&self.request(trx, &wanted));
         }
-        self.locks.inherit_on_removal(index, &place, &successor);
+        let transactions = &self.transactions;
+        self.locks.inherit_on_removal(index, &place, &successor, |trx| {
+            transactions.get(&trx).is_some_and(Transaction::inherits_locks)
+        });
         let table = self.table_mut(index.table);
         if at == 0 { table.remove_record(key) } else { table.remove_entry(at, key) }
     }

@@ -77,6 +77,7 @@ impl Run {
         });
         match result {
             Ok(outcome) => {
+                self.end_duplicate_checks(trx);
                 if !explicit {
                     self.commit_transaction(trx, Vec::new()).await?;
                 }
@@ -92,9 +93,18 @@ impl Run {
                         if whole { engine.rollback(trx) } else { engine.undo_to(trx, mark) }
                     },
                 );
+                self.end_duplicate_checks(trx);
                 Err(error)
             }
         }
+    }
+
+    fn end_duplicate_checks(&self, trx: TrxId) {
+        self.engine(|engine| {
+            if let Some(transaction) = engine.transactions.get_mut(&trx) {
+                transaction.checks_duplicates = false;
+            }
+        });
     }
 
     /// The session's transaction; a new one where it has none.
