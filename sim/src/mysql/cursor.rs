@@ -226,9 +226,9 @@ impl Cursor {
         }
         let gaps = engine.transaction(self.trx).isolation.locks_gaps();
         let at = self.index.index as usize;
-        if self.descending && !self.entered {
+        if self.descends(interval) && !self.entered {
             self.entered = true;
-            if gaps && interval.shape != Shape::Unique {
+            if gaps {
                 self.lock_gap_behind(engine, interval, locking);
             }
         }
@@ -236,7 +236,7 @@ impl Cursor {
             let candidate = self.candidate(engine, interval);
             self.resumes_at = None;
             let Some(key) = candidate else {
-                if gaps && !self.descending {
+                if gaps && !self.descends(interval) {
                     // The supremum is never waited for: nobody holds a record there.
                     self.acquire(engine, Place::Supremum, locking.mode, Span::NextKey);
                 }
@@ -244,7 +244,9 @@ impl Cursor {
             };
             let within = inside(interval, &key);
             let semi = locking.semi_consistent && at == 0 && interval.shape != Shape::Unique;
-            if semi && self.insisted.as_ref() != Some(&key) {
+            // Behind an equality nothing is locked, hence nothing looked at.
+            let looked_at = within || matches!(interval.shape, Shape::Range { .. });
+            if semi && looked_at && self.insisted.as_ref() != Some(&key) {
                 let wanted = self.wanted(Place::Record(key.clone()), locking.mode, Span::Record);
                 if engine.would_wait(self.trx, &wanted) {
                     self.passed = Some(key.clone());
@@ -276,7 +278,7 @@ impl Cursor {
                 // In the clustered index a deleted record keeps its key from others just as well.
                 Shape::Unique if at == 0 || live => Span::Record,
                 Shape::Range { starts_at: Some(start), .. }
-                    if at == 0 && *start == key && !self.descending =>
+                    if at == 0 && *start == key && !self.descends(interval) =>
                 {
                     Span::Record
                 }
@@ -355,10 +357,10 @@ impl Cursor {
         let secondary = self.index.index != 0;
         let whole = match interval.shape {
             Shape::Unique | Shape::Equal => false,
-            Shape::Range { .. } => secondary || self.descending || !gaps,
+            Shape::Range { .. } => secondary || self.descends(interval) || !gaps,
         };
         if !whole {
-            if gaps && !self.descending && !self.stops_before_end(interval) {
+            if gaps && !self.descends(interval) && !self.stops_before_end(interval) {
                 self.acquire(engine, place, locking.mode, Span::Gap);
             }
             return Ok(End::Reached);
@@ -385,7 +387,10 @@ impl Cursor {
                 Locked::Wait => return Ok(End::Wait),
             }
         }
-        self.reject(engine);
+        // A descending scan finds its end by itself and does not give it back.
+        if !self.descends(interval) {
+            self.reject(engine);
+        }
         Ok(End::Reached)
     }
 
@@ -420,10 +425,15 @@ impl Cursor {
         }
     }
 
+    /// A single row has no direction.
+    fn descends(&self, interval: &Interval) -> bool {
+        self.descending && interval.shape != Shape::Unique
+    }
+
     fn candidate(&self, engine: &Engine, interval: &Interval) -> Option<Key> {
         let table = engine.table(self.index.table);
         let at = self.index.index as usize;
-        if self.descending {
+        if self.descends(interval) {
             let to = match (&self.resumes_at, &self.passed, &interval.high) {
                 (Some(here), _, _) => Bound::Included(here),
                 (_, Some(passed), _) => Bound::Excluded(passed),

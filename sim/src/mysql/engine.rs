@@ -226,6 +226,17 @@ impl Engine {
         }
     }
 
+    /// Lock structs of tables and rows.
+    pub fn lock_structs(&self, trx: TrxId) -> usize {
+        let tables = self.transactions.get(&trx).map_or(0, |t| t.locked_tables().count());
+        tables + self.locks.structs(trx)
+    }
+
+    /// What a deadlock's victim is chosen by.
+    pub fn weight(&self, trx: TrxId) -> usize {
+        self.transactions.get(&trx).map_or(0, |t| t.undo.len()) + self.lock_structs(trx)
+    }
+
     /// A cycle of row locks costs its lightest transaction; at equal weight the requester, who
     /// closed it.
     fn break_cycles(&mut self, requester: TrxId) {
@@ -233,10 +244,7 @@ impl Engine {
             return;
         }
         while let Some(cycle) = cycle_of(requester, |trx| self.locks.blockers(trx)) {
-            let weight = |trx: TrxId| {
-                let undo = self.transactions.get(&trx).map_or(0, |t| t.undo.len());
-                undo + self.locks.structs(trx)
-            };
+            let weight = |trx: TrxId| self.weight(trx);
             let lightest = cycle.iter().map(|trx| weight(*trx)).min().unwrap_or(0);
             let candidates: Vec<TrxId> =
                 cycle.iter().copied().filter(|trx| weight(*trx) == lightest).collect();

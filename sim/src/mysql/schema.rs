@@ -93,6 +93,15 @@ impl Table {
         self.key_of_values(index, &values)
     }
 
+    /// What an index stores of a row: of a long column perhaps only its beginning.
+    pub fn entry_values(&self, index: usize, row: &[Value]) -> Vec<Value> {
+        let stored = |part: &Part| match part.length {
+            Some(length) => cut(&row[part.column], length),
+            None => row[part.column].clone(),
+        };
+        self.indexes[index].parts.iter().map(stored).collect()
+    }
+
     /// The key of a prefix of an index's columns.
     pub fn key_of_values(&self, index: usize, values: &[Value]) -> Key {
         let mut builder = KeyBuilder::new();

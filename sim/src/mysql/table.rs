@@ -151,7 +151,7 @@ impl Table {
     }
 
     pub fn insert_entry(&mut self, index: usize, key: Key, row: &[Value], clustered: &Key) {
-        let values = self.schema.columns_of(index).map(|column| row[column].clone()).collect();
+        let values = self.schema.entry_values(index, row).into();
         let entry = Entry { clustered: clustered.clone(), live: true, values };
         self.secondaries[index - 1].insert(key, entry);
     }

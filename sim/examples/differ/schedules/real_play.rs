@@ -219,7 +219,10 @@ impl<'a> Stage<'a> {
             let actor = self.actors.iter().position(|actor| actor.thread_id == row[1]);
             owners.extend(actor.map(|actor| (&*row[0], actor)));
         }
-        let mut texts = Vec::new();
+        let tables = rows.iter().filter(|row| row[7] == "TABLE");
+        let mut texts: Vec<String> = tables
+            .filter_map(|row| Some(locks::of_table(*owners.get(&*row[0])?, &row[2], &row[4])))
+            .collect();
         let mut waiting: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for row in rows.iter().filter(|row| row[7] == "RECORD") {
             let Some(session) = owners.get(&*row[0]).copied() else { continue };

@@ -64,6 +64,14 @@ impl PartialEq for Lock {
     }
 }
 
+/// InnoDB keeps one struct for all locks of a kind that a transaction has on a page; a request that
+/// waits has its own.
+#[derive(Debug, Default)]
+struct Structs {
+    kinds: BTreeSet<(IndexId, Mode, Span)>,
+    others: usize,
+}
+
 #[derive(Debug)]
 pub struct LockTable {
     order: GrantOrder,
@@ -73,6 +81,7 @@ pub struct LockTable {
     waits: BTreeMap<TrxId, (IndexId, Place)>,
     /// Whose wait ended since last asked, in order.
     woken: Vec<TrxId>,
+    structs: BTreeMap<TrxId, Structs>,
     /// Who was left waiting by a release, for somebody else now perhaps.
     redirected: Vec<TrxId>,
     next_sequence: u64,
@@ -86,6 +95,7 @@ impl LockTable {
             places: BTreeMap::new(),
             waits: BTreeMap::new(),
             woken: Vec::new(),
+            structs: BTreeMap::new(),
             redirected: Vec::new(),
             next_sequence: 0,
         }
@@ -196,6 +206,7 @@ impl LockTable {
     pub fn release_all(&mut self, trx: TrxId) {
         let weights = self.weights();
         self.waits.remove(&trx);
+        self.structs.remove(&trx);
         let places = self.places.remove(&trx).unwrap_or_default();
         for at in &places {
             if let Some(queue) = self.queues.get_mut(at) {
@@ -225,6 +236,9 @@ impl LockTable {
         let Some(at) = self.waits.remove(&trx) else { return };
         if let Some(queue) = self.queues.get_mut(&at) {
             queue.retain(|lock| lock.trx != trx || !lock.waiting);
+        }
+        if let Some(structs) = self.structs.get_mut(&trx) {
+            structs.others = structs.others.saturating_sub(1);
         }
         self.forget_if_gone(trx, &at);
         self.grant(&at, &weights);
@@ -278,18 +292,10 @@ impl LockTable {
         })
     }
 
-    /// Lock structs as InnoDB counts them for a transaction's weight: one a table, one a page
-    /// (here: index) and kind of lock, one for a wait.
+    /// Lock structs of rows as InnoDB counts them for a transaction's weight: one a page (here:
+    /// index) and kind of lock, one more for each wait. They stay when their last record is freed.
     pub fn structs(&self, trx: TrxId) -> usize {
-        let mut kinds = BTreeSet::new();
-        let mut tables = BTreeSet::new();
-        for at in self.places.get(&trx).into_iter().flatten() {
-            tables.insert(at.0.table);
-            for lock in self.queues.get(at).into_iter().flatten().filter(|lock| lock.trx == trx) {
-                kinds.insert((at.0, lock.mode, lock.span, lock.waiting));
-            }
-        }
-        kinds.len() + tables.len()
+        self.structs.get(&trx).map_or(0, |structs| structs.kinds.len() + structs.others)
     }
 
     /// Whose wait ended (granted, or to be tried again), in order; asked once.
@@ -360,6 +366,13 @@ impl LockTable {
             waiting,
         };
         self.next_sequence += 1;
+        let structs = self.structs.entry(request.trx).or_default();
+        match waiting {
+            true => structs.others += 1,
+            false => {
+                structs.kinds.insert((request.index, request.mode, span));
+            }
+        }
         self.queues.entry(at.clone()).or_default().push(lock);
         if waiting {
             self.waits.insert(request.trx, at.clone());
@@ -396,6 +409,10 @@ impl LockTable {
                     lock.waiting = false;
                 }
                 self.waits.remove(&waiter.trx);
+                let structs = self.structs.entry(waiter.trx).or_default();
+                if structs.kinds.insert((at.0, waiter.mode, waiter.span)) {
+                    structs.others = structs.others.saturating_sub(1);
+                }
                 self.woken.push(waiter.trx);
             } else {
                 self.redirected.push(waiter.trx);
