@@ -11,13 +11,15 @@ use std::sync::Arc;
 
 use crate::eval::{ColumnKind, Env, NoColumns, Program};
 use crate::mysql::cursor::{Cursor, Locking, Reading};
+use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::mysql::key::IndexId;
 use crate::mysql::lock::mode::Mode;
 use crate::mysql::outcome::{Column, Outcome};
 use crate::mysql::transaction::{Isolation, TrxId};
 use crate::sql::ast::{
-    Aggregate, AggregateKind, Expr, Limit, Lock, Query, Select, SelectFlag, SelectItem, Wait,
+    Aggregate, AggregateKind, Expr, Limit, Literal, Lock, Query, Select, SelectFlag, SelectItem,
+    Wait,
 };
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
@@ -31,6 +33,7 @@ use super::prepared::Prepared;
 use super::reader::Outer;
 use super::scope::{Context, TableScope};
 use super::subquery::results;
+use super::titles;
 
 /// What a SELECT locks beyond what it says itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +79,35 @@ impl Run {
         };
         let found = outcome.matched;
         self.session(|session| session.found_rows = found)?;
-        Ok(Outcome { matched: 0, ..outcome })
+        let mut outcome = Outcome { matched: 0, ..outcome };
+        self.entitle(query, &mut outcome);
+        Ok(outcome)
+    }
+
+    /// Gives the columns of expressions the names that the text gives them.
+    fn entitle(&self, query: &Query, outcome: &mut Outcome) {
+        let mut first = query;
+        while let Query::Union(union) = first {
+            first = &union.left;
+        }
+        let (Query::Select(select), Some(text)) = (first, &self.text) else { return };
+        let Some(texts) = titles::item_texts(text) else { return };
+        let stars = select.items.iter().any(|item| matches!(item, SelectItem::Star(_)));
+        if stars || texts.len() != select.items.len() || texts.len() != outcome.columns.len() {
+            return;
+        }
+        for ((item, text), column) in select.items.iter().zip(texts).zip(&mut outcome.columns) {
+            let SelectItem::Expr { expr, alias: None } = item else { continue };
+            match expr {
+                Expr::Column(_) | Expr::Literal(Literal::String(_)) => {}
+                Expr::Literal(Literal::Introduced { .. }) => {}
+                Expr::Literal(Literal::Null) => column.name = "NULL".into(),
+                Expr::Literal(Literal::Bool(on)) => {
+                    column.name = if *on { "TRUE" } else { "FALSE" }.into();
+                }
+                _ => column.name = text,
+            }
+        }
     }
 
     /// Runs a query inside of the statement's transaction.
@@ -297,6 +328,11 @@ impl Run {
         let mut number = |expr: &Expr| match Program::compile(expr, &NoColumns)?.run(&[], env)? {
             Value::Int(number) if 0 <= number => Ok(number as u64),
             Value::Uint(number) => Ok(number),
+            Value::Int(_) if matches!(expr, Expr::Argument { .. }) => {
+                let message = "unsigned integer value is out of range in 'EXECUTE'";
+                Err(SqlError::new(1690, "22003", message))
+            }
+            _ if matches!(expr, Expr::Argument { .. }) => Err(error::wrong_arguments("EXECUTE")),
             other => Err(SqlError::syntax(&other.to_string(), 1)),
         };
         let offset = limit.offset.as_ref().map_or(Ok(0), &mut number)?;
