@@ -1,14 +1,20 @@
-//! What is on disk: the redo log and the binlog, each with the position up to which it is synced.
+//! What is on disk: the redo log and the binlog, and how far each has come.
 //!
-//! Both only grow. A crash keeps what is synced. A redo record says what a transaction made of each
-//! record it touched, written at PREPARE; whether that counts is decided by a later `Commit` or, as
-//! in MySQL, by the binlog. DDL goes the same way. Files, pages and checkpoints are left out:
-//! recovery replays from the beginning.
+//! A record is in the server's buffer, then written (the operating system has it), then synced (the
+//! disk has it). The server's death leaves what was written, the machine's what was synced and, by
+//! chance, some of what was written behind it: each log keeps a prefix of its own. The binlog is
+//! written with every commit; the redo log as `innodb_flush_log_at_trx_commit` says.
+//!
+//! A redo record says what a transaction made of each record it touched, at PREPARE; whether that
+//! counts is decided by a later `Commit` or, as in MySQL, by the binlog. DDL goes the same way.
+//! Pages and checkpoints are left out: recovery replays from the beginning. A transaction is in the
+//! binlog or not; the torn event of a half written one is what recovery would cut.
 
 use std::sync::Arc;
 
 use super::binlog::BinlogTransaction;
-use super::gtid::GtidSet;
+use super::binlog_file::{BinlogFiles, NoSuchFile, size_of};
+use super::gtid::{Gtid, GtidSet};
 use super::key::{Key, TableId};
 use super::schema;
 use crate::collation::Collation;
@@ -17,11 +23,20 @@ use crate::value::Row;
 #[derive(Clone, Debug, Default)]
 pub struct Durable {
     pub redo: Vec<RedoRecord>,
-    /// The number of records that survive a crash.
+    /// The number of records that survive the server's death.
+    pub redo_written: usize,
+    /// The number of records that survive the machine's.
     pub redo_synced: usize,
+    /// What of the binlog has not been purged.
     pub binlog: Vec<Arc<BinlogTransaction>>,
+    /// How many transactions were purged before it.
+    pub binlog_start: usize,
     pub binlog_synced: usize,
-    /// GTIDs that were executed before this binlog begins.
+    /// Commits since the binlog was synced, which `sync_binlog=N` counts.
+    pub unsynced_groups: u64,
+    pub files: BinlogFiles,
+    /// GTIDs that were executed and are not in the binlog: they came before it, were purged, or
+    /// were lost from its tail.
     pub purged: GtidSet,
 }
 
@@ -31,8 +46,10 @@ pub enum RedoRecord {
         xid: u64,
         changes: Vec<Change>,
     },
+    /// The engine keeps the GTID too, so that a commit that the binlog has lost is still known.
     Commit {
         xid: u64,
+        gtid: Option<Gtid>,
     },
     /// AUTO_INCREMENT never goes back, not even with its transaction.
     AutoIncrement {
@@ -70,10 +87,83 @@ pub enum Change {
 }
 
 impl Durable {
-    /// What a crash leaves: the synced beginning of both logs.
-    pub fn crashed(mut self) -> Durable {
-        self.redo.truncate(self.redo_synced);
-        self.binlog.truncate(self.binlog_synced);
+    /// What the server's death leaves: all that the operating system was given.
+    pub fn after_death(mut self) -> Durable {
+        self.redo.truncate(self.redo_written);
         self
+    }
+
+    /// What the machine's death leaves: what was synced, and of each log so many of the records
+    /// behind it.
+    pub fn after_power_loss(mut self, redo: usize, binlog: usize) -> Durable {
+        let (redo, binlog) = (redo.min(self.unsynced_redo()), binlog.min(self.unsynced_binlog()));
+        self.redo.truncate(self.redo_synced + redo);
+        self.binlog.truncate(self.binlog_synced + binlog);
+        self.redo_written = self.redo.len();
+        self.redo_synced = self.redo.len();
+        self.binlog_synced = self.binlog.len();
+        self.files.truncate(self.binlog.len());
+        self
+    }
+
+    /// Records that are written and not synced.
+    pub fn unsynced_redo(&self) -> usize {
+        self.redo_written.saturating_sub(self.redo_synced)
+    }
+
+    /// Transactions that are written and not synced.
+    pub fn unsynced_binlog(&self) -> usize {
+        self.binlog.len() - self.binlog_synced
+    }
+
+    /// Gives all redo records to the operating system; how many there are.
+    pub fn write_redo(&mut self) -> usize {
+        self.redo_written = self.redo.len();
+        self.redo_written
+    }
+
+    /// The disk has answered a sync that began with so many records.
+    pub fn redo_synced(&mut self, records: usize) {
+        self.redo_written = self.redo_written.max(records);
+        self.redo_synced = self.redo_synced.max(records);
+    }
+
+    /// Appends to the binlog; a file that is full is the last one's.
+    pub fn log(&mut self, transaction: BinlogTransaction, max_size: u64) {
+        let is_full = self.files.grew(size_of(&transaction), max_size);
+        self.binlog.push(Arc::new(transaction));
+        self.unsynced_groups += 1;
+        if is_full {
+            self.files.rotate(self.binlog.len());
+        }
+    }
+
+    /// The binlog's end, counted from its first transaction ever.
+    pub fn binlog_end(&self) -> usize {
+        self.binlog_start + self.binlog.len()
+    }
+
+    /// The disk has answered a sync that began at this end.
+    pub fn binlog_synced(&mut self, end: usize) {
+        let synced = end.saturating_sub(self.binlog_start).min(self.binlog.len());
+        self.binlog_synced = self.binlog_synced.max(synced);
+    }
+
+    /// PURGE BINARY LOGS TO: the files before this one are gone.
+    pub fn purge_binlog_to(&mut self, file: &str) -> Result<(), NoSuchFile> {
+        let gone = self.files.purge_to(file)?;
+        for transaction in self.binlog.drain(..gone) {
+            self.purged.add(transaction.gtid);
+        }
+        self.binlog_start += gone;
+        self.binlog_synced = self.binlog_synced.saturating_sub(gone);
+        Ok(())
+    }
+
+    pub fn sync_all(&mut self) {
+        let records = self.write_redo();
+        self.redo_synced(records);
+        self.binlog_synced = self.binlog.len();
+        self.unsynced_groups = 0;
     }
 }

@@ -65,7 +65,8 @@ pub struct Wanted {
     pub place: Place,
     pub mode: Mode,
     pub span: Span,
-    /// Asked by a duplicate check: it is inherited at every isolation level.
+    /// Asked by a duplicate check: for the rest of the statement all locks of its transaction are
+    /// inherited, at every isolation level.
     pub duplicate_check: bool,
 }
 
@@ -110,9 +111,14 @@ impl Engine {
         self.transactions.get_mut(&trx).expect("a statement's transaction lives as long as it")
     }
 
-    pub fn begin(&mut self, connection: ConnectionId, isolation: Isolation) -> TrxId {
+    pub fn begin(
+        &mut self,
+        connection: ConnectionId,
+        isolation: Isolation,
+        now: jiff::Timestamp,
+    ) -> TrxId {
         let trx = self.next_trx_id();
-        self.transactions.insert(trx, Transaction::new(trx, connection, isolation));
+        self.transactions.insert(trx, Transaction::new(trx, connection, isolation, now));
         trx
     }
 
@@ -139,6 +145,9 @@ impl Engine {
         if wanted.span != Span::InsertIntention {
             // A read or a check writes down its own implicit lock too.
             self.make_explicit(None, wanted.index, &wanted.place);
+        }
+        if wanted.duplicate_check {
+            self.transaction_mut(trx).checks_duplicates = true;
         }
         let answer = self.locks.request(&self.request(trx, wanted));
         if answer == Answer::Waiting {
@@ -176,7 +185,7 @@ impl Engine {
                 span: Span::Record,
                 duplicate_check: false,
             };
-            self.locks.give(&self.request(owner, &wanted));
+            self.locks.make_explicit(&self.request(owner, &wanted));
         }
     }
 
@@ -208,14 +217,12 @@ impl Engine {
     }
 
     fn request(&self, trx: TrxId, wanted: &Wanted) -> Request {
-        let isolation = self.transactions.get(&trx).map_or(Isolation::default(), |t| t.isolation);
         Request {
             trx,
             index: wanted.index,
             place: wanted.place.clone(),
             mode: wanted.mode,
             span: wanted.span,
-            inherits: wanted.duplicate_check || isolation.locks_gaps(),
         }
     }
 
@@ -343,7 +350,9 @@ impl Engine {
 
     fn write(&mut self, trx: TrxId, id: TableId, key: &Key, version: Version) {
         self.table_mut(id).push_version(key, version);
-        self.transaction_mut(trx).undo.push((id, key.clone()));
+        let transaction = self.transaction_mut(trx);
+        transaction.intend(id, Mode::X);
+        transaction.undo.push((id, key.clone()));
     }
 
     fn close_gaps(&mut self, index: IndexId, key: &Key) {
@@ -390,9 +399,12 @@ impl Engine {
                 span: Span::Record,
                 duplicate_check: false,
             };
-            self.locks.give(&self.request(trx, &wanted));
+            self.locks.make_explicit(&self.request(trx, &wanted));
         }
-        self.locks.inherit_on_removal(index, &place, &successor);
+        let transactions = &self.transactions;
+        self.locks.inherit_on_removal(index, &place, &successor, |trx| {
+            transactions.get(&trx).is_some_and(Transaction::inherits_locks)
+        });
         let table = self.table_mut(index.table);
         if at == 0 { table.remove_record(key) } else { table.remove_entry(at, key) }
     }
@@ -411,6 +423,7 @@ impl Engine {
         let transaction = self.transaction_mut(trx);
         transaction.events.clear();
         transaction.view = None;
+        transaction.forget_tables();
         transaction.entered_engine = false;
     }
 

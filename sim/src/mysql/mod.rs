@@ -24,12 +24,13 @@
 //! Pages, the buffer pool, statistics (an index that fits is taken), temporary tables, views,
 //! triggers, procedures, foreign keys and CHECK (kept and shown, not enforced), partitions, XA,
 //! FLUSH TABLES WITH READ LOCK, PREPARE, multi-table UPDATE and DELETE, correlated subqueries,
-//! WITH, windows, information_schema. What is not modelled is refused with 1235, never answered
+//! WITH, windows, information_schema (but for [`system_view`]'s). What is not modelled is refused with 1235, never answered
 //! wrongly.
 //!
 //! It knows nothing of sharding, of a clock, of a network. Time comes with each statement.
 
 pub mod binlog;
+pub mod binlog_file;
 pub mod cursor;
 pub mod durable;
 pub mod engine;
@@ -46,6 +47,8 @@ pub mod schema;
 pub mod server;
 pub mod session;
 pub mod statement;
+mod stored;
+mod system_view;
 pub mod table;
 pub mod transaction;
 pub mod view;

@@ -13,7 +13,8 @@ pub struct Outcome {
     /// Empty where the statement has no result set.
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
-    /// Rows changed; what a client with CLIENT_FOUND_ROWS is told of an UPDATE is `matched`.
+    /// Rows changed; a client with CLIENT_FOUND_ROWS is told `matched` instead: rows that an UPDATE
+    /// found, and 1 where ON DUPLICATE KEY UPDATE changed nothing.
     pub affected: u64,
     pub matched: u64,
     pub last_insert_id: u64,

@@ -2,7 +2,12 @@
 //!
 //! Redo is replayed in order. A prepared transaction counts if the engine wrote its commit or the
 //! binlog has it; every other one is rolled back, which here means that its record is not
-//! replayed. The binlog's GTIDs are what the server has executed.
+//! replayed.
+//!
+//! The binlog's GTIDs are what the server has executed, and those that the engine's own commits
+//! name. A commit that the engine has and the binlog lost counts as purged, so that a replica which
+//! lacks it is refused. The other way round, the binlog has it and redo does not, is a
+//! GTID without its rows: nothing notices, as in MySQL. A start begins a new binlog file.
 //!
 //! Left out: transactions that were running at the crash hold their rows for a while in MySQL
 //! until the background rollback ends; here they are gone at once.
@@ -12,6 +17,7 @@ use std::sync::Arc;
 
 use super::durable::{Change, Durable, RedoRecord};
 use super::engine::{Database, Engine};
+use super::gtid::{Gtid, GtidSet};
 use super::key::{IndexId, Key, TableId};
 use super::options::Options;
 use super::schema;
@@ -34,8 +40,9 @@ impl Engine {
             engine.reserve_trx_ids(transaction.xid);
         }
         for record in &durable.redo {
-            if let RedoRecord::Commit { xid } = record {
+            if let RedoRecord::Commit { xid, gtid } = record {
                 committed.insert(*xid);
+                gtid.iter().for_each(|gtid| engine.executed.add(*gtid));
             }
         }
         for record in &durable.redo {
@@ -56,6 +63,9 @@ impl Engine {
         }
         engine.last_sequence = engine.executed.last(engine.options.server_uuid);
         engine.durable = durable;
+        let mut logged = GtidSet::new();
+        engine.durable.binlog.iter().for_each(|transaction| logged.add(transaction.gtid));
+        engine.durable.purged = engine.executed.subtract(&logged);
         engine.finish_prepared(&committed);
         engine
     }
@@ -67,7 +77,7 @@ impl Engine {
             .redo
             .iter()
             .filter_map(|record| match record {
-                RedoRecord::Commit { xid } => Some(*xid),
+                RedoRecord::Commit { xid, .. } => Some(*xid),
                 _ => None,
             })
             .collect();
@@ -76,10 +86,13 @@ impl Engine {
             RedoRecord::Prepare { xid, .. } => committed.contains(xid),
             _ => true,
         });
+        let named: BTreeMap<u64, Gtid> =
+            self.durable.binlog.iter().map(|logged| (logged.xid, logged.gtid)).collect();
         let missing = committed.difference(&written);
-        self.durable.redo.extend(missing.map(|xid| RedoRecord::Commit { xid: *xid }));
-        self.durable.redo_synced = self.durable.redo.len();
-        self.durable.binlog_synced = self.durable.binlog.len();
+        let commit = |xid: &u64| RedoRecord::Commit { xid: *xid, gtid: named.get(xid).copied() };
+        self.durable.redo.extend(missing.map(commit));
+        self.durable.sync_all();
+        self.durable.files.rotate(self.durable.binlog.len());
     }
 
     /// Makes a change of DDL or a replayed one.

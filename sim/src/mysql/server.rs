@@ -17,7 +17,7 @@ use super::gtid::GtidSet;
 use super::metadata::MetadataMode;
 use super::options::Options;
 use super::outcome::Outcome;
-use super::session::{ConnectionId, Session};
+use super::session::{ConnectionId, Running, Session};
 use super::statement;
 use super::transaction::{Stage, TrxId};
 use crate::sql::ast::Statement;
@@ -57,9 +57,19 @@ impl Server {
         Server { engine: Some(Box::new(Engine::recover(options, durable))) }
     }
 
+    /// The server died; what it had written stays.
+    pub fn die(mut self) -> Durable {
+        std::mem::take(&mut self.engine_mut().durable).after_death()
+    }
+
     /// The machine is gone; what was synced stays.
-    pub fn crash(mut self) -> Durable {
-        std::mem::take(&mut self.engine_mut().durable).crashed()
+    pub fn crash(self) -> Durable {
+        self.lose_power(0, 0)
+    }
+
+    /// The machine is gone; what was synced stays, and so much of each log behind it.
+    pub fn lose_power(mut self, redo: usize, binlog: usize) -> Durable {
+        std::mem::take(&mut self.engine_mut().durable).after_power_loss(redo, binlog)
     }
 
     /// A clean shutdown: running transactions are rolled back, logs are synced.
@@ -112,6 +122,7 @@ impl Server {
         binds: &Binds,
         now: jiff::Timestamp,
     ) -> Execution {
+        self.note_running(connection, None, Some(statement), now);
         let run = Run::new(connection, now, Arc::new(binds.clone()), None);
         Execution::new(&run, statement::run::run(run.clone(), statement.clone()))
     }
@@ -123,8 +134,10 @@ impl Server {
         text: &str,
         now: jiff::Timestamp,
     ) -> Execution {
-        let run = Run::new(connection, now, Arc::new(Binds::new()), Some(text.into()));
-        match parse(text) {
+        let text: Arc<str> = text.into();
+        self.note_running(connection, Some(&text), None, now);
+        let run = Run::new(connection, now, Arc::new(Binds::new()), Some(text.clone()));
+        match parse(&text) {
             Ok(statement) => {
                 Execution::new(&run, statement::run::run(run.clone(), Arc::new(statement)))
             }
@@ -180,7 +193,12 @@ impl Server {
         engine.settle();
         self.engine = Some(engine);
         match paused {
-            Paused::Done(result) => Step::Done(result),
+            Paused::Done(result) => {
+                if let Some(session) = self.engine_mut().sessions.get_mut(&execution.connection()) {
+                    session.running = None;
+                }
+                Step::Done(result)
+            }
             Paused::Paused(Pause::Sync(point)) => Step::Sync(point),
             Paused::Paused(Pause::Lock | Pause::Metadata) => {
                 Step::Wait(self.wait_of(execution.connection()))
@@ -221,11 +239,14 @@ impl Server {
         engine.settle();
     }
 
-    /// What happens about once a second where commits do not sync.
+    /// Everything that was written is on the disk.
     pub fn sync_logs(&mut self) {
-        let durable = &mut self.engine_mut().durable;
-        durable.redo_synced = durable.redo.len();
-        durable.binlog_synced = durable.binlog.len();
+        self.engine_mut().durable.sync_all();
+    }
+
+    /// The logs, for who drives the syncs that no commit waits for.
+    pub fn durable_mut(&mut self) -> &mut Durable {
+        &mut self.engine_mut().durable
     }
 
     // ------------------------------------------------------------ what others read
@@ -241,8 +262,8 @@ impl Server {
             return Err(error::position_purged());
         }
         let sent = match engine.options.sync_binlog {
-            true => engine.durable.binlog_synced,
-            false => engine.durable.binlog.len(),
+            1 => engine.durable.binlog_synced,
+            _ => engine.durable.binlog.len(),
         };
         let position = position.clone();
         let sent = engine.durable.binlog[..sent].iter();
@@ -335,6 +356,19 @@ impl Server {
         let engine = self.engine();
         let committed = |trx: TrxId| !engine.transactions.contains_key(&trx);
         engine.tables.values().flat_map(|table| table.check(committed)).collect()
+    }
+
+    fn note_running(
+        &mut self,
+        connection: ConnectionId,
+        sent: Option<&Arc<str>>,
+        statement: Option<&Arc<Statement>>,
+        since: jiff::Timestamp,
+    ) {
+        if let Some(session) = self.engine_mut().sessions.get_mut(&connection) {
+            let (sent, statement) = (sent.cloned(), statement.cloned());
+            session.running = Some(Running { sent, statement, since });
+        }
     }
 
     fn wait_of(&self, connection: ConnectionId) -> LockWait {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::gtid::Gtid;
 use super::metadata::TablePath;
 use super::transaction::{Isolation, TrxId};
+use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
@@ -38,6 +39,8 @@ pub struct Session {
     pub locked_tables: Option<BTreeMap<TablePath, bool>>,
     /// By name in lower case.
     pub prepared: BTreeMap<Arc<str>, Prepared>,
+    /// What it is doing.
+    pub running: Option<Running>,
     pub last_insert_id: u64,
     pub row_count: i64,
     pub found_rows: u64,
@@ -59,6 +62,23 @@ pub struct Prepared {
     pub text: Arc<str>,
     /// How many `?` it has.
     pub markers: usize,
+}
+
+/// A statement under way.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// As the client sent it; none where it came as a tree.
+    pub sent: Option<Arc<str>>,
+    pub statement: Option<Arc<Statement>>,
+    pub since: jiff::Timestamp,
+}
+
+impl Running {
+    /// As the client sent it, or as the tree prints.
+    pub fn text(&self) -> Arc<str> {
+        let printed = || self.statement.as_ref().map_or_else(String::new, |s| s.to_string());
+        self.sent.clone().unwrap_or_else(|| printed().into())
+    }
 }
 
 impl Session {
@@ -85,6 +105,7 @@ impl Session {
             user_variables: BTreeMap::new(),
             locked_tables: None,
             prepared: BTreeMap::new(),
+            running: None,
             last_insert_id: 0,
             row_count: -1,
             found_rows: 0,

@@ -227,6 +227,34 @@ impl Table {
         }
     }
 
+    /// A record's key, part by part, the clustered key behind a secondary one; none where there is
+    /// no such record.
+    pub fn parts_of(&self, index: usize, key: &Key) -> Option<Vec<(&schema::Part, Value)>> {
+        let parts = |index: usize| self.schema.indexes[index].parts.iter();
+        if index == 0 {
+            return Some(parts(0).zip(self.clustered_values(key)?).collect());
+        }
+        let entry = self.entry(index, key)?;
+        let mut found: Vec<_> = parts(index).zip(entry.values.iter().cloned()).collect();
+        // InnoDB repeats no column that the secondary key has as a whole.
+        let whole = |part: &schema::Part| {
+            part.length.is_none()
+                && parts(index).any(|own| own.length.is_none() && own.column == part.column)
+        };
+        let clustered = parts(0).zip(self.clustered_values(&entry.clustered)?);
+        found.extend(clustered.filter(|(part, _)| !whole(part)));
+        Some(found)
+    }
+
+    /// The hidden row id that a key of a table without a primary key ends in.
+    pub fn row_id_of(&self, index: usize, key: &Key) -> Option<u64> {
+        match index {
+            _ if !self.schema.has_hidden_row_id() => None,
+            0 => Some(key.row_id()),
+            _ => Some(self.entry(index, key)?.clustered.row_id()),
+        }
+    }
+
     /// Secondary entries that no version has, and entries of newest versions that are not there. A
     /// row whose statement is under way may lack some yet.
     pub fn check(&self, committed: impl Fn(TrxId) -> bool) -> Vec<String> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::binlog::Event;
 use super::gtid::Gtid;
 use super::key::{Key, TableId};
+use super::lock::mode::Mode;
 use super::session::ConnectionId;
 use super::view::ReadView;
 
@@ -29,6 +30,9 @@ pub struct Transaction {
     pub id: TrxId,
     pub connection: ConnectionId,
     pub isolation: Isolation,
+    pub started: jiff::Timestamp,
+    /// Intention locks: a table with X has IX. Kept to the end.
+    intentions: Vec<(TableId, Mode)>,
     pub read_only: bool,
     /// Begun by BEGIN or under autocommit=0: it outlives its statement.
     pub explicit: bool,
@@ -40,6 +44,9 @@ pub struct Transaction {
     pub savepoints: Vec<(Arc<str>, Mark)>,
     /// A read or change of rows has happened: from here on a savepoint keeps row locks.
     pub entered_engine: bool,
+    /// A statement has locked what is in the way of a new row; until it ends, the transaction's
+    /// locks are inherited below REPEATABLE READ too.
+    pub checks_duplicates: bool,
     /// Chosen as a deadlock's victim while it waited.
     pub doomed: bool,
     pub stage: Stage,
@@ -65,11 +72,18 @@ pub struct Mark {
 }
 
 impl Transaction {
-    pub fn new(id: TrxId, connection: ConnectionId, isolation: Isolation) -> Transaction {
+    pub fn new(
+        id: TrxId,
+        connection: ConnectionId,
+        isolation: Isolation,
+        started: jiff::Timestamp,
+    ) -> Transaction {
         Transaction {
             id,
             connection,
             isolation,
+            started,
+            intentions: Vec::new(),
             read_only: false,
             explicit: false,
             view: None,
@@ -77,6 +91,7 @@ impl Transaction {
             events: Vec::new(),
             savepoints: Vec::new(),
             entered_engine: false,
+            checks_duplicates: false,
             doomed: false,
             stage: Stage::Active,
             gtid: None,
@@ -89,6 +104,30 @@ impl Transaction {
             events: self.events.len(),
             entered_engine: self.entered_engine,
         }
+    }
+
+    /// The table lock before a row lock: IS or IX. Rows never conflict over it.
+    pub fn intend(&mut self, table: TableId, mode: Mode) {
+        if !self.intentions.contains(&(table, mode)) {
+            self.intentions.push((table, mode));
+        }
+    }
+
+    /// Intention locks, in order of arrival; IX makes an IS behind it unnecessary.
+    pub fn locked_tables(&self) -> impl Iterator<Item = (TableId, Mode)> + '_ {
+        self.intentions.iter().enumerate().filter_map(|(at, (table, mode))| {
+            let covered = self.intentions[..at].contains(&(*table, Mode::X));
+            (!covered).then_some((*table, *mode))
+        })
+    }
+
+    pub fn forget_tables(&mut self) {
+        self.intentions.clear();
+    }
+
+    /// Do its locks go on as gap locks when their record vanishes?
+    pub fn inherits_locks(&self) -> bool {
+        self.isolation.locks_gaps() || self.checks_duplicates
     }
 
     /// The records that it changed, each once.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sim::mysql::execution::{Execution, Step, SyncPoint};
 use sim::mysql::gtid::ServerUuid;
-use sim::mysql::options::Options;
+use sim::mysql::options::{FlushLog, Options, SemiSync};
 use sim::mysql::server::Server;
 use sim::mysql::session::ConnectionId;
 
@@ -67,19 +67,19 @@ fn a_commit_is_decided_by_the_binlog() {
     // Prepared, redo not synced: gone. Prepared, binlog not synced: rolled back by recovery. In the
     // binlog: committed, although the client never got its OK.
     assert_eq!([0, 1, 2].map(|done| rows_after_crash(both, done)), [0, 0, 1]);
-    let no_binlog_sync = || Options { sync_binlog: false, ..options(1) };
+    let no_binlog_sync = || Options { sync_binlog: 0, ..options(1) };
     // The redo log has the prepare, nobody has the outcome.
     assert_eq!([0, 1].map(|done| rows_after_crash(no_binlog_sync, done)), [0, 0]);
-    let no_sync = || Options { sync_binlog: false, sync_redo: false, ..options(1) };
+    let no_sync = || Options { sync_binlog: 0, flush_log: FlushLog::Lazy, ..options(1) };
     assert_eq!(rows_after_crash(no_sync, 0), 0);
-    let semi_sync = || Options { semi_sync: true, ..options(1) };
+    let semi_sync = || Options { semi_sync: SemiSync::VITESS, ..options(1) };
     // A source that dies while it waits for the acknowledgment has the transaction when it is back.
     assert_eq!([1, 2, 3].map(|done| rows_after_crash(semi_sync, done)), [0, 1, 1]);
 }
 
 #[test]
 fn rows_are_held_until_the_acknowledgment() {
-    let (mut server, first) = with_table(Options { semi_sync: true, ..options(1) });
+    let (mut server, first) = with_table(Options { semi_sync: SemiSync::VITESS, ..options(1) });
     let second = server.connect("root", Some("te"));
     let text = "insert into t values (1, 1)";
     let mut commit = server.start_text(first, text, jiff::Timestamp::UNIX_EPOCH);

@@ -29,9 +29,6 @@ pub struct Request {
     pub place: Place,
     pub mode: Mode,
     pub span: Span,
-    /// Whether the lock goes on as a gap lock when its record vanishes: always at REPEATABLE READ;
-    /// below it a lock of a duplicate check does and a lock of a read does not.
-    pub inherits: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -42,7 +39,6 @@ pub struct Lock {
     pub mode: Mode,
     pub span: Span,
     pub waiting: bool,
-    inherits: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +99,9 @@ impl LockTable {
             return Answer::Held;
         }
         let gap_alone = request.span == Span::NextKey && self.holds(request, Span::Record);
+        if gap_alone && self.holds(request, Span::Gap) {
+            return Answer::Held;
+        }
         let span = if gap_alone { Span::Gap } else { request.span };
         let blocked = !self.opponents(request, span).is_empty();
         if !blocked && span == Span::InsertIntention {
@@ -120,9 +119,22 @@ impl LockTable {
         !self.holds(request, request.span) && !self.opponents(request, request.span).is_empty()
     }
 
-    /// Gives a lock without asking anybody: an implicit lock made explicit, a gap inherited.
-    pub fn give(&mut self, request: &Request) {
+    /// Writes down an implicit lock, unless a lock that covers it is written down already.
+    pub fn make_explicit(&mut self, request: &Request) {
         if !self.holds(request, request.span) {
+            self.push(request, request.span, false);
+        }
+    }
+
+    /// Gives a lock without asking anybody and whatever the transaction has: a gap inherited. Only
+    /// the very same lock is not written twice.
+    fn give(&mut self, request: &Request) {
+        let queue = self.queues.get(&(request.index, request.place.clone()));
+        let same = queue.into_iter().flatten().any(|lock| {
+            let own = (lock.trx, lock.mode, lock.span, lock.waiting);
+            own == (request.trx, request.mode, request.span, false)
+        });
+        if !same {
             self.push(request, request.span, false);
         }
     }
@@ -159,6 +171,25 @@ impl LockTable {
             holders.extend(queue.iter().filter(ahead).find(conflicting).map(|lock| lock.trx));
         }
         holders
+    }
+
+    /// The locks that a waiting transaction waits for, of those that [`LockTable::blockers`] names.
+    pub fn blocking_locks(&self, trx: TrxId) -> Vec<Entry<'_>> {
+        let Some(wait) = self.wait_of(trx) else { return Vec::new() };
+        let blockers = self.blockers(trx);
+        let supremum = wait.place.is_supremum();
+        let blocks = |lock: &&Lock| {
+            blockers.contains(&lock.trx)
+                && has_to_wait((wait.lock.mode, wait.lock.span), (lock.mode, lock.span), supremum)
+        };
+        let queue = &self.queues[&(wait.index, wait.place.clone())];
+        let entry = |lock| Entry { index: wait.index, place: wait.place, lock };
+        queue.iter().filter(blocks).map(entry).collect()
+    }
+
+    /// How many transactions come to stand still for this waiter, itself among them.
+    pub fn weight(&self, trx: TrxId) -> usize {
+        self.weights().get(&trx).copied().unwrap_or(1)
     }
 
     /// Frees everything that a transaction holds or waits for, record by record.
@@ -207,7 +238,7 @@ impl LockTable {
             .get(&(index, successor.clone()))
             .into_iter()
             .flatten()
-            .filter(|lock| matches!(lock.span, Span::Gap | Span::NextKey) && !lock.waiting)
+            .filter(|lock| matches!(lock.span, Span::Gap | Span::NextKey))
             .cloned()
             .collect();
         for lock in closed {
@@ -216,8 +247,14 @@ impl LockTable {
     }
 
     /// A record vanishes: locks on it, granted or waiting, close the gap that now ends at its
-    /// successor; who waited tries again.
-    pub fn inherit_on_removal(&mut self, index: IndexId, removed: &Place, successor: &Place) {
+    /// successor, if the transaction's locks are inherited; who waited tries again.
+    pub fn inherit_on_removal(
+        &mut self,
+        index: IndexId,
+        removed: &Place,
+        successor: &Place,
+        inherits: impl Fn(TrxId) -> bool,
+    ) {
         let at = (index, removed.clone());
         let queue = self.queues.remove(&at).unwrap_or_default();
         for lock in &queue {
@@ -228,9 +265,7 @@ impl LockTable {
                 self.waits.remove(&lock.trx);
                 self.woken.push(lock.trx);
             }
-            // A gap lock closes its gap whatever the isolation of its owner.
-            let closes = lock.inherits || lock.span == Span::Gap;
-            if closes && lock.span != Span::InsertIntention {
+            if inherits(lock.trx) && lock.span != Span::InsertIntention {
                 self.give(&lock.as_gap(index, successor));
             }
         }
@@ -323,7 +358,6 @@ impl LockTable {
             mode: request.mode,
             span,
             waiting,
-            inherits: request.inherits,
         };
         self.next_sequence += 1;
         self.queues.entry(at.clone()).or_default().push(lock);
@@ -409,13 +443,6 @@ impl Lock {
 
     fn as_gap(&self, index: IndexId, place: &Place) -> Request {
         let span = if place.is_supremum() { Span::NextKey } else { Span::Gap };
-        Request {
-            trx: self.trx,
-            index,
-            place: place.clone(),
-            mode: self.mode,
-            span,
-            inherits: self.inherits,
-        }
+        Request { trx: self.trx, index, place: place.clone(), mode: self.mode, span }
     }
 }

@@ -1,20 +1,23 @@
 //! COMMIT: prepare, binlog, engine, as group commit orders them.
 //!
-//! 1. The engine prepares: redo says what the transaction made of its rows. (Sync.)
-//! 2. The transaction goes to the binlog; that is where it gets its GTID. (Sync.)
+//! 1. The engine prepares: redo says what the transaction made of its rows. It is synced, written or
+//!    left, as `innodb_flush_log_at_trx_commit` says.
+//! 2. The transaction goes to the binlog; that is where it gets its GTID. It is synced with every
+//!    `sync_binlog`th commit.
 //! 3. With semi-sync, a replica acknowledges it. Row locks are still held.
 //! 4. The engine commits, in binlog order, and frees the locks. Who comes first of several that
 //!    are in the binlog commits those before it too, as the leader of a group does.
 //!
-//! A transaction that changed nothing ends at once.
-
-use std::sync::Arc;
+//! A transaction that changed nothing ends at once. One that is not logged has no second log to
+//! agree with: the engine commits, then redo is synced. A server that has become read-only since
+//! the rows were changed rolls back and answers 1290.
 
 use crate::mysql::binlog::BinlogTransaction;
 use crate::mysql::durable::{Change, RedoRecord};
 use crate::mysql::engine::Engine;
 use crate::mysql::execution::{Run, SyncPoint};
 use crate::mysql::gtid::Gtid;
+use crate::mysql::options::{FlushLog, WaitPoint};
 use crate::mysql::transaction::{Stage, TrxId};
 use crate::sql_error::SqlError;
 
@@ -37,23 +40,50 @@ impl Run {
             self.engine(|engine| engine.commit(trx));
             return Ok(());
         }
-        let redo = self.engine(|engine| engine.prepare(trx, definitions));
-        if self.engine(|engine| engine.options.sync_redo) {
-            self.sync(SyncPoint::Redo).await;
-            self.engine(|engine| engine.redo_synced(redo));
+        if let Err(error) = self.check_commit() {
+            self.engine(|engine| engine.rollback(trx));
+            return Err(error);
         }
+        let redo = self.engine(|engine| engine.prepare(trx, definitions));
+        if !self.engine(|engine| engine.will_log(trx)) {
+            let redo = self.engine(|engine| {
+                engine.commit_in_order(trx);
+                engine.durable.redo.len()
+            });
+            self.flush_redo(redo).await;
+            return Ok(());
+        }
+        self.flush_redo(redo).await;
         let now = self.now;
-        if let Some((binlog, gtid)) = self.engine(|engine| engine.flush(trx, now)) {
-            if self.engine(|engine| engine.options.sync_binlog) {
-                self.sync(SyncPoint::Binlog).await;
-                self.engine(|engine| engine.binlog_synced(binlog));
-            }
-            if self.engine(|engine| engine.options.semi_sync) {
-                self.sync(SyncPoint::Acknowledge(gtid)).await;
-            }
+        let (end, gtid) = self.engine(|engine| engine.flush(trx, now));
+        if self.engine(Engine::binlog_is_due) {
+            self.sync(SyncPoint::Binlog).await;
+            self.engine(|engine| engine.durable.binlog_synced(end));
+        }
+        let semi_sync = self.engine(|engine| engine.options.semi_sync);
+        if semi_sync.enabled && semi_sync.wait_point == WaitPoint::AfterSync {
+            self.sync(SyncPoint::Acknowledge(gtid)).await;
         }
         self.engine(|engine| engine.commit_in_order(trx));
+        if semi_sync.enabled && semi_sync.wait_point == WaitPoint::AfterCommit {
+            self.sync(SyncPoint::Acknowledge(gtid)).await;
+        }
         Ok(())
+    }
+
+    /// Does with the redo log what a commit is to do.
+    async fn flush_redo(&self, records: usize) {
+        match self.engine(|engine| engine.options.flush_log) {
+            FlushLog::Lazy => {}
+            FlushLog::Write => {
+                self.engine(|engine| engine.durable.write_redo());
+            }
+            FlushLog::Sync => {
+                self.engine(|engine| engine.durable.write_redo());
+                self.sync(SyncPoint::Redo).await;
+                self.engine(|engine| engine.durable.redo_synced(records));
+            }
+        }
     }
 }
 
@@ -73,13 +103,15 @@ impl Engine {
         self.durable.redo.len()
     }
 
-    /// Appends the transaction to the binlog and names it; none where nothing is logged.
-    fn flush(&mut self, trx: TrxId, now: jiff::Timestamp) -> Option<(usize, Gtid)> {
+    fn will_log(&self, trx: TrxId) -> bool {
+        let transaction = self.transaction(trx);
+        self.options.log_bin && !(transaction.events.is_empty() && transaction.gtid.is_none())
+    }
+
+    /// Appends the transaction to the binlog and names it. Gives the binlog's end, and the name.
+    fn flush(&mut self, trx: TrxId, now: jiff::Timestamp) -> (usize, Gtid) {
         let events = std::mem::take(&mut self.transaction_mut(trx).events);
         let replicated = self.transaction(trx).gtid;
-        if !self.options.log_bin || events.is_empty() && replicated.is_none() {
-            return None;
-        }
         let own = Gtid { server: self.options.server_uuid, sequence: self.last_sequence + 1 };
         let gtid = replicated.unwrap_or(own);
         if gtid.server == self.options.server_uuid {
@@ -88,20 +120,22 @@ impl Engine {
         let connection = self.transaction(trx).connection;
         let tag = self.sessions.get(&connection).map_or_else(|| "".into(), |s| s.tag.clone());
         let entry = BinlogTransaction { gtid, events, committed_at: now, tag, xid: trx.0 };
-        self.durable.binlog.push(Arc::new(entry));
+        self.durable.log(entry, self.options.max_binlog_size);
         let transaction = self.transaction_mut(trx);
         transaction.stage = Stage::Logged;
         transaction.gtid = Some(gtid);
         self.flushed.push(trx);
-        Some((self.durable.binlog.len(), gtid))
+        (self.durable.binlog_end(), gtid)
     }
 
-    pub fn redo_synced(&mut self, position: usize) {
-        self.durable.redo_synced = self.durable.redo_synced.max(position);
-    }
-
-    pub fn binlog_synced(&mut self, position: usize) {
-        self.durable.binlog_synced = self.durable.binlog_synced.max(position);
+    /// Whether this commit is one that `sync_binlog` syncs.
+    fn binlog_is_due(&mut self) -> bool {
+        let every = self.options.sync_binlog;
+        let is_due = every != 0 && every <= self.durable.unsynced_groups;
+        if is_due {
+            self.durable.unsynced_groups = 0;
+        }
+        is_due
     }
 
     /// Commits a transaction and those that are before it in the binlog.
@@ -113,10 +147,9 @@ impl Engine {
         };
         for member in group {
             let Some(transaction) = self.transactions.get(&member) else { continue };
-            if let Some(gtid) = transaction.gtid {
-                self.executed.add(gtid);
-            }
-            self.durable.redo.push(RedoRecord::Commit { xid: member.0 });
+            let gtid = transaction.gtid;
+            gtid.iter().for_each(|gtid| self.executed.add(*gtid));
+            self.durable.redo.push(RedoRecord::Commit { xid: member.0, gtid });
             self.commit(member);
         }
     }

@@ -11,6 +11,7 @@ use crate::mysql::lock::mode::Mode;
 use crate::mysql::metadata::MetadataMode;
 use crate::mysql::outcome::Outcome;
 use crate::mysql::schema;
+use crate::mysql::system_view::{is_system_database, system_view};
 use crate::mysql::transaction::TrxId;
 use crate::sql::ast::{ColumnType, Ident, Table, TableExpr, Wait};
 use crate::sql_error::SqlError;
@@ -52,6 +53,21 @@ impl Run {
         locks: Locks,
     ) -> Result<From, SqlError> {
         match expr {
+            TableExpr::Table(table)
+                if table
+                    .name
+                    .qualifier
+                    .as_ref()
+                    .is_some_and(|qualifier| is_system_database(qualifier.as_str())) =>
+            {
+                let (database, name) = self.path(&table.name)?;
+                let view = self.engine(|engine| system_view(engine, &database, &name));
+                let view = view.ok_or_else(|| SqlError::not_supported(&table.name))?;
+                let alias = table.alias.as_ref().unwrap_or(&table.name.name).0.clone();
+                let opened = Opened { id: TableId(0), schema: Arc::new(view.schema) };
+                let (hints, rows) = (Vec::new(), Some(Arc::from(view.rows)));
+                Ok(From::one(InScope { alias, opened, hints, offset: 0, rows, lock: None }))
+            }
             TableExpr::Table(table) => Ok(From::one(self.open_table(table, lock).await?)),
             TableExpr::Derived { query, alias, columns, lateral: false } => {
                 let result = Box::pin(self.select_rows(query, trx, locks)).await?;

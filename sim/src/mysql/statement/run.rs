@@ -80,6 +80,7 @@ impl Run {
         });
         match result {
             Ok(outcome) => {
+                self.end_duplicate_checks(trx);
                 if !explicit {
                     self.commit_transaction(trx, Vec::new()).await?;
                 }
@@ -95,9 +96,18 @@ impl Run {
                         if whole { engine.rollback(trx) } else { engine.undo_to(trx, mark) }
                     },
                 );
+                self.end_duplicate_checks(trx);
                 Err(error)
             }
         }
+    }
+
+    fn end_duplicate_checks(&self, trx: TrxId) {
+        self.engine(|engine| {
+            if let Some(transaction) = engine.transactions.get_mut(&trx) {
+                transaction.checks_duplicates = false;
+            }
+        });
     }
 
     /// The session's transaction; a new one where it has none.
@@ -110,7 +120,7 @@ impl Run {
             }
             let isolation = session.next_isolation.take().unwrap_or(session.isolation);
             let explicit = !session.autocommit;
-            let trx = engine.begin(connection, isolation);
+            let trx = engine.begin(connection, isolation, self.now);
             engine.transaction_mut(trx).explicit = explicit;
             if let Some(session) = engine.sessions.get_mut(&connection) {
                 session.transaction = Some(trx);
@@ -131,6 +141,16 @@ impl Run {
             if read_only {
                 return Err(error::read_only_transaction());
             }
+            Ok(())
+        })?;
+        self.check_commit()
+    }
+
+    /// 1290: what a commit of changes still asks, since the server may have become read-only.
+    pub fn check_commit(&self) -> Result<(), SqlError> {
+        let connection = self.connection;
+        self.engine(|engine| {
+            let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
             if engine.options.super_read_only && !session.applier {
                 return Err(error::read_only_server("--super-read-only"));
             }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::eval::{ColumnKind, Env, NoColumns, Program};
-use crate::mysql::cursor::{Cursor, Locking, Reading};
+use crate::mysql::cursor::{Cursor, Locking, Pushed, Reading};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::mysql::key::IndexId;
@@ -373,8 +373,8 @@ impl Run {
             // What a row around it decides may be another access for another row.
             let own = prepared.plan.used.iter().all(|offset| prepared.base <= *offset);
             let sorted = 1 == access.intervals.len() || access.fixed == 0;
-            return (own && sorted && follows(access.index, access.fixed))
-                .then_some((access.index, descending));
+            let follows = sorted && follows(access.index, access.fixed) || follows(access.index, 0);
+            return (own && follows).then_some((access.index, descending));
         }
         let limited = select.limit.is_some();
         let allowed = |index: &usize| access::allowed(schema, *index, &table.hints);
@@ -493,13 +493,21 @@ impl Run {
             access = access::whole(schema, index);
         }
         let covering = access.index != 0 && schema.covers(access.index, used.iter().copied());
+        let pushes = table.lock.is_some()
+            && !loops.changes
+            && access.index != 0
+            && access.kind != Kind::Const;
+        let pushed = match pushes && !covering {
+            true => self.pushed_condition(loops, depth, access.index, env),
+            false => None,
+        };
         let reading = match table.lock {
             Some((mode, wait)) => Reading::Locking(Locking {
                 mode,
                 wait,
                 covering: covering && mode == Mode::S,
                 semi_consistent: false,
-                fetches_range_end: loops.changes,
+                fetches_range_end: covering || pushed.is_none(),
             }),
             None => match self.view(trx) {
                 Some(view) => Reading::Consistent(view),
@@ -507,11 +515,64 @@ impl Run {
             },
         };
         let index = IndexId { table: table.opened.id, index: access.index as u32 };
-        let cursor = Cursor::new(index, access.intervals, descending, reading, trx);
+        let mut cursor = Cursor::new(index, access.intervals, descending, reading, trx);
+        if let Some(pushed) = pushed {
+            cursor.push_condition(pushed);
+        }
         // A row that was read before planning is never given back.
         let keeps = access.kind == Kind::Const;
         loops.levels.push(Level { source: Source::Cursor(cursor), keeps, found: None });
         Ok(())
+    }
+
+    /// The conditions that the columns of an index decide, for a locking read that must fetch the
+    /// row as well: see [`crate::mysql::cursor::Pushed`].
+    fn pushed_condition(
+        &self,
+        loops: &Loops<'_>,
+        depth: usize,
+        index: usize,
+        env: &Env,
+    ) -> Option<Pushed> {
+        let select = loops.select;
+        let from = &select.from;
+        let (table, nest) = (&from.tables[depth], from.nest_of(depth));
+        let schema = &table.opened.schema;
+        let whole = schema.indexes[index].parts.iter().filter(|part| part.length.is_none());
+        let indexed: Vec<usize> = whole
+            .map(|part| part.column)
+            .chain(schema.columns_of(0))
+            .map(|column| table.offset + column)
+            .collect();
+        let mut programs = Vec::new();
+        for (term, _) in select.plan.terms.iter().filter(|(_, owner)| *owner == nest) {
+            let scope = TableScope::new(&from.tables, "where clause").with(&from.subqueries);
+            let scope = scope.seeing(&from.visible).within(select.outer());
+            let Ok(program) = Program::compile(term, &scope) else { continue };
+            let used = scope.used.into_inner();
+            let mut own = used.iter().filter(|at| table.offset <= **at).peekable();
+            if own.peek().is_some() && own.all(|at| indexed.contains(at)) {
+                programs.push(program);
+            }
+        }
+        if programs.is_empty() {
+            return None;
+        }
+        let subqueries = env.subqueries.clone();
+        let mut env = self.env().ok()?;
+        env.subqueries = subqueries;
+        let mut row = loops.row[..table.offset].to_vec();
+        Some(Box::new(move |values: &[Value]| {
+            let outer = row.len();
+            row.extend_from_slice(values);
+            // An error is left to the filter.
+            let mut passes = true;
+            for program in &programs {
+                passes = passes && program.matches(&row, &mut env).unwrap_or(true);
+            }
+            row.truncate(outer);
+            passes
+        }))
     }
 }
 
