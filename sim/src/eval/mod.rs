@@ -80,6 +80,11 @@ pub trait Scope {
     fn subquery(&self, _query: &Query) -> Result<(usize, Vec<ColumnKind>), SqlError> {
         Err(SqlError::not_supported("subquery"))
     }
+
+    /// The same for EXISTS, which one row is enough for.
+    fn exists(&self, query: &Query) -> Result<usize, SqlError> {
+        self.subquery(query).map(|(id, _)| id)
+    }
 }
 
 /// The scope of an expression without columns.
@@ -112,8 +117,12 @@ pub struct Env {
     pub connection_id: u64,
     /// `user@host`.
     pub user: Arc<str>,
-    /// Rows of subqueries, by the number that the scope gave.
-    pub subqueries: Vec<Vec<Row>>,
+    /// Rows of subqueries, by the number that the scope gave; none for one that must run for the
+    /// row at hand.
+    pub subqueries: Vec<Option<Arc<[Row]>>>,
+    /// The subquery that an expression stopped at: who runs it fills in its rows and evaluates the
+    /// expression again.
+    pub wanted: Option<usize>,
     /// RAND()'s source; without one it is refused, since chance belongs to the run.
     pub chance: Option<Box<dyn FnMut() -> f64>>,
     /// A data change in strict mode: a division by zero is an error, not a warning.
@@ -138,6 +147,7 @@ impl Env {
             connection_id: 0,
             user: "".into(),
             subqueries: Vec::new(),
+            wanted: None,
             chance: None,
             strict_change: false,
             warnings: Vec::new(),
@@ -197,6 +207,11 @@ impl Program {
     pub fn kind(&self) -> ColumnKind {
         self.kind
     }
+}
+
+/// Whether a condition's value lets a row pass; a text that is no number leaves a warning.
+pub fn is_true(value: &Value, env: &mut Env) -> bool {
+    number::truth(value, env) == Some(true)
 }
 
 /// Whether a value is true; none for NULL. A text counts by the number that it begins with.

@@ -7,5 +7,6 @@ mod durability;
 mod lock_table;
 mod random;
 mod session;
+mod sql;
 mod system_view;
 mod transcript;

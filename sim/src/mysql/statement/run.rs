@@ -13,7 +13,7 @@ use crate::mysql::outcome::Outcome;
 use crate::mysql::schema;
 use crate::mysql::transaction::TrxId;
 use crate::mysql::view::ReadView;
-use crate::sql::ast::Statement;
+use crate::sql::ast::{ShowKind, Statement};
 use crate::sql_error::SqlError;
 
 pub(in crate::mysql) async fn run(
@@ -22,7 +22,8 @@ pub(in crate::mysql) async fn run(
 ) -> Result<Outcome, SqlError> {
     let result = run.dispatch(&statement).await;
     let diagnostics = matches!(&*statement, Statement::Show(show)
-        if matches!(show.kind, crate::sql::ast::ShowKind::Warnings));
+        if matches!(&show.kind, ShowKind::Warnings)
+            || matches!(&show.kind, ShowKind::Other(words) if words.contains("errors")));
     run.session(|session| match &result {
         Ok(outcome) => {
             session.row_count = if outcome.is_result_set() { -1 } else { outcome.affected as i64 };
@@ -31,18 +32,20 @@ pub(in crate::mysql) async fn run(
             }
             if !diagnostics {
                 session.warnings = outcome.warnings.clone();
+                session.failed = false;
             }
         }
         Err(error) => {
             session.row_count = -1;
             session.warnings = vec![error.clone()];
+            session.failed = true;
         }
     })?;
     result
 }
 
 impl Run {
-    async fn dispatch(&self, statement: &Statement) -> Result<Outcome, SqlError> {
+    pub async fn dispatch(&self, statement: &Statement) -> Result<Outcome, SqlError> {
         match statement {
             Statement::Query(query) => self.query(query).await,
             Statement::Insert(insert) => self.writing(|trx| self.insert(insert, trx)).await,
