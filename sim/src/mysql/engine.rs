@@ -38,7 +38,8 @@ pub struct Engine {
     pub flushed: Vec<TrxId>,
     /// Counts changes of variables, so that sessions know when theirs are stale.
     pub variable_epoch: u64,
-    pub executed: GtidSet,
+    /// Shared with the statements that may show it.
+    pub executed: Arc<GtidSet>,
     /// The last number given under the server's own uuid.
     pub last_sequence: u64,
     /// Records with versions that may be purged.
@@ -84,7 +85,7 @@ impl Engine {
             durable: Durable::default(),
             flushed: Vec::new(),
             variable_epoch: 0,
-            executed: GtidSet::new(),
+            executed: Arc::default(),
             last_sequence: 0,
             history: BTreeSet::new(),
             granted: Vec::new(),

@@ -33,7 +33,7 @@ pub struct Session {
     /// Everything else that SET may say, by lower-case name; where absent, the global default.
     pub variables: BTreeMap<Arc<str>, Value>,
     /// All variables as SELECT shows them, and the server's epoch that they belong to.
-    pub shown_variables: Option<(u64, BTreeMap<Arc<str>, Value>)>,
+    pub shown_variables: Option<(u64, Arc<BTreeMap<Arc<str>, Value>>)>,
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// Locked by LOCK TABLES; true for WRITE.
     pub locked_tables: Option<BTreeMap<TablePath, bool>>,
