@@ -98,6 +98,8 @@ pub struct Cursor {
     passed: Option<Key>,
     /// Where the scan waited: it goes on here, whatever was inserted behind its back.
     resumes_at: Option<Key>,
+    /// A deleted record behind the interval was passed.
+    beyond: bool,
     /// The gap behind a descending interval is locked.
     entered: bool,
     /// Locks that the last row brought, to be given back if it is rejected.
@@ -128,6 +130,7 @@ impl Cursor {
             trx,
             passed: None,
             resumes_at: None,
+            beyond: false,
             entered: false,
             fresh: Vec::new(),
             waited: false,
@@ -157,6 +160,7 @@ impl Cursor {
                     self.intervals.pop_front();
                     self.passed = None;
                     self.entered = false;
+                    self.beyond = false;
                 }
                 step => return Ok(step),
             }
@@ -236,7 +240,9 @@ impl Cursor {
             let candidate = self.candidate(engine, interval);
             self.resumes_at = None;
             let Some(key) = candidate else {
-                if gaps && !self.descends(interval) {
+                // A scan that looks at every row by itself knows here that its end lies behind it.
+                let ended = self.beyond && locking.fetches_range_end;
+                if gaps && !self.descends(interval) && !ended {
                     // The supremum is never waited for: nobody holds a record there.
                     self.acquire(engine, Place::Supremum, locking.mode, Span::NextKey);
                 }
@@ -265,6 +271,7 @@ impl Cursor {
                     }
                     End::Reached => return Ok(Next::End),
                     End::Deleted => {
+                        self.beyond = true;
                         self.passed = Some(key);
                         self.reject(engine);
                         continue;
@@ -360,7 +367,8 @@ impl Cursor {
             Shape::Range { .. } => secondary || self.descends(interval) || !gaps,
         };
         if !whole {
-            if gaps && !self.descends(interval) && !self.stops_before_end(interval) {
+            let closes = !self.descends(interval) || interval.shape == Shape::Equal;
+            if gaps && closes && !self.stops_before_end(interval) {
                 self.acquire(engine, place, locking.mode, Span::Gap);
             }
             return Ok(End::Reached);

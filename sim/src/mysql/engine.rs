@@ -19,7 +19,7 @@ use super::lock::queue::{Answer, LockTable, Request};
 use super::metadata::{Duration, MetadataLocks, MetadataMode, TablePath};
 use super::options::Options;
 use super::session::{ConnectionId, Session};
-use super::table::{Table, Version};
+use super::table::{Leftovers, Table, Version};
 use super::transaction::{Isolation, Mark, Stage, Transaction, TrxId};
 use super::view::ReadView;
 use crate::collation::Collation;
@@ -385,12 +385,39 @@ impl Engine {
             let Some(table) = self.tables.get_mut(&id) else { continue };
             let left = table.pop_version(&key);
             let own = partial.then_some(trx);
+            if partial {
+                self.keep_unmade(trx, id, &key, &left);
+            }
             for (at, entry) in left.entries {
                 self.vacate(IndexId { table: id, index: at as u32 }, &entry, own);
             }
             if left.record_gone {
                 self.vacate(IndexId { table: id, index: 0 }, &key, own);
             }
+        }
+    }
+
+    /// What an insert had taken over from a deleted row, and what it leaves to it again, stays
+    /// locked at REPEATABLE READ.
+    fn keep_unmade(&mut self, trx: TrxId, id: TableId, key: &Key, left: &Leftovers) {
+        if !self.transaction(trx).isolation.locks_gaps() || left.record_gone {
+            return;
+        }
+        let table = self.table(id);
+        let reverts = table.record(key).is_some_and(|record| record.newest().deleted);
+        let mut places: Vec<(usize, Key)> = left.unmarked.clone();
+        if reverts {
+            places.push((0, key.clone()));
+        }
+        for (at, key) in places {
+            let wanted = Wanted {
+                index: IndexId { table: id, index: at as u32 },
+                place: Place::Record(key),
+                mode: Mode::X,
+                span: Span::Record,
+                duplicate_check: false,
+            };
+            self.locks.make_explicit(&self.request(trx, &wanted));
         }
     }
 

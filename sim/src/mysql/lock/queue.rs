@@ -7,7 +7,7 @@
 //!
 //! One page an index is assumed wherever InnoDB counts lock structs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use super::mode::{Mode, Span, has_to_wait, notation};
 use crate::mysql::key::{IndexId, Place};
@@ -39,6 +39,8 @@ pub struct Lock {
     pub mode: Mode,
     pub span: Span,
     pub waiting: bool,
+    /// The lock struct that it belongs to, by when that was made.
+    in_struct: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +70,8 @@ impl PartialEq for Lock {
 /// waits has its own.
 #[derive(Debug, Default)]
 struct Structs {
-    kinds: BTreeSet<(IndexId, Mode, Span)>,
+    /// By when it was made.
+    kinds: BTreeMap<(IndexId, Mode, Span), u64>,
     others: usize,
 }
 
@@ -202,19 +205,29 @@ impl LockTable {
         self.weights().get(&trx).copied().unwrap_or(1)
     }
 
-    /// Frees everything that a transaction holds or waits for, record by record.
+    /// Frees everything that a transaction holds or waits for: struct by struct, the youngest first,
+    /// and grants what each has held up before the next one goes.
     pub fn release_all(&mut self, trx: TrxId) {
         let weights = self.weights();
         self.waits.remove(&trx);
         self.structs.remove(&trx);
-        let places = self.places.remove(&trx).unwrap_or_default();
-        for at in &places {
-            if let Some(queue) = self.queues.get_mut(at) {
-                queue.retain(|lock| lock.trx != trx);
+        let mut structs: BTreeMap<u64, Vec<(IndexId, Place)>> = BTreeMap::new();
+        for at in self.places.remove(&trx).unwrap_or_default() {
+            for lock in self.queues.get(&at).into_iter().flatten() {
+                if lock.trx == trx {
+                    structs.entry(lock.in_struct).or_default().push(at.clone());
+                }
             }
         }
-        for at in places {
-            self.grant(&at, &weights);
+        for (number, places) in structs.into_iter().rev() {
+            for at in &places {
+                if let Some(queue) = self.queues.get_mut(at) {
+                    queue.retain(|lock| lock.trx != trx || lock.in_struct != number);
+                }
+            }
+            for at in places {
+                self.grant(&at, &weights);
+            }
         }
     }
 
@@ -358,21 +371,19 @@ impl LockTable {
 
     fn push(&mut self, request: &Request, span: Span, waiting: bool) {
         let at = (request.index, request.place.clone());
-        let lock = Lock {
-            sequence: self.next_sequence,
-            trx: request.trx,
-            mode: request.mode,
-            span,
-            waiting,
-        };
+        let sequence = self.next_sequence;
         self.next_sequence += 1;
         let structs = self.structs.entry(request.trx).or_default();
-        match waiting {
-            true => structs.others += 1,
-            false => {
-                structs.kinds.insert((request.index, request.mode, span));
+        let kind = (request.index, request.mode, span);
+        let in_struct = match waiting {
+            true => {
+                structs.others += 1;
+                sequence
             }
-        }
+            false => *structs.kinds.entry(kind).or_insert(sequence),
+        };
+        let (trx, mode) = (request.trx, request.mode);
+        let lock = Lock { sequence, trx, mode, span, waiting, in_struct };
         self.queues.entry(at.clone()).or_default().push(lock);
         if waiting {
             self.waits.insert(request.trx, at.clone());
@@ -410,7 +421,9 @@ impl LockTable {
                 }
                 self.waits.remove(&waiter.trx);
                 let structs = self.structs.entry(waiter.trx).or_default();
-                if structs.kinds.insert((at.0, waiter.mode, waiter.span)) {
+                let kind = (at.0, waiter.mode, waiter.span);
+                if let btree_map::Entry::Vacant(kind) = structs.kinds.entry(kind) {
+                    kind.insert(waiter.in_struct);
                     structs.others = structs.others.saturating_sub(1);
                 }
                 self.woken.push(waiter.trx);

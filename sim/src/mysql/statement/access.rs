@@ -431,7 +431,7 @@ fn from_constraints(
         .iter()
         .map(|prefix| {
             let null = prefix.iter().any(Value::is_null);
-            let unique = definition.unique && full && whole_parts && !null;
+            let unique = definition.unique && full && !null;
             let shape = if unique { Shape::Unique } else { Shape::Equal };
             let low = table.key_of_values(index, prefix);
             Interval { high: low.successor_of_prefix(), low: Some(low), shape }
@@ -439,7 +439,8 @@ fn from_constraints(
         .collect();
     let points = intervals.iter().all(|interval| interval.shape == Shape::Unique);
     let kind = match (points, intervals.len()) {
-        (true, 0 | 1) if !pinned => Kind::Const,
+        // The beginning of a column is no proof of a single row before planning.
+        (true, 0 | 1) if !pinned && whole_parts => Kind::Const,
         (true, _) => Kind::Points,
         (false, 1) => Kind::Ref,
         (false, _) => Kind::Range,

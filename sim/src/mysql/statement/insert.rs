@@ -18,8 +18,10 @@ use crate::value::{Row, Value};
 
 use super::build::zero_of;
 use super::check::check_row;
+use super::plan::Loops;
+use super::prepared::Prepared;
 use super::scope::{InScope, TableScope, constant_default};
-use super::select::Locks;
+use super::select::{Locks, PreparedSelect};
 use super::subquery::{Subquery, results};
 use super::tables::Opened;
 use super::write::{Written, same};
@@ -74,7 +76,14 @@ impl Run {
                 None
             }
             InsertSource::Query(query) => {
-                Some(self.select_rows(query, trx, Locks::InsertSelect).await?)
+                let prepared = self.prepare(query, None, trx, Locks::InsertSelect).await?;
+                match &prepared {
+                    Prepared::Select(select) if streams_into(select, &inserting.table) => {
+                        self.insert_streamed(&mut inserting, select, trx).await?;
+                        None
+                    }
+                    _ => Some(self.run_prepared(&prepared, &[], trx, u64::MAX).await?),
+                }
             }
         };
         for (number, values) in sources.into_iter().flat_map(|set| set.rows).enumerate() {
@@ -85,6 +94,25 @@ impl Run {
         let Inserting { mut outcome, mut env, .. } = inserting;
         outcome.warnings.append(&mut env.warnings);
         Ok(outcome)
+    }
+
+    /// Inserts each row of a SELECT before the next one is read and locked.
+    async fn insert_streamed(
+        &self,
+        inserting: &mut Inserting<'_>,
+        select: &PreparedSelect,
+        trx: TrxId,
+    ) -> Result<(), SqlError> {
+        let mut env = self.env()?;
+        env.subqueries = results(&select.from.subqueries);
+        let mut loops = Loops::new(select, &[]);
+        let mut number = 0;
+        while let Some(values) = self.next_output(&mut loops, &mut env, trx).await? {
+            number += 1;
+            let row = self.row_of_values(inserting, &values, number)?;
+            self.write_new(inserting, trx, row, number, 1).await?;
+        }
+        self.keep(&mut env)
     }
 
     fn prepare_insert<'a>(
@@ -476,6 +504,13 @@ impl Run {
             }
         }
     }
+}
+
+/// A SELECT that reads the table itself is read to its end first.
+fn streams_into(select: &PreparedSelect, table: &Opened) -> bool {
+    let reads = |other: &InScope| other.rows.is_none() && other.opened.id == table.id;
+    let nested = select.from.subqueries.is_empty();
+    select.streams() && nested && !select.from.tables.iter().any(reads)
 }
 
 fn asks_for_value(value: &Option<Value>) -> bool {

@@ -63,6 +63,12 @@ pub struct PreparedSelect {
 }
 
 impl PreparedSelect {
+    /// Are its rows given one by one, as they are read?
+    pub fn streams(&self) -> bool {
+        let in_order = self.plan.order.is_empty() || self.plan.follows.is_some();
+        in_order && !self.grouped && !self.distinct && self.limit.is_none()
+    }
+
     pub fn outer(&self) -> Option<&Context> {
         self.outer.as_deref()
     }
@@ -250,6 +256,21 @@ impl Run {
             _ => Vec::new(),
         };
         Ok(Outcome { columns, rows, matched, warnings: env.warnings, ..Outcome::default() })
+    }
+
+    /// The next row of a SELECT that streams.
+    pub async fn next_output(
+        &self,
+        loops: &mut Loops<'_>,
+        env: &mut Env,
+        trx: TrxId,
+    ) -> Result<Option<Row>, SqlError> {
+        while let Some(row) = self.next_combination(loops, env, trx).await? {
+            if let Some((items, _)) = self.output(loops.select, row, env, trx).await? {
+                return Ok(Some(items));
+            }
+        }
+        Ok(None)
     }
 
     /// A row's items and sort keys; none where HAVING rejects it.
