@@ -326,8 +326,9 @@ impl Cursor {
                 match self.lock(engine, index, place, locking, Span::Record)? {
                     Locked::Yes => {}
                     Locked::Skip => {
+                        // The entry stays locked.
                         self.passed = Some(key);
-                        self.reject(engine);
+                        self.fresh.clear();
                         continue;
                     }
                     Locked::Wait => {
@@ -391,7 +392,10 @@ impl Cursor {
             let place = Place::Record(clustered);
             match self.lock(engine, index, place, locking, Span::Record)? {
                 Locked::Yes => {}
-                Locked::Skip => return Ok(End::Deleted),
+                Locked::Skip => {
+                    self.fresh.clear();
+                    return Ok(End::Deleted);
+                }
                 Locked::Wait => return Ok(End::Wait),
             }
         }

@@ -163,10 +163,10 @@ impl Engine {
         self.make_explicit(Some(trx), index, &place);
         let wanted =
             Wanted { index, place, mode: Mode::X, span: Span::Record, duplicate_check: false };
-        if self.locks.is_blocked(&self.request(trx, &wanted)) {
-            return self.acquire(trx, &wanted);
+        match self.locks.is_unopposed(&self.request(trx, &wanted)) {
+            true => Answer::Held,
+            false => self.acquire(trx, &wanted),
         }
-        Answer::Held
     }
 
     /// Would this request wait? Asks nobody and leaves nothing behind but what was implicit.
@@ -244,13 +244,18 @@ impl Engine {
         if !self.options.deadlock_detection {
             return;
         }
-        while let Some(cycle) = cycle_of(requester, |trx| self.locks.blockers(trx)) {
+        while let Some(cycle) =
+            cycle_of(requester, |trx| self.locks.blocker(trx).into_iter().collect())
+        {
             let weight = |trx: TrxId| self.weight(trx);
             let lightest = cycle.iter().map(|trx| weight(*trx)).min().unwrap_or(0);
             let candidates: Vec<TrxId> =
                 cycle.iter().copied().filter(|trx| weight(*trx) == lightest).collect();
-            let victim = if candidates.contains(&requester) {
-                requester
+            // At equal weight who came last dies, if it is one of them.
+            let last = cycle.iter().copied().max_by_key(|trx| self.locks.waits_since(*trx));
+            let last = last.unwrap_or(requester);
+            let victim = if candidates.contains(&last) {
+                last
             } else {
                 candidates[self.options.choose("deadlock-victim", candidates.len())]
             };
