@@ -203,6 +203,9 @@ impl Compiler<'_> {
     fn operand(&self, expr: &Expr) -> Result<(Vec<Node>, Vec<Facts>), SqlError> {
         match expr {
             Expr::Tuple(items) => self.all(items),
+            Expr::Function(call) if call.qualifier.is_none() && call.name.is("row") => {
+                self.all(&call.args)
+            }
             Expr::Subquery(query) => {
                 let (id, kinds) = self.scope.subquery(query)?;
                 let nodes = (0..kinds.len()).map(|column| Node::Subquery(id, column)).collect();

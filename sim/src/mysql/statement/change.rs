@@ -93,7 +93,7 @@ impl Run {
             wait: Wait::Block,
             covering: false,
             semi_consistent: change.update.is_some() && !isolation.locks_gaps(),
-            fetches_range_end: isolation.locks_gaps(),
+            fetches_range_end: true,
         });
         let index = IndexId { table: table.opened.id, index: access.index as u32 };
         let point = access.kind == Kind::Const;
@@ -238,7 +238,8 @@ fn change_order(change: &Change<'_>, access: &Access) -> Option<(usize, bool)> {
     };
     if access.kind != Kind::Scan {
         let one = access.intervals.len() <= 1 || access.fixed == 0;
-        return (one && follows(access.index, access.fixed)).then_some((access.index, descending));
+        let follows = one && follows(access.index, access.fixed) || follows(access.index, 0);
+        return follows.then_some((access.index, descending));
     }
     let limited = change.limit.is_some();
     (0..schema.indexes.len())

@@ -17,8 +17,12 @@ use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
 use super::build::zero_of;
+use super::check::check_row;
+use super::plan::Loops;
+use super::prepared::Prepared;
 use super::scope::{InScope, TableScope, constant_default};
-use super::select::Locks;
+use super::select::{Locks, PreparedSelect};
+use super::subquery::{Subquery, results};
 use super::tables::Opened;
 use super::write::{Written, same};
 
@@ -35,24 +39,51 @@ struct Inserting<'a> {
     /// Generated AUTO_INCREMENT values that are left of what the statement reserved.
     reserved: std::ops::Range<u64>,
     updates: Vec<(usize, Program)>,
+    subqueries: Vec<Subquery>,
     event: Option<usize>,
 }
 
 impl Run {
     pub async fn insert(&self, insert: &Insert, trx: TrxId) -> Result<Outcome, SqlError> {
         let table = self.open(&insert.table, MetadataMode::Write).await?;
-        let mut inserting = self.prepare_insert(insert, table)?;
+        let exprs: Vec<&Expr> = match &insert.source {
+            InsertSource::Values(rows) => rows.iter().flatten().collect(),
+            InsertSource::Query(_) => Vec::new(),
+        };
+        let updates = insert.on_duplicate.iter().map(|item| &item.value);
+        let exprs: Vec<&Expr> = exprs.into_iter().chain(updates).collect();
+        let alias = insert.alias.as_ref().map_or(table.schema.name.clone(), |own| own.0.clone());
+        self.check_not_read(&table.schema, &alias, exprs.iter().copied())?;
+        let in_scope = InScope {
+            alias,
+            opened: table.clone(),
+            hints: Vec::new(),
+            offset: 0,
+            rows: None,
+            lock: None,
+        };
+        let context = || in_scope.context();
+        let subqueries =
+            self.subqueries(exprs.into_iter(), context, trx, Locks::InsertSelect).await?;
+        let mut inserting = self.prepare_insert(insert, table, subqueries)?;
         let sources = match &insert.source {
             InsertSource::Values(rows) => {
                 for (number, exprs) in rows.iter().enumerate() {
-                    let row = self.row_of(&mut inserting, exprs, number + 1)?;
+                    let row = self.row_of(&mut inserting, trx, exprs, number + 1).await?;
                     self.write_new(&mut inserting, trx, row, number + 1, rows.len() - number)
                         .await?;
                 }
                 None
             }
             InsertSource::Query(query) => {
-                Some(self.select_rows(query, trx, Locks::InsertSelect).await?)
+                let prepared = self.prepare(query, None, trx, Locks::InsertSelect).await?;
+                match &prepared {
+                    Prepared::Select(select) if streams_into(select, &inserting.table) => {
+                        self.insert_streamed(&mut inserting, select, trx).await?;
+                        None
+                    }
+                    _ => Some(self.run_prepared(&prepared, &[], trx, u64::MAX).await?),
+                }
             }
         };
         for (number, values) in sources.into_iter().flat_map(|set| set.rows).enumerate() {
@@ -65,10 +96,30 @@ impl Run {
         Ok(outcome)
     }
 
+    /// Inserts each row of a SELECT before the next one is read and locked.
+    async fn insert_streamed(
+        &self,
+        inserting: &mut Inserting<'_>,
+        select: &PreparedSelect,
+        trx: TrxId,
+    ) -> Result<(), SqlError> {
+        let mut env = self.env()?;
+        env.subqueries = results(&select.from.subqueries);
+        let mut loops = Loops::new(select, &[]);
+        let mut number = 0;
+        while let Some(values) = self.next_output(&mut loops, &mut env, trx).await? {
+            number += 1;
+            let row = self.row_of_values(inserting, &values, number)?;
+            self.write_new(inserting, trx, row, number, 1).await?;
+        }
+        self.keep(&mut env)
+    }
+
     fn prepare_insert<'a>(
         &self,
         insert: &'a Insert,
         table: Opened,
+        subqueries: Vec<Subquery>,
     ) -> Result<Inserting<'a>, SqlError> {
         let schema = &table.schema;
         let targets = match &insert.columns {
@@ -120,14 +171,24 @@ impl Run {
         for item in &insert.on_duplicate {
             let names =
                 TableScope { inserted: Some(width), ..TableScope::new(&scope, "field list") };
+            let names = names.with(&subqueries);
             let column = TableScope::new(&scope[..1], "field list").find(&item.column)?.1;
             let value = match &item.value {
                 Expr::Default(None) => Expr::Default(Some(item.column.clone())),
                 value => value.clone(),
             };
-            updates.push((column, Program::compile(&value, &names)?));
+            let program =
+                Program::compile(&value, &names).map_err(|error| match &insert.source {
+                    // The columns of the source's tables may be named here too.
+                    InsertSource::Query(_) if error.errno == 1054 => {
+                        SqlError::not_supported("columns of the SELECT in ON DUPLICATE KEY UPDATE")
+                    }
+                    _ => error,
+                })?;
+            updates.push((column, program));
         }
         let mut env = self.env()?;
+        env.subqueries = results(&subqueries);
         env.strict_change = env.mode.strict && !insert.ignore;
         Ok(Inserting {
             insert,
@@ -138,14 +199,16 @@ impl Run {
             outcome: Outcome::default(),
             reserved: 0..0,
             updates,
+            subqueries,
             event: None,
         })
     }
 
     /// Evaluates a VALUES row. An expression may use the columns to its left.
-    fn row_of(
+    async fn row_of(
         &self,
         inserting: &mut Inserting<'_>,
+        trx: TrxId,
         exprs: &[Expr],
         number: usize,
     ) -> Result<Vec<Option<Value>>, SqlError> {
@@ -162,10 +225,11 @@ impl Run {
                 continue;
             }
             let scope = TableScope::new(&inserting.scope[..1], "field list");
-            let program = Program::compile(expr, &scope)?;
+            let program = Program::compile(expr, &scope.with(&inserting.subqueries))?;
             let left: Vec<Value> =
                 row.iter().map(|value| value.clone().unwrap_or(Value::Null)).collect();
-            let value = program.run(&left, &mut inserting.env)?;
+            let (env, subqueries) = (&mut inserting.env, &inserting.subqueries);
+            let value = self.value(&program, &left, env, subqueries, trx).await?;
             row[target] = Some(self.stored(inserting, target, value, number)?);
         }
         Ok(row)
@@ -222,6 +286,14 @@ impl Run {
     ) -> Result<(), SqlError> {
         let row = self.complete(inserting, row, number, rows_left)?;
         let insert = inserting.insert;
+        let schema = inserting.table.schema.clone();
+        if let Err(error) = check_row(&schema, &row, &mut inserting.env) {
+            if !insert.ignore {
+                return Err(error);
+            }
+            inserting.outcome.warnings.push(error);
+            return Ok(());
+        }
         let overwrites = insert.replace || !insert.on_duplicate.is_empty();
         let check = if overwrites { Mode::X } else { Mode::S };
         let table = inserting.table.clone();
@@ -400,13 +472,21 @@ impl Run {
         for (column, program) in &updates {
             // Assignments see what those before them have set.
             let both: Vec<Value> = new.iter().chain(row.iter()).cloned().collect();
-            let value = program.run(&both, &mut inserting.env)?;
+            let (env, subqueries) = (&mut inserting.env, &inserting.subqueries);
+            let value = self.value(program, &both, env, subqueries, trx).await?;
             new[*column] = self.stored(inserting, *column, value, number)?;
         }
         inserting.updates = updates;
         let new: Row = new.into();
         if same(&old, &new) {
             inserting.outcome.matched += 1;
+            return Ok(());
+        }
+        if let Err(error) = check_row(&table.schema, &new, &mut inserting.env) {
+            if !inserting.insert.ignore {
+                return Err(error);
+            }
+            inserting.outcome.warnings.push(error);
             return Ok(());
         }
         let mark = self.engine(|engine| engine.transaction(trx).mark());
@@ -424,6 +504,13 @@ impl Run {
             }
         }
     }
+}
+
+/// A SELECT that reads the table itself is read to its end first.
+fn streams_into(select: &PreparedSelect, table: &Opened) -> bool {
+    let reads = |other: &InScope| other.rows.is_none() && other.opened.id == table.id;
+    let nested = select.from.subqueries.is_empty();
+    select.streams() && nested && !select.from.tables.iter().any(reads)
 }
 
 fn asks_for_value(value: &Option<Value>) -> bool {

@@ -5,7 +5,7 @@
 //! MySQL changes the first table while it reads where that is safe; what is left is the same, but
 //! for which of several errors comes first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::eval::{Env, Program};
 use crate::mysql::binlog::RowChange;
@@ -202,16 +202,23 @@ impl Run {
     ) -> Result<Vec<Pending>, SqlError> {
         let mut loops = Loops::new(select, &[]);
         loops.changes = true;
-        let mut seen = BTreeSet::new();
+        let mut seen: BTreeMap<(usize, Key), usize> = BTreeMap::new();
         let mut pending: Vec<Pending> = Vec::new();
         let from = &select.from;
         while let Some(mut row) = self.next_combination(&mut loops, env, trx).await? {
             for table in targets {
                 let Some(found) = &loops.levels[*table].found else { continue };
                 let key = found.key.clone();
-                if !seen.insert((*table, key.clone())) {
+                if let Some(at) = seen.get(&(*table, key.clone())) {
+                    // The table that is read first changes under the eyes of the others.
+                    if *table == 0 {
+                        for (column, value) in &pending[*at].values {
+                            row[from.tables[0].offset + column] = value.clone();
+                        }
+                    }
                     continue;
                 }
+                seen.insert((*table, key.clone()), pending.len());
                 let number = pending.len() + 1;
                 let mut values = Vec::new();
                 for (_, assigned) in set.iter().filter(|(own, _)| own == table) {
@@ -220,7 +227,9 @@ impl Run {
                     let scope = &from.tables[*table];
                     let value =
                         self.assigned_value(scope, assigned.column, value, number, env, outcome)?;
-                    row[scope.offset + assigned.column] = value.clone();
+                    if *table == 0 {
+                        row[scope.offset + assigned.column] = value.clone();
+                    }
                     values.push((assigned.column, value));
                 }
                 pending.push(Pending { table: *table, key, values });

@@ -19,6 +19,7 @@ use crate::value::{Row, Value};
 
 use super::build::zero_of;
 use super::change::{Change, ChangeScan};
+use super::check::check_row;
 use super::scope::{InScope, TableScope};
 use super::select::Locks;
 use super::tables::Opened;
@@ -148,6 +149,17 @@ impl Run {
         outcome: &mut Outcome,
         trx: TrxId,
     ) -> Result<(), SqlError> {
+        let checked = match opened.schema.constraints.is_empty() {
+            true => Ok(()),
+            false => check_row(&opened.schema, &new, &mut self.env()?),
+        };
+        if let Err(error) = checked {
+            if !ignore {
+                return Err(error);
+            }
+            outcome.warnings.push(error);
+            return Ok(());
+        }
         let new: Row = new.into();
         let mark = self.engine(|engine| engine.transaction(trx).mark());
         match self.update_row(trx, opened, key, &old, &new, Mode::S).await? {

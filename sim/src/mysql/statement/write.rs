@@ -46,6 +46,7 @@ impl Run {
     ) -> Result<Written, SqlError> {
         let key = self.engine(|engine| {
             engine.transaction_mut(trx).entered_engine = true;
+            engine.transaction_mut(trx).intend(table.id, Mode::X);
             engine.table_mut(table.id).clustered_key(row)
         });
         self.insert_with_key(trx, table, &key, row, check).await
