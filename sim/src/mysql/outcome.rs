@@ -38,6 +38,9 @@ impl Column {
     pub fn wire(&self, value: &Value) -> Option<Vec<u8>> {
         let digits = match (&self.ty, value) {
             (Some(ty), Value::DateTime(_) | Value::Time(_)) => ty.length.unwrap_or(0),
+            (Some(ty), Value::Int(year)) if &*ty.name == "year" => {
+                return Some(format!("{year:04}").into_bytes());
+            }
             _ => return value.to_wire().map(|bytes| bytes.into_owned()),
         };
         let text = value.to_string();
