@@ -237,7 +237,7 @@ impl Target<'_> {
                 if text.trim().len() == rest.trim().len() {
                     problem = Some(self.incorrect(&self.ty.name.to_ascii_uppercase(), value));
                 } else if !rest.trim().is_empty() {
-                    problem = Some(self.truncated());
+                    problem = Some(self.incorrect(&self.ty.name.to_ascii_uppercase(), value));
                 }
                 float
             }
@@ -300,6 +300,18 @@ impl Target<'_> {
 
     fn time(&self, value: &Value) -> Result<Stored, SqlError> {
         let digits = self.ty.length.unwrap_or(0);
+        if let Value::Text(text) = value
+            && text.trim().len() < 12
+            && text.trim_start().trim_start_matches('-').contains('-')
+        {
+            // Too short for a date and a time: the digits at its beginning are a time.
+            let error = SqlError::incorrect_temporal("time", text, self.column, self.row);
+            let start: String = text.trim().chars().take_while(|c| c.is_ascii_digit()).collect();
+            return match temporal::parse_time(&start) {
+                Some(micros) => warns(Value::Time(micros), error, self.truncated()),
+                None => self.no_moment("time", value),
+            };
+        }
         match temporal::to_time(value) {
             None => self.no_moment("time", value),
             Some(micros) => {

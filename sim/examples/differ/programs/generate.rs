@@ -565,8 +565,12 @@ impl Generator {
         let (a, b) = (self.table(), self.table());
         let (a, b) = (self.tables[a].clone(), self.tables[b].clone());
         let all = self.dice.pick(&["", " all"]);
-        let one = self.expression(&named(&a, None), 1);
-        let other = self.expression(&named(&b, None), 1);
+        let texts = |table: &Table| -> Vec<Named> {
+            let all = named(table, None);
+            all.into_iter().filter(|own| own.class != Class::Bytes).collect()
+        };
+        let one = self.expression(&texts(&a), 1);
+        let other = self.expression(&texts(&b), 1);
         let mut text = format!(
             "select {one} as x, id from {} union{all} select {other}, id from {}",
             a.name, b.name
@@ -767,7 +771,7 @@ impl Generator {
             10 if class == Class::Text => format!("lpad({operand}, 4, '*')"),
             11 if class == Class::Date => format!("year({operand})"),
             12 if class == Class::DateTime => format!("date({operand})"),
-            13 => {
+            13 if matches!(class, Class::Int | Class::Decimal | Class::Text) => {
                 let other = self.operand(scope, class);
                 format!("greatest({operand}, {other})")
             }

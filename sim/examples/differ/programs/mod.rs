@@ -127,6 +127,24 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     if own.errno() == Some(1235) && real.errno() != Some(1235) {
         return Outcome::NotModelled;
     }
+    // Which of several missing tables is missed first is nobody's business.
+    if (real.errno(), own.errno()) == (Some(1146), Some(1146)) {
+        return Outcome::Same;
+    }
+    // A range error comes where the optimizer evaluates what it does not need.
+    let joined = text.contains("join") || text.contains("(select");
+    if joined && (real.errno() == Some(1690)) != (own.errno() == Some(1690)) {
+        return Outcome::NotModelled;
+    }
+    // Equal columns stand for each other in the text of a joined statement's range error, and an
+    // index that is built finds its duplicates in the order of its sort.
+    let same_errno = real.errno().is_some() && real.errno() == own.errno();
+    if same_errno
+        && (joined && real.errno() == Some(1690)
+            || text.starts_with("alter") && real.errno() == Some(1062))
+    {
+        return Outcome::Same;
+    }
     let mut told = Vec::new();
     let mut note = |what: &str, real: String, own: String| {
         if real != own {

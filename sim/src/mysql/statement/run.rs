@@ -27,7 +27,7 @@ pub(in crate::mysql) async fn run(
     run.session(|session| match &result {
         Ok(outcome) => {
             session.row_count = if outcome.is_result_set() { -1 } else { outcome.affected as i64 };
-            if outcome.last_insert_id != 0 {
+            if outcome.generated {
                 session.last_insert_id = outcome.last_insert_id;
             }
             if !diagnostics {
