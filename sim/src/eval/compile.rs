@@ -490,7 +490,11 @@ impl Compiler<'_> {
         if result.strength == Strength::None && result.kind == Kind::Text {
             result.strength = Strength::Literal;
         }
-        let target = if choice_of(name) { known.kind } else { result.kind };
+        let target = match choice_of(name) {
+            true => known.kind,
+            false if function::takes_texts(name) => Kind::Text,
+            false => result.kind,
+        };
         let nodes = as_texts(nodes, &facts, target);
         let node = Node::Call { function, args: nodes, collation: known.collation };
         let choice = choice_of(name);

@@ -220,7 +220,11 @@ impl Target<'_> {
         }
         let is_zero = rounded.sign() == bigdecimal::num_bigint::Sign::NoSign;
         if u64::from(digits) < rounded.digits() && !is_zero {
-            return fails(Value::Decimal(largest(digits, scale, negative)), self.out_of_range());
+            let most = Value::Decimal(largest(digits, scale, negative));
+            return match problem {
+                Some(Problem::Graded { error, .. }) => warns(most, error, self.out_of_range()),
+                _ => fails(most, self.out_of_range()),
+            };
         }
         if problem.is_none() && rounded != exact && !matches!(value, Value::Float(_)) {
             problem = Some(Problem::Note(self.truncated()));

@@ -565,12 +565,11 @@ impl Generator {
         let (a, b) = (self.table(), self.table());
         let (a, b) = (self.tables[a].clone(), self.tables[b].clone());
         let all = self.dice.pick(&["", " all"]);
-        let texts = |table: &Table| -> Vec<Named> {
-            let all = named(table, None);
-            all.into_iter().filter(|own| own.class != Class::Bytes).collect()
-        };
-        let one = self.expression(&texts(&a), 1);
-        let other = self.expression(&texts(&b), 1);
+        // Of one class: what a UNION makes of two is another matter.
+        let (ours, theirs) = (named(&a, None), named(&b, None));
+        let one = ours[self.dice.between(0, ours.len() - 1)].clone();
+        let other = self.column_of(&theirs, one.class).unwrap_or_else(|| "null".to_string());
+        let one = one.text;
         let mut text = format!(
             "select {one} as x, id from {} union{all} select {other}, id from {}",
             a.name, b.name
@@ -735,7 +734,9 @@ impl Generator {
             (Class::Date, 0) => format!("date_add({leaf}, interval 1 month)"),
             (_, 4) => format!("ifnull({leaf}, {})", self.literal(class)),
             (_, 5) => format!("coalesce({leaf}, {})", self.literal(class)),
-            (_, 6) => format!("if(1 = 1, {leaf}, {})", self.literal(class)),
+            (_, 6) if class != Class::Decimal => {
+                format!("if(1 = 1, {leaf}, {})", self.literal(class))
+            }
             _ => leaf,
         }
     }

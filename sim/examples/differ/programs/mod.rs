@@ -145,6 +145,19 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     {
         return Outcome::Same;
     }
+    // MySQL converts a constant once, before it reads, and inserts while it reads.
+    let queried = text.starts_with("insert") && text.contains(" select ");
+    let failed = (real.error.is_some(), own.error.is_some());
+    if queried && failed == (true, true) {
+        return Outcome::Same;
+    }
+    let coerced = |answer: &Answer| {
+        let message = answer.error.as_ref().map(|error| error.message.as_str());
+        message.is_some_and(|message| message.starts_with("Truncated incorrect"))
+    };
+    if changes(text) && coerced(real) != coerced(own) {
+        return Outcome::NotModelled;
+    }
     let mut told = Vec::new();
     let mut note = |what: &str, real: String, own: String| {
         if real != own {

@@ -146,7 +146,10 @@ fn extreme(args: &[Value], wanted: Ordering, collation: Collation, env: &mut Env
     };
     let mut best = &args[0];
     for arg in &args[1..] {
-        if compare(arg, best, collation, env) == Some(wanted) {
+        // Of equal ones GREATEST takes the last, LEAST the first.
+        let order = compare(arg, best, collation, env);
+        let last = wanted == Ordering::Greater && order == Some(Ordering::Equal);
+        if order == Some(wanted) || last {
             best = arg;
         }
     }

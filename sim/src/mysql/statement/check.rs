@@ -31,7 +31,8 @@ pub fn check_row(
             continue;
         };
         let program = Program::compile(expr, &TableScope::new(&tables, "check constraint"))?;
-        let value = program.run(row, env)?;
+        // An error is as good as false.
+        let value = program.run(row, env).unwrap_or(Value::Int(0));
         if !value.is_null() && !crate::eval::is_true(&value, env) {
             return Err(violated(name.as_str()));
         }

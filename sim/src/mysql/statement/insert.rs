@@ -302,6 +302,7 @@ impl Run {
         let check = if overwrites { Mode::X } else { Mode::S };
         let table = inserting.table.clone();
         self.engine(|engine| engine.transaction_mut(trx).intend(table.id, Mode::X));
+        let given = inserting.automatic.given.take();
         inserting.note_insert_id(&row);
         let mut replaced = 0;
         loop {
@@ -315,6 +316,11 @@ impl Run {
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     self.note_explicit_value(inserting, &row);
+                    // The first row that goes in with a value of its own names the statement's.
+                    if let Some(id) = given.filter(|_| !inserting.outcome.generated) {
+                        inserting.outcome.last_insert_id = id;
+                        inserting.outcome.generated = true;
+                    }
                     return Ok(());
                 }
                 Written::Duplicate { index, key } => {
@@ -415,10 +421,7 @@ impl Run {
         }
         let value = automatic.next;
         automatic.next = value.saturating_add(1);
-        if !inserting.outcome.generated {
-            inserting.outcome.last_insert_id = value;
-            inserting.outcome.generated = true;
-        }
+        inserting.automatic.given = Some(value);
         let unsigned = inserting
             .table
             .schema
@@ -513,6 +516,7 @@ impl Run {
         match self.update_row(trx, &table, key, &old, &new, Mode::X).await? {
             Written::Done => {
                 inserting.outcome.affected += 2;
+                self.note_explicit_value(inserting, &new);
                 inserting.outcome.matched += 2;
                 let change = RowChange { before: Some(old), after: Some(new) };
                 self.log(trx, &table.schema, &mut inserting.event, change);
@@ -551,6 +555,8 @@ struct Automatic {
     next: u64,
     end: u64,
     reservations: u32,
+    /// What the row at hand was given.
+    given: Option<u64>,
 }
 
 impl Automatic {

@@ -210,7 +210,9 @@ impl Run {
         let mut seen: BTreeMap<(usize, Key), usize> = BTreeMap::new();
         let mut pending: Vec<Pending> = Vec::new();
         let from = &select.from;
+        let mut number = 0;
         while let Some(mut row) = self.next_combination(&mut loops, env, trx).await? {
+            number += 1;
             for table in targets {
                 let Some(found) = &loops.levels[*table].found else { continue };
                 let key = found.key.clone();
@@ -224,7 +226,6 @@ impl Run {
                     continue;
                 }
                 seen.insert((*table, key.clone()), pending.len());
-                let number = pending.len() + 1;
                 let mut values = Vec::new();
                 for (_, assigned) in set.iter().filter(|(own, _)| own == table) {
                     let value = match &assigned.program {

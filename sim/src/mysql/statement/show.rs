@@ -430,7 +430,7 @@ fn default_text(column: &schema::Column, default: &Expr) -> String {
 
 /// A text in quotes, with quotes inside doubled.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''").replace('\0', "\\0"))
 }
 
 /// `CURRENT_TIMESTAMP`, as SHOW spells it.

@@ -133,7 +133,7 @@ impl Run {
             if strict {
                 return Err(error);
             }
-            outcome.warn_once(error);
+            outcome.warnings.push(error);
             return zero_of(definition);
         }
         Ok(value)
@@ -230,7 +230,7 @@ pub fn no_default(
     if env.strict_change {
         return Err(error.clone());
     }
-    outcome.warn_once(error.clone());
+    outcome.warnings.push(error.clone());
     zero_of(&table.opened.schema.columns[column])
 }
 
