@@ -161,7 +161,7 @@ impl Table {
     }
 }
 
-fn cut(value: &Value, length: u32) -> Value {
+pub fn cut(value: &Value, length: u32) -> Value {
     let length = length as usize;
     match value {
         Value::Text(text) => match text.char_indices().nth(length) {

@@ -15,7 +15,6 @@ pub mod delete;
 pub mod from;
 pub mod grouping;
 pub mod insert;
-pub mod item_text;
 pub mod join;
 pub mod multi;
 pub mod plan;
