@@ -1310,6 +1310,10 @@ impl Process {
         self.program
     }
 
+    pub fn name_of(self, program: Program) -> String {
+        with(|core| core.programs[program.0 as usize].name.clone())
+    }
+
     /// What the machine's clock shows.
     pub fn now(self) -> Timestamp {
         with(|core| core.read_clock(self.program))

@@ -168,6 +168,10 @@ impl Judge {
                 }
             }
             Event::Commit { tablet, transaction } => self.commit(tablet, transaction),
+            Event::Lost { tablet, gtids, executed, images } => {
+                let images = images.iter().cloned();
+                self.server_lost(tablet, gtids, executed, images);
+            }
             Event::Promoted { keyspace, shard, tablet } => self.promoted(keyspace, shard, tablet),
             Event::Operator(text) => self.faults.push((at, Rc::clone(text))),
             Event::Fault(text) => {
@@ -189,8 +193,19 @@ impl Judge {
         now: Nanos,
     ) {
         self.advance(now);
+        self.server_lost(alias, &GtidSet::new(), executed, images);
+    }
+
+    fn server_lost(
+        &mut self,
+        alias: &Alias,
+        gone: &GtidSet,
+        executed: &GtidSet,
+        images: impl Iterator<Item = TableImage>,
+    ) {
         let Some(tablet) = self.tablets.get_mut(alias) else { return };
-        let lost = tablet.copy.executed.subtract(executed);
+        let mut lost = tablet.copy.executed.subtract(executed);
+        lost.union(gone);
         let mut copy = Copy {
             executed: executed.clone(),
             log: std::mem::take(&mut tablet.copy.log),

@@ -19,16 +19,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sim::mysql::binlog::BinlogTransaction;
 use sim::mysql::gtid::{Gtid, GtidSet, ServerUuid};
-use sim::mysql::options::Options as ServerOptions;
+use sim::mysql::options::{FlushLog, Options as ServerOptions, SemiSync};
 use sim::mysql::server::{Server, TableImage};
-use sim::mysqld::{self, Files};
+use sim::mysqld::{self, Files, Observer};
 use sim::sql_error::SqlError;
 use sim::world::{self, Machine, OpenError, Program, World};
 
 use crate::history::{self, Event};
 use crate::key::{KeyRange, Shard};
 use crate::topo::{
-    self, Alias, Change, KeyspaceRecord, ShardRecord, TabletRecord, TabletType, Topo,
+    self, Alias, Change, DurabilityPolicy, KeyspaceRecord, ShardRecord, TabletRecord, TabletType,
+    Topo,
 };
 use crate::vschema::KeyspaceSource;
 use crate::vtctl;
@@ -42,8 +43,26 @@ pub struct Options {
     pub edition: Edition,
     pub vtgates: usize,
     pub tablet: vttablet::Options,
+    pub durability: Durability,
+    /// Of every keyspace.
+    pub durability_policy: DurabilityPolicy,
     /// AUTO_INCREMENT of `_vt.vreplication` begins here.
     pub first_stream: u64,
+}
+
+/// How far a commit of every server is on its disk when it is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Durability {
+    /// `innodb_flush_log_at_trx_commit`
+    pub flush_log: FlushLog,
+    pub sync_binlog: u64,
+}
+
+impl Default for Durability {
+    /// MySQL's: 1 and 1.
+    fn default() -> Durability {
+        Durability { flush_log: FlushLog::Sync, sync_binlog: 1 }
+    }
 }
 
 /// A keyspace to be made.
@@ -148,6 +167,7 @@ impl Cluster {
         let shards =
             keyspace.shards.iter().map(|shard| (shard.name.as_str().into(), record(shard)));
         let record = KeyspaceRecord {
+            durability_policy: self.options.durability_policy,
             vschema: KeyspaceSource { sharded: is_sharded(&keyspace.shards), ..Default::default() },
             shards: shards.collect(),
             shard_order: keyspace.shards.iter().map(|shard| shard.name.as_str().into()).collect(),
@@ -205,18 +225,23 @@ impl Cluster {
         let machine = self.world.machine(&name);
         let uuid = uuid.unwrap_or_else(|| uuid_of(&name));
         let uid = alias.uid;
-        let options: mysqld::MakeOptions = Rc::new(move || ServerOptions::new(uuid, uid));
+        let durability = self.options.durability;
+        let options: mysqld::MakeOptions = Rc::new(move || ServerOptions {
+            flush_log: durability.flush_log,
+            sync_binlog: durability.sync_binlog,
+            semi_sync: SemiSync { enabled: false, ..SemiSync::VITESS },
+            relay_log_recovery: true,
+            // As Vitess's my.cnf has it; its tablet makes a primary writable.
+            read_only: true,
+            super_read_only: true,
+            ..ServerOptions::new(uuid, uid)
+        });
         let made = Rc::clone(&options);
         let opened = self.world.open_file(machine, "mysqld", move || Files::new(made));
         let files = opened.expect("a new machine has no files");
-        let teller = alias.clone();
-        let on_commit: mysqld::OnCommit = Rc::new(move |transaction: &Arc<BinlogTransaction>| {
-            let transaction = Arc::clone(transaction);
-            history::emit(Event::Commit { tablet: teller.clone(), transaction });
-        });
+        let observer = observer(alias);
         let mysqld = self.world.install(machine, &format!("mysqld-{name}"), move |process| {
-            let (options, on_commit) = (Rc::clone(&options), Rc::clone(&on_commit));
-            mysqld::serve(process, "mysqld".into(), options, on_commit)
+            mysqld::serve(process, "mysqld".into(), Rc::clone(&options), observer.clone())
         });
         let found = self.addresses.clone();
         let (own, tablet_options) = (alias.clone(), self.options.tablet.clone());
@@ -313,6 +338,8 @@ impl Cluster {
             let mut files = source.files.borrow_mut();
             let server = files.server();
             let before = server.executed().clone();
+            server.options_mut().super_read_only = false;
+            server.options_mut().read_only = false;
             let connection = server.connect("vt_dba", None);
             server.set_tag(connection, "dba");
             for statement in statements {
@@ -435,6 +462,25 @@ impl Cluster {
             }
             states
         }
+    }
+}
+
+/// Tells the history of a server's commits and losses.
+fn observer(alias: &Alias) -> Observer {
+    let (of_commits, of_losses) = (alias.clone(), alias.clone());
+    Observer {
+        on_commit: Rc::new(move |transaction: &Arc<BinlogTransaction>| {
+            let transaction = Arc::clone(transaction);
+            history::emit(Event::Commit { tablet: of_commits.clone(), transaction });
+        }),
+        on_loss: Rc::new(move |gtids: &GtidSet, server: &mut Server| {
+            history::emit(Event::Lost {
+                tablet: of_losses.clone(),
+                gtids: gtids.clone(),
+                executed: server.executed().clone(),
+                images: Rc::new(server.tables().collect()),
+            });
+        }),
     }
 }
 

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use goldenscript::{Argument, Command, Context};
 use sim::mysql::gtid::ServerUuid;
+use sim::mysql::options::FlushLog;
 
+use crate::cluster::Durability;
 use crate::history::List;
 use crate::key::Shard;
-use crate::topo::TabletType;
+use crate::topo::{DurabilityPolicy, TabletType};
 use crate::vindex::Registry;
 use crate::vschema::place::{Place, locate, place_of};
 use crate::vschema::{KeyspaceSource, VSchema};
@@ -57,6 +59,8 @@ pub struct ClusterOptions {
     pub first_stream: Option<u64>,
     pub packet_size: Option<usize>,
     pub transaction_timeout: Option<Duration>,
+    pub durability: Durability,
+    pub durability_policy: Option<DurabilityPolicy>,
 }
 
 /// What is done to the world; targets are symbols until it is done.
@@ -378,7 +382,32 @@ impl Words {
             first_stream: self.number("first_stream")?,
             packet_size: self.number("packet_size")?,
             transaction_timeout: self.duration("transaction_timeout")?,
+            durability: self.durability()?,
+            durability_policy: self.durability_policy()?,
         }))
+    }
+
+    fn durability(&mut self) -> Read<Durability> {
+        let mut durability = Durability::default();
+        if let Some(number) = self.number("innodb_flush_log_at_trx_commit")? {
+            durability.flush_log = FlushLog::of_number(number).ok_or_else(|| {
+                Bad::new("innodb_flush_log_at_trx_commit is 0, 1 or 2", &number.to_string())
+            })?;
+        }
+        if let Some(every) = self.number("sync_binlog")? {
+            durability.sync_binlog = every;
+        }
+        Ok(durability)
+    }
+
+    fn durability_policy(&mut self) -> Read<Option<DurabilityPolicy>> {
+        let Some(name) = self.key("durability_policy") else { return Ok(None) };
+        let known = DurabilityPolicy::parse(&name);
+        known.map(Some).ok_or_else(|| {
+            let names: Vec<&str> = DurabilityPolicy::ALL.iter().map(|p| p.name()).collect();
+            Bad::new(format!("durability policy {name} not found"), &name)
+                .hint(format!("policies are {}", names.join(", ")))
+        })
     }
 
     fn time(&mut self, name: &str) -> Read<Option<jiff::Timestamp>> {

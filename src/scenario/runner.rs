@@ -183,6 +183,8 @@ impl Runner {
             edition: flags.edition,
             vtgates: flags.vtgates,
             tablet,
+            durability: flags.durability,
+            durability_policy: flags.durability_policy.unwrap_or_default(),
             first_stream: flags.first_stream.unwrap_or(1),
         };
         let watch = Rc::clone(&self.watch);

@@ -43,6 +43,7 @@ pub mod metadata;
 pub mod options;
 pub mod outcome;
 pub mod recovery;
+pub mod replica_status;
 pub mod schema;
 pub mod server;
 pub mod session;
