@@ -151,7 +151,7 @@ pub async fn serve(
         addresses,
         mysqld,
         kind: Cell::new(record.kind),
-        state: Cell::new(State::Serving),
+        state: Cell::new(State::NotServing),
         term_start: Cell::new(record.term_start),
         health_changed: Signal::default(),
         transactions: RefCell::default(),
@@ -161,12 +161,12 @@ pub async fn serve(
         idle: RefCell::default(),
         engine,
     });
-    tablet.start_up(process, &topo).await;
-    let watcher = Rc::clone(&tablet);
-    process.spawn_background("mysqld watcher", move |process| watcher.watch_mysqld(process));
     query_service::serve(&tablet, process);
     manager::serve(&tablet, process);
     tablet.engine.serve(process);
+    tablet.start_up(process, &topo).await;
+    let watcher = Rc::clone(&tablet);
+    process.spawn_background("mysqld watcher", move |process| watcher.watch_mysqld(process));
     if tablet.kind.get() == TabletType::Primary {
         tablet.engine.open(process).await;
     }
@@ -192,14 +192,14 @@ impl Tablet {
             self.kind.set(TabletType::Primary);
             self.set_semi_sync(process, TabletType::Primary, 0 < policy.ackers()).await;
             self.set_read_only(process, false).await;
-            return;
+            return self.set_state(State::Serving);
         }
         if self.kind.get() == TabletType::Primary {
             self.kind.set(TabletType::Replica);
             self.term_start.set(None);
         }
         self.set_read_only(process, true).await;
-        let Some(primary) = primary else { return };
+        let Some(primary) = primary else { return self.set_state(State::Serving) };
         let own = topo.tablets.get(&self.alias);
         let kind = self.kind.get();
         let record = own.map(|own| topo::TabletRecord { kind, ..own.clone() });
@@ -212,6 +212,7 @@ impl Tablet {
         }
         let source = self.addresses.mysqld(&primary);
         self.follow(process, source).await;
+        self.set_state(State::Serving);
     }
 
     /// A server that comes back is read-only, and acknowledges nothing. What it is to be is said
