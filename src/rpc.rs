@@ -317,6 +317,22 @@ impl Request for StopReplicationAndGetStatus {
     const NAME: &'static str = "StopReplicationAndGetStatus";
 }
 
+/// STOP REPLICA, both threads.
+pub struct StopReplication;
+
+impl Request for StopReplication {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "StopReplication";
+}
+
+/// START REPLICA, both threads.
+pub struct StartReplication;
+
+impl Request for StartReplication {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "StartReplication";
+}
+
 /// Stops serving as primary: the query service ends, the server becomes read-only. With `force`,
 /// commits that wait for an acknowledgment are let go, otherwise they are waited for.
 pub struct DemotePrimary {

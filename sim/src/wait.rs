@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::clock::Nanos;
+use crate::disk::SyncFailed;
 use crate::world::{Core, Process, try_with, with};
 
 /// A foreground statement, for counting what is under way for it.
@@ -258,10 +259,16 @@ impl Process {
 
     /// The machine's disk writes all that was written so far; returns when it has answered.
     pub async fn sync(self) {
+        let _ = self.try_sync().await;
+    }
+
+    /// The same, for who asks whether it succeeded.
+    pub async fn try_sync(self) -> Result<(), SyncFailed> {
         match self.sync_time() {
             Some(time) => self.sleep(Duration::from_nanos(time)).await,
             None => std::future::pending().await,
         }
+        if self.disk_fails() { Err(SyncFailed) } else { Ok(()) }
     }
 }
 

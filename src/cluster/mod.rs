@@ -56,12 +56,18 @@ pub struct Durability {
     /// `innodb_flush_log_at_trx_commit`
     pub flush_log: FlushLog,
     pub sync_binlog: u64,
+    /// `rpl_semi_sync_source_timeout`, where a policy wants semi-sync.
+    pub semi_sync_timeout: Duration,
 }
 
 impl Default for Durability {
-    /// MySQL's: 1 and 1.
+    /// MySQL's 1 and 1, Vitess's 10^18 ms.
     fn default() -> Durability {
-        Durability { flush_log: FlushLog::Sync, sync_binlog: 1 }
+        Durability {
+            flush_log: FlushLog::Sync,
+            sync_binlog: 1,
+            semi_sync_timeout: SemiSync::VITESS.timeout,
+        }
     }
 }
 
@@ -229,7 +235,7 @@ impl Cluster {
         let options: mysqld::MakeOptions = Rc::new(move || ServerOptions {
             flush_log: durability.flush_log,
             sync_binlog: durability.sync_binlog,
-            semi_sync: SemiSync { enabled: false, ..SemiSync::VITESS },
+            semi_sync: SemiSync { timeout: durability.semi_sync_timeout, ..SemiSync::OFF },
             relay_log_recovery: true,
             // As Vitess's my.cnf has it; its tablet makes a primary writable.
             read_only: true,

@@ -101,6 +101,27 @@ pub enum Fault {
         to: Option<String>,
     },
     Heal,
+    /// A disk is slow, silent, full, failing, or sound again.
+    Disk {
+        target: String,
+        state: Disk,
+    },
+    /// A replica applies a transaction so long after its commit.
+    Lag {
+        target: String,
+        by: Duration,
+    },
+}
+
+/// What becomes of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// A sync takes so much longer.
+    Slow(Duration),
+    Silent,
+    Full,
+    Failing,
+    Sound,
 }
 
 impl std::fmt::Display for Fault {
@@ -127,6 +148,14 @@ impl std::fmt::Display for Fault {
                 write!(f, "delay {name} {by:?}{}{}", end("from", from), end("to", to))
             }
             Fault::Heal => write!(f, "heal"),
+            Fault::Disk { target, state } => match state {
+                Disk::Slow(by) => write!(f, "slow-disk {target} {by:?}"),
+                Disk::Silent => write!(f, "silent-disk {target}"),
+                Disk::Full => write!(f, "full-disk {target}"),
+                Disk::Failing => write!(f, "failing-disk {target}"),
+                Disk::Sound => write!(f, "mend-disk {target}"),
+            },
+            Fault::Lag { target, by } => write!(f, "lag {target} {by:?}"),
         }
     }
 }
@@ -153,7 +182,7 @@ impl Bad {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 33] = [
     "cluster",
     "keyspace",
     "server",
@@ -175,6 +204,12 @@ const COMMANDS: [&str; 27] = [
     "break",
     "delay",
     "heal",
+    "slow-disk",
+    "silent-disk",
+    "full-disk",
+    "failing-disk",
+    "mend-disk",
+    "lag",
     "at",
     "check",
     "expect",
@@ -397,6 +432,9 @@ impl Words {
         if let Some(every) = self.number("sync_binlog")? {
             durability.sync_binlog = every;
         }
+        if let Some(timeout) = self.duration("semi_sync_timeout")? {
+            durability.semi_sync_timeout = timeout;
+        }
         Ok(durability)
     }
 
@@ -528,6 +566,25 @@ impl Words {
                 Fault::Delay { name, by, from: self.key("from"), to: self.key("to") }
             }
             "heal" => Fault::Heal,
+            "slow-disk" => {
+                let target = self.next("the target")?;
+                let by = self.next("the time that a sync takes longer")?;
+                Fault::Disk { target, state: Disk::Slow(duration(&by)?) }
+            }
+            "silent-disk" | "full-disk" | "failing-disk" | "mend-disk" => {
+                let state = match name {
+                    "silent-disk" => Disk::Silent,
+                    "full-disk" => Disk::Full,
+                    "failing-disk" => Disk::Failing,
+                    _ => Disk::Sound,
+                };
+                Fault::Disk { target: self.next("the target")?, state }
+            }
+            "lag" => {
+                let target = self.next("the target")?;
+                let by = self.next("the lag")?;
+                Fault::Lag { target, by: duration(&by)? }
+            }
             other => return Err(unknown(other)),
         })
     }

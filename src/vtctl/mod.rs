@@ -73,6 +73,8 @@ impl Vtctld {
             "CreateKeyspace" => keyspace::create(self, process, &args).await,
             "SetKeyspaceDurabilityPolicy" => keyspace::set_policy(self, process, &args).await,
             "EmergencyReparentShard" => emergency::emergency(self, process, &args).await,
+            "StopReplication" => tablets::replication(self, process, &args, false).await,
+            "StartReplication" => tablets::replication(self, process, &args, true).await,
             "PlannedReparentShard" => reparent::planned(self, process, &args).await,
             "ApplySchema" => schema::apply_schema(self, process, &args).await,
             "ApplyVSchema" => schema::apply_vschema(self, process, &args).await,

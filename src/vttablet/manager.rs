@@ -22,8 +22,8 @@ use crate::history::{self, Event};
 use crate::key::Code;
 use crate::rpc::{
     DemotePrimary, ExecuteFetchAsDba, PopulateReparentJournal, PrimaryPosition, PromoteReplica,
-    ReadReparentJournalInfo, SetReplicationSource, Status, StopReplicationAndGetStatus,
-    UndoDemotePrimary, VReplicationExec, WaitForPosition,
+    ReadReparentJournalInfo, SetReplicationSource, StartReplication, Status, StopReplication,
+    StopReplicationAndGetStatus, UndoDemotePrimary, VReplicationExec, WaitForPosition,
 };
 use crate::topo::{self, Alias, Change, TabletRecord, TabletType};
 
@@ -60,6 +60,25 @@ pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
     process.serve(move |process, _: Rc<StopReplicationAndGetStatus>| {
         let tablet = Rc::clone(&this);
         async move { tablet.stop_replication(process).await }
+    });
+    let this = Rc::clone(tablet);
+    process.serve(move |process, _: Rc<StopReplication>| {
+        let tablet = Rc::clone(&this);
+        async move {
+            let stop = mysqld::StopReplica { io: true, sql: true };
+            let stopped = process.call(tablet.mysqld, stop).within(REMOTE_OPERATION).await;
+            stopped.map_err(|_| errors::server_gone())
+        }
+    });
+    let this = Rc::clone(tablet);
+    process.serve(move |process, _: Rc<StartReplication>| {
+        let tablet = Rc::clone(&this);
+        async move {
+            let start = mysqld::StartReplica { io: true, sql: true };
+            let started = process.call(tablet.mysqld, start).within(REMOTE_OPERATION).await;
+            let started = started.map_err(|_| errors::server_gone())?;
+            started.map_err(|error| errors::plain(&error))
+        }
     });
     let this = Rc::clone(tablet);
     process.serve(move |process, demote: Rc<DemotePrimary>| {

@@ -169,7 +169,11 @@ impl Mysqld {
                     self.committing.borrow_mut().entry(connection).or_default();
                     match point {
                         SyncPoint::Acknowledge(gtid) => self.acknowledged(process, gtid).await,
-                        SyncPoint::Redo | SyncPoint::Binlog => self.sync(process).await,
+                        SyncPoint::Binlog => self.sync(process).await,
+                        SyncPoint::Redo => {
+                            self.sync(process).await;
+                            self.wait_for_space(process).await;
+                        }
                     }
                 }
                 Step::Wait(wait) => {

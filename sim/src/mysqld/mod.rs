@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::disk::Stored;
 use crate::mysql::binlog::BinlogTransaction;
 use crate::mysql::execution::{Cancel, Step};
 use crate::mysql::gtid::GtidSet;
@@ -163,9 +164,27 @@ impl Mysqld {
         }
     }
 
-    /// A log is on the disk as soon as the disk has answered.
+    /// A log is on the disk as soon as the disk has answered. One that fails ends the server: InnoDB
+    /// aborts, and so does the binlog (`binlog_error_action=ABORT_SERVER`), since nobody can say
+    /// any more what is there.
     async fn sync(&self, process: Process) {
-        process.sync().await;
+        if process.try_sync().await.is_err() {
+            process.note("fsync() returned EIO, aborting.");
+            self.files.borrow_mut().lose(0);
+            process.crash_self();
+            std::future::pending().await
+        }
+    }
+
+    /// The redo log's files have their size from the start; the binlog grows. On a full disk a
+    /// write to it waits until there is room, and looks once a minute.
+    async fn wait_for_space(&self, process: Process) {
+        const LOOK_AGAIN: Duration = Duration::from_secs(60);
+        while process.disk_is_full() {
+            process.note("Disk is full writing the binlog. Waiting for someone to free space...");
+            let never = std::future::pending::<()>();
+            let _ = process.wait("space on the disk", Some(LOOK_AGAIN), never).await;
+        }
     }
 
     /// What commits leave to be synced later: redo about once a second, and the binlog when the
@@ -188,7 +207,7 @@ impl Mysqld {
                 let durable = server.durable_mut();
                 (durable.write_redo(), durable.binlog_end())
             });
-            process.sync().await;
+            self.sync(process).await;
             self.with(|server| {
                 let durable = server.durable_mut();
                 durable.redo_synced(redo);

@@ -234,7 +234,7 @@ impl Mysqld {
         self.replica.received.raise();
         if is_due {
             let written = self.files.borrow().relay.transactions.len();
-            process.sync().await;
+            self.sync(process).await;
             let relay = &mut self.files.borrow_mut().relay;
             relay.synced = relay.synced.max(written.min(relay.transactions.len()));
         }
