@@ -1286,6 +1286,11 @@ pub fn now() -> Nanos {
     try_with(|core| core.now).unwrap_or(0)
 }
 
+/// Whether a program of this thread's run is up, and its machine.
+pub fn is_up(program: Program) -> bool {
+    try_with(|core| core.is_up(program)).unwrap_or(false)
+}
+
 /// As [`crash`], by the program's name; nothing where there is none.
 pub fn crash_by_name(name: &str) {
     if let Some(program) = with(|core| core.by_name.get(name).copied()) {

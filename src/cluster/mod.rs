@@ -403,6 +403,11 @@ impl Cluster {
         self.store.read()
     }
 
+    /// Whether a tablet's server runs.
+    pub fn has_server(&self, alias: &Alias) -> bool {
+        self.tablet(alias).is_some_and(|tablet| self.world.is_up(tablet.mysqld))
+    }
+
     /// What stands on a tablet's server, committed.
     pub fn images(&self, alias: &Alias) -> Vec<TableImage> {
         let Some(tablet) = self.tablet(alias) else { return Vec::new() };
@@ -422,19 +427,21 @@ impl Cluster {
         Some(read(tablet.files.borrow_mut().server()))
     }
 
-    /// Says whether all replicas have what their primary has.
+    /// Says whether all replicas have what their primary has: those that are up and follow it.
     pub fn at_rest(&self) -> Rc<dyn Fn() -> bool> {
         let (store, tablets) = (self.store.clone(), self.tablets.clone());
         Rc::new(move || {
             let topo = store.read();
-            let executed = |alias: &Alias| {
-                let tablet = tablets.iter().find(|tablet| tablet.alias == *alias)?;
-                Some(tablet.files.borrow_mut().server().executed().clone())
+            let up = |alias: &Alias| {
+                let found = tablets.iter().find(|tablet| tablet.alias == *alias);
+                found.filter(|tablet| world::is_up(tablet.mysqld))
             };
-            topo.tablets.values().all(|tablet| {
-                let primary = topo.primary(&tablet.keyspace, &tablet.shard);
-                match (executed(&tablet.alias), primary.and_then(&executed)) {
-                    (Some(own), Some(primary)) => own.contains_set(&primary),
+            let executed = |tablet: &Tablet| tablet.files.borrow_mut().server().executed().clone();
+            topo.tablets.values().all(|record| {
+                let primary = topo.primary(&record.keyspace, &record.shard);
+                let own = up(&record.alias).filter(|own| own.files.borrow().is_replica());
+                match (own, primary.and_then(up)) {
+                    (Some(own), Some(primary)) => executed(own).contains_set(&executed(primary)),
                     _ => true,
                 }
             })

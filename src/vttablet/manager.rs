@@ -168,14 +168,12 @@ impl Tablet {
     }
 
     async fn demote(&self, process: Process, force: bool) -> Result<GtidSet, Status> {
-        if self.kind.get() != TabletType::Primary {
-            let text = format!("tablet {} is not a primary", self.alias);
-            return Err(Status::new(Code::FailedPrecondition, text));
+        if self.kind.get() == TabletType::Primary {
+            self.set_state(State::ShuttingDown);
+            self.drain(process).await;
+            self.set_state(State::NotServing);
+            self.end_all(process, "pool closed").await;
         }
-        self.set_state(State::ShuttingDown);
-        self.drain(process).await;
-        self.set_state(State::NotServing);
-        self.end_all(process, "pool closed").await;
         self.unblock(process, force).await?;
         self.set_read_only(process, true).await;
         let topo = process.call(self.addresses.topo(), topo::Read).within(REMOTE_OPERATION).await;
@@ -290,7 +288,12 @@ impl Tablet {
     }
 
     /// The tablet record says what a tablet is; topo is told before anybody is.
-    async fn change_type(&self, process: Process, kind: TabletType, term: Option<Timestamp>) {
+    pub(super) async fn change_type(
+        &self,
+        process: Process,
+        kind: TabletType,
+        term: Option<Timestamp>,
+    ) {
         self.kind.set(kind);
         self.term_start.set(term);
         let topo = self.addresses.topo();

@@ -195,8 +195,7 @@ impl Tablet {
             return self.set_state(State::Serving);
         }
         if self.kind.get() == TabletType::Primary {
-            self.kind.set(TabletType::Replica);
-            self.term_start.set(None);
+            self.change_type(process, TabletType::Replica, None).await;
         }
         self.set_read_only(process, true).await;
         let Some(primary) = primary else { return self.set_state(State::Serving) };

@@ -65,6 +65,11 @@ impl Files {
         &mut self.server
     }
 
+    /// Whether the server follows a source.
+    pub fn is_replica(&self) -> bool {
+        self.source.is_some()
+    }
+
     /// A server that has executed these transactions before its binlog begins. Only before it has
     /// done anything.
     pub fn begin_at(&mut self, executed: GtidSet) {

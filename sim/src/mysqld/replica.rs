@@ -203,7 +203,8 @@ impl Mysqld {
                         // It travels while the next dump is asked for. One that is lost is made up
                         // for by the next, or by the next connection.
                         if semi_sync && self.files.borrow().source == Some(source) {
-                            let received = self.files.borrow().relay.retrieved.clone();
+                            let mut received = self.with(|server| server.executed().clone());
+                            received.union(&self.files.borrow().relay.retrieved);
                             process.send(source, Acknowledge { replica: server, received });
                         }
                     }

@@ -39,6 +39,9 @@ pub(super) struct SemiSyncSource {
 /// Longer than any run: a limit that is none.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
+/// What an acknowledgment takes where nothing is wrong, generously.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 impl Mysqld {
     pub(super) fn serve_source(&self, process: Process) {
         let mysqld = self.clone();
@@ -125,12 +128,20 @@ impl Mysqld {
         let timeout = self.with(|server| server.options().semi_sync.timeout);
         let limit = Some(timeout).filter(|timeout| *timeout < FOR_EVER);
         source.waiting.set(source.waiting.get() + 1);
-        let waited = process.wait(format!("a replica to acknowledge {gtid}"), limit, async {
+        let wait = async {
             while !may_go() {
                 source.changed.raised().await;
             }
-        });
-        let waited = waited.await;
+        };
+        let mut wait = std::pin::pin!(wait);
+        // One that is under way comes soon. Only then is it something to be told of.
+        let soon = limit.map_or(ON_ITS_WAY, |limit| limit.min(ON_ITS_WAY));
+        let mut waited = process.limit(Some(soon), wait.as_mut()).await;
+        if waited.is_err() && limit != Some(soon) {
+            let limit = limit.map(|limit| limit - soon);
+            let what = format!("a replica to acknowledge {gtid}");
+            waited = process.wait(what, limit, wait.as_mut()).await;
+        }
         source.waiting.set(source.waiting.get() - 1);
         if waited.is_err() {
             process.note("semi-sync is off: no acknowledgment within the timeout");
