@@ -8,11 +8,18 @@ pub struct SqlError {
     pub errno: u16,
     pub state: &'static str,
     pub message: String,
+    /// Among warnings: only a note.
+    pub note: bool,
 }
 
 impl SqlError {
     pub fn new(errno: u16, state: &'static str, message: impl Into<String>) -> SqlError {
-        SqlError { errno, state, message: message.into() }
+        SqlError { errno, state, message: message.into(), note: false }
+    }
+
+    /// The same as a note: what SHOW WARNINGS lists and nobody minds.
+    pub fn as_note(self) -> SqlError {
+        SqlError { note: true, ..self }
     }
 
     /// ER_NOT_SUPPORTED_YET: valid SQL that this server does not model, never a wrong result.

@@ -77,15 +77,23 @@ impl Compiler<'_> {
             Expr::Subquery(query) => {
                 let (id, kinds) = self.scope.subquery(query)?;
                 match kinds.as_slice() {
-                    [kind] => Ok((Node::Subquery(id), Facts::of_column(*kind))),
+                    [kind] => Ok((Node::Subquery(id, 0), Facts::of_column(*kind))),
                     _ => Err(SqlError::operand_columns(1)),
                 }
             }
             Expr::Exists(query) => {
-                let (id, _) = self.scope.subquery(query)?;
+                let id = self.scope.exists(query)?;
                 Ok((Node::Exists(id), Facts::new(Kind::Int)))
             }
-            Expr::Quantified { .. } => Err(SqlError::not_supported("ALL and ANY subqueries")),
+            Expr::Quantified { op, left, all, query } => {
+                let (left, left_facts) = self.operand(left)?;
+                let (id, kinds) = self.scope.subquery(query)?;
+                same_width(left.len(), kinds.len())?;
+                let facts: Vec<Facts> = kinds.into_iter().map(Facts::of_column).collect();
+                let collations = collate_all(&left_facts, &facts)?;
+                let node = Node::Quantified { op: *op, left, all: *all, id, collations };
+                Ok((node, Facts::new(Kind::Int)))
+            }
             Expr::Case { operand, whens, otherwise } => {
                 self.case(operand.as_deref(), whens, otherwise.as_deref())
             }
@@ -195,6 +203,11 @@ impl Compiler<'_> {
     fn operand(&self, expr: &Expr) -> Result<(Vec<Node>, Vec<Facts>), SqlError> {
         match expr {
             Expr::Tuple(items) => self.all(items),
+            Expr::Subquery(query) => {
+                let (id, kinds) = self.scope.subquery(query)?;
+                let nodes = (0..kinds.len()).map(|column| Node::Subquery(id, column)).collect();
+                Ok((nodes, kinds.into_iter().map(Facts::of_column).collect()))
+            }
             _ => {
                 let (node, facts) = self.expr(expr)?;
                 Ok((vec![node], vec![facts]))

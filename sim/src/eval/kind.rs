@@ -1,7 +1,9 @@
 //! What is known of an expression before it runs: its type and its collation.
 
+use super::Env;
 use crate::collation::Collation;
 use crate::sql::ast::ColumnType;
+use crate::value::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -33,6 +35,21 @@ impl ColumnKind {
     pub fn new(kind: Kind) -> ColumnKind {
         let collation = if kind == Kind::Text { Collation::default() } else { Collation::Binary };
         ColumnKind { kind, collation, decimals: 0 }
+    }
+
+    /// Of a column that has values of both kinds: UNION.
+    pub fn union(left: ColumnKind, right: ColumnKind) -> ColumnKind {
+        Facts::union(&[Facts::of_column(left), Facts::of_column(right)]).column_kind()
+    }
+
+    /// A value as a column of this kind has it.
+    pub fn convert(&self, value: Value, env: &mut Env) -> Value {
+        match self.kind {
+            Kind::Decimal | Kind::Float | Kind::Text | Kind::Bytes | Kind::DateTime => {
+                super::cast::to_kind(value, self.kind, self.decimals, env)
+            }
+            _ => value,
+        }
     }
 
     /// Of a defined column; `default` is the table's collation.

@@ -80,6 +80,11 @@ pub trait Scope {
     fn subquery(&self, _query: &Query) -> Result<(usize, Vec<ColumnKind>), SqlError> {
         Err(SqlError::not_supported("subquery"))
     }
+
+    /// The same for EXISTS, which one row is enough for.
+    fn exists(&self, query: &Query) -> Result<usize, SqlError> {
+        self.subquery(query).map(|(id, _)| id)
+    }
 }
 
 /// The scope of an expression without columns.
@@ -93,7 +98,7 @@ impl Scope for NoColumns {
 
 /// What a statement runs in.
 pub struct Env {
-    pub binds: Binds,
+    pub binds: Arc<Binds>,
     /// The statement's time, UTC: NOW() is the same for all of its rows.
     pub now: jiff::civil::DateTime,
     /// The connection's collation: that of literals and binds.
@@ -102,7 +107,9 @@ pub struct Env {
     /// By name in lower case, without `@`.
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// By name in lower case, without `@@`; an absent one is 1193.
-    pub system_variables: BTreeMap<Arc<str>, Value>,
+    pub system_variables: Arc<BTreeMap<Arc<str>, Value>>,
+    /// `@@gtid_executed`, which changes with every commit: its text is made when it is read.
+    pub gtid_executed: Option<Arc<dyn std::fmt::Display>>,
     pub database: Option<Arc<str>>,
     pub last_insert_id: u64,
     /// `last_insert_id(n)` was called: what the OK packet tells the client.
@@ -112,8 +119,12 @@ pub struct Env {
     pub connection_id: u64,
     /// `user@host`.
     pub user: Arc<str>,
-    /// Rows of subqueries, by the number that the scope gave.
-    pub subqueries: Vec<Vec<Row>>,
+    /// Rows of subqueries, by the number that the scope gave; none for one that must run for the
+    /// row at hand.
+    pub subqueries: Vec<Option<Arc<[Row]>>>,
+    /// The subquery that an expression stopped at: who runs it fills in its rows and evaluates the
+    /// expression again.
+    pub wanted: Option<usize>,
     /// RAND()'s source; without one it is refused, since chance belongs to the run.
     pub chance: Option<Box<dyn FnMut() -> f64>>,
     /// A data change in strict mode: a division by zero is an error, not a warning.
@@ -124,12 +135,13 @@ pub struct Env {
 impl Env {
     pub fn new(now: jiff::civil::DateTime) -> Env {
         Env {
-            binds: Binds::new(),
+            binds: Arc::default(),
             now,
             collation: Collation::Utf8mb40900AiCi,
             mode: SqlMode::default(),
             user_variables: BTreeMap::new(),
-            system_variables: BTreeMap::new(),
+            system_variables: Arc::default(),
+            gtid_executed: None,
             database: None,
             last_insert_id: 0,
             last_insert_id_set: None,
@@ -138,6 +150,7 @@ impl Env {
             connection_id: 0,
             user: "".into(),
             subqueries: Vec::new(),
+            wanted: None,
             chance: None,
             strict_change: false,
             warnings: Vec::new(),
@@ -149,6 +162,9 @@ impl Env {
         _scope: Option<VariableScope>,
         name: &str,
     ) -> Result<Value, SqlError> {
+        if let (Some(executed), "gtid_executed") = (&self.gtid_executed, name) {
+            return Ok(Value::text(&executed.to_string()));
+        }
         self.system_variables.get(name).cloned().ok_or_else(|| {
             SqlError::new(1193, "HY000", format!("Unknown system variable '{name}'"))
         })
@@ -197,6 +213,11 @@ impl Program {
     pub fn kind(&self) -> ColumnKind {
         self.kind
     }
+}
+
+/// Whether a condition's value lets a row pass; a text that is no number leaves a warning.
+pub fn is_true(value: &Value, env: &mut Env) -> bool {
+    number::truth(value, env) == Some(true)
 }
 
 /// Whether a value is true; none for NULL. A text counts by the number that it begins with.

@@ -14,7 +14,7 @@ use super::{Env, Kind};
 use crate::collation::Collation;
 use crate::sql::ast::{BinaryOp, CompareOp, IsTest, VariableScope};
 use crate::sql_error::SqlError;
-use crate::value::{Bind, Value};
+use crate::value::{Bind, Row, Value};
 
 /// None stands for the connection's collation.
 pub type Collated = Option<Collation>;
@@ -121,8 +121,17 @@ pub enum Node {
         unit: Arc<str>,
         expr: Box<Node>,
     },
-    Subquery(usize),
+    /// A column of a subquery's one row.
+    Subquery(usize, usize),
     Exists(usize),
+    /// `x < all (select ..)`.
+    Quantified {
+        op: CompareOp,
+        left: Vec<Node>,
+        all: bool,
+        id: usize,
+        collations: Vec<Collated>,
+    },
 }
 
 /// The right side of IN.
@@ -277,17 +286,25 @@ impl Node {
                 let value = expr.run(row, env)?;
                 super::function::extract(unit, &value, env)
             }
-            Node::Subquery(id) => {
-                let rows = env.subqueries.get(*id).ok_or_else(missing_subquery)?;
-                match rows.as_slice() {
-                    [] => Ok(Value::Null),
-                    [row] => Ok(row.first().cloned().unwrap_or(Value::Null)),
-                    _ => Err(SqlError::new(1242, "21000", "Subquery returns more than 1 row")),
+            Node::Subquery(id, column) => match &*subquery_rows(*id, env)? {
+                [] => Ok(Value::Null),
+                [row] => Ok(row.get(*column).cloned().unwrap_or(Value::Null)),
+                _ => Err(SqlError::new(1242, "21000", "Subquery returns more than 1 row")),
+            },
+            Node::Exists(id) => Ok(boolean(Some(!subquery_rows(*id, env)?.is_empty()))),
+            Node::Quantified { op, left, all, id, collations } => {
+                let rows = subquery_rows(*id, env)?;
+                let left = run_all(left, row, env)?;
+                // ALL is true of no row, ANY false.
+                let mut result = Some(*all);
+                for item in rows.iter() {
+                    let answer = compare_rows(*op, &left, item, collations, env);
+                    result = if *all { and(result, answer) } else { or(result, answer) };
+                    if result == Some(!*all) {
+                        break;
+                    }
                 }
-            }
-            Node::Exists(id) => {
-                let rows = env.subqueries.get(*id).ok_or_else(missing_subquery)?;
-                Ok(boolean(Some(!rows.is_empty())))
+                Ok(boolean(result))
             }
         }
     }
@@ -350,8 +367,8 @@ impl Items {
                 }
             }
             Items::Subquery(id) => {
-                let rows = env.subqueries.get(*id).cloned().ok_or_else(missing_subquery)?;
-                for item in &rows {
+                let rows = subquery_rows(*id, env)?;
+                for item in rows.iter() {
                     if consider(item, env) {
                         break;
                     }
@@ -542,6 +559,18 @@ fn argument(name: &str, env: &Env) -> Result<Value, SqlError> {
 
 fn missing_bind(name: &str) -> SqlError {
     SqlError::new(1105, "HY000", format!("missing bind var {name}"))
+}
+
+/// A subquery's rows; where it has not run, that is noted, and the error is for nobody to see.
+fn subquery_rows(id: usize, env: &mut Env) -> Result<Arc<[Row]>, SqlError> {
+    match env.subqueries.get(id) {
+        Some(Some(rows)) => Ok(rows.clone()),
+        Some(None) => {
+            env.wanted = Some(id);
+            Err(missing_subquery())
+        }
+        None => Err(missing_subquery()),
+    }
 }
 
 fn missing_subquery() -> SqlError {

@@ -137,7 +137,11 @@ impl Cursor {
             let step = match self.reading.clone() {
                 Reading::Consistent(view) => self.look(engine, &interval, Some(&view)),
                 Reading::Newest => self.look(engine, &interval, None),
-                Reading::Locking(locking) => self.lock_next(engine, &interval, locking)?,
+                Reading::Locking(locking) => {
+                    let table = self.index.table;
+                    engine.transaction_mut(self.trx).intend(table, locking.mode);
+                    self.lock_next(engine, &interval, locking)?
+                }
             };
             match step {
                 Next::End => {
@@ -221,7 +225,7 @@ impl Cursor {
         }
         loop {
             let Some(key) = self.candidate(engine, interval) else {
-                if gaps && !self.descending && !self.stops_before_end(interval) {
+                if gaps && !self.descending {
                     // The supremum is never waited for: nobody holds a record there.
                     self.acquire(engine, Place::Supremum, locking.mode, Span::NextKey);
                 }
@@ -234,9 +238,10 @@ impl Cursor {
             let live = self.is_live(engine, &key);
             let span = match &interval.shape {
                 _ if !gaps => Span::Record,
-                Shape::Unique if live => Span::Record,
+                // In the clustered index a deleted record keeps its key from others just as well.
+                Shape::Unique if at == 0 || live => Span::Record,
                 Shape::Range { starts_at: Some(start), .. }
-                    if live && *start == key && !self.descending =>
+                    if at == 0 && *start == key && !self.descending =>
                 {
                     Span::Record
                 }

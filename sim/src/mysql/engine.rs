@@ -38,7 +38,8 @@ pub struct Engine {
     pub flushed: Vec<TrxId>,
     /// Counts changes of variables, so that sessions know when theirs are stale.
     pub variable_epoch: u64,
-    pub executed: GtidSet,
+    /// Shared with the statements that may show it.
+    pub executed: Arc<GtidSet>,
     /// The last number given under the server's own uuid.
     pub last_sequence: u64,
     /// Records with versions that may be purged.
@@ -83,7 +84,7 @@ impl Engine {
             durable: Durable::default(),
             flushed: Vec::new(),
             variable_epoch: 0,
-            executed: GtidSet::new(),
+            executed: Arc::default(),
             last_sequence: 0,
             history: BTreeSet::new(),
             granted: Vec::new(),
@@ -110,9 +111,14 @@ impl Engine {
         self.transactions.get_mut(&trx).expect("a statement's transaction lives as long as it")
     }
 
-    pub fn begin(&mut self, connection: ConnectionId, isolation: Isolation) -> TrxId {
+    pub fn begin(
+        &mut self,
+        connection: ConnectionId,
+        isolation: Isolation,
+        now: jiff::Timestamp,
+    ) -> TrxId {
         let trx = self.next_trx_id();
-        self.transactions.insert(trx, Transaction::new(trx, connection, isolation));
+        self.transactions.insert(trx, Transaction::new(trx, connection, isolation, now));
         trx
     }
 
@@ -343,7 +349,9 @@ impl Engine {
 
     fn write(&mut self, trx: TrxId, id: TableId, key: &Key, version: Version) {
         self.table_mut(id).push_version(key, version);
-        self.transaction_mut(trx).undo.push((id, key.clone()));
+        let transaction = self.transaction_mut(trx);
+        transaction.intend(id, Mode::X);
+        transaction.undo.push((id, key.clone()));
     }
 
     fn close_gaps(&mut self, index: IndexId, key: &Key) {
@@ -411,6 +419,7 @@ impl Engine {
         let transaction = self.transaction_mut(trx);
         transaction.events.clear();
         transaction.view = None;
+        transaction.forget_tables();
         transaction.entered_engine = false;
     }
 

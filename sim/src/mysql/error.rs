@@ -75,6 +75,25 @@ pub fn cannot_drop(name: &str) -> SqlError {
     error(1091, "42000", format!("Can't DROP '{name}'; check that column/key exists"))
 }
 
+/// The target of a change is read in a subquery of it.
+pub fn target_is_read(table: &str) -> SqlError {
+    let message = format!("You can't specify target table '{table}' for update in FROM clause");
+    error(1093, "HY000", message)
+}
+
+pub fn unknown_table_in(table: &str, place: &str) -> SqlError {
+    error(1109, "42S02", format!("Unknown table '{table}' in {place}"))
+}
+
+pub fn incorrect_usage(one: &str, other: &str) -> SqlError {
+    error(1221, "HY000", format!("Incorrect usage of {one} and {other}"))
+}
+
+pub fn not_updatable(table: &str, statement: &str) -> SqlError {
+    let message = format!("The target table {table} of the {statement} is not updatable");
+    error(1288, "HY000", message)
+}
+
 pub fn unknown_thread(id: impl fmt::Display) -> SqlError {
     error(1094, "HY000", format!("Unknown thread id: {id}"))
 }

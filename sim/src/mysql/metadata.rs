@@ -61,6 +61,12 @@ impl MetadataMode {
         }
     }
 
+    /// A held lock that makes a request of this mode unnecessary.
+    fn covers(self, wanted: MetadataMode) -> bool {
+        use MetadataMode::*;
+        self == wanted || self == Exclusive || (self, wanted) == (Write, Read)
+    }
+
     /// A pending request of these stops later ones.
     fn queues(self) -> bool {
         matches!(self, MetadataMode::Exclusive | MetadataMode::NoReadWrite)
@@ -85,7 +91,7 @@ impl MetadataLocks {
         let held = |ticket: &&Ticket| ticket.owner == owner && !ticket.waiting;
         // What LOCK TABLES holds serves the session's own statements.
         let covered = tickets.iter().filter(held).any(|ticket| {
-            ticket.mode == mode && ticket.duration == duration
+            ticket.mode.covers(mode) && ticket.duration == duration
                 || mode != MetadataMode::Exclusive
                     && ticket.mode.queues()
                     && duration == Duration::Transaction
@@ -147,9 +153,13 @@ impl MetadataLocks {
     }
 
     /// Who holds or waits for what, in words.
-    pub fn report(&self) -> impl Iterator<Item = (&TablePath, ConnectionId, MetadataMode, bool)> {
+    pub fn report(
+        &self,
+    ) -> impl Iterator<Item = (&TablePath, ConnectionId, MetadataMode, Duration, bool)> {
         self.tickets.iter().flat_map(|(table, tickets)| {
-            tickets.iter().map(move |ticket| (table, ticket.owner, ticket.mode, ticket.waiting))
+            tickets.iter().map(move |ticket| {
+                (table, ticket.owner, ticket.mode, ticket.duration, ticket.waiting)
+            })
         })
     }
 

@@ -24,7 +24,7 @@
 //! Pages, the buffer pool, statistics (an index that fits is taken), temporary tables, views,
 //! triggers, procedures, foreign keys and CHECK (kept and shown, not enforced), partitions, XA,
 //! FLUSH TABLES WITH READ LOCK, PREPARE, multi-table UPDATE and DELETE, correlated subqueries,
-//! WITH, windows, information_schema. What is not modelled is refused with 1235, never answered
+//! WITH, windows, information_schema (but for [`system_view`]'s). What is not modelled is refused with 1235, never answered
 //! wrongly.
 //!
 //! It knows nothing of sharding, of a clock, of a network. Time comes with each statement.
@@ -48,6 +48,8 @@ pub mod schema;
 pub mod server;
 pub mod session;
 pub mod statement;
+mod stored;
+mod system_view;
 pub mod table;
 pub mod transaction;
 pub mod view;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::eval::ColumnKind;
 use crate::sql::ast::ColumnType;
 use crate::sql_error::SqlError;
-use crate::value::Row;
+use crate::value::{Row, Value};
 
 /// An OK packet or a result set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,7 +13,8 @@ pub struct Outcome {
     /// Empty where the statement has no result set.
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
-    /// Rows changed; what a client with CLIENT_FOUND_ROWS is told of an UPDATE is `matched`.
+    /// Rows changed; a client with CLIENT_FOUND_ROWS is told `matched` instead: rows that an UPDATE
+    /// found, and 1 where ON DUPLICATE KEY UPDATE changed nothing.
     pub affected: u64,
     pub matched: u64,
     pub last_insert_id: u64,
@@ -29,6 +30,25 @@ pub struct Column {
     pub kind: ColumnKind,
     pub ty: Option<ColumnType>,
     pub not_null: bool,
+}
+
+impl Column {
+    /// A value of the column as the text protocol carries it; none for NULL. The declared
+    /// number of digits behind the second is the column's, not the value's.
+    pub fn wire(&self, value: &Value) -> Option<Vec<u8>> {
+        let digits = match (&self.ty, value) {
+            (Some(ty), Value::DateTime(_) | Value::Time(_)) => ty.length.unwrap_or(0),
+            _ => return value.to_wire().map(|bytes| bytes.into_owned()),
+        };
+        let text = value.to_string();
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        if digits == 0 {
+            return Some(whole.as_bytes().to_vec());
+        }
+        let fraction: String =
+            fraction.chars().chain("000000".chars()).take(digits as usize).collect();
+        Some(format!("{whole}.{fraction}").into_bytes())
+    }
 }
 
 impl Outcome {

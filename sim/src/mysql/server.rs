@@ -17,7 +17,7 @@ use super::gtid::GtidSet;
 use super::metadata::MetadataMode;
 use super::options::Options;
 use super::outcome::Outcome;
-use super::session::{ConnectionId, Session};
+use super::session::{ConnectionId, Running, Session};
 use super::statement;
 use super::transaction::{Stage, TrxId};
 use crate::sql::ast::Statement;
@@ -123,6 +123,7 @@ impl Server {
         binds: &Binds,
         now: jiff::Timestamp,
     ) -> Execution {
+        self.note_running(connection, None, Some(statement), now);
         let run = Run::new(connection, now, Arc::new(binds.clone()), None);
         Execution::new(&run, statement::run::run(run.clone(), statement.clone()))
     }
@@ -134,8 +135,10 @@ impl Server {
         text: &str,
         now: jiff::Timestamp,
     ) -> Execution {
-        let run = Run::new(connection, now, Arc::new(Binds::new()), Some(text.into()));
-        match parse(text) {
+        let text: Arc<str> = text.into();
+        self.note_running(connection, Some(&text), None, now);
+        let run = Run::new(connection, now, Arc::new(Binds::new()), Some(text.clone()));
+        match parse(&text) {
             Ok(statement) => {
                 Execution::new(&run, statement::run::run(run.clone(), Arc::new(statement)))
             }
@@ -191,7 +194,12 @@ impl Server {
         engine.settle();
         self.engine = Some(engine);
         match paused {
-            Paused::Done(result) => Step::Done(result),
+            Paused::Done(result) => {
+                if let Some(session) = self.engine_mut().sessions.get_mut(&execution.connection()) {
+                    session.running = None;
+                }
+                Step::Done(result)
+            }
             Paused::Paused(Pause::Sync(point)) => Step::Sync(point),
             Paused::Paused(Pause::Lock | Pause::Metadata) => {
                 Step::Wait(self.wait_of(execution.connection()))
@@ -362,6 +370,19 @@ impl Server {
         let engine = self.engine();
         let committed = |trx: TrxId| !engine.transactions.contains_key(&trx);
         engine.tables.values().flat_map(|table| table.check(committed)).collect()
+    }
+
+    fn note_running(
+        &mut self,
+        connection: ConnectionId,
+        sent: Option<&Arc<str>>,
+        statement: Option<&Arc<Statement>>,
+        since: jiff::Timestamp,
+    ) {
+        if let Some(session) = self.engine_mut().sessions.get_mut(&connection) {
+            let (sent, statement) = (sent.cloned(), statement.cloned());
+            session.running = Some(Running { sent, statement, since });
+        }
     }
 
     fn wait_of(&self, connection: ConnectionId) -> LockWait {

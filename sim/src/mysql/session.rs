@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::gtid::Gtid;
 use super::metadata::TablePath;
 use super::transaction::{Isolation, TrxId};
+use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
@@ -32,11 +33,13 @@ pub struct Session {
     /// Everything else that SET may say, by lower-case name; where absent, the global default.
     pub variables: BTreeMap<Arc<str>, Value>,
     /// All variables as SELECT shows them, and the server's epoch that they belong to.
-    pub shown_variables: Option<(u64, BTreeMap<Arc<str>, Value>)>,
+    pub shown_variables: Option<(u64, Arc<BTreeMap<Arc<str>, Value>>)>,
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// Locked by LOCK TABLES; true for WRITE.
     pub locked_tables: Option<BTreeMap<TablePath, bool>>,
-    pub prepared: BTreeMap<Arc<str>, Arc<crate::sql::ast::Statement>>,
+    pub prepared: BTreeMap<Arc<str>, Arc<Statement>>,
+    /// What it is doing.
+    pub running: Option<Running>,
     pub last_insert_id: u64,
     pub row_count: i64,
     pub found_rows: u64,
@@ -47,6 +50,23 @@ pub struct Session {
     pub next_gtid: Option<Gtid>,
     /// A replication applier may write where read_only forbids it.
     pub applier: bool,
+}
+
+/// A statement under way.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// As the client sent it; none where it came as a tree.
+    pub sent: Option<Arc<str>>,
+    pub statement: Option<Arc<Statement>>,
+    pub since: jiff::Timestamp,
+}
+
+impl Running {
+    /// As the client sent it, or as the tree prints.
+    pub fn text(&self) -> Arc<str> {
+        let printed = || self.statement.as_ref().map_or_else(String::new, |s| s.to_string());
+        self.sent.clone().unwrap_or_else(|| printed().into())
+    }
 }
 
 impl Session {
@@ -73,6 +93,7 @@ impl Session {
             user_variables: BTreeMap::new(),
             locked_tables: None,
             prepared: BTreeMap::new(),
+            running: None,
             last_insert_id: 0,
             row_count: -1,
             found_rows: 0,

@@ -56,6 +56,12 @@ impl Record {
         self.versions.last().expect("a record has a version")
     }
 
+    /// The last version of which a test holds that holds for a beginning of the history.
+    pub fn last_that(&self, holds: impl Fn(&Version) -> bool) -> Option<&Version> {
+        let end = self.versions.partition_point(holds);
+        self.versions[..end].last()
+    }
+
     /// Newest first.
     pub fn versions(&self) -> impl Iterator<Item = &Version> {
         self.versions.iter().rev()
@@ -224,6 +230,34 @@ impl Table {
                 texts.join(",")
             }
             _ => format!("{key:?}"),
+        }
+    }
+
+    /// A record's key, part by part, the clustered key behind a secondary one; none where there is
+    /// no such record.
+    pub fn parts_of(&self, index: usize, key: &Key) -> Option<Vec<(&schema::Part, Value)>> {
+        let parts = |index: usize| self.schema.indexes[index].parts.iter();
+        if index == 0 {
+            return Some(parts(0).zip(self.clustered_values(key)?).collect());
+        }
+        let entry = self.entry(index, key)?;
+        let mut found: Vec<_> = parts(index).zip(entry.values.iter().cloned()).collect();
+        // InnoDB repeats no column that the secondary key has as a whole.
+        let whole = |part: &schema::Part| {
+            part.length.is_none()
+                && parts(index).any(|own| own.length.is_none() && own.column == part.column)
+        };
+        let clustered = parts(0).zip(self.clustered_values(&entry.clustered)?);
+        found.extend(clustered.filter(|(part, _)| !whole(part)));
+        Some(found)
+    }
+
+    /// The hidden row id that a key of a table without a primary key ends in.
+    pub fn row_id_of(&self, index: usize, key: &Key) -> Option<u64> {
+        match index {
+            _ if !self.schema.has_hidden_row_id() => None,
+            0 => Some(key.row_id()),
+            _ => Some(self.entry(index, key)?.clustered.row_id()),
         }
     }
 

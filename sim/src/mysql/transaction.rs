@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::binlog::Event;
 use super::gtid::Gtid;
 use super::key::{Key, TableId};
+use super::lock::mode::Mode;
 use super::session::ConnectionId;
 use super::view::ReadView;
 
@@ -29,6 +30,9 @@ pub struct Transaction {
     pub id: TrxId,
     pub connection: ConnectionId,
     pub isolation: Isolation,
+    pub started: jiff::Timestamp,
+    /// Intention locks: a table with X has IX. Kept to the end.
+    intentions: Vec<(TableId, Mode)>,
     pub read_only: bool,
     /// Begun by BEGIN or under autocommit=0: it outlives its statement.
     pub explicit: bool,
@@ -65,11 +69,18 @@ pub struct Mark {
 }
 
 impl Transaction {
-    pub fn new(id: TrxId, connection: ConnectionId, isolation: Isolation) -> Transaction {
+    pub fn new(
+        id: TrxId,
+        connection: ConnectionId,
+        isolation: Isolation,
+        started: jiff::Timestamp,
+    ) -> Transaction {
         Transaction {
             id,
             connection,
             isolation,
+            started,
+            intentions: Vec::new(),
             read_only: false,
             explicit: false,
             view: None,
@@ -89,6 +100,25 @@ impl Transaction {
             events: self.events.len(),
             entered_engine: self.entered_engine,
         }
+    }
+
+    /// The table lock before a row lock: IS or IX. Rows never conflict over it.
+    pub fn intend(&mut self, table: TableId, mode: Mode) {
+        if !self.intentions.contains(&(table, mode)) {
+            self.intentions.push((table, mode));
+        }
+    }
+
+    /// Intention locks, in order of arrival; IX makes an IS behind it unnecessary.
+    pub fn locked_tables(&self) -> impl Iterator<Item = (TableId, Mode)> + '_ {
+        self.intentions.iter().enumerate().filter_map(|(at, (table, mode))| {
+            let covered = self.intentions[..at].contains(&(*table, Mode::X));
+            (!covered).then_some((*table, *mode))
+        })
+    }
+
+    pub fn forget_tables(&mut self) {
+        self.intentions.clear();
     }
 
     /// The records that it changed, each once.

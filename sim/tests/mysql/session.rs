@@ -27,6 +27,9 @@ const B: &str = "create table b (id int primary key, v int); \
 const C: &str = "create table c (x int, y int, p int, q int, primary key (x, y), \
     unique key pq (p, q)); \
     insert into c values (10,1,10,1), (20,1,20,1), (20,5,20,5), (30,1,30,1)";
+/// Hermitage's table.
+const H: &str = "create table test (id int primary key, value int); \
+    insert into test (id, value) values (1, 10), (2, 20)";
 
 impl Sessions {
     /// A fresh server with these fixtures in database `te`.
@@ -42,6 +45,7 @@ impl Sessions {
                 'L' => L,
                 'B' => B,
                 'C' => C,
+                'H' => H,
                 other => panic!("no fixture {other}"),
             };
             for statement in text.split(';') {

@@ -161,6 +161,25 @@ impl LockTable {
         holders
     }
 
+    /// The locks that a waiting transaction waits for, of those that [`LockTable::blockers`] names.
+    pub fn blocking_locks(&self, trx: TrxId) -> Vec<Entry<'_>> {
+        let Some(wait) = self.wait_of(trx) else { return Vec::new() };
+        let blockers = self.blockers(trx);
+        let supremum = wait.place.is_supremum();
+        let blocks = |lock: &&Lock| {
+            blockers.contains(&lock.trx)
+                && has_to_wait((wait.lock.mode, wait.lock.span), (lock.mode, lock.span), supremum)
+        };
+        let queue = &self.queues[&(wait.index, wait.place.clone())];
+        let entry = |lock| Entry { index: wait.index, place: wait.place, lock };
+        queue.iter().filter(blocks).map(entry).collect()
+    }
+
+    /// How many transactions come to stand still for this waiter, itself among them.
+    pub fn weight(&self, trx: TrxId) -> usize {
+        self.weights().get(&trx).copied().unwrap_or(1)
+    }
+
     /// Frees everything that a transaction holds or waits for, record by record.
     pub fn release_all(&mut self, trx: TrxId) {
         let weights = self.weights();

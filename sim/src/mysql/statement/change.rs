@@ -8,15 +8,17 @@ use crate::mysql::execution::Run;
 use crate::mysql::key::IndexId;
 use crate::mysql::lock::mode::Mode;
 use crate::mysql::transaction::TrxId;
-use crate::sql::ast::{Expr, Limit, OrderBy, Wait};
+use crate::mysql::{error, schema};
+use crate::sql::ast::{Expr, Limit, OrderBy, Query, TableExpr, TableName, Wait};
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::access::{self, Access, Kind};
-use super::plan::{Sorting, sorted_by};
+use super::plan::{Sorting, exprs_of, sorted_by};
 use super::reader::Outer;
 use super::scope::{InScope, TableScope};
-use super::subquery::Evaluated;
+use super::subquery::{Subquery, results};
+use super::visit::subqueries_of;
 
 /// What UPDATE and DELETE look for.
 pub struct Change<'a> {
@@ -26,12 +28,12 @@ pub struct Change<'a> {
     pub limit: Option<&'a Limit>,
     /// The columns that an UPDATE sets; none for DELETE.
     pub update: Option<&'a [usize]>,
-    pub subqueries: &'a [Evaluated],
 }
 
 /// The rows that UPDATE and DELETE find.
 pub struct ChangeScan {
     pub env: Env,
+    pub subqueries: Vec<Subquery>,
     filter: Option<Program>,
     cursor: Cursor,
     /// Rows must be found before the first is changed.
@@ -42,22 +44,29 @@ pub struct ChangeScan {
 }
 
 impl Run {
-    pub fn change_scan(&self, change: &Change<'_>, trx: TrxId) -> Result<ChangeScan, SqlError> {
+    pub fn change_scan(
+        &self,
+        change: &Change<'_>,
+        subqueries: Vec<Subquery>,
+        trx: TrxId,
+    ) -> Result<ChangeScan, SqlError> {
         let mut env = self.env()?;
         let table = &change.tables[0];
         let schema = &table.opened.schema;
-        env.subqueries = change.subqueries.iter().map(|evaluated| evaluated.rows.clone()).collect();
+        env.subqueries = results(&subqueries);
         let mut outer = Outer {
             tables: change.tables,
+            visible: None,
+            context: None,
             number: 0,
             row: &[],
-            subqueries: change.subqueries,
+            subqueries: &subqueries,
             env: &mut env,
         };
         let mut access = access::choose(schema, change.filter, &table.hints, &mut outer);
         let compile = |expr: &Expr, clause: &'static str| {
             let scope = TableScope::new(change.tables, clause);
-            Program::compile(expr, &scope.with(change.subqueries))
+            Program::compile(expr, &scope.with(&subqueries))
         };
         let filter = change.filter.map(|filter| compile(filter, "where clause")).transpose()?;
         let (_, left) = self.limits(change.limit, &mut env)?;
@@ -91,7 +100,7 @@ impl Run {
         let cursor = Cursor::new(index, access.intervals, descending, reading, trx);
         let collects = !sorted || moves && !point;
         let order = (!sorted).then_some(order);
-        Ok(ChangeScan { env, filter, cursor, collects, collected: None, order, left })
+        Ok(ChangeScan { env, subqueries, filter, cursor, collects, collected: None, order, left })
     }
 
     pub async fn next_to_change(
@@ -116,16 +125,15 @@ impl Run {
                 }
             }
             if let Some(order) = &scan.order {
-                let keyed: Vec<(Found, Vec<Value>)> = all
-                    .into_iter()
-                    .map(|found| {
-                        let keys = order
-                            .iter()
-                            .map(|(program, _)| program.run(&found.row, &mut scan.env))
-                            .collect::<Result<_, _>>()?;
-                        Ok((found, keys))
-                    })
-                    .collect::<Result<_, SqlError>>()?;
+                let mut keyed: Vec<(Found, Vec<Value>)> = Vec::new();
+                for found in all {
+                    let mut keys = Vec::new();
+                    for (program, _) in order {
+                        let (env, subqueries) = (&mut scan.env, &scan.subqueries);
+                        keys.push(self.value(program, &found.row, env, subqueries, trx).await?);
+                    }
+                    keyed.push((found, keys));
+                }
                 all = sorted_by(keyed, order, &mut scan.env);
             }
             all.truncate(usize::try_from(scan.left).unwrap_or(usize::MAX));
@@ -141,7 +149,10 @@ impl Run {
     ) -> Result<Option<Found>, SqlError> {
         while let Some(found) = self.next(&mut scan.cursor, trx).await? {
             let matches = match &scan.filter {
-                Some(filter) => filter.matches(&found.row, &mut scan.env)?,
+                Some(filter) => {
+                    let (env, subqueries) = (&mut scan.env, &scan.subqueries);
+                    self.passes(filter, &found.row, env, subqueries, trx).await?
+                }
                 None => true,
             };
             match (matches, found.tentative) {
@@ -152,6 +163,57 @@ impl Run {
             }
         }
         Ok(None)
+    }
+}
+
+impl Run {
+    /// 1093: what a statement changes it must not read in a subquery.
+    pub fn check_not_read<'a>(
+        &self,
+        table: &schema::Table,
+        alias: &str,
+        exprs: impl Iterator<Item = &'a Expr>,
+    ) -> Result<(), SqlError> {
+        let current = self.session(|session| session.database.clone())?;
+        let is_it = |name: &TableName| {
+            let database = name.qualifier.as_ref().map(|database| &database.0);
+            let database = database.or(current.as_ref());
+            *name.name.0 == *table.name && database == Some(&table.database)
+        };
+        let mut found = Vec::new();
+        for expr in exprs {
+            subqueries_of(expr, &mut found);
+        }
+        match found.into_iter().any(|(query, _)| reads(query, &is_it)) {
+            true => Err(error::target_is_read(alias)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Does a query read a table, other than in a derived table?
+fn reads(query: &Query, is_it: &dyn Fn(&TableName) -> bool) -> bool {
+    let nested = |exprs: Vec<&Expr>| {
+        let mut found = Vec::new();
+        exprs.into_iter().for_each(|expr| subqueries_of(expr, &mut found));
+        found.into_iter().any(|(query, _)| reads(query, is_it))
+    };
+    match query {
+        Query::Select(select) => {
+            select.from.iter().any(|table| reads_table(table, is_it)) || nested(exprs_of(select))
+        }
+        Query::Union(union) => reads(&union.left, is_it) || reads(&union.right, is_it),
+        Query::Values(values) => nested(values.rows.iter().flatten().collect()),
+    }
+}
+
+fn reads_table(table: &TableExpr, is_it: &dyn Fn(&TableName) -> bool) -> bool {
+    match table {
+        TableExpr::Table(table) => is_it(&table.name),
+        TableExpr::Join(join) => reads_table(&join.left, is_it) || reads_table(&join.right, is_it),
+        TableExpr::Parens(tables) => tables.iter().any(|table| reads_table(table, is_it)),
+        // MySQL reads these into a table of their own first.
+        TableExpr::Derived { .. } | TableExpr::JsonTable { .. } => false,
     }
 }
 

@@ -12,20 +12,25 @@ use super::select::Locks;
 
 impl Run {
     pub async fn delete(&self, delete: &Delete, trx: TrxId) -> Result<Outcome, SqlError> {
-        if 1 < delete.targets.len() || delete.with.is_some() {
-            return Err(SqlError::not_supported("multi-table UPDATE or DELETE"));
+        if delete.with.is_some() {
+            return Err(SqlError::not_supported("WITH in DELETE"));
+        }
+        if !delete.targets.is_empty() {
+            return Box::pin(self.delete_joined(delete, trx)).await;
         }
         let tables = [self.single_table(&delete.tables).await?];
-        let subqueries = self.subqueries(delete.filter.iter(), &tables, trx, Locks::Share).await?;
+        let table = &tables[0];
+        self.check_not_read(&table.opened.schema, &table.alias, delete.filter.iter())?;
+        let context = || table.context();
+        let subqueries = self.subqueries(delete.filter.iter(), context, trx, Locks::Share).await?;
         let change = Change {
             tables: &tables,
             filter: delete.filter.as_ref(),
             order_by: &delete.order_by,
             limit: delete.limit.as_ref(),
             update: None,
-            subqueries: &subqueries,
         };
-        let mut scan = self.change_scan(&change, trx)?;
+        let mut scan = self.change_scan(&change, subqueries, trx)?;
         let mut outcome = Outcome::default();
         let mut event = None;
         while let Some(found) = self.next_to_change(&mut scan, trx).await? {

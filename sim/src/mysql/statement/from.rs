@@ -1,6 +1,5 @@
-//! The FROM clause: tables opened and put side by side, derived tables filled.
+//! The FROM clause: tables opened, derived tables filled, and put side by side by [`join`].
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::collation::Collation;
@@ -12,154 +11,146 @@ use crate::mysql::lock::mode::Mode;
 use crate::mysql::metadata::MetadataMode;
 use crate::mysql::outcome::Outcome;
 use crate::mysql::schema;
+use crate::mysql::system_view::{is_system_database, system_view};
 use crate::mysql::transaction::TrxId;
-use crate::sql::ast::{
-    ColumnName, ColumnType, CompareOp, Expr, Ident, JoinKind, TableExpr, TableName,
-};
+use crate::sql::ast::{ColumnType, Ident, Table, TableExpr, Wait};
 use crate::sql_error::SqlError;
 
+use super::join::From;
 use super::scope::InScope;
 use super::select::Locks;
-use super::subquery::Evaluated;
 use super::tables::Opened;
 
-#[derive(Default)]
-pub struct From {
-    pub tables: Vec<InScope>,
-    /// How each table is joined to those before it.
-    pub joins: Vec<Joined>,
-    pub subqueries: Vec<Evaluated>,
-}
-
-#[derive(Clone, Default)]
-pub struct Joined {
-    pub on: Option<Expr>,
-    /// LEFT JOIN.
-    pub outer: bool,
-}
-
-impl From {
-    pub fn width(&self) -> usize {
-        self.tables.last().map_or(0, |last| last.offset + last.opened.schema.columns.len())
-    }
-}
-
 impl Run {
+    /// Opens the tables of a FROM clause. Their columns begin at `base` of a row.
     pub async fn from(
         &self,
         exprs: &[TableExpr],
-        lock: Option<Mode>,
+        base: usize,
+        lock: Option<(Mode, Wait)>,
         trx: TrxId,
         locks: Locks,
     ) -> Result<From, SqlError> {
-        let mut from = From::default();
+        let mut from: Option<From> = None;
         for expr in exprs {
-            self.add_table(&mut from, expr, Joined::default(), lock, trx, locks).await?;
+            let operand = self.operand(expr, lock, trx, locks).await?;
+            from = Some(match from {
+                Some(left) => left.beside(operand),
+                None => operand,
+            });
         }
-        let mut seen = BTreeSet::new();
-        for table in &from.tables {
-            if !seen.insert((table.opened.schema.database.clone(), table.alias.clone())) {
-                return Err(error::not_unique_table(&table.alias));
-            }
-        }
+        let mut from = from.unwrap_or_default();
+        from.place(base);
+        from.check_names()?;
         Ok(from)
     }
 
-    async fn add_table(
+    /// A table of the server's own, as it is now; none where the name is another's.
+    fn system_table(&self, table: &Table) -> Result<Option<InScope>, SqlError> {
+        let qualifier = table.name.qualifier.as_ref();
+        if !qualifier.is_some_and(|database| is_system_database(database.as_str())) {
+            return Ok(None);
+        }
+        let (database, name) = self.path(&table.name)?;
+        let view = self.engine(|engine| system_view(engine, &database, &name));
+        let view = view.ok_or_else(|| SqlError::not_supported(&table.name))?;
+        let alias = table.alias.as_ref().unwrap_or(&table.name.name).0.clone();
+        let opened = Opened { id: TableId(0), schema: Arc::new(view.schema) };
+        let rows = Some(Arc::from(view.rows));
+        Ok(Some(InScope { alias, opened, hints: Vec::new(), offset: 0, rows, lock: None }))
+    }
+
+    async fn operand(
         &self,
-        from: &mut From,
         expr: &TableExpr,
-        joined: Joined,
-        lock: Option<Mode>,
+        lock: Option<(Mode, Wait)>,
         trx: TrxId,
         locks: Locks,
-    ) -> Result<(), SqlError> {
+    ) -> Result<From, SqlError> {
         match expr {
-            TableExpr::Table(table) => {
-                let mode = match lock {
-                    Some(Mode::X) => MetadataMode::Write,
-                    _ => MetadataMode::Read,
-                };
-                let opened = self.open(&table.name, mode).await?;
-                for name in table.hints.iter().flat_map(|hint| &hint.indexes) {
-                    if opened.schema.index(name.as_str()).is_none() {
-                        return Err(error::key_missing(name.as_str(), &opened.schema.name));
-                    }
-                }
-                let alias = table.alias.as_ref().unwrap_or(&table.name.name).0.clone();
-                let hints = table.hints.clone();
-                let offset = from.width();
-                from.tables.push(InScope { alias, opened, hints, offset, rows: None });
-                from.joins.push(joined);
-            }
+            TableExpr::Table(table) => match self.system_table(table)? {
+                Some(view) => Ok(From::one(view)),
+                None => Ok(From::one(self.open_table(table, lock).await?)),
+            },
             TableExpr::Derived { query, alias, columns, lateral: false } => {
                 let result = Box::pin(self.select_rows(query, trx, locks)).await?;
-                let schema = derived_schema(&alias.0, columns, &result);
+                let schema = derived_schema(&alias.0, columns, &result)?;
                 let opened = Opened { id: TableId(0), schema: Arc::new(schema) };
                 let rows = Some(Arc::from(result.rows));
-                let offset = from.width();
                 let alias = alias.0.clone();
-                from.tables.push(InScope { alias, opened, hints: Vec::new(), offset, rows });
-                from.joins.push(joined);
+                let hints = Vec::new();
+                Ok(From::one(InScope { alias, opened, hints, offset: 0, rows, lock: None }))
             }
             TableExpr::Join(join) => {
-                let outer = match join.kind {
-                    JoinKind::Inner | JoinKind::Straight => false,
-                    JoinKind::Left => true,
-                    _ => return Err(SqlError::not_supported("RIGHT or NATURAL JOIN")),
-                };
-                if outer && matches!(join.right, TableExpr::Join(_) | TableExpr::Parens(_)) {
-                    return Err(SqlError::not_supported("LEFT JOIN of a join"));
-                }
-                Box::pin(self.add_table(from, &join.left, joined, lock, trx, locks)).await?;
-                let left = from.tables.len();
-                let right = Joined { on: join.on.clone(), outer };
-                Box::pin(self.add_table(from, &join.right, right, lock, trx, locks)).await?;
-                if !join.using.is_empty() {
-                    let on = using(&join.using, &from.tables, left)?;
-                    from.joins[left].on = Some(on);
-                }
+                let left = Box::pin(self.operand(&join.left, lock, trx, locks)).await?;
+                let right = Box::pin(self.operand(&join.right, lock, trx, locks)).await?;
+                left.join(join, right)
             }
             TableExpr::Parens(exprs) => {
-                for (number, expr) in exprs.iter().enumerate() {
-                    let joined = if number == 0 { joined.clone() } else { Joined::default() };
-                    Box::pin(self.add_table(from, expr, joined, lock, trx, locks)).await?;
+                let mut from: Option<From> = None;
+                for expr in exprs {
+                    let operand = Box::pin(self.operand(expr, lock, trx, locks)).await?;
+                    from = Some(match from {
+                        Some(left) => left.beside(operand),
+                        None => operand,
+                    });
                 }
+                Ok(from.unwrap_or_default())
             }
             TableExpr::Derived { .. } | TableExpr::JsonTable { .. } => {
-                return Err(SqlError::not_supported("LATERAL or JSON_TABLE"));
+                Err(SqlError::not_supported("LATERAL or JSON_TABLE"))
             }
         }
-        Ok(())
+    }
+
+    async fn open_table(
+        &self,
+        table: &Table,
+        lock: Option<(Mode, Wait)>,
+    ) -> Result<InScope, SqlError> {
+        let mode = match lock {
+            Some((Mode::X, _)) => MetadataMode::Write,
+            _ => MetadataMode::Read,
+        };
+        let opened = self.open(&table.name, mode).await?;
+        for name in table.hints.iter().flat_map(|hint| &hint.indexes) {
+            if opened.schema.index(name.as_str()).is_none() {
+                return Err(error::key_missing(name.as_str(), &opened.schema.name));
+            }
+        }
+        let alias = table.alias.as_ref().unwrap_or(&table.name.name).0.clone();
+        let hints = table.hints.clone();
+        Ok(InScope { alias, opened, hints, offset: 0, rows: None, lock })
     }
 }
 
-/// `using (a, b)` as the equalities that it means.
-fn using(columns: &[Ident], tables: &[InScope], right: usize) -> Result<Expr, SqlError> {
-    let column = |table: &InScope, name: &Ident| {
-        let alias = TableName { qualifier: None, name: (&*table.alias).into() };
-        Expr::Column(ColumnName { table: Some(alias), name: name.clone() })
+fn derived_schema(
+    alias: &Arc<str>,
+    names: &[Ident],
+    result: &Outcome,
+) -> Result<schema::Table, SqlError> {
+    if !names.is_empty() && names.len() != result.columns.len() {
+        let message = "In definition of view, derived table or common table expression, SELECT \
+                       list and column names list have different column counts";
+        return Err(SqlError::new(1353, "HY000", message));
+    }
+    let mut table = schema::Table {
+        database: "".into(),
+        name: alias.clone(),
+        columns: Vec::new(),
+        indexes: Vec::new(),
+        constraints: Vec::new(),
+        comment: None,
+        collation: Collation::default(),
     };
-    let mut terms = Vec::new();
-    for name in columns {
-        let has = |table: &&InScope| table.opened.schema.column(name.as_str()).is_some();
-        let left = tables[..right].iter().find(has);
-        let left = left.ok_or_else(|| SqlError::unknown_column(name.as_str(), "from clause"))?;
-        terms.push(Expr::Compare {
-            op: CompareOp::Equal,
-            left: Box::new(column(left, name)),
-            right: Box::new(column(&tables[right], name)),
-            escape: None,
-        });
-    }
-    Ok(if terms.len() == 1 { terms.remove(0) } else { Expr::And(terms) })
-}
-
-fn derived_schema(alias: &Arc<str>, names: &[Ident], result: &Outcome) -> schema::Table {
-    let columns = result.columns.iter().enumerate().map(|(at, column)| {
+    for (at, column) in result.columns.iter().enumerate() {
         let name = names.get(at).map_or_else(|| column.name.clone(), |name| name.0.clone());
-        let ty = column.ty.clone().unwrap_or_else(|| type_of(column.kind.kind));
-        schema::Column {
+        if table.column(&name).is_some() {
+            return Err(error::duplicate_column(&name));
+        }
+        let ty =
+            column.ty.clone().unwrap_or_else(|| type_of(column.kind.kind, column.kind.decimals));
+        table.columns.push(schema::Column {
             name,
             ty,
             collation: column.kind.collation,
@@ -170,23 +161,14 @@ fn derived_schema(alias: &Arc<str>, names: &[Ident], result: &Outcome) -> schema
             comment: None,
             invisible: false,
             generated: None,
-        }
-    });
-    let mut table = schema::Table {
-        database: "".into(),
-        name: alias.clone(),
-        columns: columns.collect(),
-        indexes: Vec::new(),
-        constraints: Vec::new(),
-        comment: None,
-        collation: Collation::default(),
-    };
+        });
+    }
     table.order_indexes();
-    table
+    Ok(table)
 }
 
 /// A column type for an expression's result.
-fn type_of(kind: Kind) -> ColumnType {
+fn type_of(kind: Kind, decimals: u8) -> ColumnType {
     let (name, unsigned) = match kind {
         Kind::Int => ("bigint", false),
         Kind::Uint => ("bigint", true),
@@ -201,7 +183,7 @@ fn type_of(kind: Kind) -> ColumnType {
     ColumnType {
         name: name.into(),
         length: None,
-        scale: None,
+        scale: (kind == Kind::Decimal).then_some(u32::from(decimals)),
         unsigned,
         zerofill: false,
         charset: None,

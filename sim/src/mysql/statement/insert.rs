@@ -96,6 +96,7 @@ impl Run {
             hints: Vec::new(),
             offset: 0,
             rows: None,
+            lock: None,
         }];
         if let Some((alias, columns)) = &insert.row_alias {
             let mut opened = table.clone();
@@ -112,6 +113,7 @@ impl Run {
                 hints: Vec::new(),
                 offset: width,
                 rows: None,
+                lock: None,
             });
         }
         let mut updates = Vec::new();
@@ -223,12 +225,14 @@ impl Run {
         let overwrites = insert.replace || !insert.on_duplicate.is_empty();
         let check = if overwrites { Mode::X } else { Mode::S };
         let table = inserting.table.clone();
+        self.engine(|engine| engine.transaction_mut(trx).intend(table.id, Mode::X));
         let mut replaced = 0;
         loop {
             let mark = self.engine(|engine| engine.transaction(trx).mark());
             match self.insert_row(trx, &table, &row, check).await? {
                 Written::Done => {
                     inserting.outcome.affected += 1 + replaced;
+                    inserting.outcome.matched += 1 + replaced;
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     self.note_explicit_value(inserting, &row);
@@ -239,6 +243,7 @@ impl Run {
                     if insert.replace {
                         if self.overwrite(inserting, trx, index, &key, &row).await? {
                             inserting.outcome.affected += 2 + replaced;
+                            inserting.outcome.matched += 2 + replaced;
                             return Ok(());
                         }
                         replaced += 1;
@@ -400,14 +405,15 @@ impl Run {
         }
         inserting.updates = updates;
         let new: Row = new.into();
-        inserting.outcome.matched += 1;
         if same(&old, &new) {
+            inserting.outcome.matched += 1;
             return Ok(());
         }
         let mark = self.engine(|engine| engine.transaction(trx).mark());
         match self.update_row(trx, &table, key, &old, &new, Mode::X).await? {
             Written::Done => {
                 inserting.outcome.affected += 2;
+                inserting.outcome.matched += 2;
                 let change = RowChange { before: Some(old), after: Some(new) };
                 self.log(trx, &table.schema, &mut inserting.event, change);
                 Ok(())

@@ -5,20 +5,30 @@ use std::sync::Arc;
 
 use crate::eval::aggregate::{Accumulator, distinct_key, sort_order};
 use crate::eval::{ColumnKind, Env, Program};
-use crate::mysql::cursor::{Cursor, Interval};
+use crate::mysql::cursor::{Cursor, Found, Interval};
 use crate::mysql::execution::Run;
-use crate::mysql::lock::mode::Mode;
+use crate::mysql::key::Key;
 use crate::mysql::outcome::Column;
-use crate::sql::ast::{Aggregate, ColumnName, Expr, Select, SelectItem, TableName, Wait};
+use crate::sql::ast::{Aggregate, ColumnName, Expr, Select, SelectItem, TableName};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
-use super::from::From;
+use super::join::From;
 use super::scope::{InScope, TableScope, kind_of};
+use super::select::PreparedSelect;
+use super::visit::{on_conditions, subqueries_of};
 
 pub type Sorting = Vec<(Program, bool)>;
 
-#[derive(Default)]
+/// What happens once a table has a row.
+#[derive(Debug)]
+pub enum Step {
+    Test(Program),
+    /// A nest's tables fit: it will not be NULL.
+    Close(usize),
+}
+
+#[derive(Debug, Default)]
 pub struct Plan {
     pub columns: Vec<Column>,
     pub items: Vec<Program>,
@@ -27,38 +37,16 @@ pub struct Plan {
     pub order: Sorting,
     /// The table and column of each order expression that is one.
     pub order_columns: Vec<Option<(usize, usize)>>,
-    /// By depth: what is tested once that many tables have a row.
-    pub conditions: Vec<Vec<Program>>,
-    pub on: Vec<Option<Program>>,
-    /// All conjuncts that hold for every row, for the choice of accesses.
-    pub terms: Vec<Expr>,
+    /// By table.
+    pub steps: Vec<Vec<Step>>,
+    /// All conjuncts with the nest that they belong to, for the choice of accesses.
+    pub terms: Vec<(Expr, Option<usize>)>,
     pub used: BTreeSet<usize>,
     /// An index and direction that make sorting needless.
     pub follows: Option<(usize, bool)>,
 }
 
 impl Plan {
-    pub fn passes(&self, depth: usize, row: &[Value], env: &mut Env) -> Result<bool, SqlError> {
-        for condition in &self.conditions[depth] {
-            if !condition.matches(row, env)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    pub fn matches_having(&self, row: &[Value], env: &mut Env) -> Result<bool, SqlError> {
-        self.having.as_ref().map_or(Ok(true), |having| having.matches(row, env))
-    }
-
-    pub fn output(&self, row: &[Value], env: &mut Env) -> Result<(Row, Vec<Value>), SqlError> {
-        let items: Vec<Value> =
-            self.items.iter().map(|item| item.run(row, env)).collect::<Result<_, _>>()?;
-        let keys: Vec<Value> =
-            self.order.iter().map(|(key, _)| key.run(row, env)).collect::<Result<_, _>>()?;
-        Ok((items.into(), keys))
-    }
-
     pub fn sort(&self, output: &mut Vec<(Row, Vec<Value>)>, env: &mut Env) {
         let keyed =
             std::mem::take(output).into_iter().map(|(row, keys)| ((row, keys.clone()), keys));
@@ -67,45 +55,68 @@ impl Plan {
 }
 
 pub struct Loops<'a> {
-    pub from: &'a From,
-    pub plan: &'a Plan,
-    pub lock: Option<(Mode, Wait)>,
-    pub extreme: Option<(usize, bool)>,
+    pub select: &'a PreparedSelect,
     pub levels: Vec<Level>,
     pub row: Vec<Value>,
+    /// By nest: some row has fitted, or NULLs stand in for one.
+    pub matched: Vec<bool>,
+    /// Reads for UPDATE or DELETE.
+    pub changes: bool,
     pub done: bool,
 }
 
 pub struct Level {
     pub source: Source,
-    /// For an outer join: some row has matched.
-    pub matched: bool,
     /// Rejected rows keep their locks.
     pub keeps: bool,
+    pub found: Option<Found>,
 }
 
 pub enum Source {
     Cursor(Cursor),
-    Rows(VecDeque<Row>),
+    Rows(VecDeque<Found>),
+}
+
+impl Level {
+    pub fn of_rows(rows: &[Row]) -> Level {
+        let found = |row: &Row| Found { key: Key::default(), row: row.clone(), tentative: false };
+        let source = Source::Rows(rows.iter().map(found).collect());
+        Level { source, keeps: true, found: None }
+    }
 }
 
 impl<'a> Loops<'a> {
-    pub fn new(
-        from: &'a From,
-        plan: &'a Plan,
-        lock: Option<(Mode, Wait)>,
-        extreme: Option<(usize, bool)>,
-    ) -> Loops<'a> {
-        Loops { from, plan, lock, extreme, levels: Vec::new(), row: Vec::new(), done: false }
+    pub fn new(select: &'a PreparedSelect, outer: &[Value]) -> Loops<'a> {
+        let mut row: Vec<Value> = outer.iter().take(select.base).cloned().collect();
+        row.resize(select.base, Value::Null);
+        let matched = vec![false; select.from.nests.len()];
+        Loops { select, levels: Vec::new(), row, matched, changes: false, done: false }
     }
 
     pub(in crate::mysql) fn reject(&mut self, depth: usize, run: &Run) {
+        let locked = self.select.from.tables[depth].lock.is_some();
         let level = &mut self.levels[depth];
         if let (Source::Cursor(cursor), false) = (&mut level.source, level.keeps)
-            && self.lock.is_some()
+            && locked
         {
             run.engine(|engine| cursor.reject(engine));
         }
+    }
+
+    /// Puts NULLs into the place of a nest's tables, and says which is the last of them.
+    pub fn fill_with_nulls(&mut self, nest: usize) -> usize {
+        let from = &self.select.from;
+        let (first, last) = (from.nests[nest].first, from.nests[nest].last);
+        for (inner, matched) in from.nests.iter().zip(&mut self.matched) {
+            *matched |= first <= inner.first && inner.last <= last;
+        }
+        self.levels.truncate(first);
+        for table in &from.tables[first..=last] {
+            let width = table.opened.schema.columns.len();
+            self.row.extend(std::iter::repeat_n(Value::Null, width));
+            self.levels.push(Level::of_rows(&[]));
+        }
+        last
     }
 }
 
@@ -120,20 +131,25 @@ pub struct Groups {
 
 impl Groups {
     pub fn new(
-        plan: &Plan,
-        from: &From,
+        select: &PreparedSelect,
         aggregates: &[(Aggregate, ColumnKind)],
     ) -> Result<Groups, SqlError> {
-        let scope = TableScope::new(&from.tables, "field list").with(&from.subqueries);
+        let from = &select.from;
+        let scope = TableScope::new(&from.tables, "field list")
+            .with(&from.subqueries)
+            .seeing(&from.visible)
+            .within(select.outer());
         let compile = |(aggregate, _): &(Aggregate, ColumnKind)| {
-            aggregate.args.iter().map(|arg| Program::compile(arg, &scope)).collect()
+            let order = aggregate.order_by.iter().map(|order| &order.expr);
+            let exprs = aggregate.args.iter().chain(order);
+            exprs.map(|arg| Program::compile(arg, &scope)).collect()
         };
         Ok(Groups {
             members: BTreeMap::new(),
             groups: Vec::new(),
             args: aggregates.iter().map(compile).collect::<Result<_, _>>()?,
             aggregates: aggregates.to_vec(),
-            by_keys: !plan.groups.is_empty(),
+            by_keys: !select.plan.groups.is_empty(),
         })
     }
 
@@ -144,33 +160,45 @@ impl Groups {
         self.aggregates.iter().map(new).collect()
     }
 
-    pub fn add(&mut self, plan: &Plan, row: Vec<Value>, env: &mut Env) -> Result<(), SqlError> {
+    /// Adds a row to its group; `args` are the arguments of each aggregate.
+    pub fn add(
+        &mut self,
+        plan: &Plan,
+        row: Vec<Value>,
+        values: Vec<Value>,
+        args: Vec<Vec<Value>>,
+        env: &mut Env,
+    ) -> Result<(), SqlError> {
         let mut key = Vec::new();
-        for group in &plan.groups {
-            let value = group.run(&row, env)?;
+        for (group, value) in plan.groups.iter().zip(values) {
             key.extend(distinct_key(&[value], group.kind().collation));
         }
         let at = match self.members.get(&key) {
             Some(at) => *at,
             None => {
                 let accumulators = self.accumulators()?;
-                self.groups.push((row.clone(), accumulators));
+                self.groups.push((row, accumulators));
                 self.members.insert(key, self.groups.len() - 1);
                 self.groups.len() - 1
             }
         };
-        for (args, accumulator) in self.args.iter().zip(&mut self.groups[at].1) {
-            let values: Vec<Value> =
-                args.iter().map(|arg| arg.run(&row, env)).collect::<Result<_, _>>()?;
-            accumulator.add(&values, env)?;
+        for (values, accumulator) in args.iter().zip(&mut self.groups[at].1) {
+            accumulator.add(values, env)?;
         }
         Ok(())
     }
 
     /// A row a group: the columns of its first row, then the aggregates.
-    pub fn finish(mut self, from: &From, env: &mut Env) -> Vec<Vec<Value>> {
+    pub fn finish(
+        mut self,
+        from: &From,
+        base: usize,
+        outer: &[Value],
+        env: &mut Env,
+    ) -> Vec<Vec<Value>> {
         if self.groups.is_empty() && !self.by_keys {
-            let nulls = vec![Value::Null; from.width()];
+            let mut nulls: Vec<Value> = outer.iter().take(base).cloned().collect();
+            nulls.resize(base.max(from.width()), Value::Null);
             if let Ok(accumulators) = self.accumulators() {
                 self.groups.push((nulls, accumulators));
             }
@@ -194,40 +222,47 @@ pub fn conjuncts(expr: &Expr) -> impl Iterator<Item = &Expr> {
 }
 
 /// All expressions of a SELECT in which a subquery may stand.
-pub fn exprs_of(select: &Select) -> impl Iterator<Item = &Expr> {
+pub fn exprs_of(select: &Select) -> Vec<&Expr> {
     let items = select.items.iter().filter_map(|item| match item {
         SelectItem::Expr { expr, .. } => Some(expr),
         SelectItem::Star(_) | SelectItem::Next(_) => None,
     });
-    items.chain(&select.filter).chain(&select.having)
+    let mut exprs: Vec<&Expr> = items.collect();
+    on_conditions(&select.from, &mut exprs);
+    exprs.extend(select.filter.iter().chain(&select.group_by).chain(&select.having));
+    exprs.extend(select.order_by.iter().map(|order| &order.expr));
+    exprs
 }
 
-/// Does a SELECT without tables need more than constants?
-pub fn has_subquery(expr: &Expr) -> bool {
-    let scope = TableScope::new(&[], "field list");
-    // The only thing that a scope without columns and subqueries refuses as not supported here.
-    Program::compile(expr, &scope).is_err_and(|error| error.errno == 1235)
+pub fn nests_subqueries(expr: &Expr) -> bool {
+    let mut found = Vec::new();
+    subqueries_of(expr, &mut found);
+    !found.is_empty()
 }
 
 /// The columns that a star stands for, as (table, column).
-pub fn starred(
-    tables: &[InScope],
-    name: Option<&TableName>,
-) -> Result<Vec<(usize, usize)>, SqlError> {
-    let mut columns = Vec::new();
-    for (number, table) in tables.iter().enumerate() {
-        if name.is_some_and(|name| *name.name.0 != *table.alias) {
-            continue;
+pub fn starred(from: &From, name: Option<&TableName>) -> Result<Vec<(usize, usize)>, SqlError> {
+    let shown = |table: usize, at: usize| {
+        let columns = &from.tables[table].opened.schema.columns;
+        (!columns[at].invisible).then_some((table, at))
+    };
+    let Some(name) = name else {
+        return Ok(from.visible.iter().filter_map(|own| shown(own.table, own.column)).collect());
+    };
+    let named = |table: &InScope| {
+        let database = name.qualifier.as_ref();
+        *name.name.0 == *table.alias
+            && database.is_none_or(|database| database.0 == table.opened.schema.database)
+    };
+    match from.tables.iter().position(named) {
+        Some(table) => {
+            let columns = 0..from.tables[table].opened.schema.columns.len();
+            Ok(columns.filter_map(|at| shown(table, at)).collect())
         }
-        let visible = table.opened.schema.columns.iter().enumerate();
-        columns.extend(visible.filter(|(_, c)| !c.invisible).map(|(at, _)| (number, at)));
-    }
-    match name {
-        Some(name) if columns.is_empty() => {
+        None => {
             let message = format!("Unknown table '{}'", name.name.as_str());
             Err(SqlError::new(1051, "42S02", message))
         }
-        _ => Ok(columns),
     }
 }
 
@@ -256,35 +291,6 @@ pub fn expression_column(expr: &Expr, alias: Option<&str>, kind: ColumnKind) -> 
         (None, expr) => expr.to_string().into(),
     };
     Column { name, table: None, original_table: None, kind, ty: None, not_null: false }
-}
-
-/// ORDER BY and GROUP BY may name an item by its place or its alias.
-pub fn resolve_alias(
-    expr: &Expr,
-    aliases: &[(Arc<str>, Expr)],
-    items: &[Expr],
-    tables: &[InScope],
-    clause: &'static str,
-    prefer_alias: bool,
-) -> Result<Expr, SqlError> {
-    match expr {
-        Expr::Literal(crate::sql::ast::Literal::Integer(digits)) if clause != "having clause" => {
-            let place = digits.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
-            let item = place.and_then(|place| items.get(place));
-            item.cloned().ok_or_else(|| SqlError::unknown_column(digits, clause))
-        }
-        Expr::Column(ColumnName { table: None, name }) => {
-            let aliased = aliases.iter().find(|(alias, _)| name.is(alias)).map(|(_, expr)| expr);
-            let scope = TableScope::new(tables, clause);
-            let column = ColumnName { table: None, name: name.clone() };
-            let is_column = scope.find(&column).is_ok();
-            match aliased {
-                Some(aliased) if prefer_alias || !is_column => Ok(aliased.clone()),
-                _ => Ok(expr.clone()),
-            }
-        }
-        other => Ok(other.clone()),
-    }
 }
 
 /// The place of a UNION's result column that ORDER BY names.

@@ -9,8 +9,8 @@ use crate::sql_error::SqlError;
 use crate::value::{Bind, Value};
 
 use super::access::Constants;
-use super::scope::{InScope, TableScope};
-use super::subquery::Evaluated;
+use super::scope::{Context, InScope, TableScope, Visible};
+use super::subquery::Subquery;
 
 impl Run {
     /// What the statement's expressions run in.
@@ -28,9 +28,10 @@ impl Run {
             env.user = session.user.clone();
             env
         })?;
-        env.binds = (*self.binds).clone();
+        env.binds = self.binds.clone();
         env.connection_id = connection.0;
         env.system_variables = variables;
+        env.gtid_executed = Some(self.engine(|engine| engine.executed.clone()));
         Ok(env)
     }
 
@@ -76,32 +77,47 @@ impl crate::mysql::session::Session {
 /// What is constant for one table of a statement: expressions over the tables before it.
 pub struct Outer<'a> {
     pub tables: &'a [InScope],
+    pub visible: Option<&'a [Visible]>,
+    /// The queries around this one.
+    pub context: Option<&'a Context>,
     /// The table that is planned.
     pub number: usize,
     /// The columns of the tables before it.
     pub row: &'a [Value],
-    pub subqueries: &'a [Evaluated],
+    pub subqueries: &'a [Subquery],
     pub env: &'a mut Env,
 }
 
 impl Constants for Outer<'_> {
     fn column(&self, name: &ColumnName) -> Option<usize> {
-        let scope = TableScope::new(self.tables, "where clause");
+        let mut scope = TableScope::new(self.tables, "where clause");
+        scope.visible = self.visible;
         let (number, column) = scope.find(name).ok()?;
         (number == self.number).then_some(column)
     }
 
     fn value(&mut self, expr: &Expr) -> Option<Value> {
-        let scope = TableScope::new(&self.tables[..self.number], "where clause");
-        let scope = scope.with(self.subqueries);
-        let program = Program::compile(expr, &scope).ok()?;
-        program.run(self.row, self.env).ok()
+        // What names a table that is not read yet is no constant, whatever else has that name.
+        let mut all = TableScope::new(self.tables, "where clause").with(self.subqueries);
+        all.visible = self.visible;
+        all.outer = self.context;
+        let program = Program::compile(expr, &all).ok()?;
+        let end = self.tables[self.number].offset;
+        if all.used.borrow().iter().any(|offset| end <= *offset) {
+            return None;
+        }
+        let warnings = self.env.warnings.len();
+        let value = program.run(self.row, self.env).ok();
+        self.env.wanted = None;
+        self.env.warnings.truncate(warnings);
+        value
     }
 
     fn list(&mut self, expr: &Expr) -> Option<Vec<Vec<Value>>> {
         if let Expr::Subquery(query) = expr {
-            let evaluated = self.subqueries.iter().find(|evaluated| evaluated.query == **query)?;
-            return Some(evaluated.rows.iter().map(|row| row.to_vec()).collect());
+            let same = |other: &&Subquery| !other.exists && other.query == **query;
+            let rows = self.subqueries.iter().find(same)?.rows.as_ref()?;
+            return Some(rows.iter().map(|row| row.to_vec()).collect());
         }
         let Expr::ListArgument(name) = expr else { return None };
         let Bind::List(items) = self.env.binds.get(name.as_str())? else { return None };

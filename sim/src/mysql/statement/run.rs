@@ -107,7 +107,7 @@ impl Run {
             }
             let isolation = session.next_isolation.take().unwrap_or(session.isolation);
             let explicit = !session.autocommit;
-            let trx = engine.begin(connection, isolation);
+            let trx = engine.begin(connection, isolation, self.now);
             engine.transaction_mut(trx).explicit = explicit;
             if let Some(session) = engine.sessions.get_mut(&connection) {
                 session.transaction = Some(trx);

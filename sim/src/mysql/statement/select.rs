@@ -2,35 +2,35 @@
 //!
 //! A plain SELECT reads a snapshot and locks nothing; FOR UPDATE, FOR SHARE, a SELECT inside of
 //! INSERT at REPEATABLE READ, and every SELECT of a SERIALIZABLE transaction read the newest rows
-//! and lock what they visit. Tables are joined in the order in which they are written.
+//! and lock what they visit. Tables are joined in the order in which they are written, but for a
+//! RIGHT JOIN, whose right side is read first.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::eval::aggregate::sort_order;
 use crate::eval::{ColumnKind, Env, NoColumns, Program};
 use crate::mysql::cursor::{Cursor, Locking, Reading};
 use crate::mysql::execution::Run;
 use crate::mysql::key::IndexId;
 use crate::mysql::lock::mode::Mode;
-use crate::mysql::outcome::Outcome;
+use crate::mysql::outcome::{Column, Outcome};
 use crate::mysql::transaction::{Isolation, TrxId};
 use crate::sql::ast::{
-    Aggregate, AggregateKind, Expr, Limit, Lock, OrderBy, Query, Select, SelectItem, Wait,
+    Aggregate, AggregateKind, Expr, Limit, Lock, Query, Select, SelectFlag, SelectItem, Wait,
 };
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
 use super::access::{self, Access, Kind};
-use super::from::From;
+use super::join::From;
 use super::plan::{
-    Groups, Level, Loops, Plan, Source, column_name, conjuncts, cut, expression_column, exprs_of,
-    has_subquery, position, resolve_alias, row_key, skip_nulls, starred, table_column,
+    Groups, Level, Loops, Plan, Source, Step, cut, exprs_of, nests_subqueries, row_key, skip_nulls,
 };
+use super::prepared::Prepared;
 use super::reader::Outer;
-use super::scope::{InScope, TableScope};
-use super::subquery::Evaluated;
+use super::scope::{Context, TableScope};
+use super::subquery::results;
 
 /// What a SELECT locks beyond what it says itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,60 +42,41 @@ pub enum Locks {
     Share,
 }
 
+/// A SELECT, ready to run.
+#[derive(Debug)]
+pub struct PreparedSelect {
+    pub from: From,
+    pub plan: Plan,
+    /// Where its own columns begin in a row.
+    pub base: usize,
+    outer: Option<Arc<Context>>,
+    aggregates: Vec<(Aggregate, ColumnKind)>,
+    grouped: bool,
+    distinct: bool,
+    counts_all: bool,
+    limit: Option<Limit>,
+    /// The one index end that MIN or MAX reads.
+    extreme: Option<(usize, bool)>,
+}
+
+impl PreparedSelect {
+    pub fn outer(&self) -> Option<&Context> {
+        self.outer.as_deref()
+    }
+}
+
 impl Run {
     pub async fn query(&self, query: &Query) -> Result<Outcome, SqlError> {
-        if let Query::Select(select) = query
-            && select.from.is_empty()
-        {
-            let nested = exprs_of(select).any(has_subquery);
-            if !nested {
-                let outcome = self.select_without_tables(select, &[]).await?;
-                return self.note_found(outcome);
-            }
-        }
-        let outcome = self.in_transaction(|trx| self.select_rows(query, trx, Locks::Own)).await?;
-        self.note_found(outcome)
-    }
-
-    fn note_found(&self, outcome: Outcome) -> Result<Outcome, SqlError> {
-        self.session(|session| session.found_rows = outcome.rows.len() as u64)?;
-        Ok(outcome)
-    }
-
-    async fn select_without_tables(
-        &self,
-        select: &Select,
-        subqueries: &[Evaluated],
-    ) -> Result<Outcome, SqlError> {
-        let mut env = self.env()?;
-        env.subqueries = subqueries.iter().map(|evaluated| evaluated.rows.clone()).collect();
-        let scope = TableScope::new(&[], "field list").with(subqueries);
-        let mut outcome = Outcome::default();
-        let mut row = Vec::new();
-        for item in &select.items {
-            let SelectItem::Expr { expr, alias } = item else {
-                return Err(SqlError::new(1096, "HY000", "No tables used"));
-            };
-            let program = Program::compile(expr, &scope)?;
-            let value = program.run(&[], &mut env)?;
-            outcome.columns.push(expression_column(
-                expr,
-                alias.as_ref().map(|a| &*a.0),
-                program.kind(),
-            ));
-            row.push(value);
-        }
-        let keeps = match &select.filter {
-            Some(filter) => Program::compile(filter, &scope)?.matches(&[], &mut env)?,
-            None => true,
+        let constant = matches!(query, Query::Select(select)
+            if select.from.is_empty() && !exprs_of(select).into_iter().any(nests_subqueries));
+        let outcome = match constant {
+            // Nothing is read, and no transaction begins.
+            true => self.select_rows(query, TrxId(0), Locks::Own).await?,
+            false => self.in_transaction(|trx| self.select_rows(query, trx, Locks::Own)).await?,
         };
-        let (offset, count) = self.limits(select.limit.as_ref(), &mut env)?;
-        if keeps && offset == 0 && 0 < count {
-            outcome.rows.push(row.into());
-        }
-        self.keep(&mut env)?;
-        outcome.warnings.append(&mut env.warnings);
-        Ok(outcome)
+        let found = outcome.matched;
+        self.session(|session| session.found_rows = found)?;
+        Ok(Outcome { matched: 0, ..outcome })
     }
 
     /// Runs a query inside of the statement's transaction.
@@ -105,58 +86,21 @@ impl Run {
         trx: TrxId,
         locks: Locks,
     ) -> Result<Outcome, SqlError> {
-        match query {
-            Query::Select(select) if select.from.is_empty() => {
-                let subqueries = self.subqueries(exprs_of(select), &[], trx, locks).await?;
-                self.select_without_tables(select, &subqueries).await
-            }
-            Query::Select(select) => self.select(select, trx, locks).await,
-            Query::Union(union) => Box::pin(self.union(union, trx, locks)).await,
-            Query::Values(_) => Err(SqlError::not_supported("VALUES as a query")),
+        let mut prepared = self.prepare(query, None, trx, locks).await?;
+        let mut outcome = self.run_prepared(&prepared, &[], trx, u64::MAX).await?;
+        if let Prepared::Select(select) = &mut prepared {
+            outcome.columns = std::mem::take(&mut select.plan.columns);
         }
-    }
-
-    async fn union(
-        &self,
-        union: &crate::sql::ast::Union,
-        trx: TrxId,
-        locks: Locks,
-    ) -> Result<Outcome, SqlError> {
-        let mut outcome = Box::pin(self.select_rows(&union.left, trx, locks)).await?;
-        let right = Box::pin(self.select_rows(&union.right, trx, locks)).await?;
-        if outcome.columns.len() != right.columns.len() {
-            let message = "The used SELECT statements have a different number of columns";
-            return Err(SqlError::new(1222, "21000", message));
-        }
-        outcome.rows.extend(right.rows);
-        let mut env = self.env()?;
-        if union.distinct {
-            let collations: Vec<ColumnKind> = outcome.columns.iter().map(|c| c.kind).collect();
-            let mut seen = BTreeSet::new();
-            outcome.rows.retain(|row| seen.insert(row_key(row, &collations)));
-        }
-        if !union.order_by.is_empty() {
-            let place = |order: &OrderBy| position(&order.expr, &outcome.columns);
-            let places: Vec<(usize, bool)> = union
-                .order_by
-                .iter()
-                .map(|order| place(order).map(|at| (at, order.descending)))
-                .collect::<Result<_, _>>()?;
-            let columns = &outcome.columns;
-            outcome.rows.sort_by(|a, b| {
-                let orders = places.iter().map(|(at, descending)| {
-                    let order = sort_order(&a[*at], &b[*at], columns[*at].kind.collation, &mut env);
-                    if *descending { order.reverse() } else { order }
-                });
-                orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
-            });
-        }
-        let (offset, count) = self.limits(union.limit.as_ref(), &mut env)?;
-        outcome.rows = cut(outcome.rows, offset, count);
         Ok(outcome)
     }
 
-    async fn select(&self, select: &Select, trx: TrxId, locks: Locks) -> Result<Outcome, SqlError> {
+    pub async fn prepare_select(
+        &self,
+        select: &Select,
+        outer: Option<Arc<Context>>,
+        trx: TrxId,
+        locks: Locks,
+    ) -> Result<PreparedSelect, SqlError> {
         if select.with.is_some()
             || !select.windows.is_empty()
             || select.rollup
@@ -164,46 +108,97 @@ impl Run {
         {
             return Err(SqlError::not_supported("WITH, WINDOW, ROLLUP or INTO"));
         }
-        let lock = self.lock_of(select, trx, locks);
-        let mut from = self.from(&select.from, lock.map(|(mode, _)| mode), trx, locks).await?;
-        from.subqueries = self.subqueries(exprs_of(select), &from.tables, trx, locks).await?;
+        let base = outer.as_ref().map_or(0, |outer| outer.width());
+        let lock = match select.from.is_empty() {
+            true => None,
+            false => self.lock_of(select, trx, locks),
+        };
+        let mut from = self.from(&select.from, base, lock, trx, locks).await?;
+        let context = || Context {
+            tables: from.tables.clone(),
+            visible: from.visible.clone(),
+            outer: outer.clone(),
+        };
+        let exprs = exprs_of(select);
+        from.subqueries = self.subqueries(exprs.into_iter(), context, trx, locks).await?;
         let aggregates = RefCell::new(Vec::new());
-        let mut plan = self.plan(select, &from, &aggregates)?;
+        let plan = self.plan(select, &from, base, outer.as_deref(), &aggregates)?;
+        let aggregates = aggregates.into_inner();
+        let grouped = !select.group_by.is_empty() || !aggregates.is_empty();
+        let mut prepared = PreparedSelect {
+            from,
+            plan,
+            base,
+            outer,
+            aggregates,
+            grouped,
+            distinct: select.distinct,
+            counts_all: select.flags.contains(&SelectFlag::CalcFoundRows),
+            limit: select.limit.clone(),
+            extreme: None,
+        };
+        prepared.extreme = extreme(select, &prepared.from, grouped);
+        prepared.plan.follows = self.index_order(select, &prepared);
+        Ok(prepared)
+    }
+
+    /// Prepares what finds the rows of tables that are open already, for UPDATE and DELETE.
+    pub fn prepare_rows(&self, select: &Select, from: From) -> Result<PreparedSelect, SqlError> {
+        let aggregates = RefCell::new(Vec::new());
+        let plan = self.plan(select, &from, 0, None, &aggregates)?;
+        Ok(PreparedSelect {
+            from,
+            plan,
+            base: 0,
+            outer: None,
+            aggregates: Vec::new(),
+            grouped: false,
+            distinct: false,
+            counts_all: false,
+            limit: None,
+            extreme: None,
+        })
+    }
+
+    /// Runs a SELECT within a row of the queries around it; `rows_max` rows are enough.
+    pub async fn run_select(
+        &self,
+        select: &PreparedSelect,
+        outer: &[Value],
+        trx: TrxId,
+        rows_max: u64,
+    ) -> Result<Outcome, SqlError> {
+        let (from, plan, grouped) = (&select.from, &select.plan, select.grouped);
         let mut env = self.env()?;
-        env.subqueries = from.subqueries.iter().map(|evaluated| evaluated.rows.clone()).collect();
+        env.subqueries = results(&from.subqueries);
         let (offset, count) = self.limits(select.limit.as_ref(), &mut env)?;
-        let grouped = !select.group_by.is_empty() || !aggregates.borrow().is_empty();
-        let extreme = self.extreme(select, &from, grouped);
+        let count = count.min(rows_max);
         let in_order = !grouped && plan.order.is_empty() && !select.distinct;
-        let early = in_order || plan.follows.is_some();
+        let early = (in_order || plan.follows.is_some()) && !select.counts_all;
         let wanted = offset.saturating_add(count);
-        let mut groups = Groups::new(&plan, &from, &aggregates.borrow())?;
+        let mut groups = Groups::new(select, &select.aggregates)?;
         let mut output: Vec<(Row, Vec<Value>)> = Vec::new();
-        let mut loops = Loops::new(&from, &plan, lock, extreme);
-        if count == 0 && !grouped {
+        let mut loops = Loops::new(select, outer);
+        if count == 0 && !grouped && !select.counts_all {
             loops.done = true;
         }
         while let Some(row) = self.next_combination(&mut loops, &mut env, trx).await? {
             if grouped {
-                groups.add(&plan, row, &mut env)?;
-                if loops.extreme.is_some() {
+                self.add_to_group(&mut groups, select, row, &mut env, trx).await?;
+                if select.extreme.is_some() {
                     break;
                 }
                 continue;
             }
-            if plan.matches_having(&row, &mut env)? {
-                output.push(plan.output(&row, &mut env)?);
-            }
+            output.extend(self.output(select, row, &mut env, trx).await?);
             if early && wanted <= output.len() as u64 {
                 break;
             }
         }
         drop(loops);
         if grouped {
-            for row in groups.finish(&from, &mut env) {
-                if plan.matches_having(&row, &mut env)? {
-                    output.push(plan.output(&row, &mut env)?);
-                }
+            for row in groups.finish(from, select.base, outer, &mut env) {
+                output.extend(self.output(select, row, &mut env, trx).await?);
             }
         }
         if select.distinct {
@@ -214,14 +209,65 @@ impl Run {
         if !plan.order.is_empty() && plan.follows.is_none() {
             plan.sort(&mut output, &mut env);
         }
-        let rows = output.into_iter().map(|(row, _)| row).collect();
+        let rows: Vec<Row> = output.into_iter().map(|(row, _)| row).collect();
         self.keep(&mut env)?;
-        Ok(Outcome {
-            columns: std::mem::take(&mut plan.columns),
-            rows: cut(rows, offset, count),
-            warnings: env.warnings,
-            ..Outcome::default()
-        })
+        let found = rows.len() as u64;
+        let rows = cut(rows, offset, count);
+        let matched = if select.counts_all { found } else { rows.len() as u64 };
+        let columns: Vec<Column> = match select.base {
+            0 => plan.columns.clone(),
+            _ => Vec::new(),
+        };
+        Ok(Outcome { columns, rows, matched, warnings: env.warnings, ..Outcome::default() })
+    }
+
+    /// A row's items and sort keys; none where HAVING rejects it.
+    async fn output(
+        &self,
+        select: &PreparedSelect,
+        row: Vec<Value>,
+        env: &mut Env,
+        trx: TrxId,
+    ) -> Result<Option<(Row, Vec<Value>)>, SqlError> {
+        let (plan, subqueries) = (&select.plan, &select.from.subqueries);
+        if let Some(having) = &plan.having
+            && !self.passes(having, &row, env, subqueries, trx).await?
+        {
+            return Ok(None);
+        }
+        let mut items = Vec::with_capacity(plan.items.len());
+        for item in &plan.items {
+            items.push(self.value(item, &row, env, subqueries, trx).await?);
+        }
+        let mut keys = Vec::with_capacity(plan.order.len());
+        for (key, _) in &plan.order {
+            keys.push(self.value(key, &row, env, subqueries, trx).await?);
+        }
+        Ok(Some((items.into(), keys)))
+    }
+
+    async fn add_to_group(
+        &self,
+        groups: &mut Groups,
+        select: &PreparedSelect,
+        row: Vec<Value>,
+        env: &mut Env,
+        trx: TrxId,
+    ) -> Result<(), SqlError> {
+        let subqueries = &select.from.subqueries;
+        let mut key = Vec::with_capacity(select.plan.groups.len());
+        for group in &select.plan.groups {
+            key.push(self.value(group, &row, env, subqueries, trx).await?);
+        }
+        let mut args = Vec::with_capacity(groups.args.len());
+        for programs in &groups.args {
+            let mut values = Vec::with_capacity(programs.len());
+            for program in programs {
+                values.push(self.value(program, &row, env, subqueries, trx).await?);
+            }
+            args.push(values);
+        }
+        groups.add(&select.plan, row, key, args, env)
     }
 
     /// The lock of every row that the SELECT reads; none for a consistent read.
@@ -257,125 +303,12 @@ impl Run {
         Ok((offset, number(&limit.count)?))
     }
 
-    fn plan(
-        &self,
-        select: &Select,
-        from: &From,
-        aggregates: &RefCell<Vec<(Aggregate, ColumnKind)>>,
-    ) -> Result<Plan, SqlError> {
-        let tables = &from.tables;
-        let used = RefCell::new(BTreeSet::new());
-        let compile = |expr: &Expr, clause: &'static str, aggregated: bool| {
-            let mut scope = TableScope::new(tables, clause).with(&from.subqueries);
-            scope.aggregates = aggregated.then_some(aggregates);
-            let program = Program::compile(expr, &scope);
-            used.borrow_mut().extend(scope.used.into_inner());
-            program
-        };
-        let mut plan = Plan::default();
-        let mut aliases: Vec<(Arc<str>, Expr)> = Vec::new();
-        let mut items: Vec<Expr> = Vec::new();
-        for item in &select.items {
-            match item {
-                SelectItem::Star(table) => {
-                    for (number, at) in starred(tables, table.as_ref())? {
-                        let table = &tables[number];
-                        plan.columns.push(table_column(table, at, None));
-                        let expr = Expr::Column(column_name(table, at));
-                        plan.items.push(compile(&expr, "field list", false)?);
-                        items.push(expr);
-                    }
-                }
-                SelectItem::Expr { expr, alias } => {
-                    let program = compile(expr, "field list", true)?;
-                    let name = alias.as_ref().map(|alias| &*alias.0);
-                    plan.columns.push(match expr {
-                        Expr::Column(column) => {
-                            let (number, at) =
-                                TableScope::new(tables, "field list").find(column)?;
-                            let name = name.unwrap_or(column.name.as_str());
-                            table_column(&tables[number], at, Some(name))
-                        }
-                        _ => expression_column(expr, name, program.kind()),
-                    });
-                    plan.items.push(program);
-                    items.push(expr.clone());
-                    aliases.extend(name.map(|name| (name.into(), expr.clone())));
-                }
-                SelectItem::Next(_) => return Err(SqlError::not_supported("NEXT VALUES")),
-            }
-        }
-        let named = |expr: &Expr, clause: &'static str, prefer_alias: bool| {
-            resolve_alias(expr, &aliases, &items, tables, clause, prefer_alias)
-        };
-        for expr in &select.group_by {
-            plan.groups.push(compile(
-                &named(expr, "group statement", false)?,
-                "group statement",
-                false,
-            )?);
-        }
-        if let Some(having) = &select.having {
-            let having = match having {
-                Expr::Compare { op, left, right, escape } => Expr::Compare {
-                    op: *op,
-                    left: Box::new(named(left, "having clause", true)?),
-                    right: Box::new(named(right, "having clause", true)?),
-                    escape: escape.clone(),
-                },
-                other => other.clone(),
-            };
-            plan.having = Some(compile(&having, "having clause", true)?);
-        }
-        for order in &select.order_by {
-            let expr = named(&order.expr, "order clause", true)?;
-            let program = compile(&expr, "order clause", true)?;
-            plan.order.push((program, order.descending));
-            plan.order_columns.push(match expr {
-                Expr::Column(column) => TableScope::new(tables, "order clause").find(&column).ok(),
-                _ => None,
-            });
-        }
-        // Each condition is tested as soon as all of its tables are there.
-        plan.conditions = (0..tables.len()).map(|_| Vec::new()).collect();
-        let terms = select.filter.iter().flat_map(conjuncts);
-        for term in terms {
-            let program = compile(term, "where clause", false)?;
-            plan.conditions[self.depth_of(term, from)].push(program);
-            plan.terms.push(term.clone());
-        }
-        for (number, table) in from.joins.iter().enumerate() {
-            plan.on.push(match &table.on {
-                Some(on) => Some(compile(on, "on clause", false)?),
-                None => None,
-            });
-            if let Some(on) = &table.on
-                && !table.outer
-            {
-                plan.terms.extend(conjuncts(on).cloned());
-            }
-            debug_assert!(number < tables.len(), "a join has its table");
-        }
-        plan.used = used.into_inner();
-        plan.follows = self.index_order(select, from, &plan);
-        Ok(plan)
-    }
-
-    /// The first table at which a condition can be tested.
-    fn depth_of(&self, term: &Expr, from: &From) -> usize {
-        let tables = &from.tables;
-        let compiles = |count: &usize| {
-            let scope = TableScope::new(&tables[..*count], "where clause");
-            Program::compile(term, &scope.with(&from.subqueries)).is_ok()
-        };
-        (1..=tables.len()).find(compiles).unwrap_or(tables.len()) - 1
-    }
-
     /// An index of the one table that gives the rows in the order that is asked for.
-    fn index_order(&self, select: &Select, from: &From, plan: &Plan) -> Option<(usize, bool)> {
+    fn index_order(&self, select: &Select, prepared: &PreparedSelect) -> Option<(usize, bool)> {
+        let (from, plan) = (&prepared.from, &prepared.plan);
         let [table] = &from.tables[..] else { return None };
         let plain = select.group_by.is_empty() && !select.distinct && table.rows.is_none();
-        if !plain || plan.order.is_empty() {
+        if !plain || plan.order.is_empty() || prepared.grouped {
             return None;
         }
         let columns: Vec<usize> =
@@ -384,19 +317,27 @@ impl Run {
         if plan.order.iter().any(|(_, other)| *other != descending) {
             return None;
         }
-        let access = self.choose(table, 0, from, plan, &[]).ok()?;
+        let row = vec![Value::Null; prepared.base];
+        let mut env = self.env().ok()?;
+        env.subqueries = results(&from.subqueries);
+        let access = choose(prepared, 0, &row, &mut env);
         let schema = &table.opened.schema;
         let follows = |index: usize, fixed: usize| {
             let parts =
                 &schema.indexes[index].parts[fixed.min(schema.indexes[index].parts.len())..];
-            let plain = parts.iter().take(columns.len()).all(|part| !part.descending);
+            let plain = parts
+                .iter()
+                .take(columns.len())
+                .all(|part| !part.descending && part.length.is_none());
             plain
                 && columns.len() <= parts.len()
                 && parts.iter().zip(&columns).all(|(part, column)| part.column == *column)
         };
         if access.kind != Kind::Scan {
+            // What a row around it decides may be another access for another row.
+            let own = prepared.plan.used.iter().all(|offset| prepared.base <= *offset);
             let sorted = 1 == access.intervals.len() || access.fixed == 0;
-            return (sorted && follows(access.index, access.fixed))
+            return (own && sorted && follows(access.index, access.fixed))
                 .then_some((access.index, descending));
         }
         let limited = select.limit.is_some();
@@ -407,124 +348,72 @@ impl Run {
             .map(|index| (index, descending))
     }
 
-    /// The access of a table, given the rows of those before it.
-    fn choose(
-        &self,
-        table: &InScope,
-        number: usize,
-        from: &From,
-        plan: &Plan,
-        row: &[Value],
-    ) -> Result<Access, SqlError> {
-        let mut env = self.env()?;
-        self.choose_with(table, number, from, plan, row, &mut env)
-    }
-
-    fn choose_with(
-        &self,
-        table: &InScope,
-        number: usize,
-        from: &From,
-        plan: &Plan,
-        row: &[Value],
-        env: &mut Env,
-    ) -> Result<Access, SqlError> {
-        let join = &from.joins[number];
-        let terms: Vec<Expr> = match (&join.on, join.outer) {
-            (Some(on), true) => conjuncts(on).cloned().collect(),
-            _ => plan.terms.clone(),
-        };
-        let filter = match terms.len() {
-            0 => None,
-            1 => terms.into_iter().next(),
-            _ => Some(Expr::And(terms)),
-        };
-        let subqueries = &from.subqueries;
-        let mut outer = Outer { tables: &from.tables, number, row, subqueries, env };
-        Ok(access::choose(&table.opened.schema, filter.as_ref(), &table.hints, &mut outer))
-    }
-
-    /// `select max(c)` or `min(c)` of a whole table reads one end of an index.
-    fn extreme(&self, select: &Select, from: &From, grouped: bool) -> Option<(usize, bool)> {
-        let ([table], [SelectItem::Expr { expr: Expr::Aggregate(aggregate), .. }]) =
-            (&from.tables[..], &select.items[..])
-        else {
-            return None;
-        };
-        let plain = grouped && select.filter.is_none() && select.group_by.is_empty();
-        if !plain || select.having.is_some() || table.rows.is_some() {
-            return None;
-        }
-        let [Expr::Column(column)] = &aggregate.args[..] else { return None };
-        let (_, at) = TableScope::new(&from.tables, "field list").find(column).ok()?;
-        let schema = &table.opened.schema;
-        let first = |index: &crate::mysql::schema::Index| {
-            index
-                .parts
-                .first()
-                .is_some_and(|part| part.column == at && !part.descending && part.length.is_none())
-        };
-        let index = schema.indexes.iter().position(first)?;
-        match aggregate.kind {
-            AggregateKind::Max => Some((index, true)),
-            AggregateKind::Min => Some((index, false)),
-            _ => None,
-        }
-    }
-
     /// The next row of all tables together that passes ON and WHERE.
-    async fn next_combination(
+    pub async fn next_combination(
         &self,
         loops: &mut Loops<'_>,
         env: &mut Env,
         trx: TrxId,
     ) -> Result<Option<Vec<Value>>, SqlError> {
+        let select = loops.select;
+        let (from, plan) = (&select.from, &select.plan);
         if loops.done {
             return Ok(None);
+        }
+        if from.tables.is_empty() {
+            loops.done = true;
+            for step in &plan.steps[0] {
+                let Step::Test(test) = step else { continue };
+                if !self.passes(test, &loops.row, env, &from.subqueries, trx).await? {
+                    return Ok(None);
+                }
+            }
+            return Ok(Some(loops.row.clone()));
         }
         if loops.levels.is_empty() {
             self.open_level(loops, env, trx)?;
         }
-        loop {
-            let depth = loops.levels.len() - 1;
-            let table = &loops.from.tables[depth];
+        'rows: loop {
+            let mut depth = loops.levels.len() - 1;
             let found = match &mut loops.levels[depth].source {
-                Source::Cursor(cursor) => self.next(cursor, trx).await?.map(|found| found.row),
+                Source::Cursor(cursor) => self.next(cursor, trx).await?,
                 Source::Rows(rows) => rows.pop_front(),
             };
-            loops.row.truncate(table.offset);
-            let width = table.opened.schema.columns.len();
-            let outer = loops.from.joins[depth].outer;
+            loops.row.truncate(from.tables[depth].offset);
+            let mut steps = 0;
             match found {
-                Some(row) => {
-                    loops.row.extend(row.iter().cloned());
-                    let on = match &loops.plan.on[depth] {
-                        Some(on) => on.matches(&loops.row, env)?,
-                        None => true,
-                    };
-                    loops.levels[depth].matched |= on;
-                    if !on || !loops.plan.passes(depth, &loops.row, env)? {
-                        loops.reject(depth, self);
-                        continue;
-                    }
-                }
-                None if outer && !loops.levels[depth].matched => {
-                    loops.levels[depth].matched = true;
-                    loops.row.extend(std::iter::repeat_n(Value::Null, width));
-                    if !loops.plan.passes(depth, &loops.row, env)? {
-                        continue;
-                    }
+                Some(found) => {
+                    loops.row.extend(found.row.iter().cloned());
+                    loops.levels[depth].found = Some(found);
                 }
                 None => {
-                    loops.levels.pop();
-                    if loops.levels.is_empty() {
-                        loops.done = true;
-                        return Ok(None);
-                    }
-                    continue;
+                    let nest = from.nests.iter().position(|nest| nest.first == depth);
+                    let Some(nest) = nest.filter(|nest| !loops.matched[*nest]) else {
+                        loops.levels.pop();
+                        if loops.levels.is_empty() {
+                            loops.done = true;
+                            return Ok(None);
+                        }
+                        continue;
+                    };
+                    // Nothing fits: the nest's tables are all NULL, once.
+                    depth = loops.fill_with_nulls(nest);
+                    let close = |step: &Step| matches!(step, Step::Close(at) if *at == nest);
+                    steps = plan.steps[depth].iter().position(close).map_or(0, |at| at + 1);
                 }
             }
-            if depth + 1 == loops.from.tables.len() {
+            for step in &plan.steps[depth][steps..] {
+                match step {
+                    Step::Close(nest) => loops.matched[*nest] = true,
+                    Step::Test(test) => {
+                        if !self.passes(test, &loops.row, env, &from.subqueries, trx).await? {
+                            loops.reject(depth, self);
+                            continue 'rows;
+                        }
+                    }
+                }
+            }
+            if depth + 1 == from.tables.len() {
                 return Ok(Some(loops.row.clone()));
             }
             self.open_level(loops, env, trx)?;
@@ -533,15 +422,18 @@ impl Run {
 
     fn open_level(&self, loops: &mut Loops<'_>, env: &mut Env, trx: TrxId) -> Result<(), SqlError> {
         let depth = loops.levels.len();
-        let table = &loops.from.tables[depth];
+        let select = loops.select;
+        let table = &select.from.tables[depth];
+        if let Some(nest) = select.from.nests.iter().position(|nest| nest.first == depth) {
+            loops.matched[nest] = false;
+        }
         if let Some(rows) = &table.rows {
-            let source = Source::Rows(rows.iter().cloned().collect());
-            loops.levels.push(Level { source, matched: false, keeps: true });
+            loops.levels.push(Level::of_rows(rows));
             return Ok(());
         }
-        let mut access = self.choose_with(table, depth, loops.from, loops.plan, &loops.row, env)?;
+        let mut access = choose(select, depth, &loops.row, env);
         let schema = &table.opened.schema;
-        let used: Vec<usize> = loops
+        let used: Vec<usize> = select
             .plan
             .used
             .iter()
@@ -549,13 +441,13 @@ impl Run {
             .filter(|column| *column < schema.columns.len())
             .collect();
         let mut descending = false;
-        if let Some((index, down)) = loops.extreme {
+        if let Some((index, down)) = select.extreme {
             access = access::whole(schema, index);
             descending = down;
             if !down {
                 skip_nulls(schema, index, &mut access.intervals);
             }
-        } else if let Some((index, down)) = loops.plan.follows {
+        } else if let Some((index, down)) = select.plan.follows {
             if access.kind == Kind::Scan {
                 access = access::whole(schema, index);
             }
@@ -565,13 +457,13 @@ impl Run {
             access = access::whole(schema, index);
         }
         let covering = access.index != 0 && schema.covers(access.index, used.iter().copied());
-        let reading = match loops.lock {
+        let reading = match table.lock {
             Some((mode, wait)) => Reading::Locking(Locking {
                 mode,
                 wait,
                 covering: covering && mode == Mode::S,
                 semi_consistent: false,
-                fetches_range_end: false,
+                fetches_range_end: loops.changes,
             }),
             None => match self.view(trx) {
                 Some(view) => Reading::Consistent(view),
@@ -582,7 +474,59 @@ impl Run {
         let cursor = Cursor::new(index, access.intervals, descending, reading, trx);
         // A row that was read before planning is never given back.
         let keeps = access.kind == Kind::Const;
-        loops.levels.push(Level { source: Source::Cursor(cursor), matched: false, keeps });
+        loops.levels.push(Level { source: Source::Cursor(cursor), keeps, found: None });
         Ok(())
+    }
+}
+
+/// The access of a table, given the rows of those before it.
+fn choose(select: &PreparedSelect, number: usize, row: &[Value], env: &mut Env) -> Access {
+    let from = &select.from;
+    let table = &from.tables[number];
+    let nest = from.nest_of(number);
+    let own = select.plan.terms.iter().filter(|(_, owner)| *owner == nest);
+    let mut terms: Vec<Expr> = own.map(|(term, _)| term.clone()).collect();
+    let filter = match terms.len() {
+        0 => None,
+        1 => terms.pop(),
+        _ => Some(Expr::And(terms)),
+    };
+    let mut outer = Outer {
+        tables: &from.tables,
+        visible: Some(&from.visible),
+        context: select.outer.as_deref(),
+        number,
+        row,
+        subqueries: &from.subqueries,
+        env,
+    };
+    access::choose(&table.opened.schema, filter.as_ref(), &table.hints, &mut outer)
+}
+
+/// `select max(c)` or `min(c)` of a whole table reads one end of an index.
+fn extreme(select: &Select, from: &From, grouped: bool) -> Option<(usize, bool)> {
+    let ([table], [SelectItem::Expr { expr: Expr::Aggregate(aggregate), .. }]) =
+        (&from.tables[..], &select.items[..])
+    else {
+        return None;
+    };
+    let plain = grouped && select.filter.is_none() && select.group_by.is_empty();
+    if !plain || select.having.is_some() || !select.order_by.is_empty() || table.rows.is_some() {
+        return None;
+    }
+    let [Expr::Column(column)] = &aggregate.args[..] else { return None };
+    let (_, at) = TableScope::new(&from.tables, "field list").find(column).ok()?;
+    let schema = &table.opened.schema;
+    let first = |index: &crate::mysql::schema::Index| {
+        index
+            .parts
+            .first()
+            .is_some_and(|part| part.column == at && !part.descending && part.length.is_none())
+    };
+    let index = schema.indexes.iter().position(first)?;
+    match aggregate.kind {
+        AggregateKind::Max => Some((index, true)),
+        AggregateKind::Min => Some((index, false)),
+        _ => None,
     }
 }

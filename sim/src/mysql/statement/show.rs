@@ -39,7 +39,9 @@ impl Run {
             ShowKind::CreateDatabase(name) => self.show_create_database(name),
             ShowKind::Warnings => self.show_warnings(),
             ShowKind::Variables { .. } => {
-                let variables = self.session_variables()?;
+                let mut variables = (*self.session_variables()?).clone();
+                let executed = self.engine(|engine| engine.executed.to_string());
+                variables.insert("gtid_executed".into(), Value::text(&executed));
                 let rows = variables
                     .iter()
                     .map(|(name, value)| vec![Value::text(name), Value::text(&shown(name, value))])

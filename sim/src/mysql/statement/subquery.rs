@@ -1,93 +1,143 @@
-//! Subqueries that need nothing of the query around them: run once, before it.
+//! Queries inside of expressions.
 //!
-//! Correlated ones are left out. In UPDATE and DELETE a subquery reads the newest rows and locks
-//! them shared.
+//! One that needs nothing of the query around it runs once, before it. A correlated one runs when
+//! an expression asks for it, with the row at hand; what asks is evaluated again then, so that
+//! AND, OR and CASE skip it as they skip anything. In UPDATE and DELETE a subquery reads the newest
+//! rows and locks them shared.
+//!
+//! MySQL may turn IN and EXISTS into semi-joins; that changes no result, and is not modelled.
 
-use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::eval::{ColumnKind, Kind, Program, Scope};
+use crate::eval::{ColumnKind, Env, Program};
 use crate::mysql::execution::Run;
 use crate::mysql::transaction::TrxId;
-use crate::sql::ast::{Aggregate, ColumnName, Expr, Query};
+use crate::sql::ast::{Expr, Query};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
-use super::scope::{InScope, TableScope};
+use super::prepared::Prepared;
+use super::scope::Context;
 use super::select::Locks;
+use super::visit::subqueries_of;
 
-/// A subquery with its result.
-#[derive(Clone, Debug)]
-pub struct Evaluated {
+/// A subquery, ready to run.
+#[derive(Debug)]
+pub struct Subquery {
     pub query: Query,
+    /// Only whether there is a row is asked for.
+    pub exists: bool,
     pub kinds: Vec<ColumnKind>,
-    pub rows: Vec<Row>,
+    /// The columns of the queries around it that it needs, as offsets.
+    pub refs: BTreeSet<usize>,
+    prepared: Prepared,
+    /// Its result, where it needs nothing of the query around it.
+    pub rows: Option<Arc<[Row]>>,
+}
+
+/// The results of subqueries as a statement's environment holds them.
+pub fn results(subqueries: &[Subquery]) -> Vec<Option<Arc<[Row]>>> {
+    subqueries.iter().map(|subquery| subquery.rows.clone()).collect()
 }
 
 impl Run {
-    /// Runs the subqueries of these expressions.
+    /// Prepares the subqueries of these expressions, and runs those that can be run now. `context`
+    /// makes what they may refer to; it is not asked where there is no subquery.
     pub async fn subqueries<'a>(
         &self,
         exprs: impl Iterator<Item = &'a Expr>,
-        tables: &[InScope],
+        context: impl FnOnce() -> Context,
         trx: TrxId,
         locks: Locks,
-    ) -> Result<Vec<Evaluated>, SqlError> {
-        let found =
-            Found { inner: TableScope::new(tables, "where clause"), queries: RefCell::default() };
+    ) -> Result<Vec<Subquery>, SqlError> {
+        let mut found = Vec::new();
         for expr in exprs {
-            // What is wrong with the expression shows when it is compiled for good.
-            let _ = Program::compile(expr, &found);
+            subqueries_of(expr, &mut found);
         }
-        let mut evaluated = Vec::new();
-        for query in found.queries.into_inner() {
-            let result = Box::pin(self.select_rows(&query, trx, locks)).await;
-            let outcome = result.map_err(|error| match error.errno {
-                1054 if !tables.is_empty() => SqlError::not_supported("correlated subquery"),
-                _ => error,
-            })?;
-            let kinds = outcome.columns.iter().map(|column| column.kind).collect();
-            evaluated.push(Evaluated { query, kinds, rows: outcome.rows });
+        let mut prepared: Vec<Subquery> = Vec::new();
+        if found.is_empty() {
+            return Ok(prepared);
         }
-        Ok(evaluated)
-    }
-}
-
-/// Collects the subqueries that a compilation comes across.
-struct Found<'a> {
-    inner: TableScope<'a>,
-    queries: RefCell<Vec<Query>>,
-}
-
-impl Scope for Found<'_> {
-    fn resolve(&self, column: &ColumnName) -> Result<(usize, ColumnKind), SqlError> {
-        self.inner.resolve(column)
-    }
-
-    fn inserted(&self, column: &ColumnName) -> Result<(usize, ColumnKind), SqlError> {
-        self.inner.resolve(column)
-    }
-
-    fn aggregate(&self, aggregate: &Aggregate) -> Result<(usize, ColumnKind), SqlError> {
-        for arg in &aggregate.args {
-            let _ = Program::compile(arg, self);
+        let context = Arc::new(context());
+        for (query, exists) in found {
+            if prepared.iter().any(|other| other.exists == exists && other.query == *query) {
+                continue;
+            }
+            let outer = Some(context.clone());
+            let subquery = Box::pin(self.prepare(query, outer, trx, locks)).await?;
+            let mut subquery = Subquery {
+                query: query.clone(),
+                exists,
+                kinds: subquery.columns().iter().map(|column| column.kind).collect(),
+                refs: subquery.refs(),
+                prepared: subquery,
+                rows: None,
+            };
+            if subquery.refs.is_empty() {
+                let row = vec![Value::Null; context.width()];
+                subquery.rows = Some(self.run_subquery(&subquery, &row, None, trx).await?);
+            }
+            prepared.push(subquery);
         }
-        Ok((0, ColumnKind::new(Kind::Unknown)))
+        Ok(prepared)
     }
 
-    fn default_of(&self, _column: Option<&ColumnName>) -> Result<Value, SqlError> {
-        Ok(Value::Null)
-    }
-
-    fn subquery(&self, query: &Query) -> Result<(usize, Vec<ColumnKind>), SqlError> {
-        let mut queries = self.queries.borrow_mut();
-        let at = queries.iter().position(|other| other == query).unwrap_or(queries.len());
-        if at == queries.len() {
-            queries.push(query.clone());
+    async fn run_subquery(
+        &self,
+        subquery: &Subquery,
+        row: &[Value],
+        env: Option<&mut Env>,
+        trx: TrxId,
+    ) -> Result<Arc<[Row]>, SqlError> {
+        let rows_max = if subquery.exists { 1 } else { u64::MAX };
+        let run = Box::pin(self.run_prepared(&subquery.prepared, row, trx, rows_max));
+        let outcome = run.await?;
+        if let Some(env) = env {
+            env.warnings.extend(outcome.warnings);
         }
-        let width = match query {
-            Query::Select(select) => select.items.len(),
-            Query::Union(_) | Query::Values(_) => 1,
-        };
-        Ok((at, vec![ColumnKind::new(Kind::Unknown); width]))
+        Ok(outcome.rows.into())
+    }
+
+    /// An expression's value; a correlated subquery runs when it is asked for.
+    pub async fn value(
+        &self,
+        program: &Program,
+        row: &[Value],
+        env: &mut Env,
+        subqueries: &[Subquery],
+        trx: TrxId,
+    ) -> Result<Value, SqlError> {
+        let mut ran = Vec::new();
+        loop {
+            let warnings = env.warnings.len();
+            let result = program.run(row, env);
+            let Some(wanted) = env.wanted.take() else {
+                // The next row has other values for them.
+                for at in ran {
+                    env.subqueries[at] = None;
+                }
+                return result;
+            };
+            env.warnings.truncate(warnings);
+            let subquery = subqueries.get(wanted);
+            let subquery = subquery.ok_or_else(|| SqlError::not_supported("subquery"))?;
+            let rows = self.run_subquery(subquery, row, Some(env), trx).await?;
+            env.subqueries[wanted] = Some(rows);
+            ran.push(wanted);
+        }
+    }
+
+    /// Whether a condition lets a row pass.
+    pub async fn passes(
+        &self,
+        program: &Program,
+        row: &[Value],
+        env: &mut Env,
+        subqueries: &[Subquery],
+        trx: TrxId,
+    ) -> Result<bool, SqlError> {
+        let value = self.value(program, row, env, subqueries, trx).await?;
+        Ok(crate::eval::is_true(&value, env))
     }
 }

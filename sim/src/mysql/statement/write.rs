@@ -246,9 +246,8 @@ impl Engine {
         if live {
             return Attempt::Duplicate(key.clone());
         }
-        // A deleted record's place is taken over, which takes the record for good.
-        let wanted = Wanted { mode: Mode::X, duplicate_check: false, ..wanted };
-        if self.acquire(trx, &wanted) == Answer::Waiting {
+        // A deleted record's place is taken over: a change, whose lock stays implicit.
+        if self.acquire_to_change(trx, index, key) == Answer::Waiting {
             return Attempt::Wait;
         }
         self.insert_record(trx, table.id, key, row.clone());

@@ -1,0 +1,105 @@
+//! Holds the simulated MySQL against real servers: the same statements on both, compared answer by
+//! answer.
+//!
+//! ```text
+//! differ --seeds A..B [--server mysql|mariadb] [--kind schedules]
+//! differ --case FILE [--server mysql|mariadb]
+//! ```
+//!
+//! Each seed makes one case. A case that differs is cut down to the statements that it needs and
+//! printed; `--case` plays what was printed
+//! again and shows every lock. Where the servers are known to part ([`differences`]), the case counts as agreeing and
+//! the difference is named in the summary. Exit: 0 all agree, 1 some differ, 2 bad usage or no
+//! server.
+//!
+//! This is a laboratory, not a part of the world: it starts processes and threads and waits by the
+//! wall clock, because real servers live there. What it says of the model depends on neither.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "real servers run by the wall clock, and a statement that blocks needs a thread"
+)]
+
+mod answer;
+mod arguments;
+mod differences;
+mod model;
+mod real;
+mod schedules;
+mod server;
+mod shrink;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use arguments::{Arguments, KindName};
+use schedules::Schedules;
+use server::RealServer;
+
+/// A way to make a case of a seed and to compare it.
+pub trait Kind {
+    fn run(&mut self, seed: u64) -> Result<Verdict, mysql::Error>;
+}
+
+pub enum Verdict {
+    /// The names of the known differences that it took.
+    Agrees(Vec<&'static str>),
+    /// The smallest case that still differs, for a reader.
+    Differs(String),
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let server = match RealServer::start(arguments.product) {
+        Ok(server) => server,
+        Err(error) => return usage(&error.to_string()),
+    };
+    match compare(&arguments, &server) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
+        Err(error) => usage(&error.to_string()),
+    }
+}
+
+fn usage(error: &str) -> ExitCode {
+    eprintln!("differ: {error}");
+    ExitCode::from(2)
+}
+
+/// How many cases differ.
+fn compare(arguments: &Arguments, server: &RealServer) -> Result<u64, mysql::Error> {
+    if let Some(path) = &arguments.case {
+        let text = std::fs::read_to_string(path)?;
+        let (told, agrees) = Schedules::new(server)?.replay(&text)?;
+        println!("{told}");
+        return Ok(u64::from(!agrees));
+    }
+    let mut kind: Box<dyn Kind + '_> = match arguments.kind {
+        KindName::Schedules => Box::new(Schedules::new(server)?),
+    };
+    let mut differ = 0;
+    let mut allowed: BTreeMap<&str, u64> = BTreeMap::new();
+    for seed in arguments.seeds.clone() {
+        match kind.run(seed)? {
+            Verdict::Agrees(names) => {
+                for name in names {
+                    *allowed.entry(name).or_default() += 1;
+                }
+            }
+            Verdict::Differs(case) => {
+                differ += 1;
+                println!("seed {seed} differs\n{case}\n");
+            }
+        }
+    }
+    let cases = arguments.seeds.end - arguments.seeds.start;
+    for (name, count) in allowed {
+        println!("{count} took a known difference: {name} ({})", differences::reason(name));
+    }
+    println!("{cases} cases, {} agree, {differ} differ", cases - differ);
+    Ok(differ)
+}

@@ -1,0 +1,30 @@
+//! A row lock as one text, the same on both sides: `S1 PRIMARY X,REC[20]`, `S2 kk X[20,7] waiting`.
+
+pub struct Lock<'a> {
+    pub session: usize,
+    pub table: &'a str,
+    pub index: &'a str,
+    pub mode: &'a str,
+    pub record: &'a str,
+    pub waiting: bool,
+}
+
+impl Lock<'_> {
+    pub fn text(&self) -> String {
+        let Lock { session, table, index, mode, record, waiting } = self;
+        let waiting = if *waiting { " waiting" } else { "" };
+        format!("S{} {table}.{index} {mode}[{record}]{waiting}", session + 1)
+    }
+}
+
+/// `performance_schema.data_locks` spells modes and records at length.
+pub fn mode(text: &str) -> String {
+    text.replace("REC_NOT_GAP", "REC").replace("INSERT_INTENTION", "II")
+}
+
+pub fn record(text: &str) -> String {
+    if text == "supremum pseudo-record" {
+        return "supremum".to_string();
+    }
+    text.replace(", ", ",").replace('\'', "")
+}
