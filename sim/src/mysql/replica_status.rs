@@ -20,6 +20,8 @@ pub struct ReplicaStatus {
     pub executed: GtidSet,
     /// None while the applier stands still.
     pub seconds_behind: Option<u64>,
+    /// SQL_Delay, in seconds.
+    pub delay: u64,
     pub last_io_error: Option<(u16, String)>,
     pub last_sql_error: Option<(u16, String)>,
 }

@@ -17,6 +17,7 @@ use super::gtid::GtidSet;
 use super::metadata::MetadataMode;
 use super::options::Options;
 use super::outcome::Outcome;
+use super::replica_status::ReplicaStatus;
 use super::session::{ConnectionId, Running, Session};
 use super::statement;
 use super::transaction::{Stage, TrxId};
@@ -269,6 +270,11 @@ impl Server {
         let position = position.clone();
         let sent = engine.durable.binlog[..sent].iter();
         Ok(sent.filter(move |transaction| !position.contains(transaction.gtid)))
+    }
+
+    /// What SHOW REPLICA STATUS is to say.
+    pub fn set_replica_status(&mut self, status: ReplicaStatus) {
+        self.engine_mut().replica = Some(Box::new(status));
     }
 
     /// All that the binlog has, or had before it was purged.

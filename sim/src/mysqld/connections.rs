@@ -138,6 +138,10 @@ impl Mysqld {
             true => Some(self.begin_writing(process).await),
             false => None,
         };
+        if matches!(&*query.statement, Statement::Show(_)) {
+            let status = self.replica_status(process);
+            self.with(|server| server.set_replica_status(status));
+        }
         let result = self.run(process, query).await;
         self.end_commit(query.connection);
         self.tell_commits();

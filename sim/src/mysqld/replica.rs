@@ -162,6 +162,7 @@ impl Mysqld {
             retrieved: files.relay.retrieved.clone(),
             executed,
             seconds_behind: sql_running.then_some(behind),
+            delay: files.delay.as_secs(),
             last_io_error: told(&replica.last_io_error),
             last_sql_error: told(&replica.last_sql_error),
         }

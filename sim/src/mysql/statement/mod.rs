@@ -19,6 +19,7 @@ pub mod plan;
 pub mod planner;
 pub mod prepared;
 pub mod reader;
+pub mod replication;
 pub mod run;
 pub mod scope;
 pub mod select;
