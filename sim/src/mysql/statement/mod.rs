@@ -22,6 +22,7 @@ pub mod planner;
 pub mod prepare;
 pub mod prepared;
 pub mod reader;
+pub mod replication;
 pub mod run;
 pub mod scope;
 pub mod select;

@@ -52,7 +52,13 @@ impl Run {
                 self.filtered(columns(&["Variable_name", "Value"]), rows, filter)
             }
             ShowKind::ProcessList => self.show_process_list(),
-            other => Err(SqlError::not_supported(format!("SHOW {other:?}"))),
+            other => {
+                let of_replication = match other {
+                    ShowKind::Other(words) => self.show_replication(words),
+                    _ => None,
+                };
+                of_replication.ok_or_else(|| SqlError::not_supported(format!("SHOW {other:?}")))
+            }
         }
     }
 
