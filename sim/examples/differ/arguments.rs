@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::server::Product;
 
@@ -9,6 +10,8 @@ pub struct Arguments {
     pub seeds: Range<u64>,
     pub product: Product,
     pub kind: KindName,
+    /// No case begins later than this after the start.
+    pub time: Option<Duration>,
     /// A file with one schedule.
     pub case: Option<String>,
 }
@@ -24,7 +27,8 @@ pub enum ArgumentError {
     #[error("{0} takes a value")]
     NoValue(String),
     #[error(
-        "unknown option {0}: --seeds A..B --case FILE --server mysql|mariadb --kind schedules|programs"
+        "unknown option {0}: --seeds A..B --for SECONDS --case FILE --server mysql|mariadb --kind \
+         schedules|programs"
     )]
     Unknown(String),
     #[error("{option} cannot be {value}")]
@@ -32,8 +36,13 @@ pub enum ArgumentError {
 }
 
 pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, ArgumentError> {
-    let mut arguments =
-        Arguments { seeds: 0..100, product: Product::MySql, kind: KindName::Schedules, case: None };
+    let mut arguments = Arguments {
+        seeds: 0..100,
+        product: Product::MySql,
+        kind: KindName::Schedules,
+        time: None,
+        case: None,
+    };
     let mut words = words;
     while let Some(option) = words.next() {
         let Some(value) = words.next() else { return Err(ArgumentError::NoValue(option)) };
@@ -46,6 +55,10 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, ArgumentE
                     "mariadb" => Product::MariaDb,
                     _ => return Err(bad()),
                 }
+            }
+            "--for" => {
+                let seconds = value.trim_end_matches('s').parse().map_err(|_| bad())?;
+                arguments.time = Some(Duration::from_secs(seconds));
             }
             "--case" => arguments.case = Some(value),
             "--kind" => {

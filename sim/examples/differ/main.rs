@@ -2,7 +2,7 @@
 //! answer.
 //!
 //! ```text
-//! differ --seeds A..B [--server mysql|mariadb] [--kind schedules|programs]
+//! differ --seeds A..B [--for SECONDS] [--server mysql|mariadb] [--kind schedules|programs]
 //! differ --case FILE [--server mysql|mariadb]
 //! ```
 //!
@@ -33,6 +33,7 @@ mod shrink;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use arguments::{Arguments, KindName};
 use programs::Programs;
@@ -87,9 +88,14 @@ fn compare(arguments: &Arguments, server: &RealServer) -> Result<u64, mysql::Err
         KindName::Schedules => Box::new(Schedules::new(server)?),
         KindName::Programs => Box::new(Programs::new(server)?),
     };
-    let mut differ = 0;
+    let start = Instant::now();
+    let (mut cases, mut differ) = (0, 0);
     let mut allowed: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in arguments.seeds.clone() {
+        if arguments.time.is_some_and(|time| time < start.elapsed()) {
+            break;
+        }
+        cases += 1;
         match kind.run(seed)? {
             Verdict::Agrees(names) => {
                 for name in names {
@@ -102,7 +108,6 @@ fn compare(arguments: &Arguments, server: &RealServer) -> Result<u64, mysql::Err
             }
         }
     }
-    let cases = arguments.seeds.end - arguments.seeds.start;
     for (name, count) in allowed {
         println!("{count} took a known difference: {name} ({})", differences::reason(name));
     }
