@@ -37,10 +37,10 @@ impl Prepared {
 }
 
 /// `:a`, `:b` .. in order.
-pub fn binds(values: &[i64]) -> Binds {
+pub fn binds(values: &[i64]) -> Arc<Binds> {
     let names = ["a", "b", "c", "d"];
     let bind = |(name, value): (&&str, &i64)| (Arc::from(*name), Bind::Value(Value::Int(*value)));
-    names.iter().zip(values).map(bind).collect::<BTreeMap<_, _>>()
+    names.iter().zip(values).map(bind).collect::<BTreeMap<_, _>>().into()
 }
 
 impl Model {
@@ -71,7 +71,7 @@ impl Model {
         &mut self,
         connection: ConnectionId,
         statement: &Prepared,
-        binds: &Binds,
+        binds: &Arc<Binds>,
     ) -> Outcome {
         let mut execution = self.start(connection, statement, binds);
         self.finish(&mut execution)
@@ -81,7 +81,7 @@ impl Model {
         &mut self,
         connection: ConnectionId,
         statement: &Prepared,
-        binds: &Binds,
+        binds: &Arc<Binds>,
     ) -> Execution {
         self.server.start(connection, &statement.0, binds, jiff::Timestamp::UNIX_EPOCH)
     }

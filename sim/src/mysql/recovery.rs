@@ -98,6 +98,9 @@ impl Engine {
 
     /// Makes a change of DDL or a replayed one.
     pub fn apply_change(&mut self, change: &Change) {
+        if !matches!(change, Change::Row { .. }) {
+            self.plans.outdate();
+        }
         match change {
             Change::Row { table, key, row } => self.replay_row(*table, key, row.as_ref()),
             Change::CreateDatabase { name, collation } => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::gtid::Gtid;
 use super::metadata::TablePath;
+use super::outcome::Outcome;
 use super::transaction::{Isolation, TrxId};
 use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
@@ -107,6 +108,22 @@ impl Session {
     /// root and the Vitess users with CONNECTION_ADMIN may write under read_only.
     pub fn is_super(&self) -> bool {
         self.user.starts_with("root") || self.user.starts_with("vt_dba")
+    }
+
+    /// What later statements may ask of this one: ROW_COUNT(), LAST_INSERT_ID(), SHOW WARNINGS.
+    pub fn note(&mut self, outcome: &Outcome, warnings: bool) {
+        self.row_count = if outcome.is_result_set() { -1 } else { outcome.affected as i64 };
+        if outcome.last_insert_id != 0 {
+            self.last_insert_id = outcome.last_insert_id;
+        }
+        if warnings {
+            self.warnings.clone_from(&outcome.warnings);
+        }
+    }
+
+    pub fn note_error(&mut self, error: &SqlError) {
+        self.row_count = -1;
+        self.warnings = vec![error.clone()];
     }
 
     /// Does what the session commits go to the binlog?

@@ -33,7 +33,6 @@ use crate::mysql::outcome::Outcome;
 use crate::mysql::server::Server;
 use crate::mysql::session::ConnectionId;
 use crate::sql_error::SqlError;
-use crate::value::Binds;
 use crate::wait::Signal;
 use crate::world::{Process, Program};
 
@@ -57,7 +56,7 @@ pub fn run_at_once(
     now: jiff::Timestamp,
 ) -> Result<Outcome, SqlError> {
     let statement = crate::sql::parse(sql).map_err(SqlError::from)?;
-    let mut execution = server.start(connection, &Arc::new(statement), &Binds::new(), now);
+    let mut execution = server.start(connection, &Arc::new(statement), &Arc::default(), now);
     loop {
         match server.step(&mut execution) {
             Step::Done(result) => return result,

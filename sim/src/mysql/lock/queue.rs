@@ -127,6 +127,11 @@ impl LockTable {
         }
     }
 
+    /// Is there a lock of anybody, granted or waiting?
+    pub fn is_locked(&self, index: IndexId, place: &Place) -> bool {
+        self.queues.contains_key(&(index, place.clone()))
+    }
+
     pub fn is_waiting(&self, trx: TrxId) -> bool {
         self.waits.contains_key(&trx)
     }

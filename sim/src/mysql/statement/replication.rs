@@ -40,7 +40,7 @@ impl Run {
         let rows = files.iter().map(|file| {
             [Value::text(&file.name()), Value::Uint(file.size), Value::text("No")].into()
         });
-        Outcome { columns, rows: rows.collect(), ..Outcome::default() }
+        Outcome { columns: columns.into(), rows: rows.collect(), ..Outcome::default() }
     }
 
     fn show_binary_log_status(&self) -> Outcome {
@@ -58,7 +58,7 @@ impl Run {
             let (none, executed) = (Value::text(""), Value::text(&executed));
             [Value::text(&file.name()), Value::Uint(file.size), none.clone(), none, executed].into()
         });
-        Outcome { columns, rows: rows.collect(), ..Outcome::default() }
+        Outcome { columns: columns.into(), rows: rows.collect(), ..Outcome::default() }
     }
 
     /// FLUSH BINARY LOGS begins a new file.
@@ -184,7 +184,7 @@ fn show_replica_status(status: Option<&ReplicaStatus>) -> Outcome {
     ];
     let (columns, row): (Vec<Column>, Vec<Value>) = cells.into_iter().unzip();
     let rows = shown.source.iter().map(|_| row.clone().into()).collect();
-    Outcome { columns, rows, ..Outcome::default() }
+    Outcome { columns: columns.into(), rows, ..Outcome::default() }
 }
 
 fn number(name: &str) -> Column {

@@ -89,7 +89,7 @@ impl Run {
         let mut prepared = self.prepare(query, None, trx, locks).await?;
         let mut outcome = self.run_prepared(&prepared, &[], trx, u64::MAX).await?;
         if let Prepared::Select(select) = &mut prepared {
-            outcome.columns = std::mem::take(&mut select.plan.columns);
+            outcome.columns = std::mem::take(&mut select.plan.columns).into();
         }
         Ok(outcome)
     }
@@ -218,6 +218,7 @@ impl Run {
             0 => plan.columns.clone(),
             _ => Vec::new(),
         };
+        let columns = columns.into();
         Ok(Outcome { columns, rows, matched, warnings: env.warnings, ..Outcome::default() })
     }
 

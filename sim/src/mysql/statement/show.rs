@@ -32,7 +32,7 @@ impl Run {
             ShowKind::Columns { table } => {
                 let outcome = self.describe(table, None, show.full).await?;
                 let rows = outcome.rows.iter().map(|row| row.to_vec()).collect();
-                self.filtered(outcome.columns, rows, filter)
+                self.filtered(outcome.columns.to_vec(), rows, filter)
             }
             ShowKind::Index { table } => self.show_index(table, filter).await,
             ShowKind::CreateTable(table) => self.show_create_table(table).await,
@@ -282,7 +282,7 @@ impl Run {
                 kept.push(row.into());
             }
         }
-        Ok(Outcome { columns, rows: kept, ..Outcome::default() })
+        Ok(Outcome { columns: columns.into(), rows: kept, ..Outcome::default() })
     }
 }
 
