@@ -47,8 +47,14 @@ pub fn store(
         _ => target.string(value),
     }?;
     match stored.problem {
-        Some(Problem::Error(error)) if strict => Err(error),
-        Some(Problem::Error(warning) | Problem::Note(warning)) => Ok((stored.value, Some(warning))),
+        Some(Problem::Error(error) | Problem::Graded { error, .. }) if strict => Err(error),
+        Some(Problem::NoMoment(error)) if strict => Err(error),
+        Some(Problem::NoMoment(_)) => Err(SqlError::not_supported("zero dates")),
+        Some(Problem::Error(warning)) => Ok((stored.value, Some(warning))),
+        Some(Problem::Note(note) | Problem::Graded { warning: note, note: true, .. }) => {
+            Ok((stored.value, Some(note.as_note())))
+        }
+        Some(Problem::Graded { warning, .. }) => Ok((stored.value, Some(warning))),
         None => Ok((stored.value, None)),
     }
 }
@@ -61,12 +67,20 @@ struct Stored {
 enum Problem {
     /// An error in strict mode, else a warning.
     Error(SqlError),
+    /// No date or time at all: an error in strict mode, else a zero date.
+    NoMoment(SqlError),
     /// A note in any mode.
     Note(SqlError),
+    /// An error in strict mode, and in other words a warning, or a note.
+    Graded { error: SqlError, warning: SqlError, note: bool },
 }
 
 fn fits(value: Value) -> Result<Stored, SqlError> {
     Ok(Stored { value, problem: None })
+}
+
+fn warns(value: Value, error: SqlError, warning: SqlError) -> Result<Stored, SqlError> {
+    Ok(Stored { value, problem: Some(Problem::Graded { error, warning, note: false }) })
 }
 
 fn fails(value: Value, error: SqlError) -> Result<Stored, SqlError> {
@@ -107,8 +121,8 @@ impl Target<'_> {
             false => Value::Int(clamped as i64),
         };
         match problem {
+            _ if clamped != number => fails(stored, self.out_of_range()),
             Some(error) => fails(stored, error),
-            None if clamped != number => fails(stored, self.out_of_range()),
             None => fits(stored),
         }
     }
@@ -190,7 +204,9 @@ impl Target<'_> {
                 if text.trim().len() == rest.trim().len() {
                     problem = Some(Problem::Error(self.incorrect("decimal", value)));
                 } else if !rest.trim().is_empty() {
-                    problem = Some(Problem::Error(self.truncated()));
+                    let error = self.incorrect("decimal", value);
+                    problem =
+                        Some(Problem::Graded { error, warning: self.truncated(), note: true });
                 }
                 exact_of_text(&text)
             }
@@ -204,7 +220,11 @@ impl Target<'_> {
         }
         let is_zero = rounded.sign() == bigdecimal::num_bigint::Sign::NoSign;
         if u64::from(digits) < rounded.digits() && !is_zero {
-            return fails(Value::Decimal(largest(digits, scale, negative)), self.out_of_range());
+            let most = Value::Decimal(largest(digits, scale, negative));
+            return match problem {
+                Some(Problem::Graded { error, .. }) => warns(most, error, self.out_of_range()),
+                _ => fails(most, self.out_of_range()),
+            };
         }
         if problem.is_none() && rounded != exact && !matches!(value, Value::Float(_)) {
             problem = Some(Problem::Note(self.truncated()));
@@ -219,9 +239,9 @@ impl Target<'_> {
                 let text = value.to_string();
                 let (float, rest) = float_prefix(&text);
                 if text.trim().len() == rest.trim().len() {
-                    problem = Some(self.incorrect("double", value));
+                    problem = Some(self.incorrect(&self.ty.name.to_ascii_uppercase(), value));
                 } else if !rest.trim().is_empty() {
-                    problem = Some(self.truncated());
+                    problem = Some(self.incorrect(&self.ty.name.to_ascii_uppercase(), value));
                 }
                 float
             }
@@ -251,8 +271,9 @@ impl Target<'_> {
 
     fn no_moment(&self, kind: &str, value: &Value) -> Result<Stored, SqlError> {
         let text = value.to_string();
-        // There is no zero date here: without strict mode the column holds NULL in its place.
-        fails(Value::Null, SqlError::incorrect_temporal(kind, &text, self.column, self.row))
+        // There is no zero date here, which the column would hold without strict mode.
+        let error = SqlError::incorrect_temporal(kind, &text, self.column, self.row);
+        Ok(Stored { value: Value::Null, problem: Some(Problem::NoMoment(error)) })
     }
 
     fn date(&self, value: &Value) -> Result<Stored, SqlError> {
@@ -260,7 +281,9 @@ impl Target<'_> {
             None => self.no_moment("date", value),
             Some(at) => {
                 let cut = temporal::micros_of_day(at.time()) != 0;
-                let problem = cut.then(|| Problem::Note(self.truncated()));
+                let text = value.to_string();
+                let note = || SqlError::incorrect_temporal("date", &text, self.column, self.row);
+                let problem = cut.then(|| Problem::Note(note()));
                 Ok(Stored { value: Value::Date(at.date()), problem })
             }
         }
@@ -281,9 +304,38 @@ impl Target<'_> {
 
     fn time(&self, value: &Value) -> Result<Stored, SqlError> {
         let digits = self.ty.length.unwrap_or(0);
+        if let Value::Text(text) = value
+            && text.trim().len() < 12
+            && text.trim_start().trim_start_matches('-').contains('-')
+        {
+            // Too short for a date and a time: the digits at its beginning are a time.
+            let error = SqlError::incorrect_temporal("time", text, self.column, self.row);
+            let start: String = text.trim().chars().take_while(|c| c.is_ascii_digit()).collect();
+            return match temporal::parse_time(&start) {
+                Some(micros) => warns(Value::Time(micros), error, self.truncated()),
+                None => self.no_moment("time", value),
+            };
+        }
         match temporal::to_time(value) {
             None => self.no_moment("time", value),
-            Some(micros) => fits(Value::Time(temporal::round_micros(micros, digits))),
+            Some(micros) => {
+                let stored = Value::Time(temporal::round_micros(micros, digits));
+                let text = value.to_string();
+                let incorrect =
+                    || SqlError::incorrect_temporal("time", &text, self.column, self.row);
+                let dated = match value {
+                    Value::Text(_) | Value::Bytes(_) => {
+                        text.trim().trim_start_matches('-').contains('-')
+                    }
+                    Value::DateTime(_) => true,
+                    _ => false,
+                };
+                if micros.abs() == temporal::TIME_MAX && !text.contains("838:59:59") {
+                    return warns(stored, incorrect(), self.out_of_range());
+                }
+                let problem = dated.then(|| Problem::Note(incorrect()));
+                Ok(Stored { value: stored, problem })
+            }
         }
     }
 
@@ -366,7 +418,10 @@ impl Target<'_> {
             bytes.resize(room, 0);
         }
         let stored = Value::bytes(&bytes);
-        if too_long { fails(stored, self.too_long()) } else { fits(stored) }
+        match too_long {
+            true => warns(stored, self.too_long(), self.truncated()),
+            false => fits(stored),
+        }
     }
 
     fn text(&self, value: &Value) -> Result<Stored, SqlError> {
@@ -408,7 +463,7 @@ impl Target<'_> {
         match only_blanks {
             true if is_char => fits(value),
             true => Ok(Stored { value, problem: Some(Problem::Note(self.truncated())) }),
-            false => fails(value, self.too_long()),
+            false => warns(value, self.too_long(), self.truncated()),
         }
     }
 

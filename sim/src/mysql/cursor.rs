@@ -27,7 +27,7 @@ use super::transaction::TrxId;
 use super::view::ReadView;
 use crate::sql::ast::Wait;
 use crate::sql_error::SqlError;
-use crate::value::Row;
+use crate::value::{Row, Value};
 
 /// A piece of an index: keys from `low` to before `high`.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,8 +63,8 @@ pub struct Locking {
     pub covering: bool,
     /// UPDATE at READ COMMITTED looks at the committed version of a locked record first.
     pub semi_consistent: bool,
-    /// UPDATE and DELETE fetch the row behind the end of a secondary range before they see that it
-    /// is behind; SELECT checks the end in the index.
+    /// The row behind the end of a secondary range is fetched before it is seen to be behind; only
+    /// with a pushed condition the end is checked in the index.
     pub fetches_range_end: bool,
 }
 
@@ -84,7 +84,10 @@ pub enum Next {
     Wait,
 }
 
-#[derive(Debug)]
+/// A condition that the index alone can decide: it is tested before the clustered record is locked
+/// (index condition pushdown).
+pub type Pushed = Box<dyn FnMut(&[Value]) -> bool>;
+
 pub struct Cursor {
     pub index: IndexId,
     intervals: VecDeque<Interval>,
@@ -93,16 +96,19 @@ pub struct Cursor {
     trx: TrxId,
     /// The last key that was dealt with in this interval.
     passed: Option<Key>,
+    /// Where the scan waited: it goes on here, whatever was inserted behind its back.
+    resumes_at: Option<Key>,
+    /// A deleted record behind the interval was passed.
+    beyond: bool,
     /// The gap behind a descending interval is locked.
     entered: bool,
     /// Locks that the last row brought, to be given back if it is rejected.
     fresh: Vec<(IndexId, Place, Mode, Span)>,
-    /// What the statement waited for: granted meanwhile, and fresh nevertheless.
-    awaited: Option<(IndexId, Place)>,
     /// The last answer was `Wait`: the row is still the same.
     waited: bool,
     /// A tentative row matched: this key is waited for.
     insisted: Option<Key>,
+    pushed: Option<Pushed>,
 }
 
 impl Cursor {
@@ -123,12 +129,18 @@ impl Cursor {
             reading,
             trx,
             passed: None,
+            resumes_at: None,
+            beyond: false,
             entered: false,
             fresh: Vec::new(),
-            awaited: None,
             waited: false,
             insisted: None,
+            pushed: None,
         }
+    }
+
+    pub fn push_condition(&mut self, pushed: Pushed) {
+        self.pushed = Some(pushed);
     }
 
     /// The next row that the index has for this reader.
@@ -148,6 +160,7 @@ impl Cursor {
                     self.intervals.pop_front();
                     self.passed = None;
                     self.entered = false;
+                    self.beyond = false;
                 }
                 step => return Ok(step),
             }
@@ -217,22 +230,53 @@ impl Cursor {
         }
         let gaps = engine.transaction(self.trx).isolation.locks_gaps();
         let at = self.index.index as usize;
-        if self.descending && !self.entered {
+        if self.descends(interval) && !self.entered {
             self.entered = true;
             if gaps {
                 self.lock_gap_behind(engine, interval, locking);
             }
         }
         loop {
-            let Some(key) = self.candidate(engine, interval) else {
-                if gaps && !self.descending {
+            let candidate = self.candidate(engine, interval);
+            self.resumes_at = None;
+            let Some(key) = candidate else {
+                // A scan that looks at every row by itself knows here that its end lies behind it.
+                let ended = self.beyond && locking.fetches_range_end;
+                if gaps && !self.descends(interval) && !ended {
                     // The supremum is never waited for: nobody holds a record there.
                     self.acquire(engine, Place::Supremum, locking.mode, Span::NextKey);
                 }
                 return Ok(Next::End);
             };
-            if !inside(interval, &key) {
-                return self.lock_end(engine, interval, &key, locking, gaps);
+            let within = inside(interval, &key);
+            let semi = locking.semi_consistent && at == 0 && interval.shape != Shape::Unique;
+            // Behind an equality nothing is locked, hence nothing looked at.
+            let looked_at = within || matches!(interval.shape, Shape::Range { .. });
+            if semi && looked_at && self.insisted.as_ref() != Some(&key) {
+                let wanted = self.wanted(Place::Record(key.clone()), locking.mode, Span::Record);
+                if engine.would_wait(self.trx, &wanted) {
+                    self.passed = Some(key.clone());
+                    match committed_row(engine, self.trx, self.index, &key) {
+                        Some(_) if !within => return Ok(Next::End),
+                        Some(row) => return Ok(Next::Found(Found { key, row, tentative: true })),
+                        None => continue,
+                    }
+                }
+            }
+            if !within {
+                match self.lock_end(engine, interval, &key, locking, gaps)? {
+                    End::Wait => {
+                        self.resumes_at = Some(key);
+                        return Ok(Next::Wait);
+                    }
+                    End::Reached => return Ok(Next::End),
+                    End::Deleted => {
+                        self.beyond = true;
+                        self.passed = Some(key);
+                        self.reject(engine);
+                        continue;
+                    }
+                }
             }
             let place = Place::Record(key.clone());
             let live = self.is_live(engine, &key);
@@ -241,22 +285,12 @@ impl Cursor {
                 // In the clustered index a deleted record keeps its key from others just as well.
                 Shape::Unique if at == 0 || live => Span::Record,
                 Shape::Range { starts_at: Some(start), .. }
-                    if at == 0 && *start == key && !self.descending =>
+                    if at == 0 && *start == key && !self.descends(interval) =>
                 {
                     Span::Record
                 }
                 _ => Span::NextKey,
             };
-            if locking.semi_consistent && at == 0 && self.insisted.as_ref() != Some(&key) {
-                let wanted = self.wanted(place.clone(), locking.mode, span);
-                if interval.shape != Shape::Unique && engine.would_wait(self.trx, &wanted) {
-                    self.passed = Some(key.clone());
-                    match committed_row(engine, self.trx, self.index, &key) {
-                        Some(row) => return Ok(Next::Found(Found { key, row, tentative: true })),
-                        None => continue,
-                    }
-                }
-            }
             match self.lock(engine, self.index, place, locking, span)? {
                 Locked::Yes => {}
                 Locked::Skip => {
@@ -264,7 +298,10 @@ impl Cursor {
                     self.reject(engine);
                     continue;
                 }
-                Locked::Wait => return Ok(Next::Wait),
+                Locked::Wait => {
+                    self.resumes_at = Some(key);
+                    return Ok(Next::Wait);
+                }
             }
             if !self.is_live(engine, &key) {
                 self.passed = Some(key);
@@ -278,20 +315,28 @@ impl Cursor {
                 self.passed = Some(key);
                 continue;
             };
+            if at != 0 && !self.passes_pushed(engine, &key, &clustered) {
+                self.passed = Some(key);
+                self.reject(engine);
+                continue;
+            }
             if at != 0 && !locking.covering {
                 let index = IndexId { index: 0, ..self.index };
                 let place = Place::Record(clustered.clone());
                 match self.lock(engine, index, place, locking, Span::Record)? {
                     Locked::Yes => {}
                     Locked::Skip => {
+                        // The entry stays locked.
                         self.passed = Some(key);
-                        self.reject(engine);
+                        self.fresh.clear();
                         continue;
                     }
-                    Locked::Wait => return Ok(Next::Wait),
+                    Locked::Wait => {
+                        self.resumes_at = Some(key);
+                        return Ok(Next::Wait);
+                    }
                 }
             }
-            self.awaited = None;
             self.insisted = None;
             let row = self.row_of(engine, &key, &clustered, locking.covering);
             self.passed = Some(key);
@@ -306,7 +351,8 @@ impl Cursor {
         }
     }
 
-    /// The first record behind the interval (or before it, descending).
+    /// The first record behind the interval (or before it, descending). A deleted one is locked and
+    /// passed before anybody compares it with the end of a range.
     fn lock_end(
         &mut self,
         engine: &mut Engine,
@@ -314,37 +360,58 @@ impl Cursor {
         key: &Key,
         locking: Locking,
         gaps: bool,
-    ) -> Result<Next, SqlError> {
+    ) -> Result<End, SqlError> {
         let place = Place::Record(key.clone());
         let secondary = self.index.index != 0;
         let whole = match interval.shape {
             Shape::Unique | Shape::Equal => false,
-            Shape::Range { .. } => secondary || self.descending,
+            Shape::Range { .. } => secondary || self.descends(interval) || !gaps,
         };
         if !whole {
-            if gaps && !self.descending && !self.stops_before_end(interval) {
+            let closes = !self.descends(interval) || interval.shape == Shape::Equal;
+            if gaps && closes && !self.stops_before_end(interval) {
                 self.acquire(engine, place, locking.mode, Span::Gap);
             }
-            return Ok(Next::End);
+            return Ok(End::Reached);
         }
         let span = if gaps { Span::NextKey } else { Span::Record };
-        if let Locked::Wait = self.lock(engine, self.index, place, locking, span)? {
-            return Ok(Next::Wait);
+        match self.lock(engine, self.index, place, locking, span)? {
+            Locked::Yes => {}
+            Locked::Skip => return Ok(End::Deleted),
+            Locked::Wait => return Ok(End::Wait),
+        }
+        if !self.is_live(engine, key) {
+            return Ok(End::Deleted);
         }
         if secondary
             && locking.fetches_range_end
-            && self.is_live(engine, key)
+            && !locking.covering
             && let Some(clustered) = self.clustered_of(engine, key)
         {
             let index = IndexId { index: 0, ..self.index };
             let place = Place::Record(clustered);
-            if let Locked::Wait = self.lock(engine, index, place, locking, Span::Record)? {
-                return Ok(Next::Wait);
+            match self.lock(engine, index, place, locking, Span::Record)? {
+                Locked::Yes => {}
+                Locked::Skip => {
+                    self.fresh.clear();
+                    return Ok(End::Deleted);
+                }
+                Locked::Wait => return Ok(End::Wait),
             }
         }
-        self.reject(engine);
-        self.awaited = None;
-        Ok(Next::End)
+        // A descending scan finds its end by itself and does not give it back.
+        if !self.descends(interval) {
+            self.reject(engine);
+        }
+        Ok(End::Reached)
+    }
+
+    fn passes_pushed(&mut self, engine: &Engine, key: &Key, clustered: &Key) -> bool {
+        let Some(mut pushed) = self.pushed.take() else { return true };
+        let row = self.row_of(engine, key, clustered, true);
+        let passes = row.is_none_or(|row| pushed(&row));
+        self.pushed = Some(pushed);
+        passes
     }
 
     /// A descending scan closes the gap that it starts in.
@@ -370,21 +437,28 @@ impl Cursor {
         }
     }
 
+    /// A single row has no direction.
+    fn descends(&self, interval: &Interval) -> bool {
+        self.descending && interval.shape != Shape::Unique
+    }
+
     fn candidate(&self, engine: &Engine, interval: &Interval) -> Option<Key> {
         let table = engine.table(self.index.table);
         let at = self.index.index as usize;
-        if self.descending {
-            let to = match (&self.passed, &interval.high) {
-                (Some(passed), _) => Bound::Excluded(passed),
-                (None, Some(high)) => Bound::Excluded(high),
-                (None, None) => Bound::Unbounded,
+        if self.descends(interval) {
+            let to = match (&self.resumes_at, &self.passed, &interval.high) {
+                (Some(here), _, _) => Bound::Included(here),
+                (_, Some(passed), _) => Bound::Excluded(passed),
+                (_, _, Some(high)) => Bound::Excluded(high),
+                _ => Bound::Unbounded,
             };
             return table.last_to(at, to).cloned();
         }
-        let from = match (&self.passed, &interval.low) {
-            (Some(passed), _) => Bound::Excluded(passed),
-            (None, Some(low)) => Bound::Included(low),
-            (None, None) => Bound::Unbounded,
+        let from = match (&self.resumes_at, &self.passed, &interval.low) {
+            (Some(here), _, _) => Bound::Included(here),
+            (_, Some(passed), _) => Bound::Excluded(passed),
+            (_, _, Some(low)) => Bound::Included(low),
+            _ => Bound::Unbounded,
         };
         table.first_from(at, from).cloned()
     }
@@ -444,20 +518,14 @@ impl Cursor {
                 _ => Err(error::lock_nowait()),
             };
         }
-        let awaited = self.awaited == Some((index, place.clone()));
         match engine.acquire(self.trx, &wanted) {
             Answer::Waiting => {
-                self.awaited = Some((index, place));
                 self.waited = true;
                 return Ok(Locked::Wait);
             }
-            Answer::Held if !awaited => {}
-            Answer::Granted | Answer::Held => {
-                let lock = (index, place, mode, span);
-                if !self.fresh.contains(&lock) {
-                    self.fresh.push(lock);
-                }
-            }
+            // What it had, or has waited for, is not given back with the row.
+            Answer::Held => {}
+            Answer::Granted => self.fresh.push((index, place, mode, span)),
         }
         Ok(Locked::Yes)
     }
@@ -466,6 +534,13 @@ impl Cursor {
 enum Locked {
     Yes,
     Skip,
+    Wait,
+}
+
+/// What became of the record behind an interval.
+enum End {
+    Reached,
+    Deleted,
     Wait,
 }
 

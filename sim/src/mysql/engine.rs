@@ -21,7 +21,7 @@ use super::options::Options;
 use super::point::Plans;
 use super::replica_status::ReplicaStatus;
 use super::session::{ConnectionId, Session};
-use super::table::{Table, Version};
+use super::table::{Leftovers, Table, Version};
 use super::transaction::{Isolation, Mark, Stage, Transaction, TrxId};
 use super::view::ReadView;
 use crate::collation::Collation;
@@ -71,7 +71,8 @@ pub struct Wanted {
     pub place: Place,
     pub mode: Mode,
     pub span: Span,
-    /// Asked by a duplicate check: it is inherited at every isolation level.
+    /// Asked by a duplicate check: for the rest of the statement all locks of its transaction are
+    /// inherited, at every isolation level.
     pub duplicate_check: bool,
 }
 
@@ -173,6 +174,9 @@ impl Engine {
             // A read or a check writes down its own implicit lock too.
             self.make_explicit(None, wanted.index, &wanted.place);
         }
+        if wanted.duplicate_check {
+            self.transaction_mut(trx).checks_duplicates = true;
+        }
         let answer = self.locks.request(&self.request(trx, wanted));
         if answer == Answer::Waiting {
             self.break_cycles(trx);
@@ -186,10 +190,10 @@ impl Engine {
         self.make_explicit(Some(trx), index, &place);
         let wanted =
             Wanted { index, place, mode: Mode::X, span: Span::Record, duplicate_check: false };
-        if self.locks.is_blocked(&self.request(trx, &wanted)) {
-            return self.acquire(trx, &wanted);
+        match self.locks.is_unopposed(&self.request(trx, &wanted)) {
+            true => Answer::Held,
+            false => self.acquire(trx, &wanted),
         }
-        Answer::Held
     }
 
     /// Would this request wait? Asks nobody and leaves nothing behind but what was implicit.
@@ -217,7 +221,7 @@ impl Engine {
                 span: Span::Record,
                 duplicate_check: false,
             };
-            self.locks.give(&self.request(owner, &wanted));
+            self.locks.make_explicit(&self.request(owner, &wanted));
         }
     }
 
@@ -249,15 +253,24 @@ impl Engine {
     }
 
     fn request(&self, trx: TrxId, wanted: &Wanted) -> Request {
-        let isolation = self.transactions.get(&trx).map_or(Isolation::default(), |t| t.isolation);
         Request {
             trx,
             index: wanted.index,
             place: wanted.place.clone(),
             mode: wanted.mode,
             span: wanted.span,
-            inherits: wanted.duplicate_check || isolation.locks_gaps(),
         }
+    }
+
+    /// Lock structs of tables and rows.
+    pub fn lock_structs(&self, trx: TrxId) -> usize {
+        let tables = self.transactions.get(&trx).map_or(0, |t| t.locked_tables().count());
+        tables + self.locks.structs(trx)
+    }
+
+    /// What a deadlock's victim is chosen by.
+    pub fn weight(&self, trx: TrxId) -> usize {
+        self.transactions.get(&trx).map_or(0, |t| t.undo.len()) + self.lock_structs(trx)
     }
 
     /// A cycle of row locks costs its lightest transaction; at equal weight the requester, who
@@ -266,16 +279,18 @@ impl Engine {
         if !self.options.deadlock_detection {
             return;
         }
-        while let Some(cycle) = cycle_of(requester, |trx| self.locks.blockers(trx)) {
-            let weight = |trx: TrxId| {
-                let undo = self.transactions.get(&trx).map_or(0, |t| t.undo.len());
-                undo + self.locks.structs(trx)
-            };
+        while let Some(cycle) =
+            cycle_of(requester, |trx| self.locks.blocker(trx).into_iter().collect())
+        {
+            let weight = |trx: TrxId| self.weight(trx);
             let lightest = cycle.iter().map(|trx| weight(*trx)).min().unwrap_or(0);
             let candidates: Vec<TrxId> =
                 cycle.iter().copied().filter(|trx| weight(*trx) == lightest).collect();
-            let victim = if candidates.contains(&requester) {
-                requester
+            // At equal weight who came last dies, if it is one of them.
+            let last = cycle.iter().copied().max_by_key(|trx| self.locks.waits_since(*trx));
+            let last = last.unwrap_or(requester);
+            let victim = if candidates.contains(&last) {
+                last
             } else {
                 candidates[self.options.choose("deadlock-victim", candidates.len())]
             };
@@ -416,12 +431,39 @@ impl Engine {
             let Some(table) = self.tables.get_mut(&id) else { continue };
             let left = table.pop_version(&key);
             let own = partial.then_some(trx);
+            if partial {
+                self.keep_unmade(trx, id, &key, &left);
+            }
             for (at, entry) in left.entries {
                 self.vacate(IndexId { table: id, index: at as u32 }, &entry, own);
             }
             if left.record_gone {
                 self.vacate(IndexId { table: id, index: 0 }, &key, own);
             }
+        }
+    }
+
+    /// What an insert had taken over from a deleted row, and what it leaves to it again, stays
+    /// locked at REPEATABLE READ.
+    fn keep_unmade(&mut self, trx: TrxId, id: TableId, key: &Key, left: &Leftovers) {
+        if !self.transaction(trx).isolation.locks_gaps() || left.record_gone {
+            return;
+        }
+        let table = self.table(id);
+        let reverts = table.record(key).is_some_and(|record| record.newest().deleted);
+        let mut places: Vec<(usize, Key)> = left.unmarked.clone();
+        if reverts {
+            places.push((0, key.clone()));
+        }
+        for (at, key) in places {
+            let wanted = Wanted {
+                index: IndexId { table: id, index: at as u32 },
+                place: Place::Record(key),
+                mode: Mode::X,
+                span: Span::Record,
+                duplicate_check: false,
+            };
+            self.locks.make_explicit(&self.request(trx, &wanted));
         }
     }
 
@@ -439,9 +481,12 @@ impl Engine {
                 span: Span::Record,
                 duplicate_check: false,
             };
-            self.locks.give(&self.request(trx, &wanted));
+            self.locks.make_explicit(&self.request(trx, &wanted));
         }
-        self.locks.inherit_on_removal(index, &place, &successor);
+        let transactions = &self.transactions;
+        self.locks.inherit_on_removal(index, &place, &successor, |trx| {
+            transactions.get(&trx).is_some_and(Transaction::inherits_locks)
+        });
         let table = self.table_mut(index.table);
         if at == 0 { table.remove_record(key) } else { table.remove_entry(at, key) }
     }

@@ -53,6 +53,52 @@ pub fn not_unique_table(alias: &str) -> SqlError {
     error(1066, "42000", format!("Not unique table/alias: '{alias}'"))
 }
 
+pub fn invalid_default(column: &str) -> SqlError {
+    error(1067, "42000", format!("Invalid default value for '{column}'"))
+}
+
+pub fn no_default_allowed(column: &str) -> SqlError {
+    let message =
+        format!("BLOB, TEXT, GEOMETRY or JSON column '{column}' can't have a default value");
+    error(1101, "42000", message)
+}
+
+pub fn too_long_column(column: &str, max: u32) -> SqlError {
+    let message = format!(
+        "Column length too big for column '{column}' (max = {max}); use BLOB or TEXT instead"
+    );
+    error(1074, "42000", message)
+}
+
+pub fn too_precise(precision: u32, column: &str, max: u32) -> SqlError {
+    let message =
+        format!("Too-big precision {precision} specified for '{column}'. Maximum is {max}.");
+    error(1426, "42000", message)
+}
+
+pub fn more_scale_than_digits(column: &str) -> SqlError {
+    let message =
+        format!("For float(M,D), double(M,D) or decimal(M,D), M must be >= D (column '{column}').");
+    error(1427, "42000", message)
+}
+
+pub fn blob_key(column: &str) -> SqlError {
+    let message =
+        format!("BLOB/TEXT column '{column}' used in key specification without a key length");
+    error(1170, "42000", message)
+}
+
+pub fn wrong_prefix_key() -> SqlError {
+    let message = "Incorrect prefix key; the used key part isn't a string, the used length is \
+                   longer than the key part, or the storage engine doesn't support unique prefix \
+                   keys";
+    error(1089, "HY000", message)
+}
+
+pub fn key_too_long() -> SqlError {
+    error(1071, "42000", "Specified key was too long; max key length is 3072 bytes")
+}
+
 pub fn multiple_primary_keys() -> SqlError {
     error(1068, "42000", "Multiple primary key defined")
 }
@@ -157,8 +203,16 @@ pub fn read_only_variable(name: &str) -> SqlError {
     error(1238, "HY000", format!("Variable '{name}' is a read only variable"))
 }
 
-pub fn unknown_statement(name: &str) -> SqlError {
-    let message = format!("Unknown prepared statement handler ({name}) given to EXECUTE");
+pub fn wrong_arguments(to: &str) -> SqlError {
+    error(1210, "HY000", format!("Incorrect arguments to {to}"))
+}
+
+pub fn not_preparable() -> SqlError {
+    error(1295, "HY000", "This command is not supported in the prepared statement protocol yet")
+}
+
+pub fn unknown_statement(name: &str, to: &str) -> SqlError {
+    let message = format!("Unknown prepared statement handler ({name}) given to {to}");
     error(1243, "HY000", message)
 }
 
@@ -168,6 +222,10 @@ pub fn read_only_server(option: &str) -> SqlError {
         "The MySQL server is running with the {option} option so it cannot execute this statement"
     );
     error(1290, "HY000", message)
+}
+
+pub fn constraint_missing(name: &str) -> SqlError {
+    error(3940, "HY000", format!("Constraint '{name}' does not exist."))
 }
 
 pub fn no_savepoint(name: &str) -> SqlError {

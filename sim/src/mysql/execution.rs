@@ -218,6 +218,11 @@ impl Run {
         Run { desk: Rc::new(RefCell::new(desk)), connection, now, binds, text }
     }
 
+    /// The same statement's run of another text: EXECUTE.
+    pub fn with(&self, binds: Arc<Binds>, text: Arc<str>) -> Run {
+        Run { binds, text: Some(text), ..self.clone() }
+    }
+
     /// One uninterruptible piece of work.
     pub fn engine<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> T {
         let mut desk = self.desk.borrow_mut();

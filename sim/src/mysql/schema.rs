@@ -93,6 +93,15 @@ impl Table {
         self.key_of_values(index, &values)
     }
 
+    /// What an index stores of a row: of a long column perhaps only its beginning.
+    pub fn entry_values(&self, index: usize, row: &[Value]) -> Vec<Value> {
+        let stored = |part: &Part| match part.length {
+            Some(length) => cut(&row[part.column], length),
+            None => row[part.column].clone(),
+        };
+        self.indexes[index].parts.iter().map(stored).collect()
+    }
+
     /// The key of a prefix of an index's columns.
     pub fn key_of_values(&self, index: usize, values: &[Value]) -> Key {
         let mut builder = KeyBuilder::new();
@@ -129,17 +138,17 @@ impl Table {
     /// Puts the indexes into the server's order and makes sure that there is a clustered one.
     pub fn order_indexes(&mut self) {
         self.indexes.retain(|index| &*index.name != HIDDEN);
-        let not_null = |index: &Index| {
-            index
-                .parts
-                .iter()
-                .all(|part| self.columns[part.column].not_null && part.length.is_none())
-        };
-        let rank = |index: &Index| match index {
-            _ if &*index.name == PRIMARY => 0,
-            _ if index.unique && not_null(index) => 1,
-            _ if index.unique => 2,
-            _ => 3,
+        let rank = |index: &Index| {
+            let nullable = index.parts.iter().any(|part| !self.columns[part.column].not_null);
+            let shortened = index.parts.iter().any(|part| part.length.is_some());
+            match (index.unique, nullable, shortened) {
+                _ if &*index.name == PRIMARY => 0,
+                (true, false, false) => 1,
+                (true, false, true) => 2,
+                (true, true, false) => 3,
+                (true, true, true) => 4,
+                (false, _, _) => 5,
+            }
         };
         let mut ranked: Vec<(u8, Index)> =
             self.indexes.iter().map(|index| (rank(index), index.clone())).collect();
@@ -152,7 +161,7 @@ impl Table {
     }
 }
 
-fn cut(value: &Value, length: u32) -> Value {
+pub fn cut(value: &Value, length: u32) -> Value {
     let length = length as usize;
     match value {
         Value::Text(text) => match text.char_indices().nth(length) {

@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::error;
 use super::execution::{Cancel, Execution, LockWait, Pause, Paused, Run, Step};
 use super::gtid::GtidSet;
+use super::lock::mode::Mode;
 use super::metadata::MetadataMode;
 use super::options::Options;
 use super::outcome::Outcome;
@@ -337,6 +338,19 @@ impl Server {
                 record: table.describe(at, entry.place),
                 mode: entry.lock.notation(entry.place),
                 waiting: entry.lock.waiting,
+            })
+        });
+        rows.collect()
+    }
+
+    /// The table locks of the server: connection, table, `IS` or `IX`.
+    pub fn intention_report(&self) -> Vec<(ConnectionId, Arc<str>, &'static str)> {
+        let engine = self.engine();
+        let rows = engine.transactions.values().flat_map(|transaction| {
+            transaction.locked_tables().filter_map(|(table, mode)| {
+                let name = engine.tables.get(&table)?.schema.name.clone();
+                let mode = if mode == Mode::X { "IX" } else { "IS" };
+                Some((transaction.connection, name, mode))
             })
         });
         rows.collect()

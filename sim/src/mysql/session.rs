@@ -38,19 +38,31 @@ pub struct Session {
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// Locked by LOCK TABLES; true for WRITE.
     pub locked_tables: Option<BTreeMap<TablePath, bool>>,
-    pub prepared: BTreeMap<Arc<str>, Arc<Statement>>,
+    /// By name in lower case.
+    pub prepared: BTreeMap<Arc<str>, Prepared>,
     /// What it is doing.
     pub running: Option<Running>,
     pub last_insert_id: u64,
     pub row_count: i64,
     pub found_rows: u64,
     pub warnings: Vec<SqlError>,
+    /// The last of the warnings is the statement's error.
+    pub failed: bool,
     /// The session's metadata request closed a cycle and lost.
     pub metadata_victim: bool,
     /// The GTID that the next commit is to have: a replicated definition's.
     pub next_gtid: Option<Gtid>,
     /// A replication applier may write where read_only forbids it.
     pub applier: bool,
+}
+
+/// PREPARE's work.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub statement: Arc<crate::sql::ast::Statement>,
+    pub text: Arc<str>,
+    /// How many `?` it has.
+    pub markers: usize,
 }
 
 /// A statement under way.
@@ -99,6 +111,7 @@ impl Session {
             row_count: -1,
             found_rows: 0,
             warnings: Vec::new(),
+            failed: false,
             metadata_victim: false,
             next_gtid: None,
             applier: false,
@@ -118,12 +131,14 @@ impl Session {
         }
         if warnings {
             self.warnings.clone_from(&outcome.warnings);
+            self.failed = false;
         }
     }
 
     pub fn note_error(&mut self, error: &SqlError) {
         self.row_count = -1;
         self.warnings = vec![error.clone()];
+        self.failed = true;
     }
 
     /// Does what the session commits go to the binlog?

@@ -183,7 +183,7 @@ fn trx_row(engine: &Engine, transaction: &Transaction) -> Vec<Value> {
     let wait = engine.locks.wait_of(transaction.id);
     let own = |entry: &Entry| entry.lock.trx == transaction.id;
     let rows_locked = engine.locks.report().filter(own).count();
-    let structs = engine.locks.structs(transaction.id);
+    let structs = engine.lock_structs(transaction.id);
     let modified = transaction.undo.len();
     let flag = |flag: bool| Value::Int(i64::from(flag));
     let variable_on = |name: &str| {

@@ -157,7 +157,7 @@ impl Table {
     }
 
     pub fn insert_entry(&mut self, index: usize, key: Key, row: &[Value], clustered: &Key) {
-        let values = self.schema.columns_of(index).map(|column| row[column].clone()).collect();
+        let values = self.schema.entry_values(index, row).into();
         let entry = Entry { clustered: clustered.clone(), live: true, values };
         self.secondaries[index - 1].insert(key, entry);
     }
@@ -176,15 +176,24 @@ impl Table {
         let Some(popped) = record.versions.pop() else { return Leftovers::default() };
         let newest = record.versions.last().cloned();
         let record_gone = newest.is_none();
+        let mut unmarked = Vec::new();
         for index in 1..self.schema.indexes.len() {
             let own = self.entry_key(index, &popped.row, key);
+            if !popped.deleted && self.entry(index, &own).is_some_and(|entry| entry.live) {
+                unmarked.push((index, own.clone()));
+            }
             self.mark_entry(index, &own, false);
             if let Some(newest) = newest.as_ref().filter(|newest| !newest.deleted) {
                 let restored = self.entry_key(index, &newest.row, key);
                 self.mark_entry(index, &restored, true);
             }
         }
-        Leftovers { entries: self.unused_entries(key, &[popped]), record_gone }
+        let entries = self.unused_entries(key, std::slice::from_ref(&popped));
+        unmarked.retain(|(at, entry)| {
+            let gone = entries.iter().any(|(index, gone)| index == at && gone == entry);
+            !gone && self.entry(*at, entry).is_some_and(|entry| !entry.live)
+        });
+        Leftovers { entries, unmarked, record_gone }
     }
 
     /// Drops versions that no reader can need: all that are older than the newest one that
@@ -201,7 +210,8 @@ impl Table {
         if record_gone {
             dropped.append(&mut record.versions);
         }
-        Leftovers { entries: self.unused_entries(key, &dropped), record_gone }
+        let entries = self.unused_entries(key, &dropped);
+        Leftovers { entries, unmarked: Vec::new(), record_gone }
     }
 
     pub fn remove_entry(&mut self, index: usize, key: &Key) {
@@ -319,5 +329,7 @@ impl Table {
 #[derive(Debug, Default)]
 pub struct Leftovers {
     pub entries: Vec<(usize, Key)>,
+    /// Entries that an undone change had made live and that go back to being deleted.
+    pub unmarked: Vec<(usize, Key)>,
     pub record_gone: bool,
 }

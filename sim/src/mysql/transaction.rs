@@ -44,6 +44,9 @@ pub struct Transaction {
     pub savepoints: Vec<(Arc<str>, Mark)>,
     /// A read or change of rows has happened: from here on a savepoint keeps row locks.
     pub entered_engine: bool,
+    /// A statement has locked what is in the way of a new row; until it ends, the transaction's
+    /// locks are inherited below REPEATABLE READ too.
+    pub checks_duplicates: bool,
     /// Chosen as a deadlock's victim while it waited.
     pub doomed: bool,
     pub stage: Stage,
@@ -88,6 +91,7 @@ impl Transaction {
             events: Vec::new(),
             savepoints: Vec::new(),
             entered_engine: false,
+            checks_duplicates: false,
             doomed: false,
             stage: Stage::Active,
             gtid: None,
@@ -119,6 +123,11 @@ impl Transaction {
 
     pub fn forget_tables(&mut self) {
         self.intentions.clear();
+    }
+
+    /// Do its locks go on as gap locks when their record vanishes?
+    pub fn inherits_locks(&self) -> bool {
+        self.isolation.locks_gaps() || self.checks_duplicates
     }
 
     /// The records that it changed, each once.

@@ -309,7 +309,16 @@ impl Generator {
     }
 
     fn delete(&mut self) -> String {
-        let (index, filter) = self.filter();
+        let (mut index, mut filter) = self.filter();
+        // The model reads no hints: where two indexes serve, it might take the other one.
+        let first = |index: &Index| index.columns[0];
+        let served = |at: usize| {
+            let own = first(&self.shape.indexes[at - 1]);
+            self.shape.indexes.iter().filter(|other| first(other) == own).count()
+        };
+        if index != 0 && 1 < served(index) {
+            (index, filter) = (0, String::new());
+        }
         let hint = match self.product {
             Product::MySql => format!(" /*+ index(t {}) */", self.index_name(index)),
             Product::MariaDb => String::new(),
@@ -378,7 +387,11 @@ impl Generator {
                 Some(format!("id = {}", self.literal(primary)))
             }
             (primary @ (Primary::Int | Primary::Text), 10..12) => {
-                Some(format!("id in ({}, {})", self.literal(primary), self.literal(primary)))
+                let (one, other) = (self.literal(primary), self.literal(primary));
+                Some(match one == other {
+                    true => format!("id = {one}"),
+                    false => format!("id in ({one}, {other})"),
+                })
             }
             (Primary::Int, _) => Some(self.range("id")),
             (Primary::Text, _) => Some(self.text_range("id")),
@@ -401,7 +414,8 @@ impl Generator {
                 "s" => format!("s = '{}'", self.text()),
                 column if range => self.range(column),
                 column if last && self.chance(0.1) => {
-                    format!("{column} in ({}, {})", self.key(), self.key())
+                    let key = self.key();
+                    format!("{column} in ({key}, {})", key + 5)
                 }
                 column => format!("{column} = {}", self.key()),
             });

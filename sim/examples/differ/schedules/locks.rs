@@ -1,4 +1,4 @@
-//! A row lock as one text, the same on both sides: `S1 PRIMARY X,REC[20]`, `S2 kk X[20,7] waiting`.
+//! A lock as one text, the same on both sides: `S1 PRIMARY X,REC[20]`, `S2 kk X[20,7] waiting`.
 
 pub struct Lock<'a> {
     pub session: usize,
@@ -15,6 +15,10 @@ impl Lock<'_> {
         let waiting = if *waiting { " waiting" } else { "" };
         format!("S{} {table}.{index} {mode}[{record}]{waiting}", session + 1)
     }
+}
+
+pub fn of_table(session: usize, table: &str, mode: &str) -> String {
+    format!("S{} {table} {mode}", session + 1)
 }
 
 /// `performance_schema.data_locks` spells modes and records at length.

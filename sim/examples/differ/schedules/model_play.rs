@@ -14,7 +14,7 @@ use sim::mysql::options::Options;
 use sim::mysql::session::ConnectionId;
 
 use super::generate::Case;
-use super::locks::Lock;
+use super::locks::{self, Lock};
 use super::record::{Act, Observed, Record, Step};
 use crate::answer::{Answer, Connection, Count};
 use crate::differences;
@@ -278,6 +278,10 @@ impl Play {
             Some(lock.text())
         };
         let mut locks: Vec<String> = report.iter().filter_map(text).collect();
+        for (connection, table, mode) in self.server.0.borrow().intention_report() {
+            let session = self.session_of(connection);
+            locks.extend(session.map(|session| locks::of_table(session, &table, mode)));
+        }
         locks.sort();
         locks
     }

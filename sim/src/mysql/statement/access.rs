@@ -380,10 +380,20 @@ fn from_constraints(
     let mut prefixes: Vec<Vec<Value>> = vec![Vec::new()];
     let mut fixed = 0;
     let mut whole_parts = true;
+    let mut pinned = false;
     for part in &definition.parts {
         let values = constraints.iter().find_map(|(column, constraint)| match constraint {
-            Constraint::In(values) if *column == part.column => Some(values),
+            Constraint::In(values) if *column == part.column => Some(values.clone()),
             _ => None,
+        });
+        // A range of one value is read as an equality, but not before planning.
+        let values = values.or_else(|| {
+            let value = match bounds_of(constraints, part.column) {
+                (Some((low, true)), Some((high, true))) if low == high => low,
+                _ => return None,
+            };
+            pinned = true;
+            Some(vec![value])
         });
         let Some(values) = values else { break };
         if POINTS_MAX < prefixes.len() * values.len() {
@@ -402,16 +412,8 @@ fn from_constraints(
         whole_parts &= part.length.is_none();
         fixed += 1;
     }
-    let range = definition.parts.get(fixed).filter(|part| part.length.is_none()).and_then(|part| {
-        let (mut low, mut high) = (None, None);
-        for (column, constraint) in constraints {
-            if let (true, Constraint::Range { low: l, high: h }) =
-                (*column == part.column, constraint)
-            {
-                low = low.or_else(|| l.clone());
-                high = high.or_else(|| h.clone());
-            }
-        }
+    let range = definition.parts.get(fixed).and_then(|part| {
+        let (low, high) = bounds_of(constraints, part.column);
         (low.is_some() || high.is_some()).then_some((low, high))
     });
     let full = fixed == definition.parts.len();
@@ -429,7 +431,7 @@ fn from_constraints(
         .iter()
         .map(|prefix| {
             let null = prefix.iter().any(Value::is_null);
-            let unique = definition.unique && full && whole_parts && !null;
+            let unique = definition.unique && full && !null;
             let shape = if unique { Shape::Unique } else { Shape::Equal };
             let low = table.key_of_values(index, prefix);
             Interval { high: low.successor_of_prefix(), low: Some(low), shape }
@@ -437,12 +439,27 @@ fn from_constraints(
         .collect();
     let points = intervals.iter().all(|interval| interval.shape == Shape::Unique);
     let kind = match (points, intervals.len()) {
-        (true, 0 | 1) => Kind::Const,
+        // The beginning of a column is no proof of a single row before planning.
+        (true, 0 | 1) if !pinned && whole_parts => Kind::Const,
         (true, _) => Kind::Points,
         (false, 1) => Kind::Ref,
         (false, _) => Kind::Range,
     };
     Some(Access { index, intervals: merge(intervals), kind, fixed })
+}
+
+type Bound = Option<(Value, bool)>;
+
+/// The lower and the upper bound of a column, each with whether it is included.
+fn bounds_of(constraints: &Constraints, wanted: usize) -> (Bound, Bound) {
+    let (mut low, mut high) = (None, None);
+    for (column, constraint) in constraints {
+        if let (true, Constraint::Range { low: l, high: h }) = (*column == wanted, constraint) {
+            low = low.or_else(|| l.clone());
+            high = high.or_else(|| h.clone());
+        }
+    }
+    (low, high)
 }
 
 fn range_interval(
@@ -463,7 +480,8 @@ fn range_interval(
     let all_low = (!start.is_empty()).then(|| start.clone());
     let all_high = if start.is_empty() { None } else { start.successor_of_prefix() };
     let null = key(&Value::Null);
-    let unique = definition.unique && definition.parts.len() == prefix.len() + 1;
+    let whole = part.length.is_none();
+    let unique = whole && definition.unique && definition.parts.len() == prefix.len() + 1;
     let ends = |bound: &Option<(Value, bool)>| match bound {
         Some((value, true)) if unique => Some(key(value)),
         _ => None,
@@ -471,6 +489,9 @@ fn range_interval(
     let nullable = !table.columns[part.column].not_null;
     // A descending part turns the range round; NULL, which no range holds, is then at its end.
     let (first, last) = if part.descending { (high, low) } else { (low, high) };
+    // The prefix of a bound says nothing about what lies close to it.
+    let widened = |bound: &Bound| bound.clone().map(|(value, inside)| (value, inside || !whole));
+    let (first, last) = (&widened(first), &widened(last));
     let low_key = match first {
         Some((value, true)) => Some(key(value)),
         Some((value, false)) => key(value).successor_of_prefix(),

@@ -8,10 +8,14 @@ use crate::mysql::error;
 use crate::mysql::metadata::TablePath;
 use crate::mysql::schema::{Column, Index, PRIMARY, Part, Table};
 use crate::sql::ast::{
-    ColumnDefinition, CreateTable, Expr, IndexDefinition, IndexKind, IndexPart, Literal,
+    ColumnDefinition, ColumnType, Constraint, CreateTable, Expr, IndexDefinition, IndexKind,
+    IndexPart, Literal,
 };
 use crate::sql_error::SqlError;
 use crate::value::Value;
+
+use super::check;
+use super::scope::constant_default;
 
 /// The table, and where its AUTO_INCREMENT begins.
 pub fn table(
@@ -38,7 +42,7 @@ pub fn table(
         name: path.1.clone(),
         columns: Vec::new(),
         indexes: Vec::new(),
-        constraints: create.constraints.clone(),
+        constraints: Vec::new(),
         comment: option(&["comment"]).map(|text| Arc::from(text.trim_matches('\''))),
         collation,
     };
@@ -58,6 +62,10 @@ pub fn table(
         }
         table.indexes.push(index);
     }
+    check::add_checks(&mut table, &create.columns, &create.constraints)?;
+    if create.constraints.iter().any(|other| matches!(other, Constraint::ForeignKey { .. })) {
+        return Err(SqlError::not_supported("FOREIGN KEY"));
+    }
     table.order_indexes();
     check_auto_increment(&table)?;
     let start = option(&["auto_increment"]).and_then(|text| text.parse().ok()).unwrap_or(1);
@@ -68,23 +76,92 @@ pub fn column(definition: &ColumnDefinition, collation: Collation) -> Result<Col
     if definition.generated.is_some() {
         return Err(SqlError::not_supported("generated columns"));
     }
-    let kind = ColumnKind::of(&definition.ty, collation);
+    let ty = column_type(definition)?;
+    let kind = ColumnKind::of(&ty, collation);
+    let not_null = definition.not_null || definition.primary_key || definition.auto_increment;
     let default = match &definition.default {
+        Some(Expr::Literal(Literal::Null)) if not_null => {
+            return Err(error::invalid_default(definition.name.as_str()));
+        }
         Some(Expr::Literal(Literal::Null)) => None,
         other => other.clone(),
     };
-    Ok(Column {
+    let column = Column {
         name: definition.name.0.clone(),
-        ty: definition.ty.clone(),
+        ty,
         collation: kind.collation,
-        not_null: definition.not_null || definition.primary_key || definition.auto_increment,
+        not_null,
         default,
         on_update: definition.on_update.clone(),
         auto_increment: definition.auto_increment,
         comment: definition.comment.clone(),
         invisible: definition.invisible,
         generated: None,
-    })
+    };
+    if matches!(column.default, Some(Expr::Literal(_))) {
+        let blob = column.ty.name.ends_with("text") || column.ty.name.ends_with("blob");
+        if blob {
+            return Err(error::no_default_allowed(&column.name));
+        }
+        if column.auto_increment || constant_default(&column).is_err() {
+            return Err(error::invalid_default(&column.name));
+        }
+    }
+    Ok(column)
+}
+
+/// What MySQL notes of a default that the column does not hold exactly.
+pub fn default_note(column: &Column) -> Option<SqlError> {
+    let Some(default @ Expr::Literal(_)) = &column.default else { return None };
+    let program = crate::eval::Program::compile(default, &crate::eval::NoColumns).ok()?;
+    let mut env = crate::eval::Env::new(jiff::civil::DateTime::ZERO);
+    let value = program.run(&[], &mut env).ok()?;
+    store(&value, &column.ty, &column.name, 1, true).ok()?.1
+}
+
+/// The type as the column has it, within MySQL's limits.
+fn column_type(definition: &ColumnDefinition) -> Result<ColumnType, SqlError> {
+    let mut ty = definition.ty.clone();
+    let name = definition.name.as_str();
+    if ty.charset.as_ref().is_some_and(|charset| charset.is("binary")) {
+        ty.charset = None;
+        ty.name = match &*ty.name {
+            "char" => "binary",
+            "varchar" => "varbinary",
+            "tinytext" => "tinyblob",
+            "mediumtext" => "mediumblob",
+            "longtext" => "longblob",
+            "text" => "blob",
+            other => other,
+        }
+        .into();
+    }
+    let too_long =
+        |length: u32, max: u32| (max < length).then(|| error::too_long_column(name, max));
+    let too_precise =
+        |length: u32, max: u32| (max < length).then(|| error::too_precise(length, name, max));
+    let length = ty.length.unwrap_or(0);
+    let problem = match &*ty.name {
+        "enum" | "set" | "json" | "bit" | "geometry" | "point" => {
+            return Err(SqlError::not_supported(format!("{} columns", ty.name)));
+        }
+        // A FLOAT compares as the DOUBLE that it is nearest to, which the model does not keep.
+        "float" => return Err(SqlError::not_supported("float columns")),
+        "double" if ty.length.is_some() => {
+            return Err(SqlError::not_supported("digits of a double column"));
+        }
+        _ if ty.zerofill => return Err(SqlError::not_supported("ZEROFILL")),
+        "char" | "binary" => too_long(length, 255),
+        "varchar" => too_long(length, 16_383),
+        "varbinary" => too_long(length, 65_533),
+        "decimal" if ty.length.is_some_and(|length| length < ty.scale.unwrap_or(0)) => {
+            Some(error::more_scale_than_digits(name))
+        }
+        "decimal" => too_precise(length, 65),
+        "datetime" | "timestamp" | "time" => too_precise(length, 6),
+        _ => None,
+    };
+    problem.map_or(Ok(ty), Err)
 }
 
 /// The keys that a column's own attributes ask for.
@@ -121,7 +198,27 @@ pub fn index(definition: &IndexDefinition, table: &Table) -> Result<Index, SqlEr
         if parts.iter().any(|other| other.column == column) {
             return Err(error::duplicate_column(part.column.as_str()));
         }
-        parts.push(Part { column, length: part.length, descending: part.descending });
+        let (definition, mut length) = (&table.columns[column], part.length);
+        let name = &*definition.ty.name;
+        let blob = name.ends_with("text") || name.ends_with("blob");
+        let text = blob || matches!(name, "char" | "varchar" | "binary" | "varbinary");
+        let declared = definition.ty.length.unwrap_or(1);
+        match length {
+            None if blob => return Err(error::blob_key(part.column.as_str())),
+            Some(length) if !text || !blob && declared < length => {
+                return Err(error::wrong_prefix_key());
+            }
+            // The whole column is no prefix.
+            Some(whole) if !blob && declared == whole => length = None,
+            _ => {}
+        }
+        if text {
+            let bytes = if definition.collation == Collation::Binary { 1 } else { 4 };
+            if 3072 < length.unwrap_or(declared).saturating_mul(bytes) {
+                return Err(error::key_too_long());
+            }
+        }
+        parts.push(Part { column, length, descending: part.descending });
     }
     let name: Arc<str> = match (&definition.kind, &definition.name) {
         (IndexKind::Primary, _) => PRIMARY.into(),
@@ -146,7 +243,7 @@ fn free_name(definition: &IndexDefinition, table: &Table) -> Arc<str> {
     names.find(|name| table.index(name).is_none()).unwrap_or_default().into()
 }
 
-fn check_auto_increment(table: &Table) -> Result<(), SqlError> {
+pub fn check_auto_increment(table: &Table) -> Result<(), SqlError> {
     let automatic: Vec<usize> =
         (0..table.columns.len()).filter(|at| table.columns[*at].auto_increment).collect();
     let first_of_a_key = |at: &usize| {

@@ -14,8 +14,8 @@ use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::access::{self, Access, Kind};
-use super::plan::{Sorting, exprs_of, sorted_by};
-use super::reader::Outer;
+use super::plan::{Sorting, conjuncts, exprs_of, sorted_by};
+use super::reader::{Outer, is_impossible};
 use super::scope::{InScope, TableScope};
 use super::subquery::{Subquery, results};
 use super::visit::subqueries_of;
@@ -69,7 +69,10 @@ impl Run {
             Program::compile(expr, &scope.with(&subqueries))
         };
         let filter = change.filter.map(|filter| compile(filter, "where clause")).transpose()?;
-        let (_, left) = self.limits(change.limit, &mut env)?;
+        let (_, mut left) = self.limits(change.limit, &mut env)?;
+        if is_impossible(change.filter.into_iter().flat_map(conjuncts), &mut env)? {
+            left = 0;
+        }
         let mut order = Vec::new();
         for item in change.order_by {
             order.push((compile(&item.expr, "order clause")?, item.descending));
@@ -93,7 +96,7 @@ impl Run {
             wait: Wait::Block,
             covering: false,
             semi_consistent: change.update.is_some() && !isolation.locks_gaps(),
-            fetches_range_end: isolation.locks_gaps(),
+            fetches_range_end: true,
         });
         let index = IndexId { table: table.opened.id, index: access.index as u32 };
         let point = access.kind == Kind::Const;
@@ -118,7 +121,9 @@ impl Run {
         }
         if scan.collected.is_none() {
             let mut all = Vec::new();
-            while let Some(found) = self.next_match(scan, trx).await? {
+            while 0 < scan.left
+                && let Some(found) = self.next_match(scan, trx).await?
+            {
                 all.push(found);
                 if scan.order.is_none() && scan.left <= all.len() as u64 {
                     break;
@@ -238,7 +243,8 @@ fn change_order(change: &Change<'_>, access: &Access) -> Option<(usize, bool)> {
     };
     if access.kind != Kind::Scan {
         let one = access.intervals.len() <= 1 || access.fixed == 0;
-        return (one && follows(access.index, access.fixed)).then_some((access.index, descending));
+        let follows = one && follows(access.index, access.fixed) || follows(access.index, 0);
+        return follows.then_some((access.index, descending));
     }
     let limited = change.limit.is_some();
     (0..schema.indexes.len())

@@ -19,15 +19,17 @@ use crate::mysql::outcome::Outcome;
 use crate::mysql::schema;
 use crate::mysql::table::Table;
 use crate::sql::ast::{
-    AlterChange, AlterTable, ColumnPosition, CreateTable, DropTable, Expr, Ident, IndexDefinition,
-    IndexKind, Statement, TableName,
+    AlterChange, AlterTable, ColumnPosition, ColumnType, Constraint, CreateTable, DropTable, Expr,
+    Ident, IndexDefinition, IndexKind, Literal, Statement, TableName,
 };
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
 use super::build;
+use super::check;
 use super::scope::constant_default;
 use super::tables::Opened;
+use super::write::key_texts;
 
 impl Run {
     pub async fn define(&self, statement: &Statement) -> Result<Outcome, SqlError> {
@@ -89,7 +91,8 @@ impl Run {
                 match (exists, if_not_exists) {
                     (true, false) => return Err(error::database_exists(name.as_str())),
                     (true, true) => {
-                        outcome.warnings.push(error::database_exists(name.as_str()));
+                        outcome.affected = 1;
+                        outcome.warnings.push(error::database_exists(name.as_str()).as_note());
                         Vec::new()
                     }
                     (false, _) => {
@@ -108,16 +111,16 @@ impl Run {
                 self.rebuilt(&table, table.schema.clone(), Vec::new(), 1)
             }
             Statement::RenameTable(pairs) => self.rename_tables(pairs).await?,
-            Statement::AlterTable(alter) => self.alter_table(alter).await?,
+            Statement::AlterTable(alter) => self.alter_table(alter, &mut outcome).await?,
             Statement::CreateIndex(create) => {
                 let change = AlterChange::AddIndex(create.index.clone());
                 let alter = AlterTable { table: create.table.clone(), changes: vec![change] };
-                self.alter_table(&alter).await?
+                self.alter_table(&alter, &mut outcome).await?
             }
             Statement::DropIndex { name, table } => {
                 let change = AlterChange::DropIndex(name.clone());
                 let alter = AlterTable { table: table.clone(), changes: vec![change] };
-                self.alter_table(&alter).await?
+                self.alter_table(&alter, &mut outcome).await?
             }
             other => return Err(SqlError::not_supported(other)),
         };
@@ -142,7 +145,7 @@ impl Run {
         if self.find(&path).is_ok() {
             let exists = error::table_exists(&path.1);
             if create.if_not_exists {
-                outcome.warnings.push(exists);
+                outcome.warnings.push(exists.as_note());
                 return Ok(Vec::new());
             }
             return Err(exists);
@@ -156,7 +159,13 @@ impl Run {
                 schema.constraints.clear();
                 (schema, 1)
             }
-            None => build::table(create, &path, collation)?,
+            None => {
+                let built = build::table(create, &path, collation)?;
+                for column in &built.0.columns {
+                    outcome.warnings.extend(build::default_note(column));
+                }
+                built
+            }
         };
         let id = self.engine(|engine| engine.new_table_id());
         let schema = Arc::new(schema);
@@ -183,7 +192,9 @@ impl Run {
             if !drop.if_exists {
                 return Err(error);
             }
-            outcome.warnings.push(error);
+            for name in &missing {
+                outcome.warnings.push(error::unknown_table(name).as_note());
+            }
         }
         Ok(changes)
     }
@@ -205,7 +216,7 @@ impl Run {
             if !if_exists {
                 return Err(error);
             }
-            outcome.warnings.push(error);
+            outcome.warnings.push(error.as_note());
             return Ok(Vec::new());
         };
         outcome.affected = tables.len() as u64;
@@ -225,32 +236,58 @@ impl Run {
         &self,
         pairs: &[(TableName, TableName)],
     ) -> Result<Vec<Change>, SqlError> {
-        let mut changes = Vec::new();
+        // Each renaming sees those before it: three of them swap two tables.
+        let mut moved: Vec<(Opened, TablePath)> = Vec::new();
         for (old, new) in pairs {
-            let table = self.open_alone(old).await?;
-            let path = self.path(new)?;
-            changes.extend(self.renamed(&table, &path).await?);
+            let (from, to) = (self.path(old)?, self.path(new)?);
+            let at = match moved.iter().position(|(_, path)| *path == from) {
+                Some(at) => at,
+                None => {
+                    let table = self.open_alone(old).await?;
+                    if moved.iter().any(|(own, _)| own.id == table.id) {
+                        return Err(error::no_such_table(&from.0, &from.1));
+                    }
+                    moved.push((table, from));
+                    moved.len() - 1
+                }
+            };
+            self.lock_metadata(&to, MetadataMode::Exclusive, Duration::Transaction).await?;
+            let vacated = |found: &Opened| moved.iter().any(|(own, _)| own.id == found.id);
+            let taken = self.find(&to).is_ok_and(|found| !vacated(&found))
+                || moved.iter().any(|(_, path)| *path == to);
+            if taken {
+                return Err(error::table_exists(&to.1));
+            }
+            if !self.engine(|engine| engine.has_database(&to.0)) {
+                return Err(error::unknown_database(&to.0));
+            }
+            moved[at].1 = to;
+        }
+        let mut changes: Vec<Change> =
+            moved.iter().map(|(table, _)| Change::DropTable { id: table.id }).collect();
+        for (table, path) in &moved {
+            let mut schema = (*table.schema).clone();
+            schema.database = path.0.clone();
+            schema.name = path.1.clone();
+            let (rows, auto_increment) = self.rows_of(table);
+            let put = self.rebuilt(table, Arc::new(schema), rows, auto_increment);
+            changes.extend(put.into_iter().skip(1));
         }
         Ok(changes)
     }
 
-    async fn renamed(&self, table: &Opened, path: &TablePath) -> Result<Vec<Change>, SqlError> {
-        self.lock_metadata(path, MetadataMode::Exclusive, Duration::Transaction).await?;
-        if self.find(path).is_ok() {
-            return Err(error::table_exists(&path.1));
-        }
-        let mut schema = (*table.schema).clone();
-        schema.database = path.0.clone();
-        schema.name = path.1.clone();
-        let (rows, auto_increment) = self.rows_of(table);
-        Ok(self.rebuilt(table, Arc::new(schema), rows, auto_increment))
-    }
-
-    async fn alter_table(&self, alter: &AlterTable) -> Result<Vec<Change>, SqlError> {
+    async fn alter_table(
+        &self,
+        alter: &AlterTable,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<Change>, SqlError> {
         let table = self.open_alone(&alter.table).await?;
         let mut altered = Altered {
             schema: (*table.schema).clone(),
             columns: (0..table.schema.columns.len()).map(Source::Old).collect(),
+            auto_increment: None,
+            copies: false,
+            had_primary: table.schema.has_primary_key(),
         };
         let mut rename = None;
         for change in &alter.changes {
@@ -259,14 +296,33 @@ impl Run {
                 other => altered.change(other)?,
             }
         }
+        for change in &alter.changes {
+            let definition = match change {
+                AlterChange::AddColumn { column, .. }
+                | AlterChange::ModifyColumn { column, .. }
+                | AlterChange::ChangeColumn { column, .. } => column,
+                _ => continue,
+            };
+            if let Some(at) = altered.schema.column(definition.name.as_str()) {
+                outcome.warnings.extend(build::default_note(&altered.schema.columns[at]));
+            }
+        }
         if altered.schema.columns.is_empty() {
             return Err(error::last_column());
         }
         altered.schema.order_indexes();
-        let (rows, auto_increment) = self.rows_of(&table);
+        build::check_auto_increment(&altered.schema)?;
+        let copies = altered.copies || altered.had_primary && !altered.schema.has_primary_key();
+        let (rows, mut auto_increment) = self.rows_of(&table);
+        if let Some(wanted) = altered.auto_increment {
+            auto_increment = wanted.max(self.next_automatic(&altered.schema, &rows));
+        }
         let mut env = self.env()?;
-        let rows: Vec<Row> =
-            rows.iter().map(|row| altered.convert(row, &mut env)).collect::<Result<_, _>>()?;
+        let rows: Vec<Row> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, row)| altered.convert(at + 1, row, &mut env))
+            .collect::<Result<_, _>>()?;
         if let Some(path) = &rename {
             self.lock_metadata(path, MetadataMode::Exclusive, Duration::Transaction).await?;
             if self.find(path).is_ok() {
@@ -277,7 +333,22 @@ impl Run {
         }
         let schema = Arc::new(altered.schema);
         self.check_unique_keys(&schema, &rows)?;
+        if copies {
+            self.check_rows(&schema, &rows)?;
+            outcome.affected = rows.len() as u64;
+        }
         Ok(self.rebuilt(&table, schema, rows, auto_increment))
+    }
+
+    /// The least value that AUTO_INCREMENT may go on with.
+    fn next_automatic(&self, schema: &schema::Table, rows: &[Row]) -> u64 {
+        let Some(column) = schema.auto_increment() else { return 1 };
+        let value = |row: &Row| match &row[column] {
+            Value::Int(value) => u64::try_from(*value).unwrap_or(0),
+            Value::Uint(value) => *value,
+            _ => 0,
+        };
+        rows.iter().map(value).max().unwrap_or(0).saturating_add(1)
     }
 
     /// The newest rows; nobody else has the table.
@@ -312,8 +383,7 @@ impl Run {
             let mut seen = std::collections::BTreeSet::new();
             for row in rows.iter().filter(|row| !schema.key_has_null(at, row)) {
                 if !seen.insert(schema.key_of_row(at, row)) {
-                    let values: Vec<String> =
-                        schema.columns_of(at).map(|column| row[column].to_string()).collect();
+                    let values = key_texts(schema, at, row);
                     return Err(error::duplicate_entry(
                         &values.join("-"),
                         &schema.name,
@@ -338,6 +408,10 @@ enum Source {
 struct Altered {
     schema: schema::Table,
     columns: Vec<Source>,
+    auto_increment: Option<u64>,
+    /// MySQL copies the table row by row, and says how many it copied.
+    copies: bool,
+    had_primary: bool,
 }
 
 impl Altered {
@@ -361,6 +435,10 @@ impl Altered {
             }
             AlterChange::RenameColumn { old, new } => {
                 let at = self.column(old)?;
+                check::check_unused(&self.schema, old)?;
+                if !old.is(new.as_str()) && self.schema.column(new.as_str()).is_some() {
+                    return Err(error::duplicate_column(new.as_str()));
+                }
                 self.schema.columns[at].name = new.0.clone();
                 Ok(())
             }
@@ -386,12 +464,32 @@ impl Altered {
             }
             AlterChange::SetDefault { column, default } => {
                 let at = self.column(column)?;
-                self.schema.columns[at].default = default.clone();
+                let column = &mut self.schema.columns[at];
+                if default.is_none() && !column.not_null {
+                    // It would have no default at all, not even NULL.
+                    return Err(SqlError::not_supported("DROP DEFAULT of a nullable column"));
+                }
+                column.default = match default {
+                    Some(Expr::Literal(Literal::Null)) if column.not_null => {
+                        return Err(error::invalid_default(&column.name));
+                    }
+                    Some(Expr::Literal(Literal::Null)) => None,
+                    other => other.clone(),
+                };
+                if matches!(column.default, Some(Expr::Literal(_)))
+                    && constant_default(column).is_err()
+                {
+                    return Err(error::invalid_default(&column.name));
+                }
                 Ok(())
             }
-            AlterChange::AddConstraint(constraint) => {
-                self.schema.constraints.push(constraint.clone());
+            AlterChange::AddConstraint(Constraint::Check { name, expr, enforced }) => {
+                check::add_check(&mut self.schema, name.as_ref(), expr, *enforced)?;
+                self.copies |= *enforced;
                 Ok(())
+            }
+            AlterChange::AddConstraint(Constraint::ForeignKey { .. }) => {
+                Err(SqlError::not_supported("FOREIGN KEY"))
             }
             AlterChange::DropForeignKey(name) => {
                 let named = |constraint: &crate::sql::ast::Constraint| match constraint {
@@ -407,8 +505,54 @@ impl Altered {
                     false => Err(error::cannot_drop(name.as_str())),
                 }
             }
-            AlterChange::Option(_) => Ok(()),
+            AlterChange::Option(text) => self.option(text),
             AlterChange::RenameTo(_) => Ok(()),
+        }
+    }
+
+    /// What the parser keeps as text.
+    fn option(&mut self, text: &str) -> Result<(), SqlError> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words[..] {
+            ["auto_increment", number] => {
+                self.auto_increment = number.parse().ok();
+                Ok(())
+            }
+            ["drop", kind @ ("check" | "constraint"), name] => {
+                let before = self.schema.constraints.len();
+                let named = |constraint: &Constraint| {
+                    matches!(constraint,
+                    Constraint::Check { name: Some(own), .. } if own.is(name))
+                };
+                self.schema.constraints.retain(|constraint| !named(constraint));
+                match (self.schema.constraints.len() < before, kind) {
+                    (true, _) => Ok(()),
+                    (false, "check") => Err(check::not_found(name)),
+                    (false, _) => Err(error::constraint_missing(name)),
+                }
+            }
+            ["alter", "check" | "constraint", name, ref rest @ ..] => {
+                let wanted = rest == ["enforced"];
+                let found = self.schema.constraints.iter_mut().find_map(|own| match own {
+                    Constraint::Check { name: Some(own), enforced, .. } if own.is(name) => {
+                        Some(enforced)
+                    }
+                    _ => None,
+                });
+                let enforced = found.ok_or_else(|| check::not_found(name))?;
+                self.copies |= wanted && !*enforced;
+                *enforced = wanted;
+                Ok(())
+            }
+            ["comment", ..] => {
+                let text = text["comment".len()..].trim().trim_matches('\'');
+                self.schema.comment = Some(text.into());
+                Ok(())
+            }
+            ["engine", engine] if engine.eq_ignore_ascii_case("innodb") => Ok(()),
+            ["force"] | ["algorithm", _] | ["lock", _] | ["row_format", _] => Ok(()),
+            ["enable" | "disable", "keys"] => Ok(()),
+            _ => Err(SqlError::not_supported(format!("ALTER TABLE .. {text}"))),
         }
     }
 
@@ -447,6 +591,8 @@ impl Altered {
     fn drop_column(&mut self, name: &Ident) -> Result<(), SqlError> {
         let at = self.schema.column(name.as_str());
         let at = at.ok_or_else(|| error::cannot_drop(name.as_str()))?;
+        check::drop_own(&mut self.schema, name);
+        check::check_unused(&self.schema, name)?;
         self.schema.columns.remove(at);
         self.columns.remove(at);
         for index in &mut self.schema.indexes {
@@ -466,11 +612,15 @@ impl Altered {
         position: Option<&ColumnPosition>,
     ) -> Result<(), SqlError> {
         let at = self.column(old)?;
+        if !old.is(column.name.as_str()) {
+            check::check_unused(&self.schema, old)?;
+        }
         let mut built = build::column(column, self.schema.collation)?;
         built.not_null |= self
             .schema
             .index(schema::PRIMARY)
             .is_some_and(|index| self.schema.columns_of(index).any(|key| key == at));
+        self.copies |= is_other_type(&self.schema.columns[at].ty, &built.ty);
         let source = match self.columns[at] {
             Source::Old(old) | Source::Converted(old) => Source::Converted(old),
             Source::New => Source::New,
@@ -511,15 +661,15 @@ impl Altered {
         Ok(())
     }
 
-    fn convert(&self, row: &Row, env: &mut Env) -> Result<Row, SqlError> {
+    fn convert(&self, number: usize, row: &Row, env: &mut Env) -> Result<Row, SqlError> {
         let mut converted = Vec::with_capacity(self.columns.len());
         for (source, column) in self.columns.iter().zip(&self.schema.columns) {
             let value = match source {
                 Source::Old(at) => row[*at].clone(),
                 Source::Converted(at) => {
-                    let value = eval::store(&row[*at], &column.ty, &column.name, 1, true)?.0;
+                    let value = eval::store(&row[*at], &column.ty, &column.name, number, true)?.0;
                     if value.is_null() && column.not_null {
-                        return Err(SqlError::data_truncated(&column.name, 1));
+                        return Err(SqlError::data_truncated(&column.name, number));
                     }
                     value
                 }
@@ -542,6 +692,18 @@ impl Altered {
             None => Ok(Value::Null),
         }
     }
+}
+
+/// Is a changed type stored otherwise? A VARCHAR may grow in its place.
+fn is_other_type(old: &ColumnType, new: &ColumnType) -> bool {
+    let grows = &*old.name == "varchar"
+        && &*new.name == "varchar"
+        && old.length <= new.length
+        && (old.length.unwrap_or(0) * 4 < 256) == (new.length.unwrap_or(0) * 4 < 256);
+    let width = |ty: &ColumnType| if ty.name.ends_with("int") { None } else { ty.length };
+    let same = (&old.name, width(old), old.scale, old.unsigned, &old.collation, &old.charset)
+        == (&new.name, width(new), new.scale, new.unsigned, &new.collation, &new.charset);
+    !same && !grows
 }
 
 fn database_collation(options: &[String]) -> Collation {

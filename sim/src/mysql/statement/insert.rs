@@ -17,8 +17,12 @@ use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
 use super::build::zero_of;
+use super::check::check_row;
+use super::plan::Loops;
+use super::prepared::Prepared;
 use super::scope::{InScope, TableScope, constant_default};
-use super::select::Locks;
+use super::select::{Locks, PreparedSelect};
+use super::subquery::{Subquery, results};
 use super::tables::Opened;
 use super::write::{Written, same};
 
@@ -32,43 +36,95 @@ struct Inserting<'a> {
     targets: Vec<usize>,
     env: Env,
     outcome: Outcome,
-    /// Generated AUTO_INCREMENT values that are left of what the statement reserved.
-    reserved: std::ops::Range<u64>,
+    automatic: Automatic,
+    /// Rows that a CHECK turned away; those behind them are counted without them.
+    turned_away: usize,
     updates: Vec<(usize, Program)>,
+    subqueries: Vec<Subquery>,
     event: Option<usize>,
 }
 
 impl Run {
     pub async fn insert(&self, insert: &Insert, trx: TrxId) -> Result<Outcome, SqlError> {
         let table = self.open(&insert.table, MetadataMode::Write).await?;
-        let mut inserting = self.prepare_insert(insert, table)?;
+        let exprs: Vec<&Expr> = match &insert.source {
+            InsertSource::Values(rows) => rows.iter().flatten().collect(),
+            InsertSource::Query(_) => Vec::new(),
+        };
+        let updates = insert.on_duplicate.iter().map(|item| &item.value);
+        let exprs: Vec<&Expr> = exprs.into_iter().chain(updates).collect();
+        let alias = insert.alias.as_ref().map_or(table.schema.name.clone(), |own| own.0.clone());
+        self.check_not_read(&table.schema, &alias, exprs.iter().copied())?;
+        let in_scope = InScope {
+            alias,
+            opened: table.clone(),
+            hints: Vec::new(),
+            offset: 0,
+            rows: None,
+            lock: None,
+        };
+        let context = || in_scope.context();
+        let subqueries =
+            self.subqueries(exprs.into_iter(), context, trx, Locks::InsertSelect).await?;
+        let mut inserting = self.prepare_insert(insert, table, subqueries)?;
         let sources = match &insert.source {
             InsertSource::Values(rows) => {
                 for (number, exprs) in rows.iter().enumerate() {
-                    let row = self.row_of(&mut inserting, exprs, number + 1)?;
-                    self.write_new(&mut inserting, trx, row, number + 1, rows.len() - number)
-                        .await?;
+                    let number = number + 1 - inserting.turned_away;
+                    let row = self.row_of(&mut inserting, trx, exprs, number).await?;
+                    self.write_new(&mut inserting, trx, row, number).await?;
                 }
                 None
             }
             InsertSource::Query(query) => {
-                Some(self.select_rows(query, trx, Locks::InsertSelect).await?)
+                let prepared = self.prepare(query, None, trx, Locks::InsertSelect).await?;
+                match &prepared {
+                    Prepared::Select(select) if streams_into(select, &inserting.table) => {
+                        self.insert_streamed(&mut inserting, select, trx).await?;
+                        None
+                    }
+                    _ => Some(self.run_prepared(&prepared, &[], trx, u64::MAX).await?),
+                }
             }
         };
         for (number, values) in sources.into_iter().flat_map(|set| set.rows).enumerate() {
-            let row = self.row_of_values(&mut inserting, &values, number + 1)?;
-            self.write_new(&mut inserting, trx, row, number + 1, 1).await?;
+            let number = number + 1 - inserting.turned_away;
+            let row = self.row_of_values(&mut inserting, &values, number)?;
+            self.write_new(&mut inserting, trx, row, number).await?;
         }
         self.keep(&mut inserting.env)?;
         let Inserting { mut outcome, mut env, .. } = inserting;
+        if outcome.affected == 0 && !outcome.generated {
+            outcome.last_insert_id = 0;
+        }
         outcome.warnings.append(&mut env.warnings);
         Ok(outcome)
+    }
+
+    /// Inserts each row of a SELECT before the next one is read and locked.
+    async fn insert_streamed(
+        &self,
+        inserting: &mut Inserting<'_>,
+        select: &PreparedSelect,
+        trx: TrxId,
+    ) -> Result<(), SqlError> {
+        let mut env = self.env()?;
+        env.subqueries = results(&select.from.subqueries);
+        let mut loops = Loops::new(select, &[]);
+        let mut number = 0;
+        while let Some(values) = self.next_output(&mut loops, &mut env, trx).await? {
+            number += 1;
+            let row = self.row_of_values(inserting, &values, number)?;
+            self.write_new(inserting, trx, row, number).await?;
+        }
+        self.keep(&mut env)
     }
 
     fn prepare_insert<'a>(
         &self,
         insert: &'a Insert,
         table: Opened,
+        subqueries: Vec<Subquery>,
     ) -> Result<Inserting<'a>, SqlError> {
         let schema = &table.schema;
         let targets = match &insert.columns {
@@ -100,13 +156,19 @@ impl Run {
         }];
         if let Some((alias, columns)) = &insert.row_alias {
             let mut opened = table.clone();
-            if !columns.is_empty() {
-                let mut renamed = (*opened.schema).clone();
-                for (target, name) in targets.iter().zip(columns) {
-                    renamed.columns[*target].name = name.0.clone();
+            let mut renamed = (*opened.schema).clone();
+            for (at, column) in renamed.columns.iter_mut().enumerate() {
+                match targets.iter().position(|target| *target == at) {
+                    Some(place) => {
+                        if let Some(name) = columns.get(place) {
+                            column.name = name.0.clone();
+                        }
+                    }
+                    // The alias stands for what is inserted, and knows no other columns.
+                    None => column.name = "".into(),
                 }
-                opened.schema = Arc::new(renamed);
             }
+            opened.schema = Arc::new(renamed);
             scope.push(InScope {
                 alias: alias.0.clone(),
                 opened,
@@ -120,14 +182,28 @@ impl Run {
         for item in &insert.on_duplicate {
             let names =
                 TableScope { inserted: Some(width), ..TableScope::new(&scope, "field list") };
+            let names = names.with(&subqueries);
             let column = TableScope::new(&scope[..1], "field list").find(&item.column)?.1;
             let value = match &item.value {
                 Expr::Default(None) => Expr::Default(Some(item.column.clone())),
                 value => value.clone(),
             };
-            updates.push((column, Program::compile(&value, &names)?));
+            let program =
+                Program::compile(&value, &names).map_err(|error| match &insert.source {
+                    // The columns of the source's tables may be named here too.
+                    InsertSource::Query(_) if error.errno == 1054 => {
+                        SqlError::not_supported("columns of the SELECT in ON DUPLICATE KEY UPDATE")
+                    }
+                    _ => error,
+                })?;
+            updates.push((column, program));
         }
+        let rows = match &insert.source {
+            InsertSource::Values(rows) => rows.len(),
+            InsertSource::Query(_) => 0,
+        };
         let mut env = self.env()?;
+        env.subqueries = results(&subqueries);
         env.strict_change = env.mode.strict && !insert.ignore;
         Ok(Inserting {
             insert,
@@ -136,16 +212,19 @@ impl Run {
             targets,
             env,
             outcome: Outcome::default(),
-            reserved: 0..0,
+            automatic: Automatic { rows: rows as u64, ..Automatic::default() },
+            turned_away: 0,
             updates,
+            subqueries,
             event: None,
         })
     }
 
     /// Evaluates a VALUES row. An expression may use the columns to its left.
-    fn row_of(
+    async fn row_of(
         &self,
         inserting: &mut Inserting<'_>,
+        trx: TrxId,
         exprs: &[Expr],
         number: usize,
     ) -> Result<Vec<Option<Value>>, SqlError> {
@@ -159,13 +238,26 @@ impl Run {
         let mut row: Vec<Option<Value>> = vec![None; width];
         for (target, expr) in inserting.targets.clone().into_iter().zip(exprs) {
             if matches!(expr, Expr::Default(None)) {
+                let column = &inserting.table.schema.columns[target];
+                if !column.auto_increment {
+                    let value = match self.default_value(inserting, target) {
+                        // Said of each row, unlike of columns that are not listed.
+                        Err(error) if error.errno == 1364 && !inserting.env.strict_change => {
+                            inserting.outcome.warnings.push(error);
+                            zero_of(&inserting.table.schema.columns[target])?
+                        }
+                        other => other?,
+                    };
+                    row[target] = Some(self.stored(inserting, target, value, number)?);
+                }
                 continue;
             }
             let scope = TableScope::new(&inserting.scope[..1], "field list");
-            let program = Program::compile(expr, &scope)?;
+            let program = Program::compile(expr, &scope.with(&inserting.subqueries))?;
             let left: Vec<Value> =
                 row.iter().map(|value| value.clone().unwrap_or(Value::Null)).collect();
-            let value = program.run(&left, &mut inserting.env)?;
+            let (env, subqueries) = (&mut inserting.env, &inserting.subqueries);
+            let value = self.value(&program, &left, env, subqueries, trx).await?;
             row[target] = Some(self.stored(inserting, target, value, number)?);
         }
         Ok(row)
@@ -202,10 +294,14 @@ impl Run {
         if value.is_null() && definition.not_null && !definition.auto_increment {
             let error = SqlError::bad_null(&definition.name);
             // IGNORE, and a multi-row insert that is not strict, store the type's zero.
-            if !inserting.insert.ignore {
+            let lenient = match &inserting.insert.source {
+                InsertSource::Values(rows) => 1 < rows.len() && !strict,
+                InsertSource::Query(_) => !strict,
+            };
+            if !inserting.insert.ignore && !lenient {
                 return Err(error);
             }
-            inserting.outcome.warnings.push(error);
+            inserting.outcome.warn_once(error);
             return zero_of(definition);
         }
         Ok(value)
@@ -218,28 +314,48 @@ impl Run {
         trx: TrxId,
         row: Vec<Option<Value>>,
         number: usize,
-        rows_left: usize,
     ) -> Result<(), SqlError> {
-        let row = self.complete(inserting, row, number, rows_left)?;
+        let row = self.complete(inserting, row, number)?;
         let insert = inserting.insert;
+        let schema = inserting.table.schema.clone();
+        if let Err(error) = check_row(&schema, &row, &mut inserting.env) {
+            if !insert.ignore {
+                return Err(error);
+            }
+            inserting.outcome.warnings.push(error);
+            inserting.turned_away += 1;
+            return Ok(());
+        }
         let overwrites = insert.replace || !insert.on_duplicate.is_empty();
         let check = if overwrites { Mode::X } else { Mode::S };
         let table = inserting.table.clone();
         self.engine(|engine| engine.transaction_mut(trx).intend(table.id, Mode::X));
+        let given = inserting.automatic.given.take();
+        inserting.note_insert_id(&row);
         let mut replaced = 0;
         loop {
             let mark = self.engine(|engine| engine.transaction(trx).mark());
-            match self.insert_row(trx, &table, &row, check).await? {
+            let written = self.insert_row(trx, &table, &row, check).await?;
+            inserting.automatic.left = inserting.automatic.left.saturating_sub(1);
+            match written {
                 Written::Done => {
                     inserting.outcome.affected += 1 + replaced;
                     inserting.outcome.matched += 1 + replaced;
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     self.note_explicit_value(inserting, &row);
+                    // The first row that goes in with a value of its own names the statement's.
+                    if let Some(id) = given.filter(|_| !inserting.outcome.generated) {
+                        inserting.outcome.last_insert_id = id;
+                        inserting.outcome.generated = true;
+                    }
                     return Ok(());
                 }
                 Written::Duplicate { index, key } => {
                     self.engine(|engine| engine.undo_to(trx, mark));
+                    if overwrites {
+                        self.note_explicit_value(inserting, &row);
+                    }
                     if insert.replace {
                         if self.overwrite(inserting, trx, index, &key, &row).await? {
                             inserting.outcome.affected += 2 + replaced;
@@ -268,22 +384,37 @@ impl Run {
         inserting: &mut Inserting<'_>,
         row: Vec<Option<Value>>,
         number: usize,
-        rows_left: usize,
     ) -> Result<Row, SqlError> {
         let schema = inserting.table.schema.clone();
         let mut complete = Vec::with_capacity(row.len());
+        let mut automatic: Option<usize> = None;
         for (at, (value, column)) in row.into_iter().zip(&schema.columns).enumerate() {
             let value = match value {
+                // Generated last: what another column refuses takes no value.
                 _ if column.auto_increment && asks_for_value(&value) => {
-                    self.generate(inserting, rows_left)
+                    automatic = Some(at);
+                    Value::Null
+                }
+                Some(value) if column.auto_increment => {
+                    inserting.automatic.note(&value);
+                    value
                 }
                 Some(value) => value,
                 None => {
-                    let value = self.default_value(inserting, at)?;
+                    let value = match self.default_value(inserting, at) {
+                        Err(error) if error.errno == 1364 && !inserting.env.strict_change => {
+                            inserting.outcome.warn_once(error);
+                            zero_of(column)?
+                        }
+                        other => other?,
+                    };
                     store(&value, &column.ty, &column.name, number, true)?.0
                 }
             };
             complete.push(value);
+        }
+        if let Some(at) = automatic {
+            complete[at] = self.generate(inserting);
         }
         Ok(complete.into())
     }
@@ -298,35 +429,27 @@ impl Run {
             }
             None if column.not_null => {
                 let error = error::no_default(&column.name);
-                if inserting.env.strict_change {
-                    return Err(error);
-                }
-                inserting.outcome.warnings.push(error);
-                zero_of(column)
+                Err(error)
             }
             None => Ok(Value::Null),
         }
     }
 
-    /// The next AUTO_INCREMENT value. A statement reserves for all the rows that it has left, so
-    /// that its values follow each other.
-    fn generate(&self, inserting: &mut Inserting<'_>, rows_left: usize) -> Value {
-        if inserting.reserved.is_empty() {
-            let table = inserting.table.id;
-            inserting.reserved = self.engine(|engine| {
+    /// The next AUTO_INCREMENT value.
+    fn generate(&self, inserting: &mut Inserting<'_>) -> Value {
+        let table = inserting.table.id;
+        let automatic = &mut inserting.automatic;
+        if automatic.end <= automatic.next {
+            self.engine(|engine| {
                 let counter = &mut engine.table_mut(table).auto_increment;
-                let first = *counter;
-                *counter = first.saturating_add(rows_left as u64);
+                automatic.reserve(counter);
                 let next = *counter;
                 engine.durable.redo.push(RedoRecord::AutoIncrement { table, next });
-                first..next
             });
         }
-        let value = inserting.reserved.start;
-        inserting.reserved.start += 1;
-        if inserting.outcome.last_insert_id == 0 {
-            inserting.outcome.last_insert_id = value;
-        }
+        let value = automatic.next;
+        automatic.next = value.saturating_add(1);
+        inserting.automatic.given = Some(value);
         let unsigned = inserting
             .table
             .schema
@@ -400,7 +523,8 @@ impl Run {
         for (column, program) in &updates {
             // Assignments see what those before them have set.
             let both: Vec<Value> = new.iter().chain(row.iter()).cloned().collect();
-            let value = program.run(&both, &mut inserting.env)?;
+            let (env, subqueries) = (&mut inserting.env, &inserting.subqueries);
+            let value = self.value(program, &both, env, subqueries, trx).await?;
             new[*column] = self.stored(inserting, *column, value, number)?;
         }
         inserting.updates = updates;
@@ -409,10 +533,18 @@ impl Run {
             inserting.outcome.matched += 1;
             return Ok(());
         }
+        if let Err(error) = check_row(&table.schema, &new, &mut inserting.env) {
+            if !inserting.insert.ignore {
+                return Err(error);
+            }
+            inserting.outcome.warnings.push(error);
+            return Ok(());
+        }
         let mark = self.engine(|engine| engine.transaction(trx).mark());
         match self.update_row(trx, &table, key, &old, &new, Mode::X).await? {
             Written::Done => {
                 inserting.outcome.affected += 2;
+                self.note_explicit_value(inserting, &new);
                 inserting.outcome.matched += 2;
                 let change = RowChange { before: Some(old), after: Some(new) };
                 self.log(trx, &table.schema, &mut inserting.event, change);
@@ -422,6 +554,71 @@ impl Run {
                 self.engine(|engine| engine.undo_to(trx, mark));
                 Err(self.duplicate_error(&table, index, &new))
             }
+        }
+    }
+}
+
+/// A SELECT that reads the table itself is read to its end first.
+fn streams_into(select: &PreparedSelect, table: &Opened) -> bool {
+    let reads = |other: &InScope| other.rows.is_none() && other.opened.id == table.id;
+    let nested = select.from.subqueries.is_empty();
+    select.streams() && nested && !select.from.tables.iter().any(reads)
+}
+
+impl Inserting<'_> {
+    /// What an OK packet calls the insert id where nothing was generated: the last explicit value.
+    fn note_insert_id(&mut self, row: &Row) {
+        let Some(column) = self.table.schema.auto_increment() else { return };
+        if !self.outcome.generated {
+            self.outcome.last_insert_id = match &row[column] {
+                Value::Int(value) => *value as u64,
+                Value::Uint(value) => *value,
+                _ => 0,
+            };
+        }
+    }
+}
+
+/// The AUTO_INCREMENT values that a statement has reserved: see MySQL's
+/// `handler::update_auto_increment` and InnoDB's `get_auto_increment`.
+#[derive(Debug, Default)]
+struct Automatic {
+    /// The rows that VALUES has; none where nobody knows.
+    rows: u64,
+    /// Rows that the last reservation was for and that are still to come.
+    left: u64,
+    next: u64,
+    end: u64,
+    reservations: u32,
+    /// What the row at hand was given.
+    given: Option<u64>,
+}
+
+impl Automatic {
+    /// Reserves values: for all rows at once, or twice as many each time where their number is
+    /// not known.
+    fn reserve(&mut self, counter: &mut u64) {
+        let mut first = self.next.max(1);
+        if self.left == 0 {
+            let guess = 1 << self.reservations.min(16);
+            self.left = if self.reservations == 0 && 0 < self.rows { self.rows } else { guess };
+            first = first.max(*counter);
+        }
+        self.reservations += 1;
+        self.next = first;
+        self.end = first.saturating_add(self.left);
+        *counter = (*counter).max(self.end);
+    }
+
+    /// An explicit value pushes those that follow it in the statement.
+    fn note(&mut self, value: &Value) {
+        let value = match value {
+            Value::Int(value) => u64::try_from(*value).unwrap_or(0),
+            Value::Uint(value) => *value,
+            _ => 0,
+        };
+        if 0 < self.next && self.next <= value {
+            self.next = value.saturating_add(1);
         }
     }
 }

@@ -5,9 +5,9 @@
 //! MySQL changes the first table while it reads where that is safe; what is left is the same, but
 //! for which of several errors comes first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::eval::{Env, Program};
+use crate::eval::Env;
 use crate::mysql::binlog::RowChange;
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -24,10 +24,11 @@ use crate::value::Value;
 
 use super::join::From;
 use super::plan::Loops;
+use super::reader::is_impossible;
 use super::scope::{Context, InScope, TableScope};
 use super::select::{Locks, PreparedSelect};
 use super::subquery::results;
-use super::update::{Assigned, assignment};
+use super::update::{Assigned, compiled, no_default};
 use super::visit::on_conditions;
 use super::write::same;
 
@@ -66,7 +67,7 @@ impl Run {
             let scope = TableScope::new(&from.tables, "field list").with(&from.subqueries);
             let scope = scope.seeing(&from.visible);
             let (table, column) = scope.find(&item.column)?;
-            let program = Program::compile(&assignment(item), &scope)?;
+            let program = compiled(item, &scope)?;
             select.plan.used.extend(scope.used.into_inner());
             set.push((table, Assigned { column, program }));
         }
@@ -112,6 +113,8 @@ impl Run {
         env.strict_change = env.mode.strict && !delete.ignore;
         let mut loops = Loops::new(&select, &[]);
         loops.changes = true;
+        let own = select.plan.terms.iter().filter(|(_, owner)| owner.is_none());
+        loops.done = is_impossible(own.map(|(term, _)| term), &mut env)?;
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         while self.next_combination(&mut loops, &mut env, trx).await?.is_some() {
@@ -202,25 +205,44 @@ impl Run {
     ) -> Result<Vec<Pending>, SqlError> {
         let mut loops = Loops::new(select, &[]);
         loops.changes = true;
-        let mut seen = BTreeSet::new();
+        let own = select.plan.terms.iter().filter(|(_, owner)| owner.is_none());
+        loops.done = is_impossible(own.map(|(term, _)| term), env)?;
+        let mut seen: BTreeMap<(usize, Key), usize> = BTreeMap::new();
         let mut pending: Vec<Pending> = Vec::new();
         let from = &select.from;
+        let mut number = 0;
         while let Some(mut row) = self.next_combination(&mut loops, env, trx).await? {
+            number += 1;
             for table in targets {
                 let Some(found) = &loops.levels[*table].found else { continue };
                 let key = found.key.clone();
-                if !seen.insert((*table, key.clone())) {
+                if let Some(at) = seen.get(&(*table, key.clone())) {
+                    // The table that is read first changes under the eyes of the others.
+                    if *table == 0 {
+                        for (column, value) in &pending[*at].values {
+                            row[from.tables[0].offset + column] = value.clone();
+                        }
+                    }
                     continue;
                 }
-                let number = pending.len() + 1;
+                seen.insert((*table, key.clone()), pending.len());
                 let mut values = Vec::new();
                 for (_, assigned) in set.iter().filter(|(own, _)| own == table) {
-                    let value = self.value(&assigned.program, &row, env, &from.subqueries, trx);
-                    let value = value.await?;
+                    let value = match &assigned.program {
+                        Ok(program) => {
+                            self.value(program, &row, env, &from.subqueries, trx).await?
+                        }
+                        Err(error) => {
+                            let table = &from.tables[*table];
+                            no_default(table, assigned.column, error, env, outcome)?
+                        }
+                    };
                     let scope = &from.tables[*table];
                     let value =
                         self.assigned_value(scope, assigned.column, value, number, env, outcome)?;
-                    row[scope.offset + assigned.column] = value.clone();
+                    if *table == 0 {
+                        row[scope.offset + assigned.column] = value.clone();
+                    }
                     values.push((assigned.column, value));
                 }
                 pending.push(Pending { table: *table, key, values });

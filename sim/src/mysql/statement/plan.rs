@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::collation::Collation;
 use crate::eval::aggregate::{Accumulator, distinct_key, sort_order};
 use crate::eval::{ColumnKind, Env, Program};
 use crate::mysql::cursor::{Cursor, Found, Interval};
 use crate::mysql::execution::Run;
 use crate::mysql::key::Key;
 use crate::mysql::outcome::Column;
-use crate::sql::ast::{Aggregate, ColumnName, Expr, Select, SelectItem, TableName};
+use crate::sql::ast::{Aggregate, ColumnName, Expr, OrderBy, Select, SelectItem, TableName};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
@@ -125,6 +126,7 @@ pub struct Groups {
     pub members: BTreeMap<Vec<u8>, usize>,
     pub groups: Vec<(Vec<Value>, Vec<Accumulator>)>,
     pub aggregates: Vec<(Aggregate, ColumnKind)>,
+    /// The arguments of each aggregate, and behind them what GROUP_CONCAT orders by.
     pub args: Vec<Vec<Program>>,
     pub by_keys: bool,
 }
@@ -182,8 +184,12 @@ impl Groups {
                 self.groups.len() - 1
             }
         };
-        for (values, accumulator) in args.iter().zip(&mut self.groups[at].1) {
-            accumulator.add(values, env)?;
+        let aggregates = self.aggregates.iter().map(|(aggregate, _)| aggregate);
+        for ((values, aggregate), accumulator) in
+            args.iter().zip(aggregates).zip(&mut self.groups[at].1)
+        {
+            let (args, order) = values.split_at(aggregate.args.len());
+            accumulator.add_ordered(args, order.to_vec(), env)?;
         }
         Ok(())
     }
@@ -203,10 +209,16 @@ impl Groups {
                 self.groups.push((nulls, accumulators));
             }
         }
+        let mut orders: Vec<Vec<(bool, Collation)>> = Vec::new();
+        for ((aggregate, _), programs) in self.aggregates.iter().zip(&self.args) {
+            let keys = programs[aggregate.args.len()..].iter().zip(&aggregate.order_by);
+            let order = |(key, by): (&Program, &OrderBy)| (by.descending, key.kind().collation);
+            orders.push(keys.map(order).collect());
+        }
         let mut rows = Vec::new();
         for (mut row, accumulators) in self.groups {
-            for accumulator in accumulators {
-                row.push(accumulator.finish(env));
+            for (accumulator, order) in accumulators.into_iter().zip(&orders) {
+                row.push(accumulator.finish_ordered(order, env));
             }
             rows.push(row);
         }

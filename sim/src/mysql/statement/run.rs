@@ -15,7 +15,7 @@ use crate::mysql::schema;
 use crate::mysql::session::ConnectionId;
 use crate::mysql::transaction::TrxId;
 use crate::mysql::view::ReadView;
-use crate::sql::ast::Statement;
+use crate::sql::ast::{ShowKind, Statement};
 use crate::sql_error::SqlError;
 
 pub(in crate::mysql) async fn run(
@@ -24,7 +24,8 @@ pub(in crate::mysql) async fn run(
 ) -> Result<Outcome, SqlError> {
     let result = run.dispatch(&statement).await;
     let diagnostics = matches!(&*statement, Statement::Show(show)
-        if matches!(show.kind, crate::sql::ast::ShowKind::Warnings));
+        if matches!(&show.kind, ShowKind::Warnings)
+            || matches!(&show.kind, ShowKind::Other(words) if words.contains("errors")));
     run.session(|session| match &result {
         Ok(outcome) => session.note(outcome, !diagnostics),
         Err(error) => session.note_error(error),
@@ -33,7 +34,7 @@ pub(in crate::mysql) async fn run(
 }
 
 impl Run {
-    async fn dispatch(&self, statement: &Statement) -> Result<Outcome, SqlError> {
+    pub async fn dispatch(&self, statement: &Statement) -> Result<Outcome, SqlError> {
         match statement {
             Statement::Query(query) => self.query(query).await,
             Statement::Insert(insert) => self.writing(|trx| self.insert(insert, trx)).await,
@@ -68,6 +69,7 @@ impl Run {
         });
         match result {
             Ok(outcome) => {
+                self.end_duplicate_checks(trx);
                 if !explicit {
                     self.commit_transaction(trx, Vec::new()).await?;
                 }
@@ -83,9 +85,18 @@ impl Run {
                         if whole { engine.rollback(trx) } else { engine.undo_to(trx, mark) }
                     },
                 );
+                self.end_duplicate_checks(trx);
                 Err(error)
             }
         }
+    }
+
+    fn end_duplicate_checks(&self, trx: TrxId) {
+        self.engine(|engine| {
+            if let Some(transaction) = engine.transactions.get_mut(&trx) {
+                transaction.checks_duplicates = false;
+            }
+        });
     }
 
     /// The session's transaction; a new one where it has none.

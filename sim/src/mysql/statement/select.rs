@@ -10,14 +10,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::eval::{ColumnKind, Env, NoColumns, Program};
-use crate::mysql::cursor::{Cursor, Locking, Reading};
+use crate::mysql::cursor::{Cursor, Locking, Pushed, Reading};
+use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::mysql::key::IndexId;
 use crate::mysql::lock::mode::Mode;
 use crate::mysql::outcome::{Column, Outcome};
 use crate::mysql::transaction::{Isolation, TrxId};
 use crate::sql::ast::{
-    Aggregate, AggregateKind, Expr, Limit, Lock, Query, Select, SelectFlag, SelectItem, Wait,
+    Aggregate, AggregateKind, Expr, Limit, Literal, Lock, Query, Select, SelectFlag, SelectItem,
+    Wait,
 };
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
@@ -28,9 +30,10 @@ use super::plan::{
     Groups, Level, Loops, Plan, Source, Step, cut, exprs_of, nests_subqueries, row_key, skip_nulls,
 };
 use super::prepared::Prepared;
-use super::reader::Outer;
+use super::reader::{Outer, is_impossible};
 use super::scope::{Context, TableScope};
 use super::subquery::results;
+use super::titles;
 
 /// What a SELECT locks beyond what it says itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,12 @@ pub struct PreparedSelect {
 }
 
 impl PreparedSelect {
+    /// Are its rows given one by one, as they are read?
+    pub fn streams(&self) -> bool {
+        let in_order = self.plan.order.is_empty() || self.plan.follows.is_some();
+        in_order && !self.grouped && !self.distinct && self.limit.is_none()
+    }
+
     pub fn outer(&self) -> Option<&Context> {
         self.outer.as_deref()
     }
@@ -76,7 +85,36 @@ impl Run {
         };
         let found = outcome.matched;
         self.session(|session| session.found_rows = found)?;
-        Ok(Outcome { matched: 0, ..outcome })
+        let mut outcome = Outcome { matched: 0, ..outcome };
+        self.entitle(query, &mut outcome);
+        Ok(outcome)
+    }
+
+    /// Gives the columns of expressions the names that the text gives them.
+    fn entitle(&self, query: &Query, outcome: &mut Outcome) {
+        let mut first = query;
+        while let Query::Union(union) = first {
+            first = &union.left;
+        }
+        let (Query::Select(select), Some(text)) = (first, &self.text) else { return };
+        let Some(texts) = titles::item_texts(text) else { return };
+        let stars = select.items.iter().any(|item| matches!(item, SelectItem::Star(_)));
+        if stars || texts.len() != select.items.len() || texts.len() != outcome.columns.len() {
+            return;
+        }
+        let columns = Arc::make_mut(&mut outcome.columns);
+        for ((item, text), column) in select.items.iter().zip(texts).zip(columns) {
+            let SelectItem::Expr { expr, alias: None } = item else { continue };
+            match expr {
+                Expr::Column(_) | Expr::Literal(Literal::String(_)) => {}
+                Expr::Literal(Literal::Introduced { .. }) => {}
+                Expr::Literal(Literal::Null) => column.name = "NULL".into(),
+                Expr::Literal(Literal::Bool(on)) => {
+                    column.name = if *on { "TRUE" } else { "FALSE" }.into();
+                }
+                _ => column.name = text,
+            }
+        }
     }
 
     /// Runs a query inside of the statement's transaction.
@@ -179,7 +217,8 @@ impl Run {
         let mut groups = Groups::new(select, &select.aggregates)?;
         let mut output: Vec<(Row, Vec<Value>)> = Vec::new();
         let mut loops = Loops::new(select, outer);
-        if count == 0 && !grouped && !select.counts_all {
+        let own = plan.terms.iter().filter(|(_, owner)| owner.is_none()).map(|(term, _)| term);
+        if count == 0 && !grouped && !select.counts_all || is_impossible(own, &mut env)? {
             loops.done = true;
         }
         while let Some(row) = self.next_combination(&mut loops, &mut env, trx).await? {
@@ -220,6 +259,21 @@ impl Run {
         };
         let columns = columns.into();
         Ok(Outcome { columns, rows, matched, warnings: env.warnings, ..Outcome::default() })
+    }
+
+    /// The next row of a SELECT that streams.
+    pub async fn next_output(
+        &self,
+        loops: &mut Loops<'_>,
+        env: &mut Env,
+        trx: TrxId,
+    ) -> Result<Option<Row>, SqlError> {
+        while let Some(row) = self.next_combination(loops, env, trx).await? {
+            if let Some((items, _)) = self.output(loops.select, row, env, trx).await? {
+                return Ok(Some(items));
+            }
+        }
+        Ok(None)
     }
 
     /// A row's items and sort keys; none where HAVING rejects it.
@@ -298,6 +352,11 @@ impl Run {
         let mut number = |expr: &Expr| match Program::compile(expr, &NoColumns)?.run(&[], env)? {
             Value::Int(number) if 0 <= number => Ok(number as u64),
             Value::Uint(number) => Ok(number),
+            Value::Int(_) if matches!(expr, Expr::Argument { .. }) => {
+                let message = "unsigned integer value is out of range in 'EXECUTE'";
+                Err(SqlError::new(1690, "22003", message))
+            }
+            _ if matches!(expr, Expr::Argument { .. }) => Err(error::wrong_arguments("EXECUTE")),
             other => Err(SqlError::syntax(&other.to_string(), 1)),
         };
         let offset = limit.offset.as_ref().map_or(Ok(0), &mut number)?;
@@ -338,8 +397,8 @@ impl Run {
             // What a row around it decides may be another access for another row.
             let own = prepared.plan.used.iter().all(|offset| prepared.base <= *offset);
             let sorted = 1 == access.intervals.len() || access.fixed == 0;
-            return (own && sorted && follows(access.index, access.fixed))
-                .then_some((access.index, descending));
+            let follows = sorted && follows(access.index, access.fixed) || follows(access.index, 0);
+            return (own && follows).then_some((access.index, descending));
         }
         let limited = select.limit.is_some();
         let allowed = |index: &usize| access::allowed(schema, *index, &table.hints);
@@ -458,13 +517,21 @@ impl Run {
             access = access::whole(schema, index);
         }
         let covering = access.index != 0 && schema.covers(access.index, used.iter().copied());
+        let pushes = table.lock.is_some()
+            && !loops.changes
+            && access.index != 0
+            && access.kind != Kind::Const;
+        let pushed = match pushes && !covering {
+            true => self.pushed_condition(loops, depth, access.index, env),
+            false => None,
+        };
         let reading = match table.lock {
             Some((mode, wait)) => Reading::Locking(Locking {
                 mode,
                 wait,
                 covering: covering && mode == Mode::S,
                 semi_consistent: false,
-                fetches_range_end: loops.changes,
+                fetches_range_end: covering || pushed.is_none(),
             }),
             None => match self.view(trx) {
                 Some(view) => Reading::Consistent(view),
@@ -472,11 +539,64 @@ impl Run {
             },
         };
         let index = IndexId { table: table.opened.id, index: access.index as u32 };
-        let cursor = Cursor::new(index, access.intervals, descending, reading, trx);
+        let mut cursor = Cursor::new(index, access.intervals, descending, reading, trx);
+        if let Some(pushed) = pushed {
+            cursor.push_condition(pushed);
+        }
         // A row that was read before planning is never given back.
         let keeps = access.kind == Kind::Const;
         loops.levels.push(Level { source: Source::Cursor(cursor), keeps, found: None });
         Ok(())
+    }
+
+    /// The conditions that the columns of an index decide, for a locking read that must fetch the
+    /// row as well: see [`crate::mysql::cursor::Pushed`].
+    fn pushed_condition(
+        &self,
+        loops: &Loops<'_>,
+        depth: usize,
+        index: usize,
+        env: &Env,
+    ) -> Option<Pushed> {
+        let select = loops.select;
+        let from = &select.from;
+        let (table, nest) = (&from.tables[depth], from.nest_of(depth));
+        let schema = &table.opened.schema;
+        let whole = schema.indexes[index].parts.iter().filter(|part| part.length.is_none());
+        let indexed: Vec<usize> = whole
+            .map(|part| part.column)
+            .chain(schema.columns_of(0))
+            .map(|column| table.offset + column)
+            .collect();
+        let mut programs = Vec::new();
+        for (term, _) in select.plan.terms.iter().filter(|(_, owner)| *owner == nest) {
+            let scope = TableScope::new(&from.tables, "where clause").with(&from.subqueries);
+            let scope = scope.seeing(&from.visible).within(select.outer());
+            let Ok(program) = Program::compile(term, &scope) else { continue };
+            let used = scope.used.into_inner();
+            let mut own = used.iter().filter(|at| table.offset <= **at).peekable();
+            if own.peek().is_some() && own.all(|at| indexed.contains(at)) {
+                programs.push(program);
+            }
+        }
+        if programs.is_empty() {
+            return None;
+        }
+        let subqueries = env.subqueries.clone();
+        let mut env = self.env().ok()?;
+        env.subqueries = subqueries;
+        let mut row = loops.row[..table.offset].to_vec();
+        Some(Box::new(move |values: &[Value]| {
+            let outer = row.len();
+            row.extend_from_slice(values);
+            // An error is left to the filter.
+            let mut passes = true;
+            for program in &programs {
+                passes = passes && program.matches(&row, &mut env).unwrap_or(true);
+            }
+            row.truncate(outer);
+            passes
+        }))
     }
 }
 

@@ -10,9 +10,7 @@ use crate::mysql::metadata::{Duration, MetadataMode, TablePath};
 use crate::mysql::outcome::Outcome;
 use crate::mysql::session::ConnectionId;
 use crate::mysql::transaction::Isolation;
-use crate::sql::ast::{
-    Begin, Expr, FlushTarget, Ident, PrepareSource, Statement, TableLock, TableName,
-};
+use crate::sql::ast::{Begin, Expr, FlushTarget, Ident, Statement, TableLock, TableName, Verbatim};
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
@@ -46,11 +44,12 @@ impl Run {
                 }
                 _ => Err(SqlError::not_supported(statement)),
             },
-            Statement::Prepare { name, source } => self.prepare_statement(name, source),
+            Statement::Prepare { name, source } => self.prepare_text(name, source),
             Statement::Deallocate { name } => self.deallocate(name),
             Statement::Explain(_) => Err(SqlError::not_supported("EXPLAIN")),
             Statement::Call { .. } => Err(SqlError::not_supported("CALL")),
-            Statement::Execute { .. } => Err(SqlError::not_supported("EXECUTE")),
+            Statement::Execute { name, using } => Box::pin(self.execute(name, using)).await,
+            Statement::Verbatim { kind: Verbatim::Do, text } => self.do_expressions(text).await,
             Statement::Verbatim { text, .. } => Err(SqlError::not_supported(text)),
             definition => self.define(definition).await,
         }
@@ -217,19 +216,6 @@ impl Run {
         self.session(|session| session.locked_tables = None)?;
         self.engine(|engine| engine.metadata.release(connection, Duration::Explicit));
         Ok(())
-    }
-
-    fn prepare_statement(
-        &self,
-        _name: &Ident,
-        _source: &PrepareSource,
-    ) -> Result<Outcome, SqlError> {
-        Err(SqlError::not_supported("PREPARE"))
-    }
-
-    fn deallocate(&self, name: &Ident) -> Result<Outcome, SqlError> {
-        let known = self.session(|session| session.prepared.remove(&name.0))?;
-        known.map(|_| Outcome::default()).ok_or_else(|| error::unknown_statement(name.as_str()))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use crate::collation::Collation;
+use crate::eval::item_text::item_text;
 use crate::eval::{Program, Scope};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -12,10 +14,10 @@ use crate::mysql::schema::{self, HIDDEN, PRIMARY};
 use crate::sql::ast::{
     ColumnName, Constraint, Expr, Ident, Literal, Show, ShowFilter, ShowKind, TableName,
 };
-use crate::sql::print::{quoted, quoted_name};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
+use super::scope::constant_default;
 use super::session::text_column;
 
 impl Run {
@@ -37,7 +39,8 @@ impl Run {
             ShowKind::Index { table } => self.show_index(table, filter).await,
             ShowKind::CreateTable(table) => self.show_create_table(table).await,
             ShowKind::CreateDatabase(name) => self.show_create_database(name),
-            ShowKind::Warnings => self.show_warnings(),
+            ShowKind::Warnings => self.show_warnings(false),
+            ShowKind::Other(words) if words == "errors" => self.show_warnings(true),
             ShowKind::Variables { .. } => {
                 let mut variables = (*self.session_variables()?).clone();
                 let executed = self.engine(|engine| engine.executed.to_string());
@@ -82,7 +85,12 @@ impl Run {
                 extra.push(format!("on update {}", shown_default(expr)));
             }
             let default = match &column.default {
-                Some(default) => Value::text(&default_text(default)),
+                // A binary default is shown as a number here, without what pads it.
+                Some(default @ Expr::Literal(_)) if is_binary(column) => {
+                    let text = default_bytes(column, default);
+                    Value::text(&text)
+                }
+                Some(default) => Value::text(&default_text(column, default)),
                 None => Value::Null,
             };
             let mut row = vec![Value::text(&column.name), Value::text(&type_text(&column.ty))];
@@ -223,16 +231,26 @@ impl Run {
         self.filtered(columns(&["Database", "Create Database"]), vec![row], None)
     }
 
-    fn show_warnings(&self) -> Result<Outcome, SqlError> {
-        let warnings = self.session(|session| session.warnings.clone())?;
-        let rows = warnings.iter().map(|warning| {
+    fn show_warnings(&self, only_errors: bool) -> Result<Outcome, SqlError> {
+        let (warnings, failed) =
+            self.session(|session| (session.warnings.clone(), session.failed))?;
+        // The error of a statement that failed is the last of its warnings.
+        let level = |at: usize, warning: &SqlError| match () {
+            () if failed && at + 1 == warnings.len() => "Error",
+            () if warning.note => "Note",
+            () => "Warning",
+        };
+        let listed = warnings.iter().enumerate();
+        let listed = listed.filter(|(at, own)| !only_errors || level(*at, own) == "Error");
+        let rows = listed.map(|(at, warning)| {
             vec![
-                Value::text("Warning"),
+                Value::text(level(at, warning)),
                 Value::Int(i64::from(warning.errno)),
                 Value::text(&warning.message),
             ]
         });
-        self.filtered(columns(&["Level", "Code", "Message"]), rows.collect(), None)
+        let rows = rows.collect();
+        self.filtered(columns(&["Level", "Code", "Message"]), rows, None)
     }
 
     fn show_process_list(&self) -> Result<Outcome, SqlError> {
@@ -371,8 +389,11 @@ pub fn type_text(ty: &crate::sql::ast::ColumnType) -> String {
         },
     }
     if !ty.values.is_empty() {
-        let values: Vec<String> =
-            ty.values.iter().map(|value| format!("'{}'", value.replace('\'', "''"))).collect();
+        let values: Vec<String> = ty
+            .values
+            .iter()
+            .map(|value| format!("'{}'", value.replace('\'', "''").replace('\0', "\\0")))
+            .collect();
         let _ = write!(text, "({})", values.join(","));
     }
     if ty.unsigned {
@@ -384,12 +405,40 @@ pub fn type_text(ty: &crate::sql::ast::ColumnType) -> String {
     text
 }
 
-fn default_text(default: &Expr) -> String {
-    match default {
-        Expr::Literal(Literal::String(text)) => text.to_string(),
-        Expr::Literal(Literal::Bool(on)) => i64::from(*on).to_string(),
-        other => shown_default(other),
+fn is_binary(column: &schema::Column) -> bool {
+    matches!(&*column.ty.name, "binary" | "varbinary")
+}
+
+fn default_bytes(column: &schema::Column, default: &Expr) -> String {
+    match constant_default(column) {
+        Ok(Value::Bytes(bytes)) => {
+            let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+            let digits = bytes[..end].iter().map(|byte| format!("{byte:02X}"));
+            format!("0x{}", digits.collect::<String>())
+        }
+        _ => default_text(column, default),
     }
+}
+
+/// A default as the column holds it.
+fn default_text(column: &schema::Column, default: &Expr) -> String {
+    let constant = match default {
+        Expr::Literal(_) => constant_default(column).ok(),
+        _ => None,
+    };
+    match constant {
+        Some(value) => {
+            let mut shown = text_column("");
+            shown.ty = Some(column.ty.clone());
+            String::from_utf8_lossy(&shown.wire(&value).unwrap_or_default()).into_owned()
+        }
+        None => shown_default(default),
+    }
+}
+
+/// A text in quotes, with quotes inside doubled.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''").replace('\0', "\\0"))
 }
 
 /// `CURRENT_TIMESTAMP`, as SHOW spells it.
@@ -444,7 +493,11 @@ pub fn create_text(schema: &schema::Table, next: u64) -> String {
         let _ = write!(text, " AUTO_INCREMENT={next}");
     }
     let collation = schema.collation;
-    let _ = write!(text, " DEFAULT CHARSET={} COLLATE={}", collation.charset(), collation.name());
+    let _ = write!(text, " DEFAULT CHARSET={}", collation.charset());
+    // The one default collation that goes without saying is an old one.
+    if collation != Collation::Latin1SwedishCi {
+        let _ = write!(text, " COLLATE={}", collation.name());
+    }
     if let Some(comment) = &schema.comment {
         let _ = write!(text, " COMMENT={}", quoted(comment));
     }
@@ -455,9 +508,13 @@ fn column_text(schema: &schema::Table, column: &schema::Column) -> String {
     let mut text = format!("{} {}", backticks(&column.name), type_text(&column.ty));
     let kind = crate::eval::ColumnKind::of(&column.ty, schema.collation);
     let textual = kind.kind == crate::eval::Kind::Text && &*column.ty.name != "json";
-    if textual && column.collation != schema.collation {
-        let collation = column.collation;
-        let _ = write!(text, " CHARACTER SET {} COLLATE {}", collation.charset(), collation.name());
+    let explicit = column.ty.charset.is_some() || column.ty.collation.is_some();
+    let (own, whole) = (column.collation, schema.collation);
+    let is_default = Collation::of_charset(own.charset()) == Some(own);
+    if textual && (explicit || own.charset() != whole.charset()) {
+        let _ = write!(text, " CHARACTER SET {} COLLATE {}", own.charset(), own.name());
+    } else if textual && !is_default {
+        let _ = write!(text, " COLLATE {}", own.name());
     }
     if column.not_null {
         text.push_str(" NOT NULL");
@@ -467,7 +524,7 @@ fn column_text(schema: &schema::Table, column: &schema::Column) -> String {
     let blob = column.ty.name.ends_with("blob") || column.ty.name.ends_with("text");
     match &column.default {
         Some(default @ Expr::Literal(_)) => {
-            let _ = write!(text, " DEFAULT {}", quoted(&default_text(default)));
+            let _ = write!(text, " DEFAULT {}", quoted(&default_text(column, default)));
         }
         Some(default) => {
             let shown = shown_default(default);
@@ -518,9 +575,11 @@ fn constraint_text(constraint: &Constraint) -> Option<String> {
                 action("UPDATE", on_update)
             ))
         }
-        Constraint::Check { name, expr, .. } => {
-            let name = name.as_ref().map_or_else(String::new, |name| quoted_name(name.as_str()));
-            Some(format!("CONSTRAINT {name} CHECK ({expr})"))
+        Constraint::Check { name, expr, enforced } => {
+            let name = name.as_ref().map_or_else(String::new, |name| backticks(name.as_str()));
+            let plain = |column: &ColumnName| backticks(column.name.as_str());
+            let off = if *enforced { "" } else { " /*!80016 NOT ENFORCED */" };
+            Some(format!("CONSTRAINT {name} CHECK ({}){off}", item_text(expr, &plain)))
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::value::{Row, Value};
 
 use super::build::zero_of;
 use super::change::{Change, ChangeScan};
+use super::check::check_row;
 use super::scope::{InScope, TableScope};
 use super::select::Locks;
 use super::tables::Opened;
@@ -43,7 +44,7 @@ impl Run {
         for item in &update.set {
             let scope = TableScope::new(&tables, "field list").with(&subqueries);
             let column = scope.find(&item.column)?.1;
-            let program = Program::compile(&assignment(item), &scope)?;
+            let program = compiled(item, &scope)?;
             updating.set.push(Assigned { column, program });
         }
         let assigned: Vec<usize> = updating.set.iter().map(|assigned| assigned.column).collect();
@@ -95,8 +96,12 @@ impl Run {
         for assigned in &updating.set {
             // Assignments see what those before them have set.
             let (env, subqueries) = (&mut scan.env, &scan.subqueries);
-            let value = self.value(&assigned.program, &new, env, subqueries, trx).await?;
             let (column, outcome) = (assigned.column, &mut updating.outcome);
+            let value = match &assigned.program {
+                Ok(program) => self.value(program, &new, env, subqueries, trx).await?,
+                Err(error) => no_default(table, column, error, env, outcome)?,
+            };
+            let env = &mut scan.env;
             new[column] = self.assigned_value(table, column, value, number, env, outcome)?;
         }
         if same(&found.row, &new) {
@@ -148,6 +153,17 @@ impl Run {
         outcome: &mut Outcome,
         trx: TrxId,
     ) -> Result<(), SqlError> {
+        let checked = match opened.schema.constraints.is_empty() {
+            true => Ok(()),
+            false => check_row(&opened.schema, &new, &mut self.env()?),
+        };
+        if let Err(error) = checked {
+            if !ignore {
+                return Err(error);
+            }
+            outcome.warnings.push(error);
+            return Ok(());
+        }
         let new: Row = new.into();
         let mark = self.engine(|engine| engine.transaction(trx).mark());
         match self.update_row(trx, opened, key, &old, &new, Mode::S).await? {
@@ -199,7 +215,34 @@ struct Updating {
 /// `column = value`.
 pub struct Assigned {
     pub column: usize,
-    pub program: Program,
+    /// An error is only one where a row is to change.
+    pub program: Result<Program, SqlError>,
+}
+
+/// DEFAULT of a column that has none: its zero, where that is no error.
+pub fn no_default(
+    table: &InScope,
+    column: usize,
+    error: &SqlError,
+    env: &Env,
+    outcome: &mut Outcome,
+) -> Result<Value, SqlError> {
+    if env.strict_change {
+        return Err(error.clone());
+    }
+    outcome.warnings.push(error.clone());
+    zero_of(&table.opened.schema.columns[column])
+}
+
+/// An assignment's right side. DEFAULT of a column that has none is no error before a row is found.
+pub fn compiled(
+    item: &UpdateItem,
+    scope: &TableScope<'_>,
+) -> Result<Result<Program, SqlError>, SqlError> {
+    match Program::compile(&assignment(item), scope) {
+        Err(error) if error.errno == 1364 => Ok(Err(error)),
+        other => other.map(Ok),
+    }
 }
 
 /// What an assignment's right side says; DEFAULT is that of its column.

@@ -339,6 +339,11 @@ impl Grammar<'_> {
             collation: None,
             values: Vec::new(),
         };
+        if !matches!(&self.peek().token, Token::Word(word)
+            if TYPES.contains(&canonical_type(&word.value.to_ascii_lowercase())))
+        {
+            return refuse();
+        }
         let word = self.word()?;
         let word = if self.accept("precision") { "double".to_owned() } else { word };
         let varying =
@@ -469,7 +474,12 @@ impl Grammar<'_> {
             let table = self.table_name()?;
             let mut changes = Vec::new();
             if !self.at_end() {
-                changes = self.list(Grammar::alter_change)?;
+                loop {
+                    changes.extend(self.alter_changes()?);
+                    if !self.accept_token(&Token::Comma) {
+                        break;
+                    }
+                }
             }
             return Ok(Statement::AlterTable(AlterTable { table, changes }));
         }
@@ -485,6 +495,21 @@ impl Grammar<'_> {
             return Ok(Statement::AlterView(self.view(false, options)?));
         }
         refuse()
+    }
+
+    /// `add (a int, b int)` is several.
+    fn alter_changes(&mut self) -> Parsed<Vec<AlterChange>> {
+        let is_list =
+            |grammar: &Self, at| grammar.parser.peek_nth_token_ref(at).token == Token::LParen;
+        let with_column = self.peek_words(&["add", "column"]);
+        if self.peek_word(0, "add") && is_list(self, if with_column { 2 } else { 1 }) {
+            self.advance();
+            self.accept("column");
+            let columns = self.parens(Grammar::column_definition)?;
+            let add = |column| AlterChange::AddColumn { column, position: None };
+            return Ok(columns.into_iter().map(add).collect());
+        }
+        Ok(vec![self.alter_change()?])
     }
 
     fn alter_change(&mut self) -> Parsed<AlterChange> {
@@ -519,7 +544,8 @@ impl Grammar<'_> {
             let _ = self.accept("to") || self.accept("as");
             return Ok(AlterChange::RenameTo(self.table_name()?));
         }
-        if self.peek_word(0, "alter") && !self.peek_word(1, "index") {
+        let option = ["index", "check", "constraint"].iter().any(|word| self.peek_word(1, word));
+        if self.peek_word(0, "alter") && !option {
             self.advance();
             self.accept("column");
             let column = self.ident()?;
@@ -658,6 +684,50 @@ impl Grammar<'_> {
         Ok(Statement::RenameTable(pairs))
     }
 }
+
+const TYPES: &[&str] = &[
+    "bigint",
+    "binary",
+    "bit",
+    "blob",
+    "char",
+    "date",
+    "datetime",
+    "decimal",
+    "double",
+    "enum",
+    "float",
+    "geometry",
+    "geometrycollection",
+    "int",
+    "json",
+    "linestring",
+    "long",
+    "longblob",
+    "longtext",
+    "mediumblob",
+    "mediumint",
+    "mediumtext",
+    "multilinestring",
+    "multipoint",
+    "multipolygon",
+    "national",
+    "point",
+    "polygon",
+    "serial",
+    "set",
+    "smallint",
+    "text",
+    "time",
+    "timestamp",
+    "tinyblob",
+    "tinyint",
+    "tinytext",
+    "varbinary",
+    "varchar",
+    "vector",
+    "year",
+];
 
 /// MySQL's name where it has synonyms.
 fn canonical_type(word: &str) -> &str {

@@ -104,6 +104,12 @@ impl Base for Dialect {
         true
     }
 
+    /// `select 1 on duplicate key update ..`: no alias without AS.
+    fn is_select_item_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser) -> bool {
+        self.base.is_select_item_alias(explicit, keyword, parser)
+            && (explicit || *keyword != Keyword::ON)
+    }
+
     fn is_table_factor_alias(
         &self,
         explicit: bool,

@@ -43,7 +43,7 @@ impl<'a> Grammar<'a> {
             return refuse();
         }
         match word.value.to_ascii_lowercase().as_str() {
-            "select" | "values" => self.query_statement(),
+            "select" | "values" | "table" => self.query_statement(),
             "with" => self.with_statement(),
             "insert" | "replace" => self.insert(),
             "update" => self.update(None),

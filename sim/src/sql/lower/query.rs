@@ -81,6 +81,14 @@ impl Lowering<'_> {
                     limit: None,
                 }))
             }
+            theirs::SetExpr::Table(table) => {
+                let (Some(name), qualifier) = (table.table_name, table.schema_name) else {
+                    return refuse();
+                };
+                let qualifier = qualifier.map(|name| Ident::new(&name));
+                let name = TableName { qualifier, name: Ident::new(&name) };
+                Query::Select(Box::new(whole_table(name)))
+            }
             _ => return refuse(),
         })
     }
@@ -311,6 +319,28 @@ impl Lowering<'_> {
 
     pub fn exprs(&self, trees: Vec<theirs::Expr>) -> Parsed<Vec<Expr>> {
         trees.into_iter().map(|tree| self.expr(tree)).collect()
+    }
+}
+
+/// `table t` is `select * from t`.
+fn whole_table(name: TableName) -> Select {
+    let table = Table { name, partitions: Vec::new(), alias: None, hints: Vec::new() };
+    Select {
+        with: None,
+        comments: Comments::default(),
+        distinct: false,
+        flags: Vec::new(),
+        items: vec![SelectItem::Star(None)],
+        from: vec![TableExpr::Table(table)],
+        filter: None,
+        group_by: Vec::new(),
+        rollup: false,
+        having: None,
+        windows: Vec::new(),
+        order_by: Vec::new(),
+        limit: None,
+        lock: Lock::None,
+        into: None,
     }
 }
 

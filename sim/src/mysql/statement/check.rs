@@ -1,0 +1,198 @@
+//! CHECK constraints: their names, what they may say, and that rows obey them.
+//!
+//! A row is tested before it goes to the engine, so that a violated check leaves no locks. NULL is
+//! no violation.
+
+use crate::eval::{Env, Program};
+use crate::mysql::execution::Run;
+use crate::mysql::schema;
+use crate::sql::ast::{ColumnDefinition, Constraint, Expr, Ident};
+use crate::sql_error::SqlError;
+use crate::value::Value;
+
+use super::scope::{InScope, TableScope};
+use super::tables::Opened;
+use super::visit::{children, subqueries_of};
+
+/// The first enforced check that a row violates.
+pub fn check_row(
+    schema: &std::sync::Arc<schema::Table>,
+    row: &[Value],
+    env: &mut Env,
+) -> Result<(), SqlError> {
+    if schema.constraints.is_empty() {
+        return Ok(());
+    }
+    let opened = Opened { id: crate::mysql::key::TableId(0), schema: schema.clone() };
+    let alias = schema.name.clone();
+    let tables = [InScope { alias, opened, hints: Vec::new(), offset: 0, rows: None, lock: None }];
+    for constraint in &schema.constraints {
+        let Constraint::Check { name: Some(name), expr, enforced: true } = constraint else {
+            continue;
+        };
+        let program = Program::compile(expr, &TableScope::new(&tables, "check constraint"))?;
+        // An error is as good as false.
+        let value = program.run(row, env).unwrap_or(Value::Int(0));
+        if !value.is_null() && !crate::eval::is_true(&value, env) {
+            return Err(violated(name.as_str()));
+        }
+    }
+    Ok(())
+}
+
+pub fn violated(name: &str) -> SqlError {
+    SqlError::new(3819, "HY000", format!("Check constraint '{name}' is violated."))
+}
+
+/// Adds a column's own checks and the table's, with their names, in the order of those.
+pub fn add_checks(
+    table: &mut schema::Table,
+    columns: &[ColumnDefinition],
+    constraints: &[Constraint],
+) -> Result<(), SqlError> {
+    for column in columns {
+        let Some(expr) = &column.check else { continue };
+        let name = add_check(table, None, expr, true)?;
+        let foreign = |other: &Ident| !other.is(column.name.as_str());
+        if names_of(expr).iter().any(foreign) {
+            let message = format!("Column check constraint '{name}' references other column.");
+            return Err(SqlError::new(3813, "HY000", message));
+        }
+    }
+    for constraint in constraints {
+        if let Constraint::Check { name, expr, enforced } = constraint {
+            add_check(table, name.as_ref(), expr, *enforced)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a check to a table; without a name it is `t_chk_1` and so on.
+pub fn add_check(
+    table: &mut schema::Table,
+    name: Option<&Ident>,
+    expr: &Expr,
+    enforced: bool,
+) -> Result<String, SqlError> {
+    let known = |wanted: &str| {
+        table.constraints.iter().any(|other| match other {
+            Constraint::Check { name: Some(name), .. } => name.is(wanted),
+            _ => false,
+        })
+    };
+    let mut generated = (1..).map(|number| format!("{}_chk_{number}", table.name));
+    let name = match name {
+        Some(name) if known(name.as_str()) => {
+            let message = format!("Duplicate check constraint name '{}'.", name.as_str());
+            return Err(SqlError::new(3822, "HY000", message));
+        }
+        Some(name) => name.as_str().to_string(),
+        None => generated.find(|name| !known(name)).unwrap_or_default(),
+    };
+    let mut nested = Vec::new();
+    subqueries_of(expr, &mut nested);
+    if !nested.is_empty() || is_disallowed(expr) {
+        let message =
+            format!("An expression of a check constraint '{name}' contains disallowed function.");
+        return Err(SqlError::new(3815, "HY000", message));
+    }
+    for column in names_of(expr) {
+        if table.column(column.as_str()).is_none() {
+            let message = format!(
+                "Check constraint '{name}' refers to non-existing column '{}'.",
+                column.as_str()
+            );
+            return Err(SqlError::new(3820, "HY000", message));
+        }
+        if table.auto_increment().is_some_and(|at| column.is(&table.columns[at].name)) {
+            let message =
+                format!("Check constraint '{name}' cannot refer to an auto-increment column.");
+            return Err(SqlError::new(3818, "HY000", message));
+        }
+    }
+    let constraint =
+        Constraint::Check { name: Some(Ident::new(&name)), expr: expr.clone(), enforced };
+    table.constraints.push(constraint);
+    let key = |constraint: &Constraint| match constraint {
+        Constraint::Check { name: Some(name), .. } => (0, name.as_str().to_lowercase()),
+        _ => (1, String::new()),
+    };
+    table.constraints.sort_by_key(key);
+    Ok(name)
+}
+
+/// A column that a check names cannot go, nor get another name.
+pub fn check_unused(table: &schema::Table, column: &Ident) -> Result<(), SqlError> {
+    for constraint in &table.constraints {
+        let Constraint::Check { name: Some(name), expr, .. } = constraint else { continue };
+        if names_of(expr).iter().any(|own| own.is(column.as_str())) {
+            let message = format!(
+                "Check constraint '{}' uses column '{}', hence column cannot be dropped or renamed.",
+                name.as_str(),
+                column.as_str()
+            );
+            return Err(SqlError::new(3959, "HY000", message));
+        }
+    }
+    Ok(())
+}
+
+/// A check of one column alone goes with it.
+pub fn drop_own(table: &mut schema::Table, column: &Ident) {
+    table.constraints.retain(|constraint| match constraint {
+        Constraint::Check { expr, .. } => {
+            let names = names_of(expr);
+            names.is_empty() || !names.iter().all(|own| own.is(column.as_str()))
+        }
+        Constraint::ForeignKey { .. } => true,
+    });
+}
+
+pub fn not_found(name: &str) -> SqlError {
+    SqlError::new(3821, "HY000", format!("Check constraint '{name}' is not found in the table."))
+}
+
+fn names_of(expr: &Expr) -> Vec<Ident> {
+    match expr {
+        Expr::Column(column) => vec![column.name.clone()],
+        other => children(other).into_iter().flat_map(names_of).collect(),
+    }
+}
+
+/// What is not the same every time it is asked.
+fn is_disallowed(expr: &Expr) -> bool {
+    const CLOCKS: [&str; 14] = [
+        "now",
+        "current_timestamp",
+        "curdate",
+        "current_date",
+        "curtime",
+        "current_time",
+        "sysdate",
+        "rand",
+        "uuid",
+        "last_insert_id",
+        "connection_id",
+        "user",
+        "current_user",
+        "database",
+    ];
+    let own = match expr {
+        Expr::Function(call) => CLOCKS.iter().any(|name| call.name.is(name)),
+        Expr::Variable(_) | Expr::Assign { .. } | Expr::Default(_) => true,
+        _ => false,
+    };
+    own || children(expr).into_iter().any(is_disallowed)
+}
+
+impl Run {
+    /// The checks of rows that exist, where one is added or enforced.
+    pub fn check_rows(
+        &self,
+        schema: &std::sync::Arc<schema::Table>,
+        rows: &[crate::value::Row],
+    ) -> Result<(), SqlError> {
+        let mut env = self.env()?;
+        rows.iter().try_for_each(|row| check_row(schema, row, &mut env))
+    }
+}
