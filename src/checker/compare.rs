@@ -117,16 +117,20 @@ impl Judge {
             let shard = &self.shards[tablet.shard];
             let subject: Rc<str> = format!("{alias}, a replica of {}", shard.full_name).into();
             let was_primary = shard.former.contains(&alias);
+            let is_ahead = self.beheaded.contains(&tablet.shard);
             let violation = self.plain(Invariant::ReplicaPrefix, subject, rows);
-            match was_primary {
+            let because = match (was_primary, is_ahead) {
                 // What it has committed and the others never got.
-                true => self.excuses.push(Excuse {
-                    assumption: Assumption::DurableCommits,
-                    because: "a failover left its last commits behind".into(),
-                    violation,
-                }),
-                false => self.violations.push(violation),
-            }
+                (true, _) => "a failover left its last commits behind",
+                // What it got and its source has lost.
+                (false, true) => "a crash took commits from its primary",
+                (false, false) => {
+                    self.violations.push(violation);
+                    continue;
+                }
+            };
+            let (assumption, because) = (Assumption::DurableCommits, because.into());
+            self.excuses.push(Excuse { assumption, because, violation });
         }
     }
 

@@ -47,7 +47,10 @@ pub struct Judge {
     /// Those of sessions, by the primary that did them first.
     committers: BTreeMap<Gtid, Committer>,
     /// What shards had and then had no more.
-    lost: Vec<(ShardId, Gtid)>,
+    lost: Vec<(ShardId, Arc<BinlogTransaction>)>,
+    /// Shards whose primary came back from a crash without commits that replicas may have. Their
+    /// GTIDs are given again.
+    pub(super) beheaded: BTreeSet<ShardId>,
     vindexes: Vec<VindexValues>,
     /// By keyspace and table: the vindexes over it.
     by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
@@ -224,6 +227,9 @@ impl Judge {
         tablet.copy = copy;
         let shard = tablet.shard;
         if self.shards[shard].primary.as_ref() == Some(alias) {
+            if !lost.is_empty() {
+                self.beheaded.insert(shard);
+            }
             self.primary_is_another(shard, &lost);
         }
     }
@@ -259,12 +265,12 @@ impl Judge {
 
     /// Commits that a shard lacks now although it had them.
     fn lost_commits(&self) -> Vec<LostCommit> {
-        let lost = self.lost.iter().filter_map(|(shard, gtid)| {
-            let transaction = self.transactions.get(gtid)?;
+        let lost = self.lost.iter().map(|(shard, transaction)| {
+            let gtid = transaction.gtid;
             let shard = Rc::clone(&self.shards[*shard].full_name);
-            let committer = self.committers.get(gtid);
+            let committer = self.committers.get(&gtid);
             let told = committer.map_or(Told::NoClient, |committer| committer.told(&shard));
-            Some(LostCommit { shard, gtid: *gtid, tag: Arc::clone(&transaction.tag), told })
+            LostCommit { shard, gtid, tag: Arc::clone(&transaction.tag), told }
         });
         lost.collect()
     }
@@ -284,12 +290,16 @@ impl Judge {
             }
             for sequence in low..=high {
                 let gtid = Gtid { server, sequence };
-                if !self.lost.contains(&(tablet.shard, gtid)) {
+                if !self.has_lost(tablet.shard, gtid) {
                     in_flight.add(gtid);
                 }
             }
         }
         in_flight
+    }
+
+    fn has_lost(&self, shard: ShardId, gtid: Gtid) -> bool {
+        self.lost.iter().any(|(of, transaction)| *of == shard && transaction.gtid == gtid)
     }
 
     fn errant_commits(&self) -> Vec<ErrantCommit> {
@@ -370,7 +380,8 @@ impl Judge {
             return self.mark_stray(alias, shard, transaction);
         }
         self.learn_uuid(alias, transaction.gtid.server);
-        self.lost.retain(|(of, gtid)| *of != shard || *gtid != transaction.gtid);
+        // It is back; another one under its GTID is not.
+        self.lost.retain(|(of, lost)| *of != shard || lost != transaction);
         let origin = self.origin(&transaction.tag, shard);
         if let Origin::Session { attempt, list } = &origin {
             let committer = Committer { attempt: Rc::clone(attempt), list: *list };
@@ -596,7 +607,7 @@ impl Judge {
                 all.filter(|transaction| lost.contains(transaction.gtid)).cloned().collect()
             }
         };
-        self.lost.extend(lost.iter().map(|transaction| (shard, transaction.gtid)));
+        self.lost.extend(lost.iter().map(|transaction| (shard, Arc::clone(transaction))));
         for index in 0..self.vindexes.len() {
             let watched = &self.vindexes[index].watched;
             let keyspace = &self.shards[shard].keyspace;

@@ -2,7 +2,7 @@
 //! be.
 //!
 //! 1. Replication is stopped everywhere, so that nothing more is acknowledged; a tablet that is no
-//!    replica is demoted by force. All but one must answer, or so many that nobody who did not could
+//!    replica is demoted by force. All but one must answer, or enough that nobody who did not could
 //!    still commit (the durability policy says who).
 //! 2. What was received is applied.
 //! 3. Who has transactions that nobody else has is no candidate. Of the others the most advanced

@@ -3,7 +3,7 @@
 //! The [server](crate::mysql::server::Server) itself is synchronous; this is the process around
 //! it.
 //!
-//! - [`connections`]: a statement is stepped until it is done; where it must wait for a row lock the
+//! - [`connections`]: a statement is stepped to its end; where it must wait for a row lock the
 //!   worker stands in a declared wait, where a commit must reach the disk it waits for the disk.
 //! - [`source`]: dumps for replicas and streams, acknowledgments for semi-sync.
 //! - [`replica`]: the IO thread and the applier.
@@ -33,7 +33,6 @@ use crate::mysql::outcome::Outcome;
 use crate::mysql::server::Server;
 use crate::mysql::session::ConnectionId;
 use crate::sql_error::SqlError;
-
 use crate::wait::Signal;
 use crate::world::{Process, Program};
 
@@ -164,7 +163,7 @@ impl Mysqld {
         }
     }
 
-    /// A log is on the disk as soon as the disk has answered. One that fails ends the server: InnoDB
+    /// A log is on the disk when the disk has answered. One that fails ends the server: InnoDB
     /// aborts, and so does the binlog (`binlog_error_action=ABORT_SERVER`), since nobody can say
     /// any more what is there.
     async fn sync(&self, process: Process) {

@@ -1,7 +1,7 @@
 //! What a MySQL server is asked, beside SQL text.
 //!
-//! Replication is SQL in MySQL (`CHANGE REPLICATION SOURCE TO`, `START REPLICA`); here it is a call a
-//! statement. It knows nothing of how a request is done.
+//! Replication is SQL in MySQL (`CHANGE REPLICATION SOURCE TO`, `START REPLICA`); here each is a
+//! call. It knows nothing of how a request is done.
 
 use std::rc::Rc;
 use std::sync::Arc;

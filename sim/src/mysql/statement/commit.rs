@@ -1,6 +1,6 @@
 //! COMMIT: prepare, binlog, engine, as group commit orders them.
 //!
-//! 1. The engine prepares: redo says what the transaction made of its rows. It is synced, written or
+//! 1. The engine prepares: redo says what the transaction made of its rows. Synced, written or
 //!    left, as `innodb_flush_log_at_trx_commit` says.
 //! 2. The transaction goes to the binlog; that is where it gets its GTID. It is synced with every
 //!    `sync_binlog`th commit.

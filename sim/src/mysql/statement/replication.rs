@@ -1,4 +1,4 @@
-//! What a server says of its binlog and of its replication: SHOW BINARY LOGS, SHOW BINARY LOG STATUS,
+//! What a server says of its binlog and replication: SHOW BINARY LOGS, SHOW BINARY LOG STATUS,
 //! SHOW REPLICA STATUS, FLUSH BINARY LOGS, and the variables of durability and semi-sync.
 //!
 //! File names and order are MySQL's; positions are estimates ([`crate::mysql::binlog_file`]). SHOW
