@@ -57,16 +57,18 @@ impl<'a> Schedules<'a> {
 impl Kind for Schedules<'_> {
     fn run(&mut self, seed: u64) -> Result<Verdict, mysql::Error> {
         let case = generate::case(seed, self.stage.product());
-        if self.difference(&case)?.is_none() {
+        let Some(first) = self.difference(&case)? else {
             return Ok(Verdict::Agrees(Vec::new()));
-        }
+        };
         let steps = shrink(&case.steps, |steps| {
             let smaller = Case { steps: steps.to_vec(), ..case.clone() };
             matches!(self.difference(&smaller), Ok(Some(_)))
         });
         let small = Case { steps, ..case };
-        let told = self.difference(&small)?;
-        let told = told.unwrap_or_else(|| "it differs only sometimes".to_string());
+        let told = match self.difference(&small)? {
+            Some(told) => told,
+            None => format!("{first}\n(it differs only sometimes: this is the whole case)"),
+        };
         Ok(match differences::known(self.stage.product(), &told) {
             Some(name) => Verdict::Agrees(vec![name]),
             None => Verdict::Differs(format!("{}{told}", small.describe())),

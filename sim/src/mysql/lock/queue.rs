@@ -277,6 +277,17 @@ impl LockTable {
         }
     }
 
+    /// A record was put into its page anew. Its locks go by way of the page's infimum, where a
+    /// request that waits gets another struct each time: its transaction weighs more.
+    pub fn requeue_waiters(&mut self, index: IndexId, place: &Place) {
+        let queue = self.queues.get(&(index, place.clone()));
+        for waiter in queue.into_iter().flatten().filter(|lock| lock.waiting) {
+            if let Some(structs) = self.structs.get_mut(&waiter.trx) {
+                structs.others += 2;
+            }
+        }
+    }
+
     /// Gives back one lock on a record: READ COMMITTED frees what did not match.
     pub fn release(&mut self, trx: TrxId, index: IndexId, place: &Place, mode: Mode, span: Span) {
         let at = (index, place.clone());
