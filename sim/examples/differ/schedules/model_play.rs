@@ -286,8 +286,7 @@ impl Play {
             let session = self.session_of(connection);
             locks.extend(session.map(|session| locks::of_table(session, &table, mode)));
         }
-        locks.sort();
-        locks
+        locks::sorted(locks)
     }
 }
 

@@ -122,14 +122,7 @@ impl LockTable {
     /// record that it has adds the gap alone, which never waits.
     pub fn request(&mut self, request: &Request) -> Answer {
         let supremum = request.place.is_supremum();
-        if self.holds(request, request.span) {
-            return Answer::Held;
-        }
-        let gap_alone = request.span == Span::NextKey && self.holds(request, Span::Record);
-        if gap_alone && self.holds(request, Span::Gap) {
-            return Answer::Held;
-        }
-        let span = if gap_alone { Span::Gap } else { request.span };
+        let Some(span) = self.lacking(request) else { return Answer::Held };
         let blocker = self.opposition(request, span).blocker;
         let blocked = blocker.is_some();
         if !blocked && span == Span::InsertIntention {
@@ -147,18 +140,28 @@ impl LockTable {
         }
     }
 
+    /// What a request asks for beyond what its transaction has.
+    fn lacking(&self, request: &Request) -> Option<Span> {
+        if self.holds(request, request.span) {
+            return None;
+        }
+        let gap_alone = request.span == Span::NextKey && self.holds(request, Span::Record);
+        match gap_alone {
+            true => (!self.holds(request, Span::Gap)).then_some(Span::Gap),
+            false => Some(request.span),
+        }
+    }
+
     /// Would the request have to wait?
     pub fn is_blocked(&self, request: &Request) -> bool {
-        let span = request.span;
-        !self.holds(request, span) && self.opposition(request, span).blocker.is_some()
+        let span = self.lacking(request);
+        span.is_some_and(|span| self.opposition(request, span).blocker.is_some())
     }
 
     /// May a lock stay implicit? Not where somebody is in the way, nor where a waiter is passed.
     pub fn is_unopposed(&self, request: &Request) -> bool {
-        if self.holds(request, request.span) {
-            return true;
-        }
-        let opposition = self.opposition(request, request.span);
+        let Some(span) = self.lacking(request) else { return true };
+        let opposition = self.opposition(request, span);
         opposition.blocker.is_none() && !opposition.bypassed
     }
 
