@@ -275,7 +275,7 @@ impl LockTable {
                 }
             }
             for at in places {
-                self.grant(&at, &weights);
+                self.grant(&at, trx, &weights);
             }
         }
     }
@@ -300,7 +300,7 @@ impl LockTable {
             lock.trx != trx || lock.waiting || (lock.mode, lock.span) != (mode, span)
         });
         self.forget_if_gone(trx, &at);
-        self.grant(&at, &weights);
+        self.grant(&at, trx, &weights);
     }
 
     /// Takes back the request that the transaction waits for; those behind it may be granted.
@@ -315,7 +315,7 @@ impl LockTable {
             structs.others = structs.others.saturating_sub(1);
         }
         self.forget_if_gone(trx, &at);
-        self.grant(&at, &weights);
+        self.grant(&at, trx, &weights);
     }
 
     /// A record was inserted into a gap: every lock on the gap is copied, so both halves stay
@@ -477,14 +477,19 @@ impl LockTable {
         }
     }
 
-    /// Grants what can be granted on a record.
-    fn grant(&mut self, at: &(IndexId, Place), weights: &BTreeMap<TrxId, usize>) {
+    /// Grants what can be granted on a record where a transaction's lock has gone. InnoDB looks only
+    /// at those that are said to wait for this transaction.
+    fn grant(&mut self, at: &(IndexId, Place), gone: TrxId, weights: &BTreeMap<TrxId, usize>) {
         let Some(queue) = self.queues.get(at) else { return };
         if queue.is_empty() {
             self.queues.remove(at);
             return;
         }
-        let mut waiters: Vec<Lock> = queue.iter().filter(|lock| lock.waiting).cloned().collect();
+        let waited = |lock: &&Lock| {
+            self.order == GrantOrder::Fifo || self.edges.get(&lock.trx) == Some(&gone)
+        };
+        let waiting = queue.iter().filter(|lock| lock.waiting);
+        let mut waiters: Vec<Lock> = waiting.filter(waited).cloned().collect();
         if self.order == GrantOrder::Cats && 1 < waiters.len() {
             let weight = |lock: &Lock| weights.get(&lock.trx).copied().unwrap_or(1);
             waiters.sort_by_key(|lock| (std::cmp::Reverse(weight(lock)), lock.sequence));
