@@ -12,8 +12,39 @@ pub struct Difference {
     pub reason: &'static str,
 }
 
-pub const KNOWN: [Difference; 2] = [
+pub const RACE: &str = "race";
+const UPGRADE: &str = "upgrade-kills-waiter";
+const UNDONE_INSERT: &str = "undone-insert-leaves-no-gap";
+const RANGE_END: &str = "range-end-is-next-key";
+const EDGES: &str = "other-victim";
+
+pub const KNOWN: [Difference; 7] = [
     Difference { name: "not-modelled", reason: "the model refuses with 1235" },
+    Difference {
+        name: RACE,
+        reason: "several threads wake at once and interleave inside of statements: the same case \
+                 on the same server ends now in this way and now in that, one of them the model's",
+    },
+    Difference {
+        name: UPGRADE,
+        reason: "a holder of S asks for X behind a waiting X: MySQL lets it pass, MariaDB finds a \
+                 deadlock and ends the waiter",
+    },
+    Difference {
+        name: UNDONE_INSERT,
+        reason: "a row that was inserted and undone inside of a living transaction leaves its gap \
+                 locked on MySQL, nothing on MariaDB",
+    },
+    Difference {
+        name: RANGE_END,
+        reason: "the record behind a range, or the one before a full unique key, is locked whole \
+                 on MariaDB, its gap or nothing on MySQL",
+    },
+    Difference {
+        name: EDGES,
+        reason: "lock structs are counted and waiters are chained otherwise: another member of a \
+                 cycle dies, or none does yet",
+    },
     Difference {
         name: "nowait-errno",
         reason: "MariaDB says 1205 where MySQL has 3572 for NOWAIT",
@@ -42,7 +73,34 @@ pub fn shown(product: Product, text: &str, answer: &Answer) -> String {
     }
 }
 
-/// The known difference that a report of a schedule shows, if it is one.
-pub fn known(_product: Product, _told: &str) -> Option<&'static str> {
-    None
+/// The known difference that a report of a schedule shows, if it is one. `told` ends in the step
+/// at which the two part: what the real server did, and behind `model:` what the model did.
+pub fn known(product: Product, told: &str) -> Option<&'static str> {
+    if product == Product::MySql {
+        return None;
+    }
+    let lines: Vec<&str> = told.lines().collect();
+    let at = lines.iter().position(|line| line.trim_start().starts_with("model: "))?;
+    let (steps, model) = (&lines[..at], lines[at].trim_start());
+    let real = steps.last()?.split_once("   -> ")?.1;
+    let waits = |text: &str| text.contains(" waits for ");
+    let dies = |text: &str| text.contains("ERROR 1213");
+    let any = |test: &dyn Fn(&str) -> bool| steps.iter().any(|step| test(step));
+    let inserted = |step: &str| step.contains("> insert") || step.contains("> replace");
+    let undone = |step: &str| {
+        let moved = step.contains("> update") && step.contains("ERROR 1062");
+        let rolled_back = step.contains("> rollback to");
+        inserted(step) || moved || rolled_back
+    };
+    let ranges = |step: &str| {
+        let words = [" > ", " >= ", " < ", " <= ", " between ", " in (", " order by "];
+        words.iter().any(|word| step.contains(word))
+    };
+    match (waits(real), waits(model)) {
+        (_, true) if dies(real) && !dies(model) => Some(UPGRADE),
+        (false, true) if any(&undone) => Some(UNDONE_INSERT),
+        (true, false) if any(&ranges) => Some(RANGE_END),
+        (true, _) if dies(model) => Some(EDGES),
+        _ => None,
+    }
 }

@@ -98,6 +98,8 @@ pub struct Cursor {
     passed: Option<Key>,
     /// Where the scan waited: it goes on here, whatever was inserted behind its back.
     resumes_at: Option<Key>,
+    /// The interval has given a row.
+    gave: bool,
     /// A deleted record behind the interval was passed.
     beyond: bool,
     /// The gap behind a descending interval is locked.
@@ -130,6 +132,7 @@ impl Cursor {
             trx,
             passed: None,
             resumes_at: None,
+            gave: false,
             beyond: false,
             entered: false,
             fresh: Vec::new(),
@@ -161,8 +164,12 @@ impl Cursor {
                     self.passed = None;
                     self.entered = false;
                     self.beyond = false;
+                    self.gave = false;
                 }
-                step => return Ok(step),
+                step => {
+                    self.gave |= matches!(step, Next::Found(_));
+                    return Ok(step);
+                }
             }
         }
         Ok(Next::End)
@@ -364,7 +371,9 @@ impl Cursor {
         let place = Place::Record(key.clone());
         let secondary = self.index.index != 0;
         let whole = match interval.shape {
-            Shape::Unique | Shape::Equal => false,
+            Shape::Unique => false,
+            // Going down, only the first row is looked for by its key.
+            Shape::Equal => self.descends(interval) && self.gave,
             Shape::Range { .. } => secondary || self.descends(interval) || !gaps,
         };
         if !whole {

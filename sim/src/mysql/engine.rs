@@ -25,7 +25,7 @@ use super::table::{Leftovers, Table, Version};
 use super::transaction::{Isolation, Mark, Stage, Transaction, TrxId};
 use super::view::ReadView;
 use crate::collation::Collation;
-use crate::value::Row;
+use crate::value::{Row, Value};
 
 pub struct Engine {
     pub options: Options,
@@ -404,6 +404,11 @@ impl Engine {
     }
 
     fn write(&mut self, trx: TrxId, id: TableId, key: &Key, version: Version) {
+        let old = self.table(id).record(key).map(|record| record.newest().row.clone());
+        if !version.deleted && old.is_some_and(|old| moves_in_page(&old, &version.row)) {
+            let index = IndexId { table: id, index: 0 };
+            self.locks.requeue_waiters(index, &Place::Record(key.clone()));
+        }
         self.table_mut(id).push_version(key, version);
         let transaction = self.transaction_mut(trx);
         transaction.intend(id, Mode::X);
@@ -563,6 +568,17 @@ impl Engine {
     pub fn is_logged(&self, trx: TrxId) -> bool {
         self.transactions.get(&trx).is_some_and(|t| t.stage == Stage::Logged)
     }
+}
+
+/// A record whose stored size changes is put into its page anew, and locks on it move along.
+fn moves_in_page(old: &Row, new: &Row) -> bool {
+    let size = |value: &Value| match value {
+        Value::Null => None,
+        Value::Text(text) => Some(text.len()),
+        Value::Bytes(bytes) => Some(bytes.len()),
+        _ => Some(0),
+    };
+    old.iter().zip(new.iter()).any(|(old, new)| size(old) != size(new))
 }
 
 /// A cycle through `start` in the graph of who waits for whom.

@@ -95,11 +95,8 @@ impl Table {
 
     /// What an index stores of a row: of a long column perhaps only its beginning.
     pub fn entry_values(&self, index: usize, row: &[Value]) -> Vec<Value> {
-        let stored = |part: &Part| match part.length {
-            Some(length) => cut(&row[part.column], length),
-            None => row[part.column].clone(),
-        };
-        self.indexes[index].parts.iter().map(stored).collect()
+        let parts = self.indexes[index].parts.iter();
+        parts.map(|part| stored_part(part, &row[part.column])).collect()
     }
 
     /// The key of a prefix of an index's columns.
@@ -158,6 +155,14 @@ impl Table {
             ranked.insert(0, (0, hidden));
         }
         self.indexes = ranked.into_iter().map(|(_, index)| index).collect();
+    }
+}
+
+/// What an index keeps of a value.
+pub fn stored_part(part: &Part, value: &Value) -> Value {
+    match part.length {
+        Some(length) => cut(value, length),
+        None => value.clone(),
     }
 }
 

@@ -311,10 +311,9 @@ impl Generator {
     fn delete(&mut self) -> String {
         let (mut index, mut filter) = self.filter();
         // The model reads no hints: where two indexes serve, it might take the other one.
-        let first = |index: &Index| index.columns[0];
         let served = |at: usize| {
-            let own = first(&self.shape.indexes[at - 1]);
-            self.shape.indexes.iter().filter(|other| first(other) == own).count()
+            let own = self.shape.indexes[at - 1].columns;
+            self.shape.indexes.iter().filter(|other| own.contains(&other.columns[0])).count()
         };
         if index != 0 && 1 < served(index) {
             (index, filter) = (0, String::new());

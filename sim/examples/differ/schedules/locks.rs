@@ -12,6 +12,11 @@ pub struct Lock<'a> {
 impl Lock<'_> {
     pub fn text(&self) -> String {
         let Lock { session, table, index, mode, record, waiting } = self;
+        // The supremum has a gap only; MySQL may or may not say so.
+        let mode = match *record {
+            "supremum" => mode.strip_suffix(",GAP").unwrap_or(mode),
+            _ => mode,
+        };
         let waiting = if *waiting { " waiting" } else { "" };
         format!("S{} {table}.{index} {mode}[{record}]{waiting}", session + 1)
     }
@@ -19,6 +24,13 @@ impl Lock<'_> {
 
 pub fn of_table(session: usize, table: &str, mode: &str) -> String {
     format!("S{} {table} {mode}", session + 1)
+}
+
+/// In order, the supremum's each once.
+pub fn sorted(mut locks: Vec<String>) -> Vec<String> {
+    locks.sort();
+    locks.dedup_by(|a, b| a == b && a.contains("[supremum]"));
+    locks
 }
 
 /// `performance_schema.data_locks` spells modes and records at length.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use sim::mysql::execution::{Cancel, Execution, Step as Paused};
 use sim::mysql::gtid::ServerUuid;
+use sim::mysql::lock::queue::GrantOrder;
 use sim::mysql::options::Options;
 use sim::mysql::session::ConnectionId;
 
@@ -91,6 +92,9 @@ struct Play {
 impl Play {
     fn new(case: &Case, tape: Rc<RefCell<Tape>>, product: Product) -> Play {
         let mut options = Options::new(ServerUuid([1; 16]), 1);
+        if product == Product::MariaDb {
+            options.grant_order = GrantOrder::Fifo;
+        }
         let chooser = tape.clone();
         options.choose = Some(Box::new(move |_, n| chooser.borrow_mut().choose(n)));
         let server = ModelServer::with(options);
@@ -152,7 +156,7 @@ impl Play {
         let blocked = |observed: &Observed| observed.waiting.keys().copied().collect::<Vec<_>>();
         if real.answers != model.answers || blocked(real) != blocked(model) {
             told.push(format!("    model: {}", model.describe(step.session)));
-        } else {
+        } else if real.locks.is_some() {
             for (waiter, blockers) in &model.waiting {
                 if blockers.is_empty() || !blockers.is_subset(&real.waiting[waiter]) {
                     told.push(format!("    model: {}", model.describe(step.session)));
@@ -282,8 +286,7 @@ impl Play {
             let session = self.session_of(connection);
             locks.extend(session.map(|session| locks::of_table(session, &table, mode)));
         }
-        locks.sort();
-        locks
+        locks::sorted(locks)
     }
 }
 

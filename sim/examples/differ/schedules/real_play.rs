@@ -260,7 +260,7 @@ impl<'a> Stage<'a> {
             };
             texts.push(lock.text());
         }
-        texts.sort();
+        let texts = locks::sorted(texts);
         if !waiting.is_empty() {
             let edges = self.control.query(
                 "select requesting_engine_transaction_id, blocking_engine_transaction_id from \

@@ -122,14 +122,7 @@ impl LockTable {
     /// record that it has adds the gap alone, which never waits.
     pub fn request(&mut self, request: &Request) -> Answer {
         let supremum = request.place.is_supremum();
-        if self.holds(request, request.span) {
-            return Answer::Held;
-        }
-        let gap_alone = request.span == Span::NextKey && self.holds(request, Span::Record);
-        if gap_alone && self.holds(request, Span::Gap) {
-            return Answer::Held;
-        }
-        let span = if gap_alone { Span::Gap } else { request.span };
+        let Some(span) = self.lacking(request) else { return Answer::Held };
         let blocker = self.opposition(request, span).blocker;
         let blocked = blocker.is_some();
         if !blocked && span == Span::InsertIntention {
@@ -147,18 +140,28 @@ impl LockTable {
         }
     }
 
+    /// What a request asks for beyond what its transaction has.
+    fn lacking(&self, request: &Request) -> Option<Span> {
+        if self.holds(request, request.span) {
+            return None;
+        }
+        let gap_alone = request.span == Span::NextKey && self.holds(request, Span::Record);
+        match gap_alone {
+            true => (!self.holds(request, Span::Gap)).then_some(Span::Gap),
+            false => Some(request.span),
+        }
+    }
+
     /// Would the request have to wait?
     pub fn is_blocked(&self, request: &Request) -> bool {
-        let span = request.span;
-        !self.holds(request, span) && self.opposition(request, span).blocker.is_some()
+        let span = self.lacking(request);
+        span.is_some_and(|span| self.opposition(request, span).blocker.is_some())
     }
 
     /// May a lock stay implicit? Not where somebody is in the way, nor where a waiter is passed.
     pub fn is_unopposed(&self, request: &Request) -> bool {
-        if self.holds(request, request.span) {
-            return true;
-        }
-        let opposition = self.opposition(request, request.span);
+        let Some(span) = self.lacking(request) else { return true };
+        let opposition = self.opposition(request, span);
         opposition.blocker.is_none() && !opposition.bypassed
     }
 
@@ -272,7 +275,18 @@ impl LockTable {
                 }
             }
             for at in places {
-                self.grant(&at, &weights);
+                self.grant(&at, trx, &weights);
+            }
+        }
+    }
+
+    /// A record was put into its page anew. Its locks go by way of the page's infimum, where a
+    /// request that waits gets another struct each time: its transaction weighs more.
+    pub fn requeue_waiters(&mut self, index: IndexId, place: &Place) {
+        let queue = self.queues.get(&(index, place.clone()));
+        for waiter in queue.into_iter().flatten().filter(|lock| lock.waiting) {
+            if let Some(structs) = self.structs.get_mut(&waiter.trx) {
+                structs.others += 2;
             }
         }
     }
@@ -286,7 +300,7 @@ impl LockTable {
             lock.trx != trx || lock.waiting || (lock.mode, lock.span) != (mode, span)
         });
         self.forget_if_gone(trx, &at);
-        self.grant(&at, &weights);
+        self.grant(&at, trx, &weights);
     }
 
     /// Takes back the request that the transaction waits for; those behind it may be granted.
@@ -301,7 +315,7 @@ impl LockTable {
             structs.others = structs.others.saturating_sub(1);
         }
         self.forget_if_gone(trx, &at);
-        self.grant(&at, &weights);
+        self.grant(&at, trx, &weights);
     }
 
     /// A record was inserted into a gap: every lock on the gap is copied, so both halves stay
@@ -463,14 +477,19 @@ impl LockTable {
         }
     }
 
-    /// Grants what can be granted on a record.
-    fn grant(&mut self, at: &(IndexId, Place), weights: &BTreeMap<TrxId, usize>) {
+    /// Grants what can be granted on a record where a transaction's lock has gone. InnoDB looks only
+    /// at those that are said to wait for this transaction.
+    fn grant(&mut self, at: &(IndexId, Place), gone: TrxId, weights: &BTreeMap<TrxId, usize>) {
         let Some(queue) = self.queues.get(at) else { return };
         if queue.is_empty() {
             self.queues.remove(at);
             return;
         }
-        let mut waiters: Vec<Lock> = queue.iter().filter(|lock| lock.waiting).cloned().collect();
+        let waited = |lock: &&Lock| {
+            self.order == GrantOrder::Fifo || self.edges.get(&lock.trx) == Some(&gone)
+        };
+        let waiting = queue.iter().filter(|lock| lock.waiting);
+        let mut waiters: Vec<Lock> = waiting.filter(waited).cloned().collect();
         if self.order == GrantOrder::Cats && 1 < waiters.len() {
             let weight = |lock: &Lock| weights.get(&lock.trx).copied().unwrap_or(1);
             waiters.sort_by_key(|lock| (std::cmp::Reverse(weight(lock)), lock.sequence));

@@ -388,10 +388,11 @@ fn from_constraints(
         });
         // A range of one value is read as an equality, but not before planning.
         let values = values.or_else(|| {
-            let value = match bounds_of(constraints, part.column) {
-                (Some((low, true)), Some((high, true))) if low == high => low,
-                _ => return None,
-            };
+            let (low, high) = bounds_of(constraints, part.column);
+            let inside = |bound: &(Value, bool)| bound.1 || part.length.is_some();
+            let stored = |(value, _): (Value, bool)| schema::stored_part(part, &value);
+            let low = stored(low.filter(inside)?);
+            let value = (low == stored(high.filter(inside)?)).then_some(low)?;
             pinned = true;
             Some(vec![value])
         });
