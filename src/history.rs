@@ -10,6 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sim::mysql::binlog::BinlogTransaction;
+use sim::mysql::gtid::GtidSet;
+use sim::mysql::server::TableImage;
 
 use crate::topo::Alias;
 
@@ -37,6 +39,9 @@ pub enum Event {
     Killed { tablet: Alias, transaction: u64 },
     /// A server committed a transaction, its own or one of its source.
     Commit { tablet: Alias, transaction: Arc<BinlogTransaction> },
+    /// A server came back without commits that had been visible, or without their rows. What it
+    /// holds now.
+    Lost { tablet: Alias, gtids: GtidSet, executed: GtidSet, images: Rc<Vec<TableImage>> },
     /// A tablet became primary of its shard.
     Promoted { keyspace: Rc<str>, shard: Rc<str>, tablet: Alias },
     /// An operator's step.

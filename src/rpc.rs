@@ -9,11 +9,13 @@
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sim::call::{CallError, Request};
 use sim::mysql::gtid::GtidSet;
 use sim::mysql::outcome::Outcome;
+use sim::mysql::replica_status::ReplicaStatus;
 use sim::sql::ast::Statement;
 use sim::sql_error::SqlError;
 use sim::value::{Binds, Row};
@@ -296,15 +298,46 @@ impl Request for PrimaryPosition {
 }
 
 /// Waits until the tablet's server has executed a position.
-pub struct WaitForPosition(pub GtidSet);
+pub struct WaitForPosition {
+    pub position: GtidSet,
+    pub timeout: Duration,
+}
 
 impl Request for WaitForPosition {
     type Reply = Result<(), Status>;
     const NAME: &'static str = "WaitForPosition";
 }
 
-/// Stops serving as primary: the query service ends, the server becomes read-only.
-pub struct DemotePrimary;
+/// Stops a replica's IO thread, so that nothing more comes from its source; what it has received is
+/// still applied. A server that is no replica answers `no replication status`.
+pub struct StopReplicationAndGetStatus;
+
+impl Request for StopReplicationAndGetStatus {
+    type Reply = Result<ReplicaStatus, Status>;
+    const NAME: &'static str = "StopReplicationAndGetStatus";
+}
+
+/// STOP REPLICA, both threads.
+pub struct StopReplication;
+
+impl Request for StopReplication {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "StopReplication";
+}
+
+/// START REPLICA, both threads.
+pub struct StartReplication;
+
+impl Request for StartReplication {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "StartReplication";
+}
+
+/// Stops serving as primary: the query service ends, the server becomes read-only. With `force`,
+/// commits that wait for an acknowledgment are let go, otherwise they are waited for.
+pub struct DemotePrimary {
+    pub force: bool,
+}
 
 impl Request for DemotePrimary {
     type Reply = Result<GtidSet, Status>;
@@ -312,24 +345,51 @@ impl Request for DemotePrimary {
 }
 
 /// Takes back a demotion.
-pub struct UndoDemotePrimary;
+pub struct UndoDemotePrimary {
+    pub semi_sync: bool,
+}
 
 impl Request for UndoDemotePrimary {
     type Reply = Result<(), Status>;
     const NAME: &'static str = "UndoDemotePrimary";
 }
 
-/// Becomes primary.
-pub struct PromoteReplica;
+/// Becomes primary, whose commits wait for an acknowledgment where `semi_sync` says so.
+pub struct PromoteReplica {
+    pub semi_sync: bool,
+}
 
 impl Request for PromoteReplica {
     type Reply = Result<Timestamp, Status>;
     const NAME: &'static str = "PromoteReplica";
 }
 
+/// Writes the row of `_vt.reparent_journal` that says who became primary: a new primary's first
+/// commit, which needs its acknowledgment like any other.
+pub struct PopulateReparentJournal {
+    pub action: Rc<str>,
+    pub primary: Alias,
+    pub position: GtidSet,
+}
+
+impl Request for PopulateReparentJournal {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "PopulateReparentJournal";
+}
+
+/// The number of rows in `_vt.reparent_journal`: how many reparents a tablet knows of.
+pub struct ReadReparentJournalInfo;
+
+impl Request for ReadReparentJournalInfo {
+    type Reply = Result<usize, Status>;
+    const NAME: &'static str = "ReadReparentJournalInfo";
+}
+
 /// Becomes a replica of another tablet; a former primary changes its type first.
 pub struct SetReplicationSource {
     pub source: Alias,
+    /// It acknowledges what it receives.
+    pub semi_sync: bool,
     /// Waits until this position has arrived.
     pub wait: Option<GtidSet>,
 }

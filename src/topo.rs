@@ -10,6 +10,8 @@
 //!
 //! It knows nothing of what is done with the records.
 
+mod durability;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
@@ -22,6 +24,8 @@ use sim::world::Process;
 
 use crate::key::KeyRange;
 use crate::vschema::{KeyspaceSource, SrvVSchema};
+
+pub use durability::DurabilityPolicy;
 
 /// A tablet's name: `zone1-0000000300`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +112,7 @@ pub struct ShardRecord {
 #[derive(Clone, Debug)]
 pub struct KeyspaceRecord {
     pub vschema: KeyspaceSource,
+    pub durability_policy: DurabilityPolicy,
     /// In key order.
     pub shards: BTreeMap<Rc<str>, ShardRecord>,
     /// Shard names in the order of their ranges.
@@ -136,6 +141,10 @@ pub enum Change {
         keyspace: Rc<str>,
         vschema: KeyspaceSource,
     },
+    DurabilityPolicy {
+        keyspace: Rc<str>,
+        policy: DurabilityPolicy,
+    },
     Tablet(TabletRecord),
     ShardPrimary {
         keyspace: Rc<str>,
@@ -157,6 +166,11 @@ impl Topo {
             Change::VSchema { keyspace, vschema } => {
                 if let Some(record) = self.keyspaces.get_mut(&keyspace) {
                     record.vschema = vschema;
+                }
+            }
+            Change::DurabilityPolicy { keyspace, policy } => {
+                if let Some(record) = self.keyspaces.get_mut(&keyspace) {
+                    record.durability_policy = policy;
                 }
             }
             Change::Tablet(record) => {
@@ -192,6 +206,10 @@ impl Topo {
 
     pub fn primary(&self, keyspace: &str, shard: &str) -> Option<&Alias> {
         self.shard(keyspace, shard)?.primary.as_ref()
+    }
+
+    pub fn durability_policy(&self, keyspace: &str) -> DurabilityPolicy {
+        self.keyspaces.get(keyspace).map_or_else(Default::default, |k| k.durability_policy)
     }
 
     /// Tablets of a shard, by alias.
@@ -237,6 +255,9 @@ impl Request for Write {
         let what = |change: &Change| match change {
             Change::Keyspace { name, .. } => format!("keyspace {name}"),
             Change::VSchema { keyspace, .. } => format!("vschema of {keyspace}"),
+            Change::DurabilityPolicy { keyspace, policy } => {
+                format!("durability policy of {keyspace} is {policy}")
+            }
             Change::Tablet(record) => format!("tablet {} is {}", record.alias, record.kind),
             Change::ShardPrimary { keyspace, shard, primary, .. } => {
                 format!("primary of {keyspace}/{shard} is {primary}")

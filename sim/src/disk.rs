@@ -77,7 +77,15 @@ pub(crate) enum DiskState {
     Slow(Nanos),
     /// Syncs never answer.
     Silent,
+    /// Nothing more can be written; what is written can be synced.
+    Full,
+    /// Syncs fail, and what was not synced is gone.
+    Failing,
 }
+
+/// A sync has failed: EIO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncFailed;
 
 /// One machine's disk.
 pub(crate) struct Disk {

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::clock::Nanos;
+use crate::disk::SyncFailed;
 use crate::world::{Core, Process, try_with, with};
 
 /// A foreground statement, for counting what is under way for it.
@@ -258,10 +259,16 @@ impl Process {
 
     /// The machine's disk writes all that was written so far; returns when it has answered.
     pub async fn sync(self) {
+        let _ = self.try_sync().await;
+    }
+
+    /// The same, for who asks whether it succeeded.
+    pub async fn try_sync(self) -> Result<(), SyncFailed> {
         match self.sync_time() {
             Some(time) => self.sleep(Duration::from_nanos(time)).await,
             None => std::future::pending().await,
         }
+        if self.disk_fails() { Err(SyncFailed) } else { Ok(()) }
     }
 }
 
@@ -327,6 +334,53 @@ pub async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F:
     })
     .await;
     running.into_iter().map(|(_, output)| output.expect("all futures have ended")).collect()
+}
+
+/// Runs two futures of one process side by side.
+pub async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let (mut first, mut second) = (None, None);
+    std::future::poll_fn(|cx| {
+        if first.is_none()
+            && let Poll::Ready(value) = a.as_mut().poll(cx)
+        {
+            first = Some(value);
+        }
+        if second.is_none()
+            && let Poll::Ready(value) = b.as_mut().poll(cx)
+        {
+            second = Some(value);
+        }
+        if first.is_some() && second.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let both = "both have ended";
+    (first.expect(both), second.expect(both))
+}
+
+/// Runs futures of one process side by side until those that have ended are `enough`; what had
+/// not ended is dropped, and None.
+pub async fn join_until<F: Future>(
+    futures: impl IntoIterator<Item = F>,
+    enough: impl Fn(&[Option<F::Output>]) -> bool,
+) -> Vec<Option<F::Output>> {
+    let mut running: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
+    let mut ended: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (future, output) in running.iter_mut().zip(&mut ended) {
+            let Some(polled) = future.as_mut().map(|future| future.as_mut().poll(cx)) else {
+                continue;
+            };
+            if let Poll::Ready(value) = polled {
+                *output = Some(value);
+                *future = None;
+            }
+        }
+        let all = running.iter().all(Option::is_none);
+        if all || enough(&ended) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    ended
 }
 
 /// Runs `work` until it ends or `stop` does; None if it was stopped. What is stopped is dropped.

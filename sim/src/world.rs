@@ -1149,6 +1149,16 @@ impl World {
         with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Silent);
     }
 
+    /// Nothing more can be written to this machine's disk until it is mended.
+    pub fn fill_disk(&mut self, machine: Machine) {
+        with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Full);
+    }
+
+    /// Syncs of this machine's disk fail until it is mended.
+    pub fn fail_disk(&mut self, machine: Machine) {
+        with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Failing);
+    }
+
     pub fn mend_disk(&mut self, machine: Machine) {
         with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Sound);
     }
@@ -1276,6 +1286,11 @@ pub fn now() -> Nanos {
     try_with(|core| core.now).unwrap_or(0)
 }
 
+/// Whether a program of this thread's run is up, and its machine.
+pub fn is_up(program: Program) -> bool {
+    try_with(|core| core.is_up(program)).unwrap_or(false)
+}
+
 /// As [`crash`], by the program's name; nothing where there is none.
 pub fn crash_by_name(name: &str) {
     if let Some(program) = with(|core| core.by_name.get(name).copied()) {
@@ -1308,6 +1323,10 @@ pub(crate) fn spawn(
 impl Process {
     pub fn program(self) -> Program {
         self.program
+    }
+
+    pub fn name_of(self, program: Program) -> String {
+        with(|core| core.programs[program.0 as usize].name.clone())
     }
 
     /// What the machine's clock shows.
@@ -1365,13 +1384,28 @@ impl Process {
         })
     }
 
+    /// Whether the machine's disk has no room left.
+    pub fn disk_is_full(self) -> bool {
+        with(|core| {
+            let machine = core.machine_of(self.program);
+            core.machines[machine.0 as usize].disk.state == DiskState::Full
+        })
+    }
+
+    pub(crate) fn disk_fails(self) -> bool {
+        with(|core| {
+            let machine = core.machine_of(self.program);
+            core.machines[machine.0 as usize].disk.state == DiskState::Failing
+        })
+    }
+
     /// How long the machine's disk takes for a sync; None if it will not answer.
     pub(crate) fn sync_time(self) -> Option<Nanos> {
         const SYNC: Nanos = 100_000;
         with(|core| {
             let machine = core.machine_of(self.program);
             match core.machines[machine.0 as usize].disk.state {
-                DiskState::Sound => Some(SYNC),
+                DiskState::Sound | DiskState::Full | DiskState::Failing => Some(SYNC),
                 DiskState::Slow(more) => Some(SYNC + more),
                 DiskState::Silent => None,
             }

@@ -100,7 +100,8 @@ impl Judge {
             let Some((name, primary)) = primary.and_then(|p| self.tablets.get_key_value(p)) else {
                 continue;
             };
-            let wrong = match replica_prefix::check(&primary.copy, &tablet.copy) {
+            let in_flight = self.in_flight(tablet);
+            let wrong = match replica_prefix::check(&primary.copy, &tablet.copy, &in_flight) {
                 Some(Broken::Errant(gtid)) => format!("it has {gtid}, which {name} lacks"),
                 Some(Broken::Gap(gtid)) => format!("it lacks {gtid} and has what came later"),
                 None => match different_rows(&primary.copy, &tablet.copy) {

@@ -125,6 +125,7 @@ fn topology(shape: Shape) -> Topo {
         [("customer", [("-80", 101), ("80-", 201)].as_slice()), ("product", product)]
     {
         let record = KeyspaceRecord {
+            durability_policy: Default::default(),
             vschema: Default::default(),
             shards: shards
                 .iter()

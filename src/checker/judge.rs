@@ -22,6 +22,7 @@ use crate::checker::entry::{Change, Entry, Mark, Note, Origin, OwnerRow, ShardId
 use crate::checker::excuse;
 use crate::checker::filled::Shortfall;
 use crate::checker::ledger::{self, Dangling};
+use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
 use crate::checker::rows::{Copy, Rows};
 use crate::checker::summary::{Summary, VindexSummary};
 use crate::checker::value::{self, ValueKey, show, show_id, show_one};
@@ -43,6 +44,10 @@ pub struct Judge {
     pub(super) tablets: BTreeMap<Alias, Tablet>,
     /// All that were committed anywhere.
     transactions: BTreeMap<Gtid, Arc<BinlogTransaction>>,
+    /// Those of sessions, by the primary that did them first.
+    committers: BTreeMap<Gtid, Committer>,
+    /// What shards had and then had no more.
+    lost: Vec<(ShardId, Gtid)>,
     vindexes: Vec<VindexValues>,
     /// By keyspace and table: the vindexes over it.
     by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
@@ -168,6 +173,10 @@ impl Judge {
                 }
             }
             Event::Commit { tablet, transaction } => self.commit(tablet, transaction),
+            Event::Lost { tablet, gtids, executed, images } => {
+                let images = images.iter().cloned();
+                self.server_lost(tablet, gtids, executed, images);
+            }
             Event::Promoted { keyspace, shard, tablet } => self.promoted(keyspace, shard, tablet),
             Event::Operator(text) => self.faults.push((at, Rc::clone(text))),
             Event::Fault(text) => {
@@ -189,8 +198,19 @@ impl Judge {
         now: Nanos,
     ) {
         self.advance(now);
+        self.server_lost(alias, &GtidSet::new(), executed, images);
+    }
+
+    fn server_lost(
+        &mut self,
+        alias: &Alias,
+        gone: &GtidSet,
+        executed: &GtidSet,
+        images: impl Iterator<Item = TableImage>,
+    ) {
         let Some(tablet) = self.tablets.get_mut(alias) else { return };
-        let lost = tablet.copy.executed.subtract(executed);
+        let mut lost = tablet.copy.executed.subtract(executed);
+        lost.union(gone);
         let mut copy = Copy {
             executed: executed.clone(),
             log: std::mem::take(&mut tablet.copy.log),
@@ -230,7 +250,70 @@ impl Judge {
 
     /// The counts of all vindexes, and each row that dangles.
     pub fn check(&self) -> Summary {
-        Summary { vindexes: self.vindexes.iter().map(|vindex| self.summary(vindex)).collect() }
+        Summary {
+            vindexes: self.vindexes.iter().map(|vindex| self.summary(vindex)).collect(),
+            lost: self.lost_commits(),
+            errant: self.errant_commits(),
+        }
+    }
+
+    /// Commits that a shard lacks now although it had them.
+    fn lost_commits(&self) -> Vec<LostCommit> {
+        let lost = self.lost.iter().filter_map(|(shard, gtid)| {
+            let transaction = self.transactions.get(gtid)?;
+            let shard = Rc::clone(&self.shards[*shard].full_name);
+            let committer = self.committers.get(gtid);
+            let told = committer.map_or(Told::NoClient, |committer| committer.told(&shard));
+            Some(LostCommit { shard, gtid: *gtid, tag: Arc::clone(&transaction.tag), told })
+        });
+        lost.collect()
+    }
+
+    /// What a replica has of its primary's own commits before that shows them, and the primary has
+    /// not lost: they wait for their acknowledgment.
+    pub(super) fn in_flight(&self, tablet: &Tablet) -> GtidSet {
+        let mut in_flight = GtidSet::new();
+        let primary = self.shards[tablet.shard].primary.as_ref();
+        let Some(primary) = primary.and_then(|primary| self.tablets.get(primary)) else {
+            return in_flight;
+        };
+        let ahead = tablet.copy.executed.subtract(&primary.copy.executed);
+        for (server, low, high) in ahead.intervals() {
+            if primary.uuid != Some(server) {
+                continue;
+            }
+            for sequence in low..=high {
+                let gtid = Gtid { server, sequence };
+                if !self.lost.contains(&(tablet.shard, gtid)) {
+                    in_flight.add(gtid);
+                }
+            }
+        }
+        in_flight
+    }
+
+    fn errant_commits(&self) -> Vec<ErrantCommit> {
+        let mut errant = Vec::new();
+        for (alias, tablet) in &self.tablets {
+            let shard = &self.shards[tablet.shard];
+            let primary = shard.primary.as_ref().and_then(|primary| self.tablets.get(primary));
+            let Some(primary) = primary else { continue };
+            let beside = tablet.copy.executed.subtract(&primary.copy.executed);
+            let beside = beside.subtract(&self.in_flight(tablet));
+            let beside = beside.intervals().flat_map(|(server, low, high)| {
+                (low..=high).map(move |sequence| Gtid { server, sequence })
+            });
+            for gtid in beside {
+                let Some(transaction) = self.transactions.get(&gtid) else { continue };
+                errant.push(ErrantCommit {
+                    shard: Rc::clone(&shard.full_name),
+                    tablet: alias.clone(),
+                    gtid,
+                    tag: Arc::clone(&transaction.tag),
+                });
+            }
+        }
+        errant
     }
 
     fn summary(&self, vindex: &VindexValues) -> VindexSummary {
@@ -287,7 +370,12 @@ impl Judge {
             return self.mark_stray(alias, shard, transaction);
         }
         self.learn_uuid(alias, transaction.gtid.server);
+        self.lost.retain(|(of, gtid)| *of != shard || *gtid != transaction.gtid);
         let origin = self.origin(&transaction.tag, shard);
+        if let Origin::Session { attempt, list } = &origin {
+            let committer = Committer { attempt: Rc::clone(attempt), list: *list };
+            self.committers.entry(transaction.gtid).or_insert(committer);
+        }
         let mut touched = self.apply(alias, transaction, Some(&origin));
         let commit = Commit { at: self.at, origin: &origin, gtid: Some(transaction.gtid) };
         for (index, values) in std::mem::take(&mut touched) {
@@ -508,6 +596,7 @@ impl Judge {
                 all.filter(|transaction| lost.contains(transaction.gtid)).cloned().collect()
             }
         };
+        self.lost.extend(lost.iter().map(|transaction| (shard, transaction.gtid)));
         for index in 0..self.vindexes.len() {
             let watched = &self.vindexes[index].watched;
             let keyspace = &self.shards[shard].keyspace;

@@ -25,6 +25,7 @@ pub mod excuse;
 pub mod filled;
 mod judge;
 pub mod ledger;
+pub mod lost;
 pub mod no_missing;
 pub mod replica_prefix;
 pub mod rows;
@@ -38,6 +39,7 @@ pub mod watched;
 
 pub use judge::Judge;
 pub use ledger::{Dangling, Standing};
+pub use lost::{ErrantCommit, LostCommit};
 pub use summary::{Summary, VindexSummary};
 pub use verdict::{Assumption, At, Cause, Excuse, Invariant, Verdict};
 pub use violation::Violation;

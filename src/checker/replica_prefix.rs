@@ -4,7 +4,7 @@
 //! that the shard no longer has (an errant GTID). Whoever promotes it next brings back a row that
 //! nobody wrote. Also: a replica that has skipped a transaction and gone on.
 
-use sim::mysql::gtid::Gtid;
+use sim::mysql::gtid::{Gtid, GtidSet};
 
 use crate::checker::rows::Copy;
 
@@ -17,9 +17,10 @@ pub enum Broken {
     Gap(Gtid),
 }
 
-pub fn check(primary: &Copy, replica: &Copy) -> Option<Broken> {
-    if let Some((server, low, _)) = replica.executed.subtract(&primary.executed).intervals().next()
-    {
+/// `in_flight` is what the primary is about to commit: with semi-sync a replica may show it first.
+pub fn check(primary: &Copy, replica: &Copy, in_flight: &GtidSet) -> Option<Broken> {
+    let beside = replica.executed.subtract(&primary.executed).subtract(in_flight);
+    if let Some((server, low, _)) = beside.intervals().next() {
         return Some(Broken::Errant(Gtid { server, sequence: low }));
     }
     let mut behind = primary.log.iter().skip_while(|gtid| replica.executed.contains(**gtid));

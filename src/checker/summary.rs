@@ -1,15 +1,20 @@
-//! What a check says: one line of counts a vindex, and one line for each row that dangles.
+//! What a check says: one line of counts a vindex, and one line for each row that dangles and for
+//! each commit that was lost.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::checker::ledger::{Dangling, Standing};
+use crate::checker::lost::{ErrantCommit, LostCommit};
 use crate::checker::verdict::Cause;
 
 /// All judged vindexes, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     pub vindexes: Vec<VindexSummary>,
+    /// What a failover or a crash took away.
+    pub lost: Vec<LostCommit>,
+    pub errant: Vec<ErrantCommit>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +101,8 @@ impl fmt::Display for Summary {
             }
         }
         let rows = self.vindexes.iter().flat_map(|vindex| &vindex.dangling);
-        rows.into_iter().try_for_each(|row| writeln!(f, "{row}"))
+        rows.into_iter().try_for_each(|row| writeln!(f, "{row}"))?;
+        self.lost.iter().try_for_each(|commit| writeln!(f, "{commit}"))?;
+        self.errant.iter().try_for_each(|commit| writeln!(f, "{commit}"))
     }
 }

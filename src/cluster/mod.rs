@@ -19,16 +19,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sim::mysql::binlog::BinlogTransaction;
 use sim::mysql::gtid::{Gtid, GtidSet, ServerUuid};
-use sim::mysql::options::Options as ServerOptions;
+use sim::mysql::options::{FlushLog, Options as ServerOptions, SemiSync};
 use sim::mysql::server::{Server, TableImage};
-use sim::mysqld::{self, Files};
+use sim::mysqld::{self, Files, Observer};
 use sim::sql_error::SqlError;
 use sim::world::{self, Machine, OpenError, Program, World};
 
 use crate::history::{self, Event};
 use crate::key::{KeyRange, Shard};
 use crate::topo::{
-    self, Alias, Change, KeyspaceRecord, ShardRecord, TabletRecord, TabletType, Topo,
+    self, Alias, Change, DurabilityPolicy, KeyspaceRecord, ShardRecord, TabletRecord, TabletType,
+    Topo,
 };
 use crate::vschema::KeyspaceSource;
 use crate::vtctl;
@@ -42,8 +43,32 @@ pub struct Options {
     pub edition: Edition,
     pub vtgates: usize,
     pub tablet: vttablet::Options,
+    pub durability: Durability,
+    /// Of every keyspace.
+    pub durability_policy: DurabilityPolicy,
     /// AUTO_INCREMENT of `_vt.vreplication` begins here.
     pub first_stream: u64,
+}
+
+/// How far a commit of every server is on its disk when it is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Durability {
+    /// `innodb_flush_log_at_trx_commit`
+    pub flush_log: FlushLog,
+    pub sync_binlog: u64,
+    /// `rpl_semi_sync_source_timeout`, where a policy wants semi-sync.
+    pub semi_sync_timeout: Duration,
+}
+
+impl Default for Durability {
+    /// MySQL's 1 and 1, Vitess's 10^18 ms.
+    fn default() -> Durability {
+        Durability {
+            flush_log: FlushLog::Sync,
+            sync_binlog: 1,
+            semi_sync_timeout: SemiSync::VITESS.timeout,
+        }
+    }
 }
 
 /// A keyspace to be made.
@@ -148,6 +173,7 @@ impl Cluster {
         let shards =
             keyspace.shards.iter().map(|shard| (shard.name.as_str().into(), record(shard)));
         let record = KeyspaceRecord {
+            durability_policy: self.options.durability_policy,
             vschema: KeyspaceSource { sharded: is_sharded(&keyspace.shards), ..Default::default() },
             shards: shards.collect(),
             shard_order: keyspace.shards.iter().map(|shard| shard.name.as_str().into()).collect(),
@@ -205,18 +231,23 @@ impl Cluster {
         let machine = self.world.machine(&name);
         let uuid = uuid.unwrap_or_else(|| uuid_of(&name));
         let uid = alias.uid;
-        let options: mysqld::MakeOptions = Rc::new(move || ServerOptions::new(uuid, uid));
+        let durability = self.options.durability;
+        let options: mysqld::MakeOptions = Rc::new(move || ServerOptions {
+            flush_log: durability.flush_log,
+            sync_binlog: durability.sync_binlog,
+            semi_sync: SemiSync { timeout: durability.semi_sync_timeout, ..SemiSync::OFF },
+            relay_log_recovery: true,
+            // As Vitess's my.cnf has it; its tablet makes a primary writable.
+            read_only: true,
+            super_read_only: true,
+            ..ServerOptions::new(uuid, uid)
+        });
         let made = Rc::clone(&options);
         let opened = self.world.open_file(machine, "mysqld", move || Files::new(made));
         let files = opened.expect("a new machine has no files");
-        let teller = alias.clone();
-        let on_commit: mysqld::OnCommit = Rc::new(move |transaction: &Arc<BinlogTransaction>| {
-            let transaction = Arc::clone(transaction);
-            history::emit(Event::Commit { tablet: teller.clone(), transaction });
-        });
+        let observer = observer(alias);
         let mysqld = self.world.install(machine, &format!("mysqld-{name}"), move |process| {
-            let (options, on_commit) = (Rc::clone(&options), Rc::clone(&on_commit));
-            mysqld::serve(process, "mysqld".into(), options, on_commit)
+            mysqld::serve(process, "mysqld".into(), Rc::clone(&options), observer.clone())
         });
         let found = self.addresses.clone();
         let (own, tablet_options) = (alias.clone(), self.options.tablet.clone());
@@ -313,6 +344,8 @@ impl Cluster {
             let mut files = source.files.borrow_mut();
             let server = files.server();
             let before = server.executed().clone();
+            server.options_mut().super_read_only = false;
+            server.options_mut().read_only = false;
             let connection = server.connect("vt_dba", None);
             server.set_tag(connection, "dba");
             for statement in statements {
@@ -370,6 +403,11 @@ impl Cluster {
         self.store.read()
     }
 
+    /// Whether a tablet's server runs.
+    pub fn has_server(&self, alias: &Alias) -> bool {
+        self.tablet(alias).is_some_and(|tablet| self.world.is_up(tablet.mysqld))
+    }
+
     /// What stands on a tablet's server, committed.
     pub fn images(&self, alias: &Alias) -> Vec<TableImage> {
         let Some(tablet) = self.tablet(alias) else { return Vec::new() };
@@ -389,19 +427,21 @@ impl Cluster {
         Some(read(tablet.files.borrow_mut().server()))
     }
 
-    /// Says whether all replicas have what their primary has.
+    /// Says whether all replicas have what their primary has: those that are up and follow it.
     pub fn at_rest(&self) -> Rc<dyn Fn() -> bool> {
         let (store, tablets) = (self.store.clone(), self.tablets.clone());
         Rc::new(move || {
             let topo = store.read();
-            let executed = |alias: &Alias| {
-                let tablet = tablets.iter().find(|tablet| tablet.alias == *alias)?;
-                Some(tablet.files.borrow_mut().server().executed().clone())
+            let up = |alias: &Alias| {
+                let found = tablets.iter().find(|tablet| tablet.alias == *alias);
+                found.filter(|tablet| world::is_up(tablet.mysqld))
             };
-            topo.tablets.values().all(|tablet| {
-                let primary = topo.primary(&tablet.keyspace, &tablet.shard);
-                match (executed(&tablet.alias), primary.and_then(&executed)) {
-                    (Some(own), Some(primary)) => own.contains_set(&primary),
+            let executed = |tablet: &Tablet| tablet.files.borrow_mut().server().executed().clone();
+            topo.tablets.values().all(|record| {
+                let primary = topo.primary(&record.keyspace, &record.shard);
+                let own = up(&record.alias).filter(|own| own.files.borrow().is_replica());
+                match (own, primary.and_then(up)) {
+                    (Some(own), Some(primary)) => executed(own).contains_set(&executed(primary)),
                     _ => true,
                 }
             })
@@ -435,6 +475,25 @@ impl Cluster {
             }
             states
         }
+    }
+}
+
+/// Tells the history of a server's commits and losses.
+fn observer(alias: &Alias) -> Observer {
+    let (of_commits, of_losses) = (alias.clone(), alias.clone());
+    Observer {
+        on_commit: Rc::new(move |transaction: &Arc<BinlogTransaction>| {
+            let transaction = Arc::clone(transaction);
+            history::emit(Event::Commit { tablet: of_commits.clone(), transaction });
+        }),
+        on_loss: Rc::new(move |gtids: &GtidSet, server: &mut Server| {
+            history::emit(Event::Lost {
+                tablet: of_losses.clone(),
+                gtids: gtids.clone(),
+                executed: server.executed().clone(),
+                images: Rc::new(server.tables().collect()),
+            });
+        }),
     }
 }
 

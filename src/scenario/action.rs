@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use goldenscript::{Argument, Command, Context};
 use sim::mysql::gtid::ServerUuid;
+use sim::mysql::options::FlushLog;
 
+use crate::cluster::Durability;
 use crate::history::List;
 use crate::key::Shard;
-use crate::topo::TabletType;
+use crate::topo::{DurabilityPolicy, TabletType};
 use crate::vindex::Registry;
 use crate::vschema::place::{Place, locate, place_of};
 use crate::vschema::{KeyspaceSource, VSchema};
@@ -57,6 +59,8 @@ pub struct ClusterOptions {
     pub first_stream: Option<u64>,
     pub packet_size: Option<usize>,
     pub transaction_timeout: Option<Duration>,
+    pub durability: Durability,
+    pub durability_policy: Option<DurabilityPolicy>,
 }
 
 /// What is done to the world; targets are symbols until it is done.
@@ -97,6 +101,27 @@ pub enum Fault {
         to: Option<String>,
     },
     Heal,
+    /// A disk is slow, silent, full, failing, or sound again.
+    Disk {
+        target: String,
+        state: Disk,
+    },
+    /// A replica applies a transaction so long after its commit.
+    Lag {
+        target: String,
+        by: Duration,
+    },
+}
+
+/// What becomes of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// A sync takes so much longer.
+    Slow(Duration),
+    Silent,
+    Full,
+    Failing,
+    Sound,
 }
 
 impl std::fmt::Display for Fault {
@@ -123,6 +148,14 @@ impl std::fmt::Display for Fault {
                 write!(f, "delay {name} {by:?}{}{}", end("from", from), end("to", to))
             }
             Fault::Heal => write!(f, "heal"),
+            Fault::Disk { target, state } => match state {
+                Disk::Slow(by) => write!(f, "slow-disk {target} {by:?}"),
+                Disk::Silent => write!(f, "silent-disk {target}"),
+                Disk::Full => write!(f, "full-disk {target}"),
+                Disk::Failing => write!(f, "failing-disk {target}"),
+                Disk::Sound => write!(f, "mend-disk {target}"),
+            },
+            Fault::Lag { target, by } => write!(f, "lag {target} {by:?}"),
         }
     }
 }
@@ -149,7 +182,7 @@ impl Bad {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 33] = [
     "cluster",
     "keyspace",
     "server",
@@ -171,6 +204,12 @@ const COMMANDS: [&str; 27] = [
     "break",
     "delay",
     "heal",
+    "slow-disk",
+    "silent-disk",
+    "full-disk",
+    "failing-disk",
+    "mend-disk",
+    "lag",
     "at",
     "check",
     "expect",
@@ -378,7 +417,35 @@ impl Words {
             first_stream: self.number("first_stream")?,
             packet_size: self.number("packet_size")?,
             transaction_timeout: self.duration("transaction_timeout")?,
+            durability: self.durability()?,
+            durability_policy: self.durability_policy()?,
         }))
+    }
+
+    fn durability(&mut self) -> Read<Durability> {
+        let mut durability = Durability::default();
+        if let Some(number) = self.number("innodb_flush_log_at_trx_commit")? {
+            durability.flush_log = FlushLog::of_number(number).ok_or_else(|| {
+                Bad::new("innodb_flush_log_at_trx_commit is 0, 1 or 2", &number.to_string())
+            })?;
+        }
+        if let Some(every) = self.number("sync_binlog")? {
+            durability.sync_binlog = every;
+        }
+        if let Some(timeout) = self.duration("semi_sync_timeout")? {
+            durability.semi_sync_timeout = timeout;
+        }
+        Ok(durability)
+    }
+
+    fn durability_policy(&mut self) -> Read<Option<DurabilityPolicy>> {
+        let Some(name) = self.key("durability_policy") else { return Ok(None) };
+        let known = DurabilityPolicy::parse(&name);
+        known.map(Some).ok_or_else(|| {
+            let names: Vec<&str> = DurabilityPolicy::ALL.iter().map(|p| p.name()).collect();
+            Bad::new(format!("durability policy {name} not found"), &name)
+                .hint(format!("policies are {}", names.join(", ")))
+        })
     }
 
     fn time(&mut self, name: &str) -> Read<Option<jiff::Timestamp>> {
@@ -499,6 +566,25 @@ impl Words {
                 Fault::Delay { name, by, from: self.key("from"), to: self.key("to") }
             }
             "heal" => Fault::Heal,
+            "slow-disk" => {
+                let target = self.next("the target")?;
+                let by = self.next("the time that a sync takes longer")?;
+                Fault::Disk { target, state: Disk::Slow(duration(&by)?) }
+            }
+            "silent-disk" | "full-disk" | "failing-disk" | "mend-disk" => {
+                let state = match name {
+                    "silent-disk" => Disk::Silent,
+                    "full-disk" => Disk::Full,
+                    "failing-disk" => Disk::Failing,
+                    _ => Disk::Sound,
+                };
+                Fault::Disk { target: self.next("the target")?, state }
+            }
+            "lag" => {
+                let target = self.next("the target")?;
+                let by = self.next("the lag")?;
+                Fault::Lag { target, by: duration(&by)? }
+            }
             other => return Err(unknown(other)),
         })
     }

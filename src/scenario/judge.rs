@@ -62,6 +62,8 @@ impl Watch {
         let images: Vec<_> = cluster
             .tablets
             .iter()
+            // One that is down shows nobody what it holds; when it is back it tells what it lost.
+            .filter(|tablet| cluster.has_server(&tablet.alias))
             .flat_map(|tablet| {
                 let alias = tablet.alias.clone();
                 cluster.images(&alias).into_iter().map(move |image| (alias.clone(), image))

@@ -16,7 +16,7 @@ use sim::network::{Leg, Noise, Rule, Verdict as Fate};
 use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Program, Stop};
 
-use super::action::{Action, ClusterOptions, Fault};
+use super::action::{Action, ClusterOptions, Disk, Fault};
 use super::judge::Shared;
 use super::result::{self, Answer};
 use super::{Options, Verdict};
@@ -183,6 +183,8 @@ impl Runner {
             edition: flags.edition,
             vtgates: flags.vtgates,
             tablet,
+            durability: flags.durability,
+            durability_policy: flags.durability_policy.unwrap_or_default(),
             first_stream: flags.first_stream.unwrap_or(1),
         };
         let watch = Rc::clone(&self.watch);
@@ -522,6 +524,31 @@ impl Runner {
                 cluster.world.network(|network| network.install(rule));
             }
             Fault::Heal => cluster.world.heal_network(),
+            Fault::Disk { target, state } => {
+                let machine = machine(cluster, target)?;
+                match state {
+                    Disk::Slow(by) => cluster.world.slow_disk(machine, *by),
+                    Disk::Silent => cluster.world.silence_disk(machine),
+                    Disk::Full => cluster.world.fill_disk(machine),
+                    Disk::Failing => cluster.world.fail_disk(machine),
+                    Disk::Sound => cluster.world.mend_disk(machine),
+                }
+            }
+            Fault::Lag { target, by } => {
+                let name = resolve(cluster, target)?;
+                let alias = Alias::parse(&name);
+                let tablet = alias.and_then(|alias| cluster.tablet(&alias)).cloned();
+                let tablet = tablet.ok_or_else(|| format!("there is no tablet {name}"))?;
+                let (by, vtctld) = (*by, cluster.vtctld);
+                let token = cluster.world.token(&fault.to_string());
+                cluster.world.spawn(vtctld, Some(token), "lag", move |process| {
+                    Box::pin(async move {
+                        let delay = sim::mysqld::SetDelay(by);
+                        let _ = process.call(tablet.mysqld, delay).await;
+                    })
+                });
+                return self.run_until(Goal::Declared).map(|()| String::new());
+            }
         }
         Ok(String::new())
     }

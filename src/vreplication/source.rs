@@ -236,10 +236,10 @@ impl Source {
         process: Process,
         request: &StreamEvents,
     ) -> Result<Vec<StreamedTransaction>, Status> {
-        let dump = mysqld::Dump { executed: request.position.clone() };
+        let dump = mysqld::Dump { executed: request.position.clone(), replica: None };
         let dumped = process.call(self.mysqld, dump).within(Duration::from_secs(5)).await;
         let dumped = dumped.map_err(|error| Status::new(Code::Unavailable, error.to_string()))?;
-        let transactions = dumped.map_err(|error| {
+        let dumped = dumped.map_err(|error| {
             let text =
                 format!("{} (errno {}) (sqlstate {})", error.message, error.errno, error.state);
             Status::new(Code::Unknown, text)
@@ -250,7 +250,7 @@ impl Source {
         let rules = rules?;
         let mut position = request.position.clone();
         let mut streamed = Vec::new();
-        for transaction in transactions {
+        for transaction in dumped.transactions {
             position.add(transaction.gtid);
             streamed.push(StreamedTransaction {
                 changes: self.filter(&transaction, &rules, &vschema)?,

@@ -13,7 +13,7 @@ pub struct Args {
 }
 
 /// Flags whose value may be the next word.
-const TAKES_VALUE: [&str; 9] = [
+const TAKES_VALUE: [&str; 13] = [
     "cells",
     "cell",
     "tablet_types",
@@ -23,6 +23,10 @@ const TAKES_VALUE: [&str; 9] = [
     "sql",
     "vschema",
     "avoid_tablet",
+    "durability_policy",
+    "expected_primary",
+    "ignore_replicas",
+    "wait_replicas_timeout",
 ];
 
 impl Args {

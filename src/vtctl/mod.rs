@@ -7,7 +7,9 @@
 //! It knows nothing of how results print.
 
 pub mod args;
-pub mod lookup_vindex;
+mod emergency;
+mod keyspace;
+mod lookup_vindex;
 pub mod reparent;
 pub mod schema;
 pub mod tablets;
@@ -53,7 +55,11 @@ pub async fn serve(process: Process, options: Options, addresses: Addresses) {
 pub type Failure = String;
 
 impl Vtctld {
-    async fn run(&self, process: Process, words: &[String]) -> Result<VtctlOutput, Failure> {
+    async fn run(
+        self: &Rc<Self>,
+        process: Process,
+        words: &[String],
+    ) -> Result<VtctlOutput, Failure> {
         let Some((name, rest)) = words.split_first() else {
             return Err("no command specified".to_owned());
         };
@@ -64,6 +70,11 @@ impl Vtctld {
             "VReplicationExec" => tablets::vreplication_exec(self, process, &args).await,
             "CreateLookupVindex" => lookup_vindex::create(self, process, &args).await,
             "ExternalizeVindex" => lookup_vindex::externalize(self, process, &args).await,
+            "CreateKeyspace" => keyspace::create(self, process, &args).await,
+            "SetKeyspaceDurabilityPolicy" => keyspace::set_policy(self, process, &args).await,
+            "EmergencyReparentShard" => emergency::emergency(self, process, &args).await,
+            "StopReplication" => tablets::replication(self, process, &args, false).await,
+            "StartReplication" => tablets::replication(self, process, &args, true).await,
             "PlannedReparentShard" => reparent::planned(self, process, &args).await,
             "ApplySchema" => schema::apply_schema(self, process, &args).await,
             "ApplyVSchema" => schema::apply_vschema(self, process, &args).await,

@@ -2,20 +2,22 @@
 //!
 //! The elect catches up; the old primary is demoted, which ends its query service and makes its
 //! server read-only; the elect catches up to that position exactly; it is promoted and all others
-//! follow it. If it cannot catch up, the demotion is taken back. See `go/vt/vtctl/reparentutil`.
+//! follow it, while it writes the reparent journal. If it cannot catch up, the demotion is taken
+//! back. See `go/vt/vtctl/reparentutil`.
 //!
-//! Left out: shards without a clear primary, durability policies other than none.
+//! Left out: shards without a clear primary.
 
-use sim::wait::join_all;
+use sim::mysql::gtid::GtidSet;
+use sim::wait::{join, join_all};
 use sim::world::Process;
 
 use super::tablets::parse_alias;
-use super::{Failure, Vtctld, args::Args, step};
+use super::{Failure, REMOTE_OPERATION, Vtctld, args::Args, step};
 use crate::rpc::{
-    DemotePrimary, PrimaryPosition, PromoteReplica, SetReplicationSource, UndoDemotePrimary,
-    VtctlOutput, WaitForPosition,
+    DemotePrimary, PopulateReparentJournal, PrimaryPosition, PromoteReplica, SetReplicationSource,
+    UndoDemotePrimary, VtctlOutput, WaitForPosition,
 };
-use crate::topo::{Alias, TabletType, Topo};
+use crate::topo::{Alias, DurabilityPolicy, TabletRecord, TabletType, Topo};
 
 pub async fn planned(
     vtctld: &Vtctld,
@@ -37,15 +39,23 @@ pub async fn planned(
     if elect == old {
         return Ok(VtctlOutput::nothing());
     }
-    graceful(vtctld, process, &old, &elect).await?;
+    let policy = topo.durability_policy(keyspace);
+    let all: Vec<TabletRecord> = topo.tablets_of(keyspace, shard).cloned().collect();
+    let record = all.iter().find(|tablet| tablet.alias == elect);
+    let reached = all.iter().map(|tablet| tablet.alias.clone()).collect();
+    if !record.is_some_and(|record| policy.can_make_progress(record, &all, &reached)) {
+        return Err(format!(
+            "primary-elect tablet {elect} won't be able to make forward progress on promotion"
+        ));
+    }
+    let position = graceful(vtctld, process, policy, &old, &elect, &all).await?;
     step(format!("{elect} promoted"));
-    let others = topo.tablets_of(keyspace, shard).filter(|tablet| tablet.alias != elect);
-    let follow = others.map(|tablet| async {
-        let source = SetReplicationSource { source: elect.clone(), wait: None };
-        let answer = vtctld.ask(process, &tablet.alias, source).await;
-        answer.and_then(|result| result.map_err(|status| status.message))
-    });
-    let failed = join_all(follow).await.into_iter().any(|result| result.is_err());
+    let others = all.iter().filter(|tablet| tablet.alias != elect);
+    let follow = others.map(|tablet| repoint(vtctld, process, policy, &elect, tablet));
+    let journal = journal(vtctld, process, "PlannedReparentShard", &elect, position);
+    let (followed, journal) = join(join_all(follow), journal).await;
+    journal?;
+    let failed = followed.into_iter().any(|result| result.is_err());
     step(format!("{keyspace}/{shard} follows {elect}"));
     match failed {
         true => Err(format!(
@@ -92,15 +102,67 @@ fn elect(
     Err(format!("cannot find a tablet to reparent to\n{}", reasons.join("\n")))
 }
 
+/// Makes a tablet follow a primary, and acknowledge what that commits if it is one that does.
+pub(super) async fn repoint(
+    vtctld: &Vtctld,
+    process: Process,
+    policy: DurabilityPolicy,
+    primary: &Alias,
+    tablet: &TabletRecord,
+) -> Result<(), Failure> {
+    let source = follow(policy, primary, tablet, None);
+    let answer = vtctld.ask(process, &tablet.alias, source).await;
+    answer.and_then(|result| result.map_err(|status| status.message))
+}
+
+pub(super) fn follow(
+    policy: DurabilityPolicy,
+    primary: &Alias,
+    tablet: &TabletRecord,
+    wait: Option<GtidSet>,
+) -> SetReplicationSource {
+    // A former primary is a replica by then.
+    let kind = match tablet.kind {
+        TabletType::Primary => TabletType::Replica,
+        kind => kind,
+    };
+    let semi_sync = policy.acknowledges(primary, &TabletRecord { kind, ..tablet.clone() });
+    SetReplicationSource { source: primary.clone(), semi_sync, wait }
+}
+
+/// A new primary's first commit. It is acknowledged by who follows it already, or not at all.
+pub(super) async fn journal(
+    vtctld: &Vtctld,
+    process: Process,
+    action: &str,
+    primary: &Alias,
+    position: GtidSet,
+) -> Result<(), Failure> {
+    let text = position.encode_position();
+    let request =
+        PopulateReparentJournal { action: action.into(), primary: primary.clone(), position };
+    let answer = vtctld.ask(process, primary, request).await;
+    answer.and_then(|result| result.map_err(|status| status.message)).map_err(|error| {
+        format!("failed PopulateReparentJournal(primary={primary}, pos={text}): {error}")
+    })
+}
+
+/// Gives the position at which the elect was promoted.
 async fn graceful(
     vtctld: &Vtctld,
     process: Process,
+    policy: DurabilityPolicy,
     old: &Alias,
     elect: &Alias,
-) -> Result<(), Failure> {
+    all: &[TabletRecord],
+) -> Result<GtidSet, Failure> {
+    let semi_sync = 0 < policy.ackers();
     let position = vtctld.ask(process, old, PrimaryPosition).await?;
     let position = position.map_err(|status| status.message)?;
-    let source = SetReplicationSource { source: old.clone(), wait: Some(position) };
+    let known = all.iter().find(|tablet| tablet.alias == *elect);
+    let record =
+        known.ok_or_else(|| format!("primary-elect tablet {elect} is not in the shard"))?;
+    let source = follow(policy, old, record, Some(position));
     let caught_up = vtctld.ask(process, elect, source).await?;
     caught_up.map_err(|status| {
         format!(
@@ -108,24 +170,25 @@ async fn graceful(
         )
     })?;
     step(format!("{elect} caught up"));
-    let demoted = vtctld.ask(process, old, DemotePrimary).await;
+    let demoted = vtctld.ask(process, old, DemotePrimary { force: false }).await;
     let position = match demoted.and_then(|result| result.map_err(|status| status.message)) {
         Ok(position) => position,
         Err(error) => {
-            let _ = vtctld.ask(process, old, UndoDemotePrimary).await;
+            let _ = vtctld.ask(process, old, UndoDemotePrimary { semi_sync }).await;
             return Err(format!("failed to DemotePrimary on current primary {old}: {error}"));
         }
     };
     step(format!("{old} demoted"));
-    let waited = vtctld.ask(process, elect, WaitForPosition(position)).await;
+    let wait = WaitForPosition { position: position.clone(), timeout: REMOTE_OPERATION };
+    let waited = vtctld.ask(process, elect, wait).await;
     if let Err(error) = waited.and_then(|result| result.map_err(|status| status.message)) {
-        let _ = vtctld.ask(process, old, UndoDemotePrimary).await;
+        let _ = vtctld.ask(process, old, UndoDemotePrimary { semi_sync }).await;
         return Err(format!(
             "primary-elect tablet {elect} failed to catch up with replication: {error}"
         ));
     }
-    let promoted = vtctld.ask(process, elect, PromoteReplica).await?;
+    let promoted = vtctld.ask(process, elect, PromoteReplica { semi_sync }).await?;
     promoted
-        .map(|_| ())
+        .map(|_| position)
         .map_err(|status| format!("failed PromoteReplica(primary={elect}): {status}"))
 }

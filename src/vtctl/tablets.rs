@@ -1,9 +1,9 @@
-//! ListAllTablets, VReplicationExec.
+//! ListAllTablets, VReplicationExec, StopReplication, StartReplication.
 
 use sim::world::Process;
 
 use super::{Failure, Vtctld, args::Args};
-use crate::rpc::{VReplicationExec, VtctlOutput};
+use crate::rpc::{StartReplication, StopReplication, VReplicationExec, VtctlOutput};
 use crate::topo::{Alias, TabletRecord};
 
 /// A line a tablet: alias, keyspace, shard, type, addresses, tags, term start.
@@ -55,6 +55,24 @@ pub async fn vreplication_exec(
     let columns = outcome.columns.iter().map(|column| column.name.to_string()).collect();
     let rows = outcome.rows.iter().map(|row| row.iter().map(text).collect()).collect();
     Ok(VtctlOutput::Table { columns, rows })
+}
+
+/// StopReplication and StartReplication.
+pub async fn replication(
+    vtctld: &Vtctld,
+    process: Process,
+    args: &Args,
+    start: bool,
+) -> Result<VtctlOutput, Failure> {
+    let [alias] = args.rest.as_slice() else {
+        return Err("action requires <tablet alias>".to_owned());
+    };
+    let alias = parse_alias(alias)?;
+    let done = match start {
+        true => vtctld.ask(process, &alias, StartReplication).await?,
+        false => vtctld.ask(process, &alias, StopReplication).await?,
+    };
+    done.map(|()| VtctlOutput::nothing()).map_err(|status| status.message)
 }
 
 pub fn parse_alias(text: &str) -> Result<Alias, Failure> {

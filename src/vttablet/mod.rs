@@ -34,6 +34,9 @@ use crate::rpc::{Health, Status, Target, TxId};
 use crate::topo::{self, Alias, TabletType, Topo};
 use crate::vreplication::engine::{Engine, Home};
 
+/// How often a server that is down is tried.
+const PING: Duration = Duration::from_secs(1);
+
 /// Flags of a vttablet, with v24's defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -148,7 +151,7 @@ pub async fn serve(
         addresses,
         mysqld,
         kind: Cell::new(record.kind),
-        state: Cell::new(State::Serving),
+        state: Cell::new(State::NotServing),
         term_start: Cell::new(record.term_start),
         health_changed: Signal::default(),
         transactions: RefCell::default(),
@@ -158,10 +161,12 @@ pub async fn serve(
         idle: RefCell::default(),
         engine,
     });
-    tablet.start_up(process, &topo).await;
     query_service::serve(&tablet, process);
     manager::serve(&tablet, process);
     tablet.engine.serve(process);
+    tablet.start_up(process, &topo).await;
+    let watcher = Rc::clone(&tablet);
+    process.spawn_background("mysqld watcher", move |process| watcher.watch_mysqld(process));
     if tablet.kind.get() == TabletType::Primary {
         tablet.engine.open(process).await;
     }
@@ -179,26 +184,86 @@ async fn read_topo(process: Process, addresses: &Addresses) -> Rc<Topo> {
 
 impl Tablet {
     /// A tablet that comes back finds out what it is. One whose shard has another primary now is a
-    /// replica of that.
+    /// replica of that; if it has what that primary lacks, it must not follow.
     async fn start_up(&self, process: Process, topo: &Topo) {
+        let policy = topo.durability_policy(&self.keyspace);
         let primary = topo.primary(&self.keyspace, &self.shard).cloned();
         if primary.as_ref() == Some(&self.alias) {
             self.kind.set(TabletType::Primary);
+            self.set_semi_sync(process, TabletType::Primary, 0 < policy.ackers()).await;
             self.set_read_only(process, false).await;
-            return;
+            return self.set_state(State::Serving);
         }
         if self.kind.get() == TabletType::Primary {
-            self.kind.set(TabletType::Replica);
-            self.term_start.set(None);
+            self.change_type(process, TabletType::Replica, None).await;
         }
         self.set_read_only(process, true).await;
-        let source = primary.and_then(|primary| self.addresses.mysqld(&primary));
+        let Some(primary) = primary else { return self.set_state(State::Serving) };
+        let own = topo.tablets.get(&self.alias);
+        let kind = self.kind.get();
+        let record = own.map(|own| topo::TabletRecord { kind, ..own.clone() });
+        let acknowledges = record.is_some_and(|record| policy.acknowledges(&primary, &record));
+        self.set_semi_sync(process, kind, acknowledges).await;
+        if let Err(status) = self.check_errant(process, &primary).await {
+            process.note(&status.message);
+            self.set_state(State::NotServing);
+            return self.follow(process, None).await;
+        }
+        let source = self.addresses.mysqld(&primary);
         self.follow(process, source).await;
+        self.set_state(State::Serving);
+    }
+
+    /// A server that comes back is read-only, and acknowledges nothing. What it is to be is said
+    /// again, as the orchestrator does when it finds a primary that is read-only or a replica that
+    /// does not replicate.
+    async fn watch_mysqld(self: Rc<Self>, process: Process) {
+        loop {
+            let life = process.life_of(self.mysqld);
+            process.life_over(self.mysqld, life).await;
+            self.idle.borrow_mut().clear();
+            while process.call(self.mysqld, mysqld::Executed).within(PING).await.is_err() {
+                process.sleep(PING).await;
+            }
+            let topo = read_topo(process, &self.addresses).await;
+            if self.state.get() == State::Serving {
+                self.start_up(process, &topo).await;
+            }
+        }
+    }
+
+    /// Whether this server has what the primary lacks: then it is to be built anew.
+    async fn check_errant(&self, process: Process, primary: &Alias) -> Result<(), Status> {
+        let timeout = Duration::from_secs(15);
+        let own = process.call(self.mysqld, mysqld::Executed).within(timeout).await;
+        let Some(tablet) = self.addresses.vttablet(primary) else { return Ok(()) };
+        let theirs = process.call(tablet, crate::rpc::PrimaryPosition).within(timeout).await;
+        // A primary that cannot be asked cannot be followed either; it is asked again by who
+        // repairs.
+        let (Ok(own), Ok(Ok(theirs))) = (own, theirs) else { return Ok(()) };
+        let errant = own.subtract(&theirs);
+        if errant.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "Errant GTID detected - {errant}; Primary GTID - {theirs}, Replica GTID - {own}"
+        );
+        Err(Status::new(crate::key::Code::FailedPrecondition, text))
     }
 
     async fn set_read_only(&self, process: Process, read_only: bool) {
         let _ = process
             .call(self.mysqld, mysqld::SetReadOnly(read_only))
+            .within(Duration::from_secs(15))
+            .await;
+    }
+
+    /// The replica's side stays on at a primary, where it does nothing; the primary's side at a
+    /// replica would block its applier.
+    async fn set_semi_sync(&self, process: Process, kind: TabletType, semi_sync: bool) {
+        let source = semi_sync && kind == TabletType::Primary;
+        let _ = process
+            .call(self.mysqld, mysqld::SetSemiSync { source, replica: semi_sync })
             .within(Duration::from_secs(15))
             .await;
     }

@@ -16,13 +16,16 @@ pub struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KindName {
     Schedules,
+    Programs,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ArgumentError {
     #[error("{0} takes a value")]
     NoValue(String),
-    #[error("unknown option {0}: --seeds A..B --case FILE --server mysql|mariadb --kind schedules")]
+    #[error(
+        "unknown option {0}: --seeds A..B --case FILE --server mysql|mariadb --kind schedules|programs"
+    )]
     Unknown(String),
     #[error("{option} cannot be {value}")]
     Value { option: String, value: String },
@@ -48,6 +51,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, ArgumentE
             "--kind" => {
                 arguments.kind = match &*value {
                     "schedules" => KindName::Schedules,
+                    "programs" => KindName::Programs,
                     _ => return Err(bad()),
                 }
             }

@@ -2,7 +2,7 @@
 //! answer.
 //!
 //! ```text
-//! differ --seeds A..B [--server mysql|mariadb] [--kind schedules]
+//! differ --seeds A..B [--server mysql|mariadb] [--kind schedules|programs]
 //! differ --case FILE [--server mysql|mariadb]
 //! ```
 //!
@@ -25,6 +25,7 @@ mod answer;
 mod arguments;
 mod differences;
 mod model;
+mod programs;
 mod real;
 mod schedules;
 mod server;
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use arguments::{Arguments, KindName};
+use programs::Programs;
 use schedules::Schedules;
 use server::RealServer;
 
@@ -74,12 +76,16 @@ fn usage(error: &str) -> ExitCode {
 fn compare(arguments: &Arguments, server: &RealServer) -> Result<u64, mysql::Error> {
     if let Some(path) = &arguments.case {
         let text = std::fs::read_to_string(path)?;
-        let (told, agrees) = Schedules::new(server)?.replay(&text)?;
+        let (told, agrees) = match arguments.kind {
+            KindName::Schedules => Schedules::new(server)?.replay(&text)?,
+            KindName::Programs => Programs::new(server)?.replay(&text),
+        };
         println!("{told}");
         return Ok(u64::from(!agrees));
     }
     let mut kind: Box<dyn Kind + '_> = match arguments.kind {
         KindName::Schedules => Box::new(Schedules::new(server)?),
+        KindName::Programs => Box::new(Programs::new(server)?),
     };
     let mut differ = 0;
     let mut allowed: BTreeMap<&str, u64> = BTreeMap::new();

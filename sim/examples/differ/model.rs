@@ -65,7 +65,7 @@ pub fn answer_of(result: Result<Outcome, SqlError>, count: Count) -> Answer {
     };
     Answer {
         columns: outcome.columns.iter().map(|column| column.name.to_string()).collect(),
-        rows: outcome.rows.iter().map(|row| row.iter().map(text_of).collect()).collect(),
+        rows: outcome.rows.iter().map(|row| texts_of(&outcome, row)).collect(),
         affected: if count == Count::Matched { outcome.matched } else { outcome.affected },
         last_insert_id: outcome.last_insert_id,
         error: None,
@@ -73,10 +73,6 @@ pub fn answer_of(result: Result<Outcome, SqlError>, count: Count) -> Answer {
     }
 }
 
-fn text_of(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Null => None,
-        Value::Bytes(bytes) => Some(bytes.to_vec()),
-        other => Some(other.to_string().into_bytes()),
-    }
+fn texts_of(outcome: &Outcome, row: &[Value]) -> Vec<Option<Vec<u8>>> {
+    outcome.columns.iter().zip(row).map(|(column, value)| column.wire(value)).collect()
 }

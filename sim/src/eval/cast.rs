@@ -135,6 +135,9 @@ pub fn to_kind(value: Value, kind: Kind, decimals: u8, env: &mut Env) -> Value {
         }
         (Kind::Float, _) => Value::Float(number(&value, env).map_or(0.0, |n| n.to_f64())),
         (Kind::Text, Value::Text(_) | Value::Bytes(_)) | (Kind::Bytes, Value::Bytes(_)) => value,
+        (Kind::Text, Value::DateTime(_) | Value::Time(_)) if 0 < decimals => {
+            Value::text(&temporal::with_fraction(&value, decimals))
+        }
         (Kind::Text, other) => Value::text(&other.to_string()),
         (Kind::Bytes, other) => Value::Bytes(bytes_of(other)),
         (Kind::DateTime, Value::Date(_) | Value::Time(_)) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cast::Target;
 use super::function;
+use super::item_text::item_text;
 use super::kind::{Facts, Strength};
 use super::node::{Collated, Items, Node};
 use super::number::{SCALE_MAX, parse_decimal};
@@ -106,11 +107,16 @@ impl Compiler<'_> {
                 if ty.array {
                     return Err(SqlError::not_supported("CAST to an array"));
                 }
-                let (expr, _) = self.expr(expr)?;
+                let (expr, known) = self.expr(expr)?;
                 let target = Target::parse(ty)?;
+                let expr = as_texts(vec![expr], &[known], target.kind()).remove(0);
                 let mut facts = Facts::new(target.kind());
-                if let Target::Decimal { scale, .. } = target {
-                    facts.decimals = scale as u8;
+                match target {
+                    Target::Decimal { scale, .. } => facts.decimals = scale as u8,
+                    Target::DateTime { digits } | Target::Time { digits } => {
+                        facts.decimals = digits.min(6) as u8;
+                    }
+                    _ => {}
                 }
                 if let (Target::Char { .. }, Some(charset)) = (&target, &ty.charset) {
                     facts.collation = Some(charset_collation(charset.as_str())?);
@@ -167,6 +173,11 @@ impl Compiler<'_> {
             Expr::Match { .. } => Err(SqlError::not_supported("MATCH .. AGAINST")),
             Expr::MemberOf { .. } => Err(SqlError::not_supported("MEMBER OF")),
         }
+    }
+
+    /// The expression as MySQL puts it into a range error.
+    fn expression_text(&self, expr: &Expr) -> Arc<str> {
+        item_text(expr, &|column| self.scope.column_text(column)).into()
     }
 
     fn node(&self, expr: &Expr) -> Result<Box<Node>, SqlError> {
@@ -329,7 +340,7 @@ impl Compiler<'_> {
             | BinaryOp::ShiftRight => Ok((Node::Bits { op, left, right }, Facts::new(Kind::Uint))),
             _ => {
                 let facts = arithmetic_facts(op, &a, &b);
-                let text = expression_text(whole);
+                let text = self.expression_text(whole);
                 Ok((Node::Arithmetic { op, left, right, text }, facts))
             }
         }
@@ -350,7 +361,7 @@ impl Compiler<'_> {
                     other => numeric_kind(other),
                 };
                 let facts = Facts { decimals: facts.decimals, ..Facts::new(kind) };
-                (Node::Negate { expr: node, text: expression_text(whole) }, facts)
+                (Node::Negate { expr: node, text: self.expression_text(whole) }, facts)
             }
             UnaryOp::Invert => (Node::Invert(node), Facts::new(Kind::Uint)),
             UnaryOp::Bang => (Node::Not(node), Facts::new(Kind::Int)),
@@ -389,13 +400,33 @@ impl Compiler<'_> {
                 node
             }
         };
+        let union = Facts::union(&results).kind;
+        let mut branches: Vec<Node> = Vec::with_capacity(results.len());
+        let mut conditions = Vec::with_capacity(nodes.len());
+        for (when, then) in nodes {
+            conditions.push(when);
+            branches.push(then);
+        }
+        let has_else = branches.len() < results.len();
+        branches.push(otherwise);
+        let mut facts = results.clone();
+        if !has_else {
+            facts.push(Facts::new(Kind::Null));
+        }
+        let mut branches = as_texts(branches, &facts, union);
+        let otherwise = branches.pop().unwrap_or(Node::Constant(Value::Null));
+        let nodes = conditions.into_iter().zip(branches).collect();
         let node = Node::Case {
             operand: operand.map(|(node, _)| Box::new(node)),
             whens: nodes,
             otherwise: Box::new(otherwise),
             collation: compared.and_then(|facts| facts.collation),
         };
-        Ok(unify(node, &results))
+        // CASE and IF leave a decimal the digits that it has, unlike COALESCE.
+        match Facts::union(&results) {
+            facts if facts.kind == Kind::Decimal => Ok((node, facts)),
+            _ => Ok(unify(node, &results)),
+        }
     }
 
     fn function(&self, call: &Function) -> Compiled {
@@ -413,6 +444,7 @@ impl Compiler<'_> {
             }
             ("ifnull", [_, _]) | ("coalesce", [_, ..]) => {
                 let (nodes, facts) = self.all(&call.args)?;
+                let nodes = as_texts(nodes, &facts, Facts::union(&facts).kind);
                 Ok(unify(Node::Coalesce(nodes), &facts))
             }
             ("nullif", [left, right]) => {
@@ -458,8 +490,14 @@ impl Compiler<'_> {
         if result.strength == Strength::None && result.kind == Kind::Text {
             result.strength = Strength::Literal;
         }
+        let target = match choice_of(name) {
+            true => known.kind,
+            false if function::takes_texts(name) => Kind::Text,
+            false => result.kind,
+        };
+        let nodes = as_texts(nodes, &facts, target);
         let node = Node::Call { function, args: nodes, collation: known.collation };
-        let choice = matches!(name, "greatest" | "least");
+        let choice = choice_of(name);
         Ok(if choice { unify(node, &facts) } else { (node, result) })
     }
 
@@ -497,6 +535,21 @@ fn column(offset: usize, kind: ColumnKind) -> (Node, Facts) {
     (Node::Column(offset), Facts::of_column(kind))
 }
 
+fn choice_of(name: &str) -> bool {
+    matches!(name, "greatest" | "least")
+}
+
+/// Times that become texts keep the digits behind the second that their type has.
+fn as_texts(nodes: Vec<Node>, facts: &[Facts], target: Kind) -> Vec<Node> {
+    let convert = |(node, facts): (Node, &Facts)| match facts.kind {
+        Kind::DateTime | Kind::Time if target == Kind::Text && 0 < facts.decimals => {
+            Node::Unify { expr: Box::new(node), kind: Kind::Text, decimals: facts.decimals }
+        }
+        _ => node,
+    };
+    nodes.into_iter().zip(facts).map(convert).collect()
+}
+
 fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
     let facts = Facts::union(results);
     match facts.kind {
@@ -506,14 +559,6 @@ fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
             (node, facts)
         }
         _ => (node, facts),
-    }
-}
-
-/// The expression as MySQL puts it into a range error: with its own parentheses.
-fn expression_text(expr: &Expr) -> Arc<str> {
-    match expr {
-        Expr::Binary { .. } => format!("({expr})").into(),
-        _ => expr.to_string().into(),
     }
 }
 

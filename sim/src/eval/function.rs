@@ -37,6 +37,11 @@ pub fn by_name(name: &str) -> Option<&'static Function> {
         .find(|function| function.name == name)
 }
 
+/// Does a function read its arguments as texts?
+pub fn takes_texts(name: &str) -> bool {
+    text::FUNCTIONS.iter().any(|function| function.name == name)
+}
+
 /// An ordinary function: NULL in, NULL out.
 const fn strict(
     name: &'static str,

@@ -27,7 +27,7 @@ pub struct ColumnKind {
     pub kind: Kind,
     /// Of texts; `binary` for everything else.
     pub collation: Collation,
-    /// Digits behind the point, of decimals.
+    /// Digits behind the point, of decimals; behind the second, of times.
     pub decimals: u8,
 }
 
@@ -79,7 +79,11 @@ impl ColumnKind {
         } else {
             kind
         };
-        let decimals = if kind == Kind::Decimal { ty.scale.unwrap_or(0).min(30) as u8 } else { 0 };
+        let decimals = match kind {
+            Kind::Decimal => ty.scale.unwrap_or(0).min(30) as u8,
+            Kind::DateTime | Kind::Time => ty.length.unwrap_or(0).min(6) as u8,
+            _ => 0,
+        };
         ColumnKind { kind, collation, decimals }
     }
 }

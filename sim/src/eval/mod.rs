@@ -30,6 +30,7 @@ mod cast;
 mod compare;
 mod compile;
 mod function;
+pub mod item_text;
 mod kind;
 mod like;
 mod node;
@@ -53,6 +54,11 @@ pub use store::store;
 pub trait Scope {
     /// The offset of a column in the rows to come, or MySQL's 1054 or 1052.
     fn resolve(&self, column: &ColumnName) -> Result<(usize, ColumnKind), SqlError>;
+
+    /// A column as a range error names it.
+    fn column_text(&self, column: &ColumnName) -> String {
+        item_text::backquoted(column.name.as_str())
+    }
 
     /// An expression that the row holds already: a group key, an aggregate's result. Asked before
     /// every expression that is not a literal.

@@ -173,16 +173,26 @@ impl Node {
             }
             Node::Compare { op, left, right, collations } => {
                 let left = run_all(left, row, env)?;
+                // MySQL does not look at the right side then.
+                if matches!(left[..], [Value::Null]) && *op != CompareOp::NullSafeEqual {
+                    return Ok(Value::Null);
+                }
                 let right = run_all(right, row, env)?;
                 Ok(boolean(compare_rows(*op, &left, &right, collations, env)))
             }
             Node::In { negated, left, items, collations } => {
                 let left = run_all(left, row, env)?;
+                if matches!((&left[..], items), ([Value::Null], Items::Rows(_))) {
+                    return Ok(Value::Null);
+                }
                 let found = items.contain(&left, collations, row, env)?;
                 Ok(boolean(found.map(|found| found != *negated)))
             }
             Node::Like { negated, text, pattern, escape, collation } => {
                 let text = text.run(row, env)?;
+                if text.is_null() {
+                    return Ok(Value::Null);
+                }
                 let pattern = pattern.run(row, env)?;
                 let escape = escape.as_ref().map(|escape| escape.run(row, env)).transpose()?;
                 Ok(boolean(
@@ -204,6 +214,9 @@ impl Node {
             }
             Node::Between { negated, expr, low, high, collations } => {
                 let value = expr.run(row, env)?;
+                if value.is_null() {
+                    return Ok(Value::Null);
+                }
                 let low = low.run(row, env)?;
                 let high = high.run(row, env)?;
                 let collations = collations.map(|collation| collation.unwrap_or(env.collation));

@@ -220,7 +220,11 @@ impl Target<'_> {
         }
         let is_zero = rounded.sign() == bigdecimal::num_bigint::Sign::NoSign;
         if u64::from(digits) < rounded.digits() && !is_zero {
-            return fails(Value::Decimal(largest(digits, scale, negative)), self.out_of_range());
+            let most = Value::Decimal(largest(digits, scale, negative));
+            return match problem {
+                Some(Problem::Graded { error, .. }) => warns(most, error, self.out_of_range()),
+                _ => fails(most, self.out_of_range()),
+            };
         }
         if problem.is_none() && rounded != exact && !matches!(value, Value::Float(_)) {
             problem = Some(Problem::Note(self.truncated()));
@@ -237,7 +241,7 @@ impl Target<'_> {
                 if text.trim().len() == rest.trim().len() {
                     problem = Some(self.incorrect(&self.ty.name.to_ascii_uppercase(), value));
                 } else if !rest.trim().is_empty() {
-                    problem = Some(self.truncated());
+                    problem = Some(self.incorrect(&self.ty.name.to_ascii_uppercase(), value));
                 }
                 float
             }
@@ -300,6 +304,18 @@ impl Target<'_> {
 
     fn time(&self, value: &Value) -> Result<Stored, SqlError> {
         let digits = self.ty.length.unwrap_or(0);
+        if let Value::Text(text) = value
+            && text.trim().len() < 12
+            && text.trim_start().trim_start_matches('-').contains('-')
+        {
+            // Too short for a date and a time: the digits at its beginning are a time.
+            let error = SqlError::incorrect_temporal("time", text, self.column, self.row);
+            let start: String = text.trim().chars().take_while(|c| c.is_ascii_digit()).collect();
+            return match temporal::parse_time(&start) {
+                Some(micros) => warns(Value::Time(micros), error, self.truncated()),
+                None => self.no_moment("time", value),
+            };
+        }
         match temporal::to_time(value) {
             None => self.no_moment("time", value),
             Some(micros) => {

@@ -126,6 +126,15 @@ pub fn parse_time(text: &str) -> Option<i64> {
     Some(if negative { -micros } else { micros })
 }
 
+/// A time as text with a number of digits behind the second.
+pub fn with_fraction(value: &Value, digits: u8) -> String {
+    let text = value.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let padded = fraction.chars().chain("000000".chars());
+    let fraction: String = padded.take(usize::from(digits.min(6))).collect();
+    format!("{whole}.{fraction}")
+}
+
 pub fn micros_of_day(time: Time) -> i64 {
     let seconds =
         i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());

@@ -10,6 +10,7 @@
 //! Pages and checkpoints are left out: recovery replays from the beginning. A transaction is in the
 //! binlog or not; the torn event of a half written one is what recovery would cut.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::binlog::BinlogTransaction;
@@ -147,6 +148,28 @@ impl Durable {
     pub fn binlog_synced(&mut self, end: usize) {
         let synced = end.saturating_sub(self.binlog_start).min(self.binlog.len());
         self.binlog_synced = self.binlog_synced.max(synced);
+    }
+
+    /// FLUSH BINARY LOGS.
+    pub fn rotate_binlog(&mut self) {
+        self.files.rotate(self.binlog.len());
+    }
+
+    /// What the binlog has and the redo log lost: GTIDs without their rows.
+    pub fn without_rows(&self) -> GtidSet {
+        let prepared: BTreeSet<u64> = self
+            .redo
+            .iter()
+            .filter_map(|record| match record {
+                RedoRecord::Prepare { xid, .. } => Some(*xid),
+                _ => None,
+            })
+            .collect();
+        let mut without = GtidSet::new();
+        for logged in self.binlog.iter().filter(|logged| !prepared.contains(&logged.xid)) {
+            without.add(logged.gtid);
+        }
+        without
     }
 
     /// PURGE BINARY LOGS TO: the files before this one are gone.

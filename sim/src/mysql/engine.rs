@@ -19,6 +19,7 @@ use super::lock::queue::{Answer, LockTable, Request};
 use super::metadata::{Duration, MetadataLocks, MetadataMode, TablePath};
 use super::options::Options;
 use super::point::Plans;
+use super::replica_status::ReplicaStatus;
 use super::session::{ConnectionId, Session};
 use super::table::{Leftovers, Table, Version};
 use super::transaction::{Isolation, Mark, Stage, Transaction, TrxId};
@@ -42,6 +43,8 @@ pub struct Engine {
     pub variable_epoch: u64,
     /// Shared with the statements that may show it.
     pub executed: Arc<GtidSet>,
+    /// What the caller's replication threads do, as it last said.
+    pub replica: Option<Box<ReplicaStatus>>,
     /// The last number given under the server's own uuid.
     pub last_sequence: u64,
     /// Records with versions that may be purged.
@@ -89,6 +92,7 @@ impl Engine {
             flushed: Vec::new(),
             variable_epoch: 0,
             executed: Arc::default(),
+            replica: None,
             last_sequence: 0,
             history: BTreeSet::new(),
             granted: Vec::new(),

@@ -255,6 +255,17 @@ pub fn position_purged() -> SqlError {
     error(1236, "HY000", message)
 }
 
+/// PURGE BINARY LOGS TO a file that is none.
+pub fn no_such_log() -> SqlError {
+    error(1373, "HY000", "Target log not found in binlog index")
+}
+
+pub fn not_a_replica() -> SqlError {
+    let message = "The server is not configured as replica; fix in config file or with CHANGE \
+                   REPLICATION SOURCE TO";
+    error(1200, "HY000", message)
+}
+
 /// A replicated change finds no row to change.
 pub fn row_not_found(table: &str) -> SqlError {
     error(1032, "HY000", format!("Can't find record in '{table}'"))

@@ -104,6 +104,13 @@ impl GtidSet {
         rest
     }
 
+    /// All but a server's own.
+    pub fn without(&self, server: ServerUuid) -> GtidSet {
+        let mut rest = self.clone();
+        rest.servers.remove(&server);
+        rest
+    }
+
     pub fn intervals(&self) -> impl Iterator<Item = (ServerUuid, u64, u64)> + '_ {
         self.servers.iter().flat_map(|(server, intervals)| {
             intervals.iter().map(|(low, high)| (*server, *low, *high))

@@ -44,6 +44,7 @@ pub mod options;
 pub mod outcome;
 mod point;
 pub mod recovery;
+pub mod replica_status;
 pub mod schema;
 pub mod server;
 pub mod session;

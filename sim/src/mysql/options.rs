@@ -135,6 +135,11 @@ impl Options {
         self.flush_log == FlushLog::Sync && self.sync_binlog == 1
     }
 
+    /// What SET .. = DEFAULT means.
+    pub fn defaults() -> Options {
+        Options::new(ServerUuid([0; 16]), 0)
+    }
+
     /// A choice among n, the first where nobody decides.
     pub fn choose(&mut self, purpose: &str, n: usize) -> usize {
         match &mut self.choose {

@@ -166,7 +166,7 @@ pub fn stored_part(part: &Part, value: &Value) -> Value {
     }
 }
 
-fn cut(value: &Value, length: u32) -> Value {
+pub fn cut(value: &Value, length: u32) -> Value {
     let length = length as usize;
     match value {
         Value::Text(text) => match text.char_indices().nth(length) {

@@ -18,6 +18,7 @@ use super::lock::mode::Mode;
 use super::metadata::MetadataMode;
 use super::options::Options;
 use super::outcome::Outcome;
+use super::replica_status::ReplicaStatus;
 use super::session::{ConnectionId, Running, Session};
 use super::statement;
 use super::transaction::{Stage, TrxId};
@@ -32,6 +33,7 @@ pub struct Server {
 
 /// A table as a judge sees it: its definition and its committed rows, in the order of the
 /// clustered index.
+#[derive(Clone, Debug)]
 pub struct TableImage {
     pub schema: Arc<super::schema::Table>,
     pub rows: Vec<Row>,
@@ -268,6 +270,24 @@ impl Server {
         let position = position.clone();
         let sent = engine.durable.binlog[..sent].iter();
         Ok(sent.filter(move |transaction| !position.contains(transaction.gtid)))
+    }
+
+    /// What SHOW REPLICA STATUS is to say.
+    pub fn set_replica_status(&mut self, status: ReplicaStatus) {
+        self.engine_mut().replica = Some(Box::new(status));
+    }
+
+    /// All that the binlog has, or had before it was purged.
+    pub fn logged(&self) -> GtidSet {
+        let durable = &self.engine().durable;
+        let mut logged = durable.purged.clone();
+        durable.binlog.iter().for_each(|transaction| logged.add(transaction.gtid));
+        logged
+    }
+
+    /// PURGE BINARY LOGS TO.
+    pub fn purge_binlog_to(&mut self, file: &str) -> Result<(), SqlError> {
+        self.engine_mut().durable.purge_binlog_to(file).map_err(|_| error::no_such_log())
     }
 
     pub fn executed(&self) -> &GtidSet {

@@ -6,6 +6,7 @@ mod any_text;
 mod crashes;
 mod durability;
 mod lock_table;
+mod point;
 mod random;
 mod session;
 mod sql;

@@ -44,7 +44,7 @@ impl Run {
         outcome.rows = groups.into_iter().map(Row::from).collect();
         for column in &aggregate.aggregates {
             if let (Some(alias), Some(field)) =
-                (&column.alias, outcome.columns.get_mut(column.column))
+                (&column.alias, Arc::make_mut(&mut outcome.columns).get_mut(column.column))
             {
                 field.name = Arc::clone(alias);
             }

@@ -104,9 +104,8 @@ fn round(args: &[Value], mode: RoundingMode, env: &mut Env) -> Value {
         None => Value::Null,
         Some(Number::Float(number)) => Value::Float(round_float(number, places, mode)),
         Some(Number::Decimal { value, scale }) => {
-            // More places than there are digits are filled up with zeros.
             let rounded = value.with_scale_round(places.min(scale), mode);
-            Value::Decimal(rounded.with_scale(places.max(0)))
+            Value::Decimal(rounded.with_scale(places.min(scale).max(0)))
         }
         Some(exact) if 0 <= places => exact.into_value(),
         Some(exact) => {
@@ -132,9 +131,25 @@ fn round_float(number: f64, places: i64, mode: RoundingMode) -> f64 {
 }
 
 fn extreme(args: &[Value], wanted: Ordering, collation: Collation, env: &mut Env) -> Value {
+    // A text among numbers makes texts of all.
+    let is_number = |arg: &Value| {
+        matches!(arg, Value::Int(_) | Value::Uint(_) | Value::Decimal(_) | Value::Float(_))
+    };
+    let is_text = |arg: &Value| matches!(arg, Value::Text(_) | Value::Bytes(_));
+    let texts: Vec<Value>;
+    let args = match args.iter().any(is_number) && args.iter().any(is_text) {
+        true => {
+            texts = args.iter().map(|arg| Value::text(&arg.to_string())).collect();
+            &texts[..]
+        }
+        false => args,
+    };
     let mut best = &args[0];
     for arg in &args[1..] {
-        if compare(arg, best, collation, env) == Some(wanted) {
+        // Of equal ones GREATEST takes the last, LEAST the first.
+        let order = compare(arg, best, collation, env);
+        let last = wanted == Ordering::Greater && order == Some(Ordering::Equal);
+        if order == Some(wanted) || last {
             best = arg;
         }
     }

@@ -110,6 +110,15 @@ pub fn column(definition: &ColumnDefinition, collation: Collation) -> Result<Col
     Ok(column)
 }
 
+/// What MySQL notes of a default that the column does not hold exactly.
+pub fn default_note(column: &Column) -> Option<SqlError> {
+    let Some(default @ Expr::Literal(_)) = &column.default else { return None };
+    let program = crate::eval::Program::compile(default, &crate::eval::NoColumns).ok()?;
+    let mut env = crate::eval::Env::new(jiff::civil::DateTime::ZERO);
+    let value = program.run(&[], &mut env).ok()?;
+    store(&value, &column.ty, &column.name, 1, true).ok()?.1
+}
+
 /// The type as the column has it, within MySQL's limits.
 fn column_type(definition: &ColumnDefinition) -> Result<ColumnType, SqlError> {
     let mut ty = definition.ty.clone();

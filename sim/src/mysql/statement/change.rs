@@ -14,8 +14,8 @@ use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::access::{self, Access, Kind};
-use super::plan::{Sorting, exprs_of, sorted_by};
-use super::reader::Outer;
+use super::plan::{Sorting, conjuncts, exprs_of, sorted_by};
+use super::reader::{Outer, is_impossible};
 use super::scope::{InScope, TableScope};
 use super::subquery::{Subquery, results};
 use super::visit::subqueries_of;
@@ -69,7 +69,10 @@ impl Run {
             Program::compile(expr, &scope.with(&subqueries))
         };
         let filter = change.filter.map(|filter| compile(filter, "where clause")).transpose()?;
-        let (_, left) = self.limits(change.limit, &mut env)?;
+        let (_, mut left) = self.limits(change.limit, &mut env)?;
+        if is_impossible(change.filter.into_iter().flat_map(conjuncts), &mut env)? {
+            left = 0;
+        }
         let mut order = Vec::new();
         for item in change.order_by {
             order.push((compile(&item.expr, "order clause")?, item.descending));
@@ -118,7 +121,9 @@ impl Run {
         }
         if scan.collected.is_none() {
             let mut all = Vec::new();
-            while let Some(found) = self.next_match(scan, trx).await? {
+            while 0 < scan.left
+                && let Some(found) = self.next_match(scan, trx).await?
+            {
                 all.push(found);
                 if scan.order.is_none() && scan.left <= all.len() as u64 {
                     break;

@@ -31,7 +31,8 @@ pub fn check_row(
             continue;
         };
         let program = Program::compile(expr, &TableScope::new(&tables, "check constraint"))?;
-        let value = program.run(row, env)?;
+        // An error is as good as false.
+        let value = program.run(row, env).unwrap_or(Value::Int(0));
         if !value.is_null() && !crate::eval::is_true(&value, env) {
             return Err(violated(name.as_str()));
         }
@@ -103,6 +104,11 @@ pub fn add_check(
             );
             return Err(SqlError::new(3820, "HY000", message));
         }
+        if table.auto_increment().is_some_and(|at| column.is(&table.columns[at].name)) {
+            let message =
+                format!("Check constraint '{name}' cannot refer to an auto-increment column.");
+            return Err(SqlError::new(3818, "HY000", message));
+        }
     }
     let constraint =
         Constraint::Check { name: Some(Ident::new(&name)), expr: expr.clone(), enforced };
@@ -113,6 +119,33 @@ pub fn add_check(
     };
     table.constraints.sort_by_key(key);
     Ok(name)
+}
+
+/// A column that a check names cannot go, nor get another name.
+pub fn check_unused(table: &schema::Table, column: &Ident) -> Result<(), SqlError> {
+    for constraint in &table.constraints {
+        let Constraint::Check { name: Some(name), expr, .. } = constraint else { continue };
+        if names_of(expr).iter().any(|own| own.is(column.as_str())) {
+            let message = format!(
+                "Check constraint '{}' uses column '{}', hence column cannot be dropped or renamed.",
+                name.as_str(),
+                column.as_str()
+            );
+            return Err(SqlError::new(3959, "HY000", message));
+        }
+    }
+    Ok(())
+}
+
+/// A check of one column alone goes with it.
+pub fn drop_own(table: &mut schema::Table, column: &Ident) {
+    table.constraints.retain(|constraint| match constraint {
+        Constraint::Check { expr, .. } => {
+            let names = names_of(expr);
+            names.is_empty() || !names.iter().all(|own| own.is(column.as_str()))
+        }
+        Constraint::ForeignKey { .. } => true,
+    });
 }
 
 pub fn not_found(name: &str) -> SqlError {

@@ -29,6 +29,7 @@ use super::build;
 use super::check;
 use super::scope::constant_default;
 use super::tables::Opened;
+use super::write::key_texts;
 
 impl Run {
     pub async fn define(&self, statement: &Statement) -> Result<Outcome, SqlError> {
@@ -158,7 +159,13 @@ impl Run {
                 schema.constraints.clear();
                 (schema, 1)
             }
-            None => build::table(create, &path, collation)?,
+            None => {
+                let built = build::table(create, &path, collation)?;
+                for column in &built.0.columns {
+                    outcome.warnings.extend(build::default_note(column));
+                }
+                built
+            }
         };
         let id = self.engine(|engine| engine.new_table_id());
         let schema = Arc::new(schema);
@@ -289,6 +296,17 @@ impl Run {
                 other => altered.change(other)?,
             }
         }
+        for change in &alter.changes {
+            let definition = match change {
+                AlterChange::AddColumn { column, .. }
+                | AlterChange::ModifyColumn { column, .. }
+                | AlterChange::ChangeColumn { column, .. } => column,
+                _ => continue,
+            };
+            if let Some(at) = altered.schema.column(definition.name.as_str()) {
+                outcome.warnings.extend(build::default_note(&altered.schema.columns[at]));
+            }
+        }
         if altered.schema.columns.is_empty() {
             return Err(error::last_column());
         }
@@ -300,8 +318,11 @@ impl Run {
             auto_increment = wanted.max(self.next_automatic(&altered.schema, &rows));
         }
         let mut env = self.env()?;
-        let rows: Vec<Row> =
-            rows.iter().map(|row| altered.convert(row, &mut env)).collect::<Result<_, _>>()?;
+        let rows: Vec<Row> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, row)| altered.convert(at + 1, row, &mut env))
+            .collect::<Result<_, _>>()?;
         if let Some(path) = &rename {
             self.lock_metadata(path, MetadataMode::Exclusive, Duration::Transaction).await?;
             if self.find(path).is_ok() {
@@ -362,8 +383,7 @@ impl Run {
             let mut seen = std::collections::BTreeSet::new();
             for row in rows.iter().filter(|row| !schema.key_has_null(at, row)) {
                 if !seen.insert(schema.key_of_row(at, row)) {
-                    let values: Vec<String> =
-                        schema.columns_of(at).map(|column| row[column].to_string()).collect();
+                    let values = key_texts(schema, at, row);
                     return Err(error::duplicate_entry(
                         &values.join("-"),
                         &schema.name,
@@ -415,6 +435,10 @@ impl Altered {
             }
             AlterChange::RenameColumn { old, new } => {
                 let at = self.column(old)?;
+                check::check_unused(&self.schema, old)?;
+                if !old.is(new.as_str()) && self.schema.column(new.as_str()).is_some() {
+                    return Err(error::duplicate_column(new.as_str()));
+                }
                 self.schema.columns[at].name = new.0.clone();
                 Ok(())
             }
@@ -567,6 +591,8 @@ impl Altered {
     fn drop_column(&mut self, name: &Ident) -> Result<(), SqlError> {
         let at = self.schema.column(name.as_str());
         let at = at.ok_or_else(|| error::cannot_drop(name.as_str()))?;
+        check::drop_own(&mut self.schema, name);
+        check::check_unused(&self.schema, name)?;
         self.schema.columns.remove(at);
         self.columns.remove(at);
         for index in &mut self.schema.indexes {
@@ -586,6 +612,9 @@ impl Altered {
         position: Option<&ColumnPosition>,
     ) -> Result<(), SqlError> {
         let at = self.column(old)?;
+        if !old.is(column.name.as_str()) {
+            check::check_unused(&self.schema, old)?;
+        }
         let mut built = build::column(column, self.schema.collation)?;
         built.not_null |= self
             .schema
@@ -632,15 +661,15 @@ impl Altered {
         Ok(())
     }
 
-    fn convert(&self, row: &Row, env: &mut Env) -> Result<Row, SqlError> {
+    fn convert(&self, number: usize, row: &Row, env: &mut Env) -> Result<Row, SqlError> {
         let mut converted = Vec::with_capacity(self.columns.len());
         for (source, column) in self.columns.iter().zip(&self.schema.columns) {
             let value = match source {
                 Source::Old(at) => row[*at].clone(),
                 Source::Converted(at) => {
-                    let value = eval::store(&row[*at], &column.ty, &column.name, 1, true)?.0;
+                    let value = eval::store(&row[*at], &column.ty, &column.name, number, true)?.0;
                     if value.is_null() && column.not_null {
-                        return Err(SqlError::data_truncated(&column.name, 1));
+                        return Err(SqlError::data_truncated(&column.name, number));
                     }
                     value
                 }

@@ -182,7 +182,7 @@ fn type_of(kind: Kind, decimals: u8) -> ColumnType {
     };
     ColumnType {
         name: name.into(),
-        length: None,
+        length: matches!(kind, Kind::DateTime | Kind::Time).then_some(u32::from(decimals)),
         scale: (kind == Kind::Decimal).then_some(u32::from(decimals)),
         unsigned,
         zerofill: false,

@@ -175,9 +175,12 @@ impl Query<'_> {
     }
 }
 
-fn is_constant(expr: &Expr) -> bool {
+/// Does an expression say the same of every row?
+pub fn is_constant(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(_) | Expr::Argument { .. } => true,
+        Expr::Variable(_) | Expr::Assign { .. } | Expr::Values(_) | Expr::Default(_) => false,
+        Expr::Aggregate(_) => false,
         Expr::Column(_) | Expr::Subquery(_) | Expr::Exists(_) | Expr::Quantified { .. } => false,
         Expr::Function(function) if function.name.is("rand") => false,
         other => children(other).into_iter().all(is_constant),

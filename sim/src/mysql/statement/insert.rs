@@ -36,8 +36,9 @@ struct Inserting<'a> {
     targets: Vec<usize>,
     env: Env,
     outcome: Outcome,
-    /// Generated AUTO_INCREMENT values that are left of what the statement reserved.
-    reserved: std::ops::Range<u64>,
+    automatic: Automatic,
+    /// Rows that a CHECK turned away; those behind them are counted without them.
+    turned_away: usize,
     updates: Vec<(usize, Program)>,
     subqueries: Vec<Subquery>,
     event: Option<usize>,
@@ -69,9 +70,9 @@ impl Run {
         let sources = match &insert.source {
             InsertSource::Values(rows) => {
                 for (number, exprs) in rows.iter().enumerate() {
-                    let row = self.row_of(&mut inserting, trx, exprs, number + 1).await?;
-                    self.write_new(&mut inserting, trx, row, number + 1, rows.len() - number)
-                        .await?;
+                    let number = number + 1 - inserting.turned_away;
+                    let row = self.row_of(&mut inserting, trx, exprs, number).await?;
+                    self.write_new(&mut inserting, trx, row, number).await?;
                 }
                 None
             }
@@ -87,11 +88,15 @@ impl Run {
             }
         };
         for (number, values) in sources.into_iter().flat_map(|set| set.rows).enumerate() {
-            let row = self.row_of_values(&mut inserting, &values, number + 1)?;
-            self.write_new(&mut inserting, trx, row, number + 1, 1).await?;
+            let number = number + 1 - inserting.turned_away;
+            let row = self.row_of_values(&mut inserting, &values, number)?;
+            self.write_new(&mut inserting, trx, row, number).await?;
         }
         self.keep(&mut inserting.env)?;
         let Inserting { mut outcome, mut env, .. } = inserting;
+        if outcome.affected == 0 && !outcome.generated {
+            outcome.last_insert_id = 0;
+        }
         outcome.warnings.append(&mut env.warnings);
         Ok(outcome)
     }
@@ -110,7 +115,7 @@ impl Run {
         while let Some(values) = self.next_output(&mut loops, &mut env, trx).await? {
             number += 1;
             let row = self.row_of_values(inserting, &values, number)?;
-            self.write_new(inserting, trx, row, number, 1).await?;
+            self.write_new(inserting, trx, row, number).await?;
         }
         self.keep(&mut env)
     }
@@ -151,13 +156,19 @@ impl Run {
         }];
         if let Some((alias, columns)) = &insert.row_alias {
             let mut opened = table.clone();
-            if !columns.is_empty() {
-                let mut renamed = (*opened.schema).clone();
-                for (target, name) in targets.iter().zip(columns) {
-                    renamed.columns[*target].name = name.0.clone();
+            let mut renamed = (*opened.schema).clone();
+            for (at, column) in renamed.columns.iter_mut().enumerate() {
+                match targets.iter().position(|target| *target == at) {
+                    Some(place) => {
+                        if let Some(name) = columns.get(place) {
+                            column.name = name.0.clone();
+                        }
+                    }
+                    // The alias stands for what is inserted, and knows no other columns.
+                    None => column.name = "".into(),
                 }
-                opened.schema = Arc::new(renamed);
             }
+            opened.schema = Arc::new(renamed);
             scope.push(InScope {
                 alias: alias.0.clone(),
                 opened,
@@ -187,6 +198,10 @@ impl Run {
                 })?;
             updates.push((column, program));
         }
+        let rows = match &insert.source {
+            InsertSource::Values(rows) => rows.len(),
+            InsertSource::Query(_) => 0,
+        };
         let mut env = self.env()?;
         env.subqueries = results(&subqueries);
         env.strict_change = env.mode.strict && !insert.ignore;
@@ -197,7 +212,8 @@ impl Run {
             targets,
             env,
             outcome: Outcome::default(),
-            reserved: 0..0,
+            automatic: Automatic { rows: rows as u64, ..Automatic::default() },
+            turned_away: 0,
             updates,
             subqueries,
             event: None,
@@ -222,6 +238,18 @@ impl Run {
         let mut row: Vec<Option<Value>> = vec![None; width];
         for (target, expr) in inserting.targets.clone().into_iter().zip(exprs) {
             if matches!(expr, Expr::Default(None)) {
+                let column = &inserting.table.schema.columns[target];
+                if !column.auto_increment {
+                    let value = match self.default_value(inserting, target) {
+                        // Said of each row, unlike of columns that are not listed.
+                        Err(error) if error.errno == 1364 && !inserting.env.strict_change => {
+                            inserting.outcome.warnings.push(error);
+                            zero_of(&inserting.table.schema.columns[target])?
+                        }
+                        other => other?,
+                    };
+                    row[target] = Some(self.stored(inserting, target, value, number)?);
+                }
                 continue;
             }
             let scope = TableScope::new(&inserting.scope[..1], "field list");
@@ -266,10 +294,14 @@ impl Run {
         if value.is_null() && definition.not_null && !definition.auto_increment {
             let error = SqlError::bad_null(&definition.name);
             // IGNORE, and a multi-row insert that is not strict, store the type's zero.
-            if !inserting.insert.ignore {
+            let lenient = match &inserting.insert.source {
+                InsertSource::Values(rows) => 1 < rows.len() && !strict,
+                InsertSource::Query(_) => !strict,
+            };
+            if !inserting.insert.ignore && !lenient {
                 return Err(error);
             }
-            inserting.outcome.warnings.push(error);
+            inserting.outcome.warn_once(error);
             return zero_of(definition);
         }
         Ok(value)
@@ -282,9 +314,8 @@ impl Run {
         trx: TrxId,
         row: Vec<Option<Value>>,
         number: usize,
-        rows_left: usize,
     ) -> Result<(), SqlError> {
-        let row = self.complete(inserting, row, number, rows_left)?;
+        let row = self.complete(inserting, row, number)?;
         let insert = inserting.insert;
         let schema = inserting.table.schema.clone();
         if let Err(error) = check_row(&schema, &row, &mut inserting.env) {
@@ -292,26 +323,39 @@ impl Run {
                 return Err(error);
             }
             inserting.outcome.warnings.push(error);
+            inserting.turned_away += 1;
             return Ok(());
         }
         let overwrites = insert.replace || !insert.on_duplicate.is_empty();
         let check = if overwrites { Mode::X } else { Mode::S };
         let table = inserting.table.clone();
         self.engine(|engine| engine.transaction_mut(trx).intend(table.id, Mode::X));
+        let given = inserting.automatic.given.take();
+        inserting.note_insert_id(&row);
         let mut replaced = 0;
         loop {
             let mark = self.engine(|engine| engine.transaction(trx).mark());
-            match self.insert_row(trx, &table, &row, check).await? {
+            let written = self.insert_row(trx, &table, &row, check).await?;
+            inserting.automatic.left = inserting.automatic.left.saturating_sub(1);
+            match written {
                 Written::Done => {
                     inserting.outcome.affected += 1 + replaced;
                     inserting.outcome.matched += 1 + replaced;
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     self.note_explicit_value(inserting, &row);
+                    // The first row that goes in with a value of its own names the statement's.
+                    if let Some(id) = given.filter(|_| !inserting.outcome.generated) {
+                        inserting.outcome.last_insert_id = id;
+                        inserting.outcome.generated = true;
+                    }
                     return Ok(());
                 }
                 Written::Duplicate { index, key } => {
                     self.engine(|engine| engine.undo_to(trx, mark));
+                    if overwrites {
+                        self.note_explicit_value(inserting, &row);
+                    }
                     if insert.replace {
                         if self.overwrite(inserting, trx, index, &key, &row).await? {
                             inserting.outcome.affected += 2 + replaced;
@@ -340,22 +384,37 @@ impl Run {
         inserting: &mut Inserting<'_>,
         row: Vec<Option<Value>>,
         number: usize,
-        rows_left: usize,
     ) -> Result<Row, SqlError> {
         let schema = inserting.table.schema.clone();
         let mut complete = Vec::with_capacity(row.len());
+        let mut automatic: Option<usize> = None;
         for (at, (value, column)) in row.into_iter().zip(&schema.columns).enumerate() {
             let value = match value {
+                // Generated last: what another column refuses takes no value.
                 _ if column.auto_increment && asks_for_value(&value) => {
-                    self.generate(inserting, rows_left)
+                    automatic = Some(at);
+                    Value::Null
+                }
+                Some(value) if column.auto_increment => {
+                    inserting.automatic.note(&value);
+                    value
                 }
                 Some(value) => value,
                 None => {
-                    let value = self.default_value(inserting, at)?;
+                    let value = match self.default_value(inserting, at) {
+                        Err(error) if error.errno == 1364 && !inserting.env.strict_change => {
+                            inserting.outcome.warn_once(error);
+                            zero_of(column)?
+                        }
+                        other => other?,
+                    };
                     store(&value, &column.ty, &column.name, number, true)?.0
                 }
             };
             complete.push(value);
+        }
+        if let Some(at) = automatic {
+            complete[at] = self.generate(inserting);
         }
         Ok(complete.into())
     }
@@ -370,35 +429,27 @@ impl Run {
             }
             None if column.not_null => {
                 let error = error::no_default(&column.name);
-                if inserting.env.strict_change {
-                    return Err(error);
-                }
-                inserting.outcome.warnings.push(error);
-                zero_of(column)
+                Err(error)
             }
             None => Ok(Value::Null),
         }
     }
 
-    /// The next AUTO_INCREMENT value. A statement reserves for all the rows that it has left, so
-    /// that its values follow each other.
-    fn generate(&self, inserting: &mut Inserting<'_>, rows_left: usize) -> Value {
-        if inserting.reserved.is_empty() {
-            let table = inserting.table.id;
-            inserting.reserved = self.engine(|engine| {
+    /// The next AUTO_INCREMENT value.
+    fn generate(&self, inserting: &mut Inserting<'_>) -> Value {
+        let table = inserting.table.id;
+        let automatic = &mut inserting.automatic;
+        if automatic.end <= automatic.next {
+            self.engine(|engine| {
                 let counter = &mut engine.table_mut(table).auto_increment;
-                let first = *counter;
-                *counter = first.saturating_add(rows_left as u64);
+                automatic.reserve(counter);
                 let next = *counter;
                 engine.durable.redo.push(RedoRecord::AutoIncrement { table, next });
-                first..next
             });
         }
-        let value = inserting.reserved.start;
-        inserting.reserved.start += 1;
-        if inserting.outcome.last_insert_id == 0 {
-            inserting.outcome.last_insert_id = value;
-        }
+        let value = automatic.next;
+        automatic.next = value.saturating_add(1);
+        inserting.automatic.given = Some(value);
         let unsigned = inserting
             .table
             .schema
@@ -493,6 +544,7 @@ impl Run {
         match self.update_row(trx, &table, key, &old, &new, Mode::X).await? {
             Written::Done => {
                 inserting.outcome.affected += 2;
+                self.note_explicit_value(inserting, &new);
                 inserting.outcome.matched += 2;
                 let change = RowChange { before: Some(old), after: Some(new) };
                 self.log(trx, &table.schema, &mut inserting.event, change);
@@ -511,6 +563,64 @@ fn streams_into(select: &PreparedSelect, table: &Opened) -> bool {
     let reads = |other: &InScope| other.rows.is_none() && other.opened.id == table.id;
     let nested = select.from.subqueries.is_empty();
     select.streams() && nested && !select.from.tables.iter().any(reads)
+}
+
+impl Inserting<'_> {
+    /// What an OK packet calls the insert id where nothing was generated: the last explicit value.
+    fn note_insert_id(&mut self, row: &Row) {
+        let Some(column) = self.table.schema.auto_increment() else { return };
+        if !self.outcome.generated {
+            self.outcome.last_insert_id = match &row[column] {
+                Value::Int(value) => *value as u64,
+                Value::Uint(value) => *value,
+                _ => 0,
+            };
+        }
+    }
+}
+
+/// The AUTO_INCREMENT values that a statement has reserved: see MySQL's
+/// `handler::update_auto_increment` and InnoDB's `get_auto_increment`.
+#[derive(Debug, Default)]
+struct Automatic {
+    /// The rows that VALUES has; none where nobody knows.
+    rows: u64,
+    /// Rows that the last reservation was for and that are still to come.
+    left: u64,
+    next: u64,
+    end: u64,
+    reservations: u32,
+    /// What the row at hand was given.
+    given: Option<u64>,
+}
+
+impl Automatic {
+    /// Reserves values: for all rows at once, or twice as many each time where their number is
+    /// not known.
+    fn reserve(&mut self, counter: &mut u64) {
+        let mut first = self.next.max(1);
+        if self.left == 0 {
+            let guess = 1 << self.reservations.min(16);
+            self.left = if self.reservations == 0 && 0 < self.rows { self.rows } else { guess };
+            first = first.max(*counter);
+        }
+        self.reservations += 1;
+        self.next = first;
+        self.end = first.saturating_add(self.left);
+        *counter = (*counter).max(self.end);
+    }
+
+    /// An explicit value pushes those that follow it in the statement.
+    fn note(&mut self, value: &Value) {
+        let value = match value {
+            Value::Int(value) => u64::try_from(*value).unwrap_or(0),
+            Value::Uint(value) => *value,
+            _ => 0,
+        };
+        if 0 < self.next && self.next <= value {
+            self.next = value.saturating_add(1);
+        }
+    }
 }
 
 fn asks_for_value(value: &Option<Value>) -> bool {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::eval::{Env, Program};
+use crate::eval::Env;
 use crate::mysql::binlog::RowChange;
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -24,10 +24,11 @@ use crate::value::Value;
 
 use super::join::From;
 use super::plan::Loops;
+use super::reader::is_impossible;
 use super::scope::{Context, InScope, TableScope};
 use super::select::{Locks, PreparedSelect};
 use super::subquery::results;
-use super::update::{Assigned, assignment};
+use super::update::{Assigned, compiled, no_default};
 use super::visit::on_conditions;
 use super::write::same;
 
@@ -66,7 +67,7 @@ impl Run {
             let scope = TableScope::new(&from.tables, "field list").with(&from.subqueries);
             let scope = scope.seeing(&from.visible);
             let (table, column) = scope.find(&item.column)?;
-            let program = Program::compile(&assignment(item), &scope)?;
+            let program = compiled(item, &scope)?;
             select.plan.used.extend(scope.used.into_inner());
             set.push((table, Assigned { column, program }));
         }
@@ -112,6 +113,8 @@ impl Run {
         env.strict_change = env.mode.strict && !delete.ignore;
         let mut loops = Loops::new(&select, &[]);
         loops.changes = true;
+        let own = select.plan.terms.iter().filter(|(_, owner)| owner.is_none());
+        loops.done = is_impossible(own.map(|(term, _)| term), &mut env)?;
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         while self.next_combination(&mut loops, &mut env, trx).await?.is_some() {
@@ -202,10 +205,14 @@ impl Run {
     ) -> Result<Vec<Pending>, SqlError> {
         let mut loops = Loops::new(select, &[]);
         loops.changes = true;
+        let own = select.plan.terms.iter().filter(|(_, owner)| owner.is_none());
+        loops.done = is_impossible(own.map(|(term, _)| term), env)?;
         let mut seen: BTreeMap<(usize, Key), usize> = BTreeMap::new();
         let mut pending: Vec<Pending> = Vec::new();
         let from = &select.from;
+        let mut number = 0;
         while let Some(mut row) = self.next_combination(&mut loops, env, trx).await? {
+            number += 1;
             for table in targets {
                 let Some(found) = &loops.levels[*table].found else { continue };
                 let key = found.key.clone();
@@ -219,11 +226,17 @@ impl Run {
                     continue;
                 }
                 seen.insert((*table, key.clone()), pending.len());
-                let number = pending.len() + 1;
                 let mut values = Vec::new();
                 for (_, assigned) in set.iter().filter(|(own, _)| own == table) {
-                    let value = self.value(&assigned.program, &row, env, &from.subqueries, trx);
-                    let value = value.await?;
+                    let value = match &assigned.program {
+                        Ok(program) => {
+                            self.value(program, &row, env, &from.subqueries, trx).await?
+                        }
+                        Err(error) => {
+                            let table = &from.tables[*table];
+                            no_default(table, assigned.column, error, env, outcome)?
+                        }
+                    };
                     let scope = &from.tables[*table];
                     let value =
                         self.assigned_value(scope, assigned.column, value, number, env, outcome)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::eval::aggregate::sort_order;
-use crate::eval::{ColumnKind, Env, Program};
+use crate::eval::{ColumnKind, Env, Kind, Program};
 use crate::mysql::execution::Run;
 use crate::mysql::outcome::{Column, Outcome};
 use crate::mysql::transaction::TrxId;
@@ -183,8 +183,13 @@ impl Run {
                 env.warnings = left.warnings;
                 env.warnings.extend(right.warnings);
                 let kinds: Vec<ColumnKind> = union.columns.iter().map(|c| c.kind).collect();
-                let rows = left.rows.into_iter().chain(right.rows);
-                let mut rows: Vec<Row> = rows.map(|row| converted(row, &kinds, &mut env)).collect();
+                let mut rows: Vec<Row> = Vec::new();
+                for (side, found) in [(&union.left, left.rows), (&union.right, right.rows)] {
+                    let own: Vec<ColumnKind> = side.columns().iter().map(|c| c.kind).collect();
+                    rows.extend(
+                        found.into_iter().map(|row| converted(row, &own, &kinds, &mut env)),
+                    );
+                }
                 if union.distinct {
                     let mut seen = BTreeSet::new();
                     rows.retain(|row| seen.insert(row_key(row, &kinds)));
@@ -202,7 +207,7 @@ impl Run {
                         let value = self.value(program, outer, &mut env, &values.subqueries, trx);
                         row.push(value.await?);
                     }
-                    rows.push(converted(row.into(), &kinds, &mut env));
+                    rows.push(converted(row.into(), &kinds, &kinds, &mut env));
                 }
                 self.finish(&values.tail, &values.columns, rows, env)
             }
@@ -229,7 +234,7 @@ impl Run {
         let found = rows.len() as u64;
         let rows = cut(rows, offset, count);
         let matched = if tail.limit.is_some() { rows.len() as u64 } else { found };
-        let (columns, warnings) = (columns.to_vec(), std::mem::take(&mut env.warnings));
+        let (columns, warnings) = (columns.to_vec().into(), std::mem::take(&mut env.warnings));
         Ok(Outcome { columns, rows, matched, warnings, ..Outcome::default() })
     }
 }
@@ -241,7 +246,12 @@ fn tail(order_by: &[OrderBy], limit: Option<&Limit>, columns: &[Column]) -> Resu
 }
 
 /// A row of one side of a UNION in the types of both.
-fn converted(row: Row, kinds: &[ColumnKind], env: &mut Env) -> Row {
-    let convert = |(value, kind): (&Value, &ColumnKind)| kind.convert(value.clone(), env);
-    row.iter().zip(kinds).map(convert).collect()
+fn converted(row: Row, own: &[ColumnKind], kinds: &[ColumnKind], env: &mut Env) -> Row {
+    let convert = |((value, own), kind): ((&Value, &ColumnKind), &ColumnKind)| {
+        let temporal = matches!(own.kind, Kind::DateTime | Kind::Time);
+        // A time that becomes a text keeps its type's digits behind the second.
+        let decimals = if temporal { own.decimals } else { kind.decimals };
+        ColumnKind { decimals, ..*kind }.convert(value.clone(), env)
+    };
+    row.iter().zip(own).zip(kinds).map(convert).collect()
 }

@@ -9,6 +9,7 @@ use crate::sql_error::SqlError;
 use crate::value::{Bind, Value};
 
 use super::access::Constants;
+use super::grouping::is_constant;
 use super::scope::{Context, InScope, TableScope, Visible};
 use super::subquery::Subquery;
 
@@ -61,6 +62,21 @@ impl Run {
             }
         }
     }
+}
+
+/// Is one of these conditions false whatever the row? MySQL finds out before it reads any.
+pub fn is_impossible<'a>(
+    terms: impl Iterator<Item = &'a Expr>,
+    env: &mut Env,
+) -> Result<bool, SqlError> {
+    for term in terms.filter(|term| is_constant(term)) {
+        let Ok(program) = Program::compile(term, &crate::eval::NoColumns) else { continue };
+        let value = program.run(&[], env)?;
+        if !crate::eval::is_true(&value, env) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl crate::mysql::session::Session {

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::eval::item_text::backquoted;
 use crate::eval::{ColumnKind, Scope};
 use crate::mysql::error;
 use crate::mysql::lock::mode::Mode;
@@ -169,6 +170,19 @@ fn find(
 }
 
 impl Scope for TableScope<'_> {
+    fn column_text(&self, column: &ColumnName) -> String {
+        let name = backquoted(column.name.as_str());
+        let Ok(Some((number, _))) = find(self.tables, self.visible, column, self.clause) else {
+            return name;
+        };
+        let table = &self.tables[number];
+        let alias = backquoted(&table.alias);
+        match table.opened.schema.database.is_empty() {
+            true => format!("{alias}.{name}"),
+            false => format!("{}.{alias}.{name}", backquoted(&table.opened.schema.database)),
+        }
+    }
+
     fn resolve(&self, column: &ColumnName) -> Result<(usize, ColumnKind), SqlError> {
         let mut found =
             find(self.tables, self.visible, column, self.clause)?.map(|place| (self.tables, place));
@@ -272,6 +286,11 @@ pub fn constant_default(column: &schema::Column) -> Result<Value, SqlError> {
             crate::eval::store(&value, &column.ty, &column.name, 1, true).map(|(value, _)| value)
         }
         Some(_) => Err(SqlError::not_supported("DEFAULT of an expression")),
+        // What AUTO_INCREMENT would fill in is no default.
+        None if column.auto_increment => Ok(match column.ty.unsigned {
+            true => Value::Uint(0),
+            false => Value::Int(0),
+        }),
         None if column.not_null => Err(error::no_default(&column.name)),
         None => Ok(Value::Null),
     }

@@ -30,7 +30,7 @@ use super::plan::{
     Groups, Level, Loops, Plan, Source, Step, cut, exprs_of, nests_subqueries, row_key, skip_nulls,
 };
 use super::prepared::Prepared;
-use super::reader::Outer;
+use super::reader::{Outer, is_impossible};
 use super::scope::{Context, TableScope};
 use super::subquery::results;
 use super::titles;
@@ -102,7 +102,8 @@ impl Run {
         if stars || texts.len() != select.items.len() || texts.len() != outcome.columns.len() {
             return;
         }
-        for ((item, text), column) in select.items.iter().zip(texts).zip(&mut outcome.columns) {
+        let columns = Arc::make_mut(&mut outcome.columns);
+        for ((item, text), column) in select.items.iter().zip(texts).zip(columns) {
             let SelectItem::Expr { expr, alias: None } = item else { continue };
             match expr {
                 Expr::Column(_) | Expr::Literal(Literal::String(_)) => {}
@@ -126,7 +127,7 @@ impl Run {
         let mut prepared = self.prepare(query, None, trx, locks).await?;
         let mut outcome = self.run_prepared(&prepared, &[], trx, u64::MAX).await?;
         if let Prepared::Select(select) = &mut prepared {
-            outcome.columns = std::mem::take(&mut select.plan.columns);
+            outcome.columns = std::mem::take(&mut select.plan.columns).into();
         }
         Ok(outcome)
     }
@@ -216,7 +217,8 @@ impl Run {
         let mut groups = Groups::new(select, &select.aggregates)?;
         let mut output: Vec<(Row, Vec<Value>)> = Vec::new();
         let mut loops = Loops::new(select, outer);
-        if count == 0 && !grouped && !select.counts_all {
+        let own = plan.terms.iter().filter(|(_, owner)| owner.is_none()).map(|(term, _)| term);
+        if count == 0 && !grouped && !select.counts_all || is_impossible(own, &mut env)? {
             loops.done = true;
         }
         while let Some(row) = self.next_combination(&mut loops, &mut env, trx).await? {
@@ -255,6 +257,7 @@ impl Run {
             0 => plan.columns.clone(),
             _ => Vec::new(),
         };
+        let columns = columns.into();
         Ok(Outcome { columns, rows, matched, warnings: env.warnings, ..Outcome::default() })
     }
 

@@ -18,7 +18,7 @@ impl Run {
     pub async fn session_statement(&self, statement: &Statement) -> Result<Outcome, SqlError> {
         match statement {
             Statement::Begin(begin) => self.begin(begin).await,
-            Statement::Commit => self.commit_checked().await,
+            Statement::Commit => self.commit().await.map(|()| Outcome::default()),
             Statement::Rollback => self.rollback(),
             Statement::Savepoint(name) => self.savepoint(name),
             Statement::RollbackTo(name) => self.rollback_to(name),
@@ -36,6 +36,11 @@ impl Run {
             Statement::Flush(flush) => match &flush.target {
                 FlushTarget::Tables { with_read_lock: false, for_export: false, .. } => {
                     Ok(Outcome::default())
+                }
+                FlushTarget::Options(options)
+                    if options.iter().any(|o| o.eq_ignore_ascii_case("binary logs")) =>
+                {
+                    Ok(self.flush_binary_logs())
                 }
                 _ => Err(SqlError::not_supported(statement)),
             },
@@ -73,15 +78,6 @@ impl Run {
     }
 
     /// COMMIT of changes is refused on a server that became read-only meanwhile.
-    async fn commit_checked(&self) -> Result<Outcome, SqlError> {
-        let trx = self.session(|session| session.transaction)?;
-        if trx.is_some_and(|trx| self.engine(|engine| engine.has_changes(trx))) {
-            self.check_writable()?;
-        }
-        self.commit().await?;
-        Ok(Outcome::default())
-    }
-
     fn rollback(&self) -> Result<Outcome, SqlError> {
         if let Some(trx) = self.session(|session| session.transaction)? {
             self.engine(|engine| engine.rollback(trx));
@@ -167,7 +163,7 @@ impl Run {
     /// Statistics are none of the model's: the statement only says that all is well.
     fn analyze(&self, tables: &[TableName]) -> Result<Outcome, SqlError> {
         let columns = ["Table", "Op", "Msg_type", "Msg_text"].map(text_column).to_vec();
-        let mut outcome = Outcome { columns, ..Outcome::default() };
+        let mut outcome = Outcome { columns: columns.into(), ..Outcome::default() };
         for table in tables {
             let path = self.path(table)?;
             let name = format!("{}.{}", path.0, path.1);

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::collation::Collation;
+use crate::eval::item_text::item_text;
 use crate::eval::{Program, Scope};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -16,7 +17,6 @@ use crate::sql::ast::{
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
-use super::item_text::item_text;
 use super::scope::constant_default;
 use super::session::text_column;
 
@@ -34,7 +34,7 @@ impl Run {
             ShowKind::Columns { table } => {
                 let outcome = self.describe(table, None, show.full).await?;
                 let rows = outcome.rows.iter().map(|row| row.to_vec()).collect();
-                self.filtered(outcome.columns, rows, filter)
+                self.filtered(outcome.columns.to_vec(), rows, filter)
             }
             ShowKind::Index { table } => self.show_index(table, filter).await,
             ShowKind::CreateTable(table) => self.show_create_table(table).await,
@@ -52,7 +52,13 @@ impl Run {
                 self.filtered(columns(&["Variable_name", "Value"]), rows, filter)
             }
             ShowKind::ProcessList => self.show_process_list(),
-            other => Err(SqlError::not_supported(format!("SHOW {other:?}"))),
+            other => {
+                let of_replication = match other {
+                    ShowKind::Other(words) => self.show_replication(words),
+                    _ => None,
+                };
+                of_replication.ok_or_else(|| SqlError::not_supported(format!("SHOW {other:?}")))
+            }
         }
     }
 
@@ -79,6 +85,11 @@ impl Run {
                 extra.push(format!("on update {}", shown_default(expr)));
             }
             let default = match &column.default {
+                // A binary default is shown as a number here, without what pads it.
+                Some(default @ Expr::Literal(_)) if is_binary(column) => {
+                    let text = default_bytes(column, default);
+                    Value::text(&text)
+                }
                 Some(default) => Value::text(&default_text(column, default)),
                 None => Value::Null,
             };
@@ -289,7 +300,7 @@ impl Run {
                 kept.push(row.into());
             }
         }
-        Ok(Outcome { columns, rows: kept, ..Outcome::default() })
+        Ok(Outcome { columns: columns.into(), rows: kept, ..Outcome::default() })
     }
 }
 
@@ -378,8 +389,11 @@ pub fn type_text(ty: &crate::sql::ast::ColumnType) -> String {
         },
     }
     if !ty.values.is_empty() {
-        let values: Vec<String> =
-            ty.values.iter().map(|value| format!("'{}'", value.replace('\'', "''"))).collect();
+        let values: Vec<String> = ty
+            .values
+            .iter()
+            .map(|value| format!("'{}'", value.replace('\'', "''").replace('\0', "\\0")))
+            .collect();
         let _ = write!(text, "({})", values.join(","));
     }
     if ty.unsigned {
@@ -389,6 +403,21 @@ pub fn type_text(ty: &crate::sql::ast::ColumnType) -> String {
         text.push_str(" zerofill");
     }
     text
+}
+
+fn is_binary(column: &schema::Column) -> bool {
+    matches!(&*column.ty.name, "binary" | "varbinary")
+}
+
+fn default_bytes(column: &schema::Column, default: &Expr) -> String {
+    match constant_default(column) {
+        Ok(Value::Bytes(bytes)) => {
+            let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+            let digits = bytes[..end].iter().map(|byte| format!("{byte:02X}"));
+            format!("0x{}", digits.collect::<String>())
+        }
+        _ => default_text(column, default),
+    }
 }
 
 /// A default as the column holds it.
@@ -409,7 +438,7 @@ fn default_text(column: &schema::Column, default: &Expr) -> String {
 
 /// A text in quotes, with quotes inside doubled.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''").replace('\0', "\\0"))
 }
 
 /// `CURRENT_TIMESTAMP`, as SHOW spells it.
@@ -548,8 +577,9 @@ fn constraint_text(constraint: &Constraint) -> Option<String> {
         }
         Constraint::Check { name, expr, enforced } => {
             let name = name.as_ref().map_or_else(String::new, |name| backticks(name.as_str()));
+            let plain = |column: &ColumnName| backticks(column.name.as_str());
             let off = if *enforced { "" } else { " /*!80016 NOT ENFORCED */" };
-            Some(format!("CONSTRAINT {name} CHECK ({}){off}", item_text(expr)))
+            Some(format!("CONSTRAINT {name} CHECK ({}){off}", item_text(expr, &plain)))
         }
     }
 }

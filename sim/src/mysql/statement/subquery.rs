@@ -41,6 +41,12 @@ pub fn results(subqueries: &[Subquery]) -> Vec<Option<Arc<[Row]>>> {
     subqueries.iter().map(|subquery| subquery.rows.clone()).collect()
 }
 
+/// What strict mode makes an error of in a statement that changes data.
+fn is_strict_error(warning: &SqlError) -> bool {
+    matches!(warning.errno, 1260 | 1264 | 1265 | 1292 | 1365 | 1366 | 1411 | 1441 | 3020)
+        && !warning.note
+}
+
 impl Run {
     /// Prepares the subqueries of these expressions, and runs those that can be run now. `context`
     /// makes what they may refer to; it is not asked where there is no subquery.
@@ -111,7 +117,11 @@ impl Run {
         let mut ran = Vec::new();
         loop {
             let warnings = env.warnings.len();
-            let result = program.run(row, env);
+            let mut result = program.run(row, env);
+            if env.strict_change && env.wanted.is_none() && result.is_ok() {
+                let told = env.warnings[warnings..].iter().find(|told| is_strict_error(told));
+                result = told.map_or(result, |told| Err(told.clone()));
+            }
             let Some(wanted) = env.wanted.take() else {
                 // The next row has other values for them.
                 for at in ran {

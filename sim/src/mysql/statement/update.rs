@@ -44,7 +44,7 @@ impl Run {
         for item in &update.set {
             let scope = TableScope::new(&tables, "field list").with(&subqueries);
             let column = scope.find(&item.column)?.1;
-            let program = Program::compile(&assignment(item), &scope)?;
+            let program = compiled(item, &scope)?;
             updating.set.push(Assigned { column, program });
         }
         let assigned: Vec<usize> = updating.set.iter().map(|assigned| assigned.column).collect();
@@ -96,8 +96,12 @@ impl Run {
         for assigned in &updating.set {
             // Assignments see what those before them have set.
             let (env, subqueries) = (&mut scan.env, &scan.subqueries);
-            let value = self.value(&assigned.program, &new, env, subqueries, trx).await?;
             let (column, outcome) = (assigned.column, &mut updating.outcome);
+            let value = match &assigned.program {
+                Ok(program) => self.value(program, &new, env, subqueries, trx).await?,
+                Err(error) => no_default(table, column, error, env, outcome)?,
+            };
+            let env = &mut scan.env;
             new[column] = self.assigned_value(table, column, value, number, env, outcome)?;
         }
         if same(&found.row, &new) {
@@ -211,7 +215,34 @@ struct Updating {
 /// `column = value`.
 pub struct Assigned {
     pub column: usize,
-    pub program: Program,
+    /// An error is only one where a row is to change.
+    pub program: Result<Program, SqlError>,
+}
+
+/// DEFAULT of a column that has none: its zero, where that is no error.
+pub fn no_default(
+    table: &InScope,
+    column: usize,
+    error: &SqlError,
+    env: &Env,
+    outcome: &mut Outcome,
+) -> Result<Value, SqlError> {
+    if env.strict_change {
+        return Err(error.clone());
+    }
+    outcome.warnings.push(error.clone());
+    zero_of(&table.opened.schema.columns[column])
+}
+
+/// An assignment's right side. DEFAULT of a column that has none is no error before a row is found.
+pub fn compiled(
+    item: &UpdateItem,
+    scope: &TableScope<'_>,
+) -> Result<Result<Program, SqlError>, SqlError> {
+    match Program::compile(&assignment(item), scope) {
+        Err(error) if error.errno == 1364 => Ok(Err(error)),
+        other => other.map(Ok),
+    }
 }
 
 /// What an assignment's right side says; DEFAULT is that of its column.

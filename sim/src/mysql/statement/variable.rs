@@ -85,6 +85,8 @@ impl Run {
                 ("version_comment", Value::text("MySQL Community Server - GPL")),
             ];
             variables.extend(own.map(|(name, value)| (name.into(), value)));
+            let replication = super::replication::variables(options).into_iter();
+            variables.extend(replication.map(|(name, value)| (name.into(), value)));
             variables.extend(session.variables.clone());
             let variables = Arc::new(variables);
             let shown = Some((engine.variable_epoch, variables.clone()));
@@ -185,6 +187,7 @@ impl Run {
             "gtid_executed" | "server_uuid" | "version" | "log_bin" | "version_comment" => {
                 Err(error::read_only_variable(name))
             }
+            _ if let Some(set) = self.set_replication(global, name, value.as_ref()) => set,
             _ if KEPT.iter().any(|(kept, _)| *kept == name) => {
                 let value = value.unwrap_or(Value::Null);
                 self.session(|session| session.variables.insert(name.into(), value)).map(drop)

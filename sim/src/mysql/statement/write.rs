@@ -10,6 +10,7 @@ use crate::mysql::execution::Run;
 use crate::mysql::key::{IndexId, Key, Place};
 use crate::mysql::lock::mode::{Mode, Span};
 use crate::mysql::lock::queue::Answer;
+use crate::mysql::schema;
 use crate::mysql::transaction::TrxId;
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
@@ -212,10 +213,46 @@ impl Run {
 
     /// 1062, with the values that the new row has in the index.
     pub fn duplicate_error(&self, table: &Opened, index: usize, row: &Row) -> SqlError {
-        let values: Vec<String> =
-            table.schema.columns_of(index).map(|column| row[column].to_string()).collect();
+        let values = key_texts(&table.schema, index, row);
         let key = &table.schema.indexes[index].name;
         error::duplicate_entry(&values.join("-"), &table.schema.name, key)
+    }
+}
+
+/// The values of a key as an error shows them.
+pub fn key_texts(schema: &schema::Table, index: usize, row: &[Value]) -> Vec<String> {
+    let text = |part: &schema::Part| {
+        let column = &schema.columns[part.column];
+        let value = match part.length {
+            Some(length) => schema::cut(&row[part.column], length),
+            None => row[part.column].clone(),
+        };
+        let mut shown = super::session::text_column("");
+        shown.ty = Some(column.ty.clone());
+        match shown.wire(&value) {
+            None => "NULL".to_string(),
+            // What pads a BINARY is not shown.
+            Some(bytes) if &*column.ty.name == "binary" => {
+                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+                printable(&bytes[..end])
+            }
+            Some(bytes) => printable(&bytes),
+        }
+    };
+    schema.indexes[index].parts.iter().map(text).collect()
+}
+
+/// Bytes that are no text as `\\x00`.
+fn printable(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => text.to_string(),
+        _ => bytes
+            .iter()
+            .map(|byte| match byte {
+                0x20..=0x7e => char::from(*byte).to_string(),
+                other => format!("\\x{other:02X}"),
+            })
+            .collect(),
     }
 }
 

@@ -1,16 +1,20 @@
-//! An expression as the server prints it where it keeps it: CHECK in SHOW CREATE TABLE.
+//! An expression as the server prints it itself: in range errors, and in SHOW CREATE TABLE.
 //!
 //! Names in backquotes, parentheses around every operator.
 
-use crate::sql::ast::{BinaryOp, CompareOp, Expr, IsTest, Literal, UnaryOp};
+use crate::sql::ast::{BinaryOp, ColumnName, CompareOp, Expr, IsTest, Literal, UnaryOp};
 
-pub fn item_text(expr: &Expr) -> String {
+/// How a column is named.
+pub type Naming<'a> = &'a dyn Fn(&ColumnName) -> String;
+
+pub fn item_text(expr: &Expr, named: Naming<'_>) -> String {
+    let item_text = |expr: &Expr| item_text(expr, named);
     let joined = |terms: &[Expr], word: &str| {
         let terms: Vec<String> = terms.iter().map(item_text).collect();
         format!("({})", terms.join(word))
     };
     match expr {
-        Expr::Column(column) => format!("`{}`", column.name.as_str().replace('`', "``")),
+        Expr::Column(column) => named(column),
         Expr::Literal(Literal::String(text)) => {
             format!("_utf8mb4'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
         }
@@ -19,8 +23,8 @@ pub fn item_text(expr: &Expr) -> String {
         Expr::And(terms) => joined(terms, " and "),
         Expr::Or(terms) => joined(terms, " or "),
         Expr::Xor(left, right) => format!("({} xor {})", item_text(left), item_text(right)),
-        Expr::Not(inner) | Expr::Unary { op: UnaryOp::Bang, expr: inner } => negated(inner),
-        Expr::Compare { op, left, right, .. } => compared(*op, left, right),
+        Expr::Not(inner) | Expr::Unary { op: UnaryOp::Bang, expr: inner } => negated(inner, named),
+        Expr::Compare { op, left, right, .. } => compared(*op, left, right, named),
         Expr::Is { expr, test } => {
             let test = match test {
                 IsTest::Null => "is null",
@@ -55,10 +59,7 @@ pub fn item_text(expr: &Expr) -> String {
             };
             format!("({} {op} {})", item_text(left), item_text(right))
         }
-        Expr::Unary { op: UnaryOp::Minus, expr } => match &**expr {
-            Expr::Literal(_) => format!("-({})", item_text(expr)),
-            _ => format!("-({})", item_text(expr)),
-        },
+        Expr::Unary { op: UnaryOp::Minus, expr } => format!("-({})", item_text(expr)),
         Expr::Function(call) => {
             let args: Vec<String> = call.args.iter().map(item_text).collect();
             format!("{}({})", call.name.as_str().to_ascii_lowercase(), args.join(","))
@@ -71,7 +72,8 @@ pub fn item_text(expr: &Expr) -> String {
     }
 }
 
-fn negated(inner: &Expr) -> String {
+fn negated(inner: &Expr, named: Naming<'_>) -> String {
+    let item_text = |expr: &Expr| item_text(expr, named);
     match inner {
         Expr::Compare { op: op @ (CompareOp::Like | CompareOp::In), left, right, .. } => {
             let word = if *op == CompareOp::Like { "like" } else { "in" };
@@ -81,7 +83,8 @@ fn negated(inner: &Expr) -> String {
     }
 }
 
-fn compared(op: CompareOp, left: &Expr, right: &Expr) -> String {
+fn compared(op: CompareOp, left: &Expr, right: &Expr, named: Naming<'_>) -> String {
+    let item_text = |expr: &Expr| item_text(expr, named);
     let op = match op {
         CompareOp::Equal => "=",
         CompareOp::NotEqual => "<>",
@@ -98,4 +101,9 @@ fn compared(op: CompareOp, left: &Expr, right: &Expr) -> String {
         CompareOp::NotRegexp => "not regexp",
     };
     format!("({} {op} {})", item_text(left), item_text(right))
+}
+
+/// A name in backquotes.
+pub fn backquoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
 }

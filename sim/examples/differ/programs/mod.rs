@@ -1,0 +1,223 @@
+//! Single-session programs: random schemas and statements of all kinds, on both servers, answer by
+//! answer, with the contents of all tables after each change.
+//!
+//! Compared are rows, counts, error number, SQLSTATE and text, warnings, LAST_INSERT_ID(). What is
+//! not: the order of rows that no ORDER BY settles, deprecation warnings, and how often a
+//! comparison warned of a text that is no number (an optimizer's business). A statement that the
+//! model refuses with 1235 ends its program.
+
+mod generate;
+
+use mysql::Error;
+
+use crate::answer::{Answer, Connection, Count, Diagnostic};
+use crate::model::ModelServer;
+use crate::real::Real;
+use crate::server::{Product, RealServer};
+use crate::shrink::shrink;
+use crate::{Kind, Verdict};
+
+pub struct Programs<'a> {
+    server: &'a RealServer,
+    real: Real,
+}
+
+/// How two answers to one statement are held together.
+enum Outcome {
+    Same,
+    NotModelled,
+    Differs(String),
+}
+
+impl<'a> Programs<'a> {
+    pub fn new(server: &'a RealServer) -> Result<Programs<'a>, Error> {
+        Ok(Programs { server, real: server.connect(Count::Changed)? })
+    }
+
+    /// Runs a script of statements, one a line, and tells what both said to each.
+    pub fn replay(&mut self, text: &str) -> (String, bool) {
+        let program: Vec<String> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with("--"))
+            .map(|line| line.trim_end_matches(';').to_string())
+            .collect();
+        match self.play(&program) {
+            Played::Same | Played::NotModelled => ("both agree".to_string(), true),
+            Played::Differs(told) => (told, false),
+        }
+    }
+
+    fn play(&mut self, program: &[String]) -> Played {
+        for setup in [
+            "drop database if exists program",
+            "create database program",
+            "use program",
+            "set names utf8mb4 collate utf8mb4_0900_ai_ci",
+            "rollback",
+            "set autocommit = 1, sql_mode = default",
+        ] {
+            self.real.query(setup);
+        }
+        let server = ModelServer::with(crate::programs::options());
+        let mut model = server.connect(Count::Changed);
+        for setup in ["create database program", "use program"] {
+            model.query(setup);
+        }
+        for (number, statement) in program.iter().enumerate() {
+            let mut probes = vec![statement.clone()];
+            if changes(statement) {
+                let tables = self.real.query("show tables");
+                let name = |row: &Vec<Option<Vec<u8>>>| match row.first() {
+                    Some(Some(name)) => String::from_utf8_lossy(name).into_owned(),
+                    _ => String::new(),
+                };
+                probes.extend(tables.rows.iter().map(|row| format!("select * from {}", name(row))));
+            }
+            for probe in probes {
+                let (real, own) = (self.real.query(&probe), model.query(&probe));
+                match compare(self.server.product, &probe, &real, &own) {
+                    Outcome::Same => {}
+                    Outcome::NotModelled => return Played::NotModelled,
+                    Outcome::Differs(told) => {
+                        let script = program[..=number].join(";\n");
+                        return Played::Differs(format!("{script};\n-- {probe}\n{told}"));
+                    }
+                }
+            }
+        }
+        Played::Same
+    }
+}
+
+enum Played {
+    Same,
+    NotModelled,
+    Differs(String),
+}
+
+pub fn options() -> sim::mysql::options::Options {
+    let uuid = sim::mysql::gtid::ServerUuid([1; 16]);
+    sim::mysql::options::Options::new(uuid, 1)
+}
+
+impl Kind for Programs<'_> {
+    fn run(&mut self, seed: u64) -> Result<Verdict, Error> {
+        let program = generate::program(seed);
+        match self.play(&program) {
+            Played::Same => return Ok(Verdict::Agrees(Vec::new())),
+            Played::NotModelled => return Ok(Verdict::Agrees(vec!["not-modelled"])),
+            Played::Differs(_) => {}
+        }
+        let small = shrink(&program, |part| matches!(self.play(part), Played::Differs(_)));
+        match self.play(&small) {
+            Played::Differs(told) => Ok(Verdict::Differs(told)),
+            _ => Ok(Verdict::Differs(small.join(";\n"))),
+        }
+    }
+}
+
+/// May the statement have changed a table?
+fn changes(statement: &str) -> bool {
+    let first = statement.split([' ', '(']).next().unwrap_or("");
+    !matches!(first, "select" | "set" | "show" | "values" | "begin" | "savepoint" | "prepare")
+}
+
+fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome {
+    if own.errno() == Some(1235) && real.errno() != Some(1235) {
+        return Outcome::NotModelled;
+    }
+    // Which of several missing tables is missed first is nobody's business.
+    if (real.errno(), own.errno()) == (Some(1146), Some(1146)) {
+        return Outcome::Same;
+    }
+    // A range error comes where the optimizer evaluates what it does not need.
+    let joined = text.contains("join") || text.contains("(select");
+    if joined && (real.errno() == Some(1690)) != (own.errno() == Some(1690)) {
+        return Outcome::NotModelled;
+    }
+    // Equal columns stand for each other in the text of a joined statement's range error, and an
+    // index that is built finds its duplicates in the order of its sort.
+    let same_errno = real.errno().is_some() && real.errno() == own.errno();
+    if same_errno
+        && (joined && real.errno() == Some(1690)
+            || text.starts_with("alter") && real.errno() == Some(1062))
+    {
+        return Outcome::Same;
+    }
+    // MySQL converts a constant once, before it reads, and inserts while it reads.
+    let queried = text.starts_with("insert") && text.contains(" select ");
+    let failed = (real.error.is_some(), own.error.is_some());
+    if queried && failed == (true, true) {
+        return Outcome::Same;
+    }
+    let coerced = |answer: &Answer| {
+        let message = answer.error.as_ref().map(|error| error.message.as_str());
+        message.is_some_and(|message| message.starts_with("Truncated incorrect"))
+    };
+    if changes(text) && coerced(real) != coerced(own) {
+        return Outcome::NotModelled;
+    }
+    let mut told = Vec::new();
+    let mut note = |what: &str, real: String, own: String| {
+        if real != own {
+            told.push(format!("  {what}\n    real:  {real}\n    model: {own}"));
+        }
+    };
+    note("error", error(product, real), error(product, own));
+    note("columns", real.columns.join(" | "), own.columns.join(" | "));
+    note("rows", rows(text, real), rows(text, own));
+    if real.error.is_none() && !real.is_result_set() {
+        note("affected", real.affected.to_string(), own.affected.to_string());
+        note("last_insert_id", real.last_insert_id.to_string(), own.last_insert_id.to_string());
+    }
+    let warnings = |answer: &Answer| {
+        let listed = answer.warnings.iter().filter(|warning| is_compared(text, warning));
+        let listed: Vec<String> =
+            listed.map(|own| format!("{} {}", own.errno, own.message)).collect();
+        listed.join(" / ")
+    };
+    note("warnings", warnings(real), warnings(own));
+    if told.is_empty() { Outcome::Same } else { Outcome::Differs(told.join("\n")) }
+}
+
+fn is_compared(text: &str, warning: &Diagnostic) -> bool {
+    const DEPRECATED: [u16; 5] = [1287, 1681, 1831, 3720, 4095];
+    // A query's comparisons warn as often as the optimizer makes them.
+    let coerced = warning.message.starts_with("Truncated incorrect")
+        || warning.message.starts_with("Incorrect datetime value")
+        || warning.errno == 1365
+        || warning.errno == 1292 && text.starts_with("select");
+    !DEPRECATED.contains(&warning.errno) && !coerced
+}
+
+fn error(product: Product, answer: &Answer) -> String {
+    match (&answer.error, product) {
+        (None, _) => "none".to_string(),
+        (Some(error), Product::MySql) => {
+            format!("{} ({}) {}", error.errno, error.state, error.message)
+        }
+        // MariaDB words many of them otherwise.
+        (Some(error), Product::MariaDb) => error.errno.to_string(),
+    }
+}
+
+/// In the order of the answer where ORDER BY says all of it, else sorted.
+fn rows(text: &str, answer: &Answer) -> String {
+    let cell = |value: &Option<Vec<u8>>| match value {
+        None => "NULL".to_string(),
+        Some(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if !text.chars().any(char::is_control) => text.to_string(),
+            _ => bytes.iter().fold("0x".to_string(), |hex, byte| format!("{hex}{byte:02X}")),
+        },
+    };
+    let row = |row: &Vec<Option<Vec<u8>>>| {
+        let cells: Vec<String> = row.iter().map(cell).collect();
+        format!("({})", cells.join(","))
+    };
+    let mut rows: Vec<String> = answer.rows.iter().map(row).collect();
+    if !text.ends_with(generate::TOTAL_ORDER) {
+        rows.sort();
+    }
+    rows.join(" ")
+}
