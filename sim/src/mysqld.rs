@@ -217,7 +217,7 @@ pub fn run_at_once(
     now: jiff::Timestamp,
 ) -> Result<Outcome, SqlError> {
     let statement = crate::sql::parse(sql).map_err(SqlError::from)?;
-    let mut execution = server.start(connection, &Arc::new(statement), &Binds::new(), now);
+    let mut execution = server.start(connection, &Arc::new(statement), &Arc::default(), now);
     loop {
         match server.step(&mut execution) {
             Step::Done(result) => return result,

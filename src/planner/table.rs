@@ -20,7 +20,7 @@ pub fn outcome(names: &[&str], rows: Vec<sim::value::Row>) -> Outcome {
         ty: None,
         not_null: true,
     };
-    let columns = names.iter().map(column).collect();
+    let columns = names.iter().map(column).collect::<Vec<_>>().into();
     Outcome { columns, rows, ..Outcome::default() }
 }
 

@@ -104,7 +104,7 @@ impl Scope for NoColumns {
 
 /// What a statement runs in.
 pub struct Env {
-    pub binds: Binds,
+    pub binds: Arc<Binds>,
     /// The statement's time, UTC: NOW() is the same for all of its rows.
     pub now: jiff::civil::DateTime,
     /// The connection's collation: that of literals and binds.
@@ -113,7 +113,9 @@ pub struct Env {
     /// By name in lower case, without `@`.
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// By name in lower case, without `@@`; an absent one is 1193.
-    pub system_variables: BTreeMap<Arc<str>, Value>,
+    pub system_variables: Arc<BTreeMap<Arc<str>, Value>>,
+    /// `@@gtid_executed`, which changes with every commit: its text is made when it is read.
+    pub gtid_executed: Option<Arc<dyn std::fmt::Display>>,
     pub database: Option<Arc<str>>,
     pub last_insert_id: u64,
     /// `last_insert_id(n)` was called: what the OK packet tells the client.
@@ -139,12 +141,13 @@ pub struct Env {
 impl Env {
     pub fn new(now: jiff::civil::DateTime) -> Env {
         Env {
-            binds: Binds::new(),
+            binds: Arc::default(),
             now,
             collation: Collation::Utf8mb40900AiCi,
             mode: SqlMode::default(),
             user_variables: BTreeMap::new(),
-            system_variables: BTreeMap::new(),
+            system_variables: Arc::default(),
+            gtid_executed: None,
             database: None,
             last_insert_id: 0,
             last_insert_id_set: None,
@@ -165,6 +168,9 @@ impl Env {
         _scope: Option<VariableScope>,
         name: &str,
     ) -> Result<Value, SqlError> {
+        if let (Some(executed), "gtid_executed") = (&self.gtid_executed, name) {
+            return Ok(Value::text(&executed.to_string()));
+        }
         self.system_variables.get(name).cloned().ok_or_else(|| {
             SqlError::new(1193, "HY000", format!("Unknown system variable '{name}'"))
         })

@@ -18,6 +18,7 @@ use super::lock::mode::{Mode, Span};
 use super::lock::queue::{Answer, LockTable, Request};
 use super::metadata::{Duration, MetadataLocks, MetadataMode, TablePath};
 use super::options::Options;
+use super::point::Plans;
 use super::session::{ConnectionId, Session};
 use super::table::{Table, Version};
 use super::transaction::{Isolation, Mark, Stage, Transaction, TrxId};
@@ -28,6 +29,7 @@ use crate::value::Row;
 pub struct Engine {
     pub options: Options,
     pub databases: BTreeMap<Arc<str>, Database>,
+    pub plans: Plans,
     pub tables: BTreeMap<TableId, Table>,
     pub transactions: BTreeMap<TrxId, Transaction>,
     pub locks: LockTable,
@@ -38,7 +40,8 @@ pub struct Engine {
     pub flushed: Vec<TrxId>,
     /// Counts changes of variables, so that sessions know when theirs are stale.
     pub variable_epoch: u64,
-    pub executed: GtidSet,
+    /// Shared with the statements that may show it.
+    pub executed: Arc<GtidSet>,
     /// The last number given under the server's own uuid.
     pub last_sequence: u64,
     /// Records with versions that may be purged.
@@ -76,6 +79,7 @@ impl Engine {
         Engine {
             options,
             databases: BTreeMap::new(),
+            plans: Plans::default(),
             tables: BTreeMap::new(),
             transactions: BTreeMap::new(),
             locks,
@@ -84,7 +88,7 @@ impl Engine {
             durable: Durable::default(),
             flushed: Vec::new(),
             variable_epoch: 0,
-            executed: GtidSet::new(),
+            executed: Arc::default(),
             last_sequence: 0,
             history: BTreeSet::new(),
             granted: Vec::new(),
@@ -120,6 +124,26 @@ impl Engine {
         let trx = self.next_trx_id();
         self.transactions.insert(trx, Transaction::new(trx, connection, isolation, now));
         trx
+    }
+
+    /// The session's transaction; a new one where it has none. None where there is no such session.
+    pub fn session_transaction(
+        &mut self,
+        connection: ConnectionId,
+        now: jiff::Timestamp,
+    ) -> Option<TrxId> {
+        let session = self.sessions.get_mut(&connection)?;
+        if session.transaction.is_some() {
+            return session.transaction;
+        }
+        let isolation = session.next_isolation.take().unwrap_or(session.isolation);
+        let explicit = !session.autocommit;
+        let trx = self.begin(connection, isolation, now);
+        self.transaction_mut(trx).explicit = explicit;
+        if let Some(session) = self.sessions.get_mut(&connection) {
+            session.transaction = Some(trx);
+        }
+        Some(trx)
     }
 
     pub fn next_trx_id(&mut self) -> TrxId {
@@ -172,6 +196,14 @@ impl Engine {
     pub fn would_wait(&mut self, trx: TrxId, wanted: &Wanted) -> bool {
         self.make_explicit(Some(trx), wanted.index, &wanted.place);
         self.locks.is_blocked(&self.request(trx, wanted))
+    }
+
+    /// The same for a session that may have no transaction yet.
+    pub fn would_block(&mut self, connection: ConnectionId, wanted: &Wanted) -> bool {
+        const NOBODY: TrxId = TrxId(u64::MAX);
+        let own = self.sessions.get(&connection).and_then(|session| session.transaction);
+        let others = self.transactions.len() - usize::from(own.is_some());
+        0 < others && self.would_wait(own.unwrap_or(NOBODY), wanted)
     }
 
     /// An implicit lock on a record becomes explicit, unless it is this transaction's own.
@@ -314,6 +346,12 @@ impl Engine {
     }
 
     // ------------------------------------------------------------ rows
+
+    /// The newest row of a key, committed or not; none where it is deleted.
+    pub fn newest(&self, id: TableId, key: &Key) -> Option<Row> {
+        let newest = self.table(id).record(key)?.newest();
+        (!newest.deleted).then(|| newest.row.clone())
+    }
 
     /// Puts a new row into the clustered index, or over a deleted one in its place.
     pub fn insert_record(&mut self, trx: TrxId, id: TableId, key: &Key, row: Row) {

@@ -18,13 +18,31 @@ use super::error;
 use super::gtid::Gtid;
 use super::outcome::Outcome;
 use super::session::{ConnectionId, Session};
+use super::statement;
+use super::statement::at_once::AtOnce;
 use super::transaction::TrxId;
+use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
 use crate::value::Binds;
 
 /// A statement that was started and is not done.
 pub struct Execution {
     connection: ConnectionId,
+    work: Work,
+}
+
+enum Work {
+    /// Not begun. It may turn out to need no pause.
+    Fresh {
+        statement: Arc<Statement>,
+        binds: Arc<Binds>,
+        now: jiff::Timestamp,
+    },
+    Begun(Begun),
+}
+
+/// A statement as a future, and the desk on which it finds its engine.
+struct Begun {
     future: Pin<Box<dyn Future<Output = Result<Outcome, SqlError>>>>,
     desk: Rc<RefCell<Desk>>,
 }
@@ -106,15 +124,63 @@ impl Execution {
     where
         F: Future<Output = Result<Outcome, SqlError>> + 'static,
     {
-        Execution { connection: run.connection, future: Box::pin(future), desk: run.desk.clone() }
+        Execution { connection: run.connection, work: Work::Begun(Begun::new(run, future)) }
+    }
+
+    pub(super) fn fresh(
+        connection: ConnectionId,
+        statement: &Arc<Statement>,
+        binds: &Arc<Binds>,
+        now: jiff::Timestamp,
+    ) -> Execution {
+        let (statement, binds) = (statement.clone(), binds.clone());
+        Execution { connection, work: Work::Fresh { statement, binds, now } }
     }
 
     pub(super) fn cancel(&mut self, cancel: Cancel) {
-        self.desk.borrow_mut().cancel = Some(cancel);
+        self.begun().desk.borrow_mut().cancel = Some(cancel);
+    }
+
+    /// Runs to the next pause.
+    pub(super) fn poll(&mut self, mut engine: Box<Engine>) -> (Box<Engine>, Paused) {
+        if let Work::Fresh { statement, binds, now } = &self.work {
+            match engine.at_once(self.connection, statement, binds, *now) {
+                AtOnce::Done(outcome) => return (engine, Paused::Done(Ok(outcome))),
+                AtOnce::Commit(outcome) => {
+                    let run = Run::new(self.connection, *now, binds.clone(), None);
+                    let commit = statement::at_once::commit(run.clone(), outcome);
+                    self.work = Work::Begun(Begun::new(&run, commit));
+                }
+                AtOnce::Nothing => {}
+            }
+        }
+        self.begun().poll(engine)
+    }
+
+    /// The statement on the general path from here on.
+    fn begun(&mut self) -> &mut Begun {
+        if let Work::Fresh { statement, binds, now } = &self.work {
+            let run = Run::new(self.connection, *now, binds.clone(), None);
+            let future = statement::run::run(run.clone(), statement.clone());
+            self.work = Work::Begun(Begun::new(&run, future));
+        }
+        match &mut self.work {
+            Work::Begun(begun) => begun,
+            Work::Fresh { .. } => unreachable!("it has just begun"),
+        }
+    }
+}
+
+impl Begun {
+    fn new<F>(run: &Run, future: F) -> Begun
+    where
+        F: Future<Output = Result<Outcome, SqlError>> + 'static,
+    {
+        Begun { future: Box::pin(future), desk: run.desk.clone() }
     }
 
     /// Runs to the next pause, with the engine on the desk.
-    pub(super) fn poll(&mut self, engine: Box<Engine>) -> (Box<Engine>, Paused) {
+    fn poll(&mut self, engine: Box<Engine>) -> (Box<Engine>, Paused) {
         self.desk.borrow_mut().engine = Some(engine);
         let mut context = Context::from_waker(Waker::noop());
         let polled = self.future.as_mut().poll(&mut context);

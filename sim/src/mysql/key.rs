@@ -5,12 +5,14 @@
 //! encoded by their collation's weights: two texts that are equal for the collation are one key,
 //! which is why a unique index on them collides.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use bigdecimal::BigDecimal;
 use bigdecimal::num_bigint::Sign;
+use smallvec::SmallVec;
 
 use crate::collation::Collation;
 use crate::value::Value;
@@ -25,11 +27,25 @@ pub struct IndexId {
     pub index: u32,
 }
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Key(Arc<[u8]>);
+/// Compares as its bytes do. The first sixteen stand in front as numbers, so that keys of integers
+/// are compared without a look behind a pointer; a key of few bytes needs no memory of its own.
+#[derive(Clone)]
+pub struct Key {
+    head: [u64; 2],
+    bytes: Bytes,
+}
+
+/// As many bytes as fit beside a length where a pointer would stand.
+const INLINE: usize = 22;
+
+#[derive(Clone)]
+enum Bytes {
+    Inline { length: u8, bytes: [u8; INLINE] },
+    Shared(Arc<[u8]>),
+}
 
 /// Where a lock can stand: on a record, or behind the last one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     Record(Key),
     Supremum,
@@ -43,41 +59,95 @@ impl Place {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0.iter() {
+        for byte in self.bytes() {
             write!(f, "{byte:02x}")?;
         }
         Ok(())
     }
 }
 
+impl Default for Key {
+    fn default() -> Key {
+        Key::new(&[])
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.head == other.head && self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Key) -> Ordering {
+        // A shorter key's head ends in zeros: it never comes behind what it is a prefix of.
+        self.head.cmp(&other.head).then_with(|| self.bytes().cmp(other.bytes()))
+    }
+}
+
 impl Key {
+    fn new(bytes: &[u8]) -> Key {
+        let mut start = [0; 16];
+        let length = bytes.len().min(16);
+        start[..length].copy_from_slice(&bytes[..length]);
+        let whole = u128::from_be_bytes(start);
+        let head = [(whole >> 64) as u64, whole as u64];
+        let bytes = match u8::try_from(bytes.len()) {
+            Ok(length) if bytes.len() <= INLINE => {
+                let mut inline = [0; INLINE];
+                inline[..bytes.len()].copy_from_slice(bytes);
+                Bytes::Inline { length, bytes: inline }
+            }
+            _ => Bytes::Shared(bytes.into()),
+        };
+        Key { head, bytes }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Inline { length, bytes } => &bytes[..usize::from(*length)],
+            Bytes::Shared(bytes) => bytes,
+        }
+    }
+
     pub fn starts_with(&self, prefix: &Key) -> bool {
-        self.0.starts_with(&prefix.0)
+        self.bytes().starts_with(prefix.bytes())
     }
 
     pub fn then(&self, rest: &Key) -> Key {
-        Key(self.0.iter().chain(rest.0.iter()).copied().collect())
+        let mut bytes: SmallVec<[u8; STACK]> = SmallVec::from_slice(self.bytes());
+        bytes.extend_from_slice(rest.bytes());
+        Key::new(&bytes)
     }
 
     /// The hidden row id that the key is; 0 for any other key.
     pub fn row_id(&self) -> u64 {
-        <[u8; 8]>::try_from(&*self.0).map_or(0, u64::from_be_bytes)
+        <[u8; 8]>::try_from(self.bytes()).map_or(0, u64::from_be_bytes)
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes().len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes().is_empty()
     }
 
     /// The first key behind all keys with this prefix; none where there is no such key.
     pub fn successor_of_prefix(&self) -> Option<Key> {
-        let end = self.0.iter().rposition(|byte| *byte != 0xff)?;
-        let mut bytes = self.0[..=end].to_vec();
+        let own = self.bytes();
+        let end = own.iter().rposition(|byte| *byte != 0xff)?;
+        let mut bytes: SmallVec<[u8; STACK]> = SmallVec::from_slice(&own[..=end]);
         bytes[end] += 1;
-        Some(Key(bytes.into()))
+        Some(Key::new(&bytes))
     }
 
     /// All keys with this prefix, as bounds of a map.
@@ -87,9 +157,12 @@ impl Key {
     }
 }
 
+/// Keys up to this length are built without memory of their own.
+const STACK: usize = 64;
+
 /// Builds a key column by column.
 #[derive(Default)]
-pub struct KeyBuilder(Vec<u8>);
+pub struct KeyBuilder(SmallVec<[u8; STACK]>);
 
 impl KeyBuilder {
     pub fn new() -> KeyBuilder {
@@ -113,7 +186,7 @@ impl KeyBuilder {
     }
 
     pub fn finish(self) -> Key {
-        Key(self.0.into())
+        Key::new(&self.0)
     }
 
     fn push_ascending(&mut self, value: &Value, collation: Collation) {

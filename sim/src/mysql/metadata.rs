@@ -79,6 +79,12 @@ impl MetadataMode {
 }
 
 impl MetadataLocks {
+    /// Would a request until the end of the transaction be granted at once?
+    pub fn would_grant(&self, owner: ConnectionId, table: &TablePath, mode: MetadataMode) -> bool {
+        let tickets = self.tickets.get(table);
+        !tickets.into_iter().flatten().any(|ticket| blocks(ticket, owner, mode))
+    }
+
     /// True when granted; otherwise the owner waits.
     pub fn request(
         &mut self,

@@ -42,6 +42,7 @@ pub mod lock;
 pub mod metadata;
 pub mod options;
 pub mod outcome;
+mod point;
 pub mod recovery;
 pub mod schema;
 pub mod server;

@@ -32,17 +32,17 @@ const ANCIENT: TrxId = TrxId(0);
 impl Engine {
     pub fn recover(options: Options, durable: Durable) -> Engine {
         let mut engine = Engine::new(options);
-        engine.executed = durable.purged.clone();
+        let mut executed = durable.purged.clone();
         let mut committed: BTreeSet<u64> = BTreeSet::new();
         for transaction in &durable.binlog {
             committed.insert(transaction.xid);
-            engine.executed.add(transaction.gtid);
+            executed.add(transaction.gtid);
             engine.reserve_trx_ids(transaction.xid);
         }
         for record in &durable.redo {
             if let RedoRecord::Commit { xid, gtid } = record {
                 committed.insert(*xid);
-                gtid.iter().for_each(|gtid| engine.executed.add(*gtid));
+                gtid.iter().for_each(|gtid| executed.add(*gtid));
             }
         }
         for record in &durable.redo {
@@ -61,6 +61,7 @@ impl Engine {
                 RedoRecord::Commit { .. } => {}
             }
         }
+        engine.executed = Arc::new(executed);
         engine.last_sequence = engine.executed.last(engine.options.server_uuid);
         engine.durable = durable;
         let mut logged = GtidSet::new();
@@ -97,6 +98,9 @@ impl Engine {
 
     /// Makes a change of DDL or a replayed one.
     pub fn apply_change(&mut self, change: &Change) {
+        if !matches!(change, Change::Row { .. }) {
+            self.plans.outdate();
+        }
         match change {
             Change::Row { table, key, row } => self.replay_row(*table, key, row.as_ref()),
             Change::CreateDatabase { name, collation } => {

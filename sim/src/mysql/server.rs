@@ -119,12 +119,11 @@ impl Server {
         &mut self,
         connection: ConnectionId,
         statement: &Arc<Statement>,
-        binds: &Binds,
+        binds: &Arc<Binds>,
         now: jiff::Timestamp,
     ) -> Execution {
         self.note_running(connection, None, Some(statement), now);
-        let run = Run::new(connection, now, Arc::new(binds.clone()), None);
-        Execution::new(&run, statement::run::run(run.clone(), statement.clone()))
+        Execution::fresh(connection, statement, binds, now)
     }
 
     /// The same from text; one that does not parse ends in its first step.

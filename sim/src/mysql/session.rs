@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::gtid::Gtid;
 use super::metadata::TablePath;
+use super::outcome::Outcome;
 use super::transaction::{Isolation, TrxId};
 use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
@@ -33,7 +34,7 @@ pub struct Session {
     /// Everything else that SET may say, by lower-case name; where absent, the global default.
     pub variables: BTreeMap<Arc<str>, Value>,
     /// All variables as SELECT shows them, and the server's epoch that they belong to.
-    pub shown_variables: Option<(u64, BTreeMap<Arc<str>, Value>)>,
+    pub shown_variables: Option<(u64, Arc<BTreeMap<Arc<str>, Value>>)>,
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// Locked by LOCK TABLES; true for WRITE.
     pub locked_tables: Option<BTreeMap<TablePath, bool>>,
@@ -120,6 +121,24 @@ impl Session {
     /// root and the Vitess users with CONNECTION_ADMIN may write under read_only.
     pub fn is_super(&self) -> bool {
         self.user.starts_with("root") || self.user.starts_with("vt_dba")
+    }
+
+    /// What later statements may ask of this one: ROW_COUNT(), LAST_INSERT_ID(), SHOW WARNINGS.
+    pub fn note(&mut self, outcome: &Outcome, warnings: bool) {
+        self.row_count = if outcome.is_result_set() { -1 } else { outcome.affected as i64 };
+        if outcome.generated {
+            self.last_insert_id = outcome.last_insert_id;
+        }
+        if warnings {
+            self.warnings.clone_from(&outcome.warnings);
+            self.failed = false;
+        }
+    }
+
+    pub fn note_error(&mut self, error: &SqlError) {
+        self.row_count = -1;
+        self.warnings = vec![error.clone()];
+        self.failed = true;
     }
 
     /// Does what the session commits go to the binlog?

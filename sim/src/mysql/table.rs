@@ -56,6 +56,12 @@ impl Record {
         self.versions.last().expect("a record has a version")
     }
 
+    /// The last version of which a test holds that holds for a beginning of the history.
+    pub fn last_that(&self, holds: impl Fn(&Version) -> bool) -> Option<&Version> {
+        let end = self.versions.partition_point(holds);
+        self.versions[..end].last()
+    }
+
     /// Newest first.
     pub fn versions(&self) -> impl Iterator<Item = &Version> {
         self.versions.iter().rev()

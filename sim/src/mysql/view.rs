@@ -30,6 +30,14 @@ impl ReadView {
 
     /// The version that the view shows of a record; a deleted one is none.
     pub fn version<'a>(&self, record: &'a Record) -> Option<&'a Version> {
-        record.versions().find(|version| self.sees(version.trx)).filter(|version| !version.deleted)
+        let newest = record.newest();
+        let version = if self.sees(newest.trx) {
+            newest
+        } else {
+            // Row locks order the writers of a record: who wrote later committed later, so what
+            // a view sees of a history is its beginning. (The owner's own version is the newest.)
+            record.last_that(|version| self.sees(version.trx))?
+        };
+        (!version.deleted).then_some(version)
     }
 }

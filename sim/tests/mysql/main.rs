@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+mod any_text;
 mod crashes;
 mod durability;
 mod lock_table;

@@ -44,7 +44,7 @@ impl Run {
         outcome.rows = groups.into_iter().map(Row::from).collect();
         for column in &aggregate.aggregates {
             if let (Some(alias), Some(field)) =
-                (&column.alias, outcome.columns.get_mut(column.column))
+                (&column.alias, Arc::make_mut(&mut outcome.columns).get_mut(column.column))
             {
                 field.name = Arc::clone(alias);
             }
@@ -90,8 +90,9 @@ fn merge(
 fn add(left: Value, right: Value, env: &mut Env) -> Result<Value, Status> {
     let argument = |name: &str| Box::new(Expr::Argument { name: Ident::new(name), ty: None });
     let sum = Expr::Binary { op: BinaryOp::Add, left: argument("l"), right: argument("r") };
-    env.binds.insert("l".into(), Bind::Value(left));
-    env.binds.insert("r".into(), Bind::Value(right));
+    let binds = [("l", left), ("r", right)];
+    let binds = binds.map(|(name, value)| (name.into(), Bind::Value(value)));
+    env.binds = std::sync::Arc::new(binds.into_iter().collect());
     let program = Program::compile(&sum, &NoColumns).map_err(super::sql)?;
     program.run(&[], env).map_err(super::sql)
 }

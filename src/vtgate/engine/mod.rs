@@ -81,7 +81,7 @@ impl Run {
     pub(super) fn evaluate(&self, expr: &Expr, binds: &Binds) -> Result<Value, Status> {
         let now = self.process.now().to_zoned(jiff::tz::TimeZone::UTC).datetime();
         let mut env = Env::new(now);
-        env.binds = binds.clone();
+        env.binds = Arc::new(binds.clone());
         let program = Program::compile(expr, &NoColumns).map_err(sql)?;
         program.run(&[], &mut env).map_err(sql)
     }

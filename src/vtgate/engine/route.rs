@@ -178,7 +178,7 @@ pub(super) fn truncate(outcome: &mut Outcome, columns: usize) {
     if columns == 0 || outcome.columns.len() <= columns {
         return;
     }
-    outcome.columns.truncate(columns);
+    Arc::make_mut(&mut outcome.columns).truncate(columns);
     for row in &mut outcome.rows {
         *row = row[..columns].into();
     }

@@ -29,7 +29,7 @@ impl Run {
             .collect();
         let mut outcome = self.on_shards(keyspace, calls, send.is_dml, true).await?;
         for (column, name) in &send.rename {
-            if let Some(column) = outcome.columns.get_mut(*column) {
+            if let Some(column) = Arc::make_mut(&mut outcome.columns).get_mut(*column) {
                 column.name = Arc::clone(name);
             }
         }

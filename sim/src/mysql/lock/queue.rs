@@ -39,6 +39,10 @@ pub struct Lock {
     pub mode: Mode,
     pub span: Span,
     pub waiting: bool,
+    /// The lock struct that it belongs to, by when that was made.
+    in_struct: u64,
+    /// When the struct came to the front of its page's list: by being made, or by being granted.
+    front: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,14 @@ pub enum Answer {
     /// The transaction had what it asked for; or an intention that nobody opposes.
     Held,
     Waiting,
+}
+
+/// What stands against a request.
+#[derive(Default)]
+struct Opposition {
+    blocker: Option<TrxId>,
+    /// A waiter was passed that waits for the requester itself.
+    bypassed: bool,
 }
 
 /// A line of a report of locks.
@@ -64,6 +76,15 @@ impl PartialEq for Lock {
     }
 }
 
+/// InnoDB keeps one struct for all locks of a kind that a transaction has on a page; a request that
+/// waits has its own.
+#[derive(Debug, Default)]
+struct Structs {
+    /// When it was made, and when it came to the front of its page's list.
+    kinds: BTreeMap<(IndexId, Mode, Span), (u64, u64)>,
+    others: usize,
+}
+
 #[derive(Debug)]
 pub struct LockTable {
     order: GrantOrder,
@@ -71,8 +92,12 @@ pub struct LockTable {
     places: BTreeMap<TrxId, BTreeSet<(IndexId, Place)>>,
     /// A transaction waits for one lock at a time.
     waits: BTreeMap<TrxId, (IndexId, Place)>,
+    /// For whom each waiter waits, of perhaps several: the one that it met first. Cycles are looked
+    /// for along these edges only, and an edge is looked at again when its lock goes.
+    edges: BTreeMap<TrxId, TrxId>,
     /// Whose wait ended since last asked, in order.
     woken: Vec<TrxId>,
+    structs: BTreeMap<TrxId, Structs>,
     /// Who was left waiting by a release, for somebody else now perhaps.
     redirected: Vec<TrxId>,
     next_sequence: u64,
@@ -85,7 +110,9 @@ impl LockTable {
             queues: BTreeMap::new(),
             places: BTreeMap::new(),
             waits: BTreeMap::new(),
+            edges: BTreeMap::new(),
             woken: Vec::new(),
+            structs: BTreeMap::new(),
             redirected: Vec::new(),
             next_sequence: 0,
         }
@@ -103,20 +130,36 @@ impl LockTable {
             return Answer::Held;
         }
         let span = if gap_alone { Span::Gap } else { request.span };
-        let blocked = !self.opponents(request, span).is_empty();
+        let blocker = self.opposition(request, span).blocker;
+        let blocked = blocker.is_some();
         if !blocked && span == Span::InsertIntention {
             return Answer::Held;
         }
         // The supremum has a gap only: one spelling, so that locks on it compare.
         let span = if supremum && span == Span::Gap { Span::NextKey } else { span };
         self.push(request, span, blocked);
-        if blocked { Answer::Waiting } else { Answer::Granted }
+        match blocker {
+            Some(blocker) => {
+                self.edges.insert(request.trx, blocker);
+                Answer::Waiting
+            }
+            None => Answer::Granted,
+        }
     }
 
-    /// Would the request have to wait? Used where a lock stays implicit unless somebody is in the
-    /// way.
+    /// Would the request have to wait?
     pub fn is_blocked(&self, request: &Request) -> bool {
-        !self.holds(request, request.span) && !self.opponents(request, request.span).is_empty()
+        let span = request.span;
+        !self.holds(request, span) && self.opposition(request, span).blocker.is_some()
+    }
+
+    /// May a lock stay implicit? Not where somebody is in the way, nor where a waiter is passed.
+    pub fn is_unopposed(&self, request: &Request) -> bool {
+        if self.holds(request, request.span) {
+            return true;
+        }
+        let opposition = self.opposition(request, request.span);
+        opposition.blocker.is_none() && !opposition.bypassed
     }
 
     /// Writes down an implicit lock, unless a lock that covers it is written down already.
@@ -137,6 +180,11 @@ impl LockTable {
         if !same {
             self.push(request, request.span, false);
         }
+    }
+
+    /// Is there a lock of anybody, granted or waiting?
+    pub fn is_locked(&self, index: IndexId, place: &Place) -> bool {
+        self.queues.contains_key(&(index, place.clone()))
     }
 
     pub fn is_waiting(&self, trx: TrxId) -> bool {
@@ -173,6 +221,16 @@ impl LockTable {
         holders
     }
 
+    /// The one for whose end a waiting transaction is said to wait.
+    pub fn blocker(&self, trx: TrxId) -> Option<TrxId> {
+        self.edges.get(&trx).copied()
+    }
+
+    /// When a waiting transaction began to wait.
+    pub fn waits_since(&self, trx: TrxId) -> Option<u64> {
+        self.wait_of(trx).map(|entry| entry.lock.sequence)
+    }
+
     /// The locks that a waiting transaction waits for, of those that [`LockTable::blockers`] names.
     pub fn blocking_locks(&self, trx: TrxId) -> Vec<Entry<'_>> {
         let Some(wait) = self.wait_of(trx) else { return Vec::new() };
@@ -192,18 +250,30 @@ impl LockTable {
         self.weights().get(&trx).copied().unwrap_or(1)
     }
 
-    /// Frees everything that a transaction holds or waits for, record by record.
+    /// Frees everything that a transaction holds or waits for: struct by struct, the youngest first,
+    /// and grants what each has held up before the next one goes.
     pub fn release_all(&mut self, trx: TrxId) {
         let weights = self.weights();
         self.waits.remove(&trx);
-        let places = self.places.remove(&trx).unwrap_or_default();
-        for at in &places {
-            if let Some(queue) = self.queues.get_mut(at) {
-                queue.retain(|lock| lock.trx != trx);
+        self.edges.remove(&trx);
+        self.structs.remove(&trx);
+        let mut structs: BTreeMap<u64, Vec<(IndexId, Place)>> = BTreeMap::new();
+        for at in self.places.remove(&trx).unwrap_or_default() {
+            for lock in self.queues.get(&at).into_iter().flatten() {
+                if lock.trx == trx {
+                    structs.entry(lock.in_struct).or_default().push(at.clone());
+                }
             }
         }
-        for at in places {
-            self.grant(&at, &weights);
+        for (number, places) in structs.into_iter().rev() {
+            for at in &places {
+                if let Some(queue) = self.queues.get_mut(at) {
+                    queue.retain(|lock| lock.trx != trx || lock.in_struct != number);
+                }
+            }
+            for at in places {
+                self.grant(&at, &weights);
+            }
         }
     }
 
@@ -223,8 +293,12 @@ impl LockTable {
     pub fn cancel_wait(&mut self, trx: TrxId) {
         let weights = self.weights();
         let Some(at) = self.waits.remove(&trx) else { return };
+        self.edges.remove(&trx);
         if let Some(queue) = self.queues.get_mut(&at) {
             queue.retain(|lock| lock.trx != trx || !lock.waiting);
+        }
+        if let Some(structs) = self.structs.get_mut(&trx) {
+            structs.others = structs.others.saturating_sub(1);
         }
         self.forget_if_gone(trx, &at);
         self.grant(&at, &weights);
@@ -263,6 +337,7 @@ impl LockTable {
             }
             if lock.waiting {
                 self.waits.remove(&lock.trx);
+                self.edges.remove(&lock.trx);
                 self.woken.push(lock.trx);
             }
             if inherits(lock.trx) && lock.span != Span::InsertIntention {
@@ -278,18 +353,10 @@ impl LockTable {
         })
     }
 
-    /// Lock structs as InnoDB counts them for a transaction's weight: one a table, one a page
-    /// (here: index) and kind of lock, one for a wait.
+    /// Lock structs of rows as InnoDB counts them for a transaction's weight: one a page (here:
+    /// index) and kind of lock, one more for each wait. They stay when their last record is freed.
     pub fn structs(&self, trx: TrxId) -> usize {
-        let mut kinds = BTreeSet::new();
-        let mut tables = BTreeSet::new();
-        for at in self.places.get(&trx).into_iter().flatten() {
-            tables.insert(at.0.table);
-            for lock in self.queues.get(at).into_iter().flatten().filter(|lock| lock.trx == trx) {
-                kinds.insert((at.0, lock.mode, lock.span, lock.waiting));
-            }
-        }
-        kinds.len() + tables.len()
+        self.structs.get(&trx).map_or(0, |structs| structs.kinds.len() + structs.others)
     }
 
     /// Whose wait ended (granted, or to be tried again), in order; asked once.
@@ -325,20 +392,21 @@ impl LockTable {
         })
     }
 
-    /// The transactions that a new request must wait for.
-    fn opponents(&self, request: &Request, span: Span) -> Vec<TrxId> {
+    /// Whom a new request meets: granted locks first, the youngest before the older ones, then
+    /// those that wait, as they came.
+    fn opposition(&self, request: &Request, span: Span) -> Opposition {
         let supremum = request.place.is_supremum();
+        let mut found = Opposition::default();
         let Some(queue) = self.queues.get(&(request.index, request.place.clone())) else {
-            return Vec::new();
+            return found;
         };
-        let conflict = |lock: &Lock| {
-            lock.trx != request.trx
-                && has_to_wait((request.mode, span), (lock.mode, lock.span), supremum)
+        let wants = (request.mode, span);
+        let conflict = |lock: &&Lock| {
+            lock.trx != request.trx && has_to_wait(wants, (lock.mode, lock.span), supremum)
         };
-        // A waiter that waits for the requester itself is passed: an upgrade from S to X is not
-        // to die of somebody who can only come after it.
+        // An upgrade from S to X is not to die of somebody who can only come after it.
         let passed = |waiter: &Lock| {
-            waiter.waiting
+            (request.mode, waiter.mode) == (Mode::X, Mode::X)
                 && span != Span::InsertIntention
                 && queue.iter().any(|own| {
                     own.trx == request.trx
@@ -346,20 +414,38 @@ impl LockTable {
                         && has_to_wait((waiter.mode, waiter.span), (own.mode, own.span), supremum)
                 })
         };
-        let blocking = queue.iter().filter(|lock| conflict(lock) && !passed(lock));
-        blocking.map(|lock| lock.trx).collect()
+        let granted = queue.iter().filter(|lock| !lock.waiting).filter(conflict);
+        found.blocker = granted.max_by_key(|lock| lock.front).map(|lock| lock.trx);
+        if found.blocker.is_some() {
+            return found;
+        }
+        for waiter in queue.iter().filter(|lock| lock.waiting).filter(conflict) {
+            match passed(waiter) {
+                true => found.bypassed = true,
+                false => {
+                    found.blocker = Some(waiter.trx);
+                    return found;
+                }
+            }
+        }
+        found
     }
 
     fn push(&mut self, request: &Request, span: Span, waiting: bool) {
         let at = (request.index, request.place.clone());
-        let lock = Lock {
-            sequence: self.next_sequence,
-            trx: request.trx,
-            mode: request.mode,
-            span,
-            waiting,
-        };
+        let sequence = self.next_sequence;
         self.next_sequence += 1;
+        let structs = self.structs.entry(request.trx).or_default();
+        let kind = (request.index, request.mode, span);
+        let (in_struct, front) = match waiting {
+            true => {
+                structs.others += 1;
+                (sequence, sequence)
+            }
+            false => *structs.kinds.entry(kind).or_insert((sequence, sequence)),
+        };
+        let (trx, mode) = (request.trx, request.mode);
+        let lock = Lock { sequence, trx, mode, span, waiting, in_struct, front };
         self.queues.entry(at.clone()).or_default().push(lock);
         if waiting {
             self.waits.insert(request.trx, at.clone());
@@ -390,30 +476,43 @@ impl LockTable {
             waiters.sort_by_key(|lock| (std::cmp::Reverse(weight(lock)), lock.sequence));
         }
         for waiter in waiters {
-            if self.can_grant(at, &waiter) {
-                let queue = self.queues.get_mut(at).expect("a waiter's queue is not empty");
-                for lock in queue.iter_mut().filter(|lock| lock.sequence == waiter.sequence) {
-                    lock.waiting = false;
+            if let Some(blocker) = self.grant_blocker(at, &waiter) {
+                if self.edges.insert(waiter.trx, blocker) != Some(blocker) {
+                    self.redirected.push(waiter.trx);
                 }
-                self.waits.remove(&waiter.trx);
-                self.woken.push(waiter.trx);
-            } else {
-                self.redirected.push(waiter.trx);
+                continue;
             }
+            let front = self.next_sequence;
+            self.next_sequence += 1;
+            let queue = self.queues.get_mut(at).expect("a waiter's queue is not empty");
+            for lock in queue.iter_mut().filter(|lock| lock.sequence == waiter.sequence) {
+                lock.waiting = false;
+                lock.front = front;
+            }
+            self.waits.remove(&waiter.trx);
+            self.edges.remove(&waiter.trx);
+            let structs = self.structs.entry(waiter.trx).or_default();
+            let kind = (at.0, waiter.mode, waiter.span);
+            if structs.kinds.insert(kind, (waiter.in_struct, front)).is_none() {
+                structs.others = structs.others.saturating_sub(1);
+            }
+            self.woken.push(waiter.trx);
         }
     }
 
-    fn can_grant(&self, at: &(IndexId, Place), waiter: &Lock) -> bool {
+    /// Who keeps a waiter from being granted; nobody, perhaps.
+    fn grant_blocker(&self, at: &(IndexId, Place), waiter: &Lock) -> Option<TrxId> {
         let supremum = at.1.is_supremum();
-        self.queues[at].iter().all(|lock| {
+        let blocks = |lock: &&Lock| {
             let counts = match self.order {
                 GrantOrder::Cats => !lock.waiting,
                 GrantOrder::Fifo => !lock.waiting || lock.sequence < waiter.sequence,
             };
-            lock.trx == waiter.trx
-                || !counts
-                || !has_to_wait((waiter.mode, waiter.span), (lock.mode, lock.span), supremum)
-        })
+            let (wants, has) = ((waiter.mode, waiter.span), (lock.mode, lock.span));
+            lock.trx != waiter.trx && counts && has_to_wait(wants, has, supremum)
+        };
+        let queue = self.queues[at].iter().filter(blocks);
+        queue.max_by_key(|lock| (!lock.waiting, lock.front)).map(|lock| lock.trx)
     }
 
     /// The weight of a waiter: itself and all that wait for it, over any number of steps. Each
@@ -429,7 +528,7 @@ impl LockTable {
             let mut next = Some(*start);
             while let Some(trx) = next.filter(|trx| seen.insert(*trx)) {
                 *weights.entry(trx).or_insert(0) += 1;
-                next = self.blockers(trx).first().copied();
+                next = self.blocker(trx);
             }
         }
         weights

@@ -12,6 +12,8 @@
 //! agree with: the engine commits, then redo is synced. A server that has become read-only since
 //! the rows were changed rolls back and answers 1290.
 
+use std::sync::Arc;
+
 use crate::mysql::binlog::BinlogTransaction;
 use crate::mysql::durable::{Change, RedoRecord};
 use crate::mysql::engine::Engine;
@@ -148,7 +150,8 @@ impl Engine {
         for member in group {
             let Some(transaction) = self.transactions.get(&member) else { continue };
             let gtid = transaction.gtid;
-            gtid.iter().for_each(|gtid| self.executed.add(*gtid));
+            let executed = Arc::make_mut(&mut self.executed);
+            gtid.iter().for_each(|gtid| executed.add(*gtid));
             self.durable.redo.push(RedoRecord::Commit { xid: member.0, gtid });
             self.commit(member);
         }

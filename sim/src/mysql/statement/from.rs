@@ -45,6 +45,21 @@ impl Run {
         Ok(from)
     }
 
+    /// A table of the server's own, as it is now; none where the name is another's.
+    fn system_table(&self, table: &Table) -> Result<Option<InScope>, SqlError> {
+        let qualifier = table.name.qualifier.as_ref();
+        if !qualifier.is_some_and(|database| is_system_database(database.as_str())) {
+            return Ok(None);
+        }
+        let (database, name) = self.path(&table.name)?;
+        let view = self.engine(|engine| system_view(engine, &database, &name));
+        let view = view.ok_or_else(|| SqlError::not_supported(&table.name))?;
+        let alias = table.alias.as_ref().unwrap_or(&table.name.name).0.clone();
+        let opened = Opened { id: TableId(0), schema: Arc::new(view.schema) };
+        let rows = Some(Arc::from(view.rows));
+        Ok(Some(InScope { alias, opened, hints: Vec::new(), offset: 0, rows, lock: None }))
+    }
+
     async fn operand(
         &self,
         expr: &TableExpr,
@@ -53,22 +68,10 @@ impl Run {
         locks: Locks,
     ) -> Result<From, SqlError> {
         match expr {
-            TableExpr::Table(table)
-                if table
-                    .name
-                    .qualifier
-                    .as_ref()
-                    .is_some_and(|qualifier| is_system_database(qualifier.as_str())) =>
-            {
-                let (database, name) = self.path(&table.name)?;
-                let view = self.engine(|engine| system_view(engine, &database, &name));
-                let view = view.ok_or_else(|| SqlError::not_supported(&table.name))?;
-                let alias = table.alias.as_ref().unwrap_or(&table.name.name).0.clone();
-                let opened = Opened { id: TableId(0), schema: Arc::new(view.schema) };
-                let (hints, rows) = (Vec::new(), Some(Arc::from(view.rows)));
-                Ok(From::one(InScope { alias, opened, hints, offset: 0, rows, lock: None }))
-            }
-            TableExpr::Table(table) => Ok(From::one(self.open_table(table, lock).await?)),
+            TableExpr::Table(table) => match self.system_table(table)? {
+                Some(view) => Ok(From::one(view)),
+                None => Ok(From::one(self.open_table(table, lock).await?)),
+            },
             TableExpr::Derived { query, alias, columns, lateral: false } => {
                 let result = Box::pin(self.select_rows(query, trx, locks)).await?;
                 let schema = derived_schema(&alias.0, columns, &result)?;

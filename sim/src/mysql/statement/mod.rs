@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod at_once;
 pub mod build;
 pub mod change;
 pub mod check;

@@ -234,7 +234,7 @@ impl Run {
         let found = rows.len() as u64;
         let rows = cut(rows, offset, count);
         let matched = if tail.limit.is_some() { rows.len() as u64 } else { found };
-        let (columns, warnings) = (columns.to_vec(), std::mem::take(&mut env.warnings));
+        let (columns, warnings) = (columns.to_vec().into(), std::mem::take(&mut env.warnings));
         Ok(Outcome { columns, rows, matched, warnings, ..Outcome::default() })
     }
 }

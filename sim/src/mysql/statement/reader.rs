@@ -29,9 +29,10 @@ impl Run {
             env.user = session.user.clone();
             env
         })?;
-        env.binds = (*self.binds).clone();
+        env.binds = self.binds.clone();
         env.connection_id = connection.0;
         env.system_variables = variables;
+        env.gtid_executed = Some(self.engine(|engine| engine.executed.clone()));
         Ok(env)
     }
 

@@ -7,10 +7,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::mysql::binlog::{Event, RowChange, RowsEvent};
+use crate::mysql::engine::Engine;
 use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::mysql::outcome::Outcome;
 use crate::mysql::schema;
+use crate::mysql::session::ConnectionId;
 use crate::mysql::transaction::TrxId;
 use crate::mysql::view::ReadView;
 use crate::sql::ast::{ShowKind, Statement};
@@ -25,21 +27,8 @@ pub(in crate::mysql) async fn run(
         if matches!(&show.kind, ShowKind::Warnings)
             || matches!(&show.kind, ShowKind::Other(words) if words.contains("errors")));
     run.session(|session| match &result {
-        Ok(outcome) => {
-            session.row_count = if outcome.is_result_set() { -1 } else { outcome.affected as i64 };
-            if outcome.generated {
-                session.last_insert_id = outcome.last_insert_id;
-            }
-            if !diagnostics {
-                session.warnings = outcome.warnings.clone();
-                session.failed = false;
-            }
-        }
-        Err(error) => {
-            session.row_count = -1;
-            session.warnings = vec![error.clone()];
-            session.failed = true;
-        }
+        Ok(outcome) => session.note(outcome, !diagnostics),
+        Err(error) => session.note_error(error),
     })?;
     result
 }
@@ -112,21 +101,9 @@ impl Run {
 
     /// The session's transaction; a new one where it has none.
     pub fn transaction(&self) -> Result<TrxId, SqlError> {
-        let connection = self.connection;
-        self.engine(|engine| {
-            let session = engine.sessions.get_mut(&connection).ok_or_else(error::interrupted)?;
-            if let Some(trx) = session.transaction {
-                return Ok(trx);
-            }
-            let isolation = session.next_isolation.take().unwrap_or(session.isolation);
-            let explicit = !session.autocommit;
-            let trx = engine.begin(connection, isolation, self.now);
-            engine.transaction_mut(trx).explicit = explicit;
-            if let Some(session) = engine.sessions.get_mut(&connection) {
-                session.transaction = Some(trx);
-            }
-            Ok(trx)
-        })
+        let (connection, now) = (self.connection, self.now);
+        let trx = self.engine(|engine| engine.session_transaction(connection, now));
+        trx.ok_or_else(error::interrupted)
     }
 
     /// 1290 and 1792.
@@ -186,27 +163,39 @@ impl Run {
         change: RowChange,
     ) {
         let connection = self.connection;
-        self.engine(|engine| {
-            let session = engine.sessions.get(&connection);
-            if session.is_some_and(|session| !session.logs()) {
-                return;
-            }
-            let checks_off = session.is_some_and(|session| !session.foreign_key_checks);
-            let events = &mut engine.transaction_mut(trx).events;
-            let same = statement.and_then(|at| events.get_mut(at));
-            if let Some(Event::Rows(rows)) = same
-                && rows.table.name == table.name
-                && rows.table.database == table.database
-            {
-                rows.changes.push(change);
-                return;
-            }
-            *statement = Some(events.len());
-            events.push(Event::Rows(RowsEvent {
-                table: table.clone(),
-                foreign_key_checks_off: checks_off,
-                changes: vec![change],
-            }));
-        });
+        self.engine(|engine| engine.log(connection, trx, table, statement, change));
+    }
+}
+
+impl Engine {
+    /// The same; `statement` is the place of the statement's last event.
+    pub fn log(
+        &mut self,
+        connection: ConnectionId,
+        trx: TrxId,
+        table: &Arc<schema::Table>,
+        statement: &mut Option<usize>,
+        change: RowChange,
+    ) {
+        let session = self.sessions.get(&connection);
+        if session.is_some_and(|session| !session.logs()) {
+            return;
+        }
+        let checks_off = session.is_some_and(|session| !session.foreign_key_checks);
+        let events = &mut self.transaction_mut(trx).events;
+        let same = statement.and_then(|at| events.get_mut(at));
+        if let Some(Event::Rows(rows)) = same
+            && rows.table.name == table.name
+            && rows.table.database == table.database
+        {
+            rows.changes.push(change);
+            return;
+        }
+        *statement = Some(events.len());
+        events.push(Event::Rows(RowsEvent {
+            table: table.clone(),
+            foreign_key_checks_off: checks_off,
+            changes: vec![change],
+        }));
     }
 }

@@ -96,7 +96,8 @@ impl Run {
         if stars || texts.len() != select.items.len() || texts.len() != outcome.columns.len() {
             return;
         }
-        for ((item, text), column) in select.items.iter().zip(texts).zip(&mut outcome.columns) {
+        let columns = Arc::make_mut(&mut outcome.columns);
+        for ((item, text), column) in select.items.iter().zip(texts).zip(columns) {
             let SelectItem::Expr { expr, alias: None } = item else { continue };
             match expr {
                 Expr::Column(_) | Expr::Literal(Literal::String(_)) => {}
@@ -120,7 +121,7 @@ impl Run {
         let mut prepared = self.prepare(query, None, trx, locks).await?;
         let mut outcome = self.run_prepared(&prepared, &[], trx, u64::MAX).await?;
         if let Prepared::Select(select) = &mut prepared {
-            outcome.columns = std::mem::take(&mut select.plan.columns);
+            outcome.columns = std::mem::take(&mut select.plan.columns).into();
         }
         Ok(outcome)
     }
@@ -250,6 +251,7 @@ impl Run {
             0 => plan.columns.clone(),
             _ => Vec::new(),
         };
+        let columns = columns.into();
         Ok(Outcome { columns, rows, matched, warnings: env.warnings, ..Outcome::default() })
     }
 

@@ -167,7 +167,7 @@ impl Run {
     /// Statistics are none of the model's: the statement only says that all is well.
     fn analyze(&self, tables: &[TableName]) -> Result<Outcome, SqlError> {
         let columns = ["Table", "Op", "Msg_type", "Msg_text"].map(text_column).to_vec();
-        let mut outcome = Outcome { columns, ..Outcome::default() };
+        let mut outcome = Outcome { columns: columns.into(), ..Outcome::default() };
         for table in tables {
             let path = self.path(table)?;
             let name = format!("{}.{}", path.0, path.1);

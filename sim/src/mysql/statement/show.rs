@@ -34,7 +34,7 @@ impl Run {
             ShowKind::Columns { table } => {
                 let outcome = self.describe(table, None, show.full).await?;
                 let rows = outcome.rows.iter().map(|row| row.to_vec()).collect();
-                self.filtered(outcome.columns, rows, filter)
+                self.filtered(outcome.columns.to_vec(), rows, filter)
             }
             ShowKind::Index { table } => self.show_index(table, filter).await,
             ShowKind::CreateTable(table) => self.show_create_table(table).await,
@@ -42,7 +42,9 @@ impl Run {
             ShowKind::Warnings => self.show_warnings(false),
             ShowKind::Other(words) if words == "errors" => self.show_warnings(true),
             ShowKind::Variables { .. } => {
-                let variables = self.session_variables()?;
+                let mut variables = (*self.session_variables()?).clone();
+                let executed = self.engine(|engine| engine.executed.to_string());
+                variables.insert("gtid_executed".into(), Value::text(&executed));
                 let rows = variables
                     .iter()
                     .map(|(name, value)| vec![Value::text(name), Value::text(&shown(name, value))])
@@ -292,7 +294,7 @@ impl Run {
                 kept.push(row.into());
             }
         }
-        Ok(Outcome { columns, rows: kept, ..Outcome::default() })
+        Ok(Outcome { columns: columns.into(), rows: kept, ..Outcome::default() })
     }
 }
 

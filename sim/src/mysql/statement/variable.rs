@@ -49,17 +49,14 @@ const VERSION: &str = "8.4.6";
 
 impl Run {
     /// All variables by name, as this session sees them.
-    pub fn session_variables(&self) -> Result<BTreeMap<Arc<str>, Value>, SqlError> {
+    pub fn session_variables(&self) -> Result<Arc<BTreeMap<Arc<str>, Value>>, SqlError> {
         let connection = self.connection;
         self.engine(|engine| {
-            let executed = Value::text(&engine.executed.to_string());
             let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
             if let Some((epoch, shown)) = &session.shown_variables
                 && *epoch == engine.variable_epoch
             {
-                let mut variables = shown.clone();
-                variables.insert("gtid_executed".into(), executed);
-                return Ok(variables);
+                return Ok(shown.clone());
             }
             let mut variables: BTreeMap<Arc<str>, Value> = BTreeMap::new();
             for (name, value) in KEPT {
@@ -72,7 +69,6 @@ impl Run {
             let own = [
                 ("autocommit", flag(session.autocommit)),
                 ("foreign_key_checks", flag(session.foreign_key_checks)),
-                ("gtid_executed", executed),
                 ("gtid_mode", Value::text("ON")),
                 ("gtid_purged", Value::text(&engine.durable.purged.to_string())),
                 ("innodb_lock_wait_timeout", seconds(session.lock_wait_timeout)),
@@ -90,6 +86,7 @@ impl Run {
             ];
             variables.extend(own.map(|(name, value)| (name.into(), value)));
             variables.extend(session.variables.clone());
+            let variables = Arc::new(variables);
             let shown = Some((engine.variable_epoch, variables.clone()));
             if let Some(session) = engine.sessions.get_mut(&connection) {
                 session.shown_variables = shown;
