@@ -3,8 +3,6 @@
 //! What branches (IF, COALESCE ..) or takes syntax of its own (CAST, INTERVAL) is a node; here
 //! is everything that takes values and gives one.
 
-mod calendar;
-mod digits;
 mod math;
 mod session;
 mod text;
@@ -33,17 +31,10 @@ pub struct Function {
 }
 
 pub fn by_name(name: &str) -> Option<&'static Function> {
-    [
-        text::FUNCTIONS,
-        math::FUNCTIONS,
-        digits::FUNCTIONS,
-        time::FUNCTIONS,
-        calendar::FUNCTIONS,
-        session::FUNCTIONS,
-    ]
-    .into_iter()
-    .flatten()
-    .find(|function| function.name == name)
+    [text::FUNCTIONS, math::FUNCTIONS, time::FUNCTIONS, session::FUNCTIONS]
+        .into_iter()
+        .flatten()
+        .find(|function| function.name == name)
 }
 
 /// Does a function read its arguments as texts?

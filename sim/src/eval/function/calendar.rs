@@ -211,10 +211,9 @@ pub fn week(date: Date, mode: Mode) -> (i64, i64) {
         i64::from(offset)
     };
     let days_in = |year: i64| {
-        i16::try_from(year)
-            .ok()
-            .and_then(|year| Date::new(year, 1, 1).ok())
-            .map_or(365, |first| i64::from(first.days_in_year()))
+        i16::try_from(year).ok().and_then(|year| Date::new(year, 1, 1).ok()).map_or(365, |first| {
+            i64::from(first.days_in_year())
+        })
     };
     let mut year = i64::from(date.year());
     let day = i64::from(date.day_of_year()) - 1;
@@ -265,7 +264,8 @@ fn string_to_date(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     match read(&text, &format) {
         Some(value) => Ok(value),
         None => {
-            let message = format!("Incorrect datetime value: '{text}' for function str_to_date");
+            let message =
+                format!("Incorrect datetime value: '{text}' for function str_to_date");
             env.warnings.push(SqlError::new(1411, "HY000", message));
             Ok(Value::Null)
         }
@@ -304,8 +304,7 @@ fn read(text: &str, format: &str) -> Option<Value> {
             's' | 'S' => second = digits(2)?,
             'f' => {
                 let count = rest.bytes().take(6).take_while(u8::is_ascii_digit).count();
-                let padded: String =
-                    rest[..count].chars().chain("000000".chars()).take(6).collect();
+                let padded: String = rest[..count].chars().chain("000000".chars()).take(6).collect();
                 micros = padded.parse().ok()?;
                 rest = &rest[count..];
             }

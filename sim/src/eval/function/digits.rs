@@ -27,10 +27,7 @@ pub const FUNCTIONS: &[Function] = &[
             None => logarithm(first),
             Some(second) => {
                 let second = number(second, env).map_or(0.0, |number| number.to_f64());
-                logarithm(first)
-                    .filter(|base| *base != 0.0)
-                    .zip(logarithm(second))
-                    .map(|(a, b)| b / a)
+                logarithm(first).filter(|base| *base != 0.0).zip(logarithm(second)).map(|(a, b)| b / a)
             }
         };
         if result.is_none() {
@@ -71,7 +68,9 @@ pub const FUNCTIONS: &[Function] = &[
         let is_one = args[0].to_string().parse::<std::net::Ipv6Addr>().is_ok();
         Ok(Value::Int(i64::from(is_one)))
     }),
-    strict("md5", 1, 1, plain_text, |args, _, _| Ok(hex_text(&Md5::digest(&*bytes_of(&args[0]))))),
+    strict("md5", 1, 1, plain_text, |args, _, _| {
+        Ok(hex_text(&Md5::digest(&*bytes_of(&args[0]))))
+    }),
     strict("sha2", 2, 2, plain_text, |args, _, env| {
         let text = bytes_of(&args[0]);
         Ok(match integer(&args[1], env).unwrap_or(-1) {
@@ -180,10 +179,9 @@ fn to_base64(bytes: &[u8]) -> String {
         if 0 < number && number % 19 == 0 {
             text.push('\n');
         }
-        let bits = chunk
-            .iter()
-            .enumerate()
-            .fold(0_u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
+        let bits = chunk.iter().enumerate().fold(0_u32, |bits, (at, byte)| {
+            bits | u32::from(*byte) << (16 - 8 * at)
+        });
         for place in 0..4 {
             let sextet = (bits >> (18 - 6 * place) & 63) as usize;
             text.push(if place <= chunk.len() { char::from(BASE64[sextet]) } else { '=' });
@@ -224,12 +222,8 @@ fn insert(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     let left = length as usize - from;
     let count = if count < 0 { left } else { (count as usize).min(left) };
     let chars: Vec<char> = text.chars().collect();
-    let joined: String = chars[..from]
-        .iter()
-        .copied()
-        .chain(new.chars())
-        .chain(chars[from + count..].iter().copied())
-        .collect();
+    let joined: String =
+        chars[..from].iter().copied().chain(new.chars()).chain(chars[from + count..].iter().copied()).collect();
     Ok(Value::text(&joined))
 }
 
