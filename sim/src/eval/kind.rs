@@ -38,6 +38,7 @@ impl ColumnKind {
     }
 
     /// Of a column that has values of both kinds: UNION.
+    #[inline(never)]
     pub fn union(left: ColumnKind, right: ColumnKind) -> ColumnKind {
         Facts::union(&[Facts::of_column(left), Facts::of_column(right)]).column_kind()
     }
@@ -125,6 +126,7 @@ impl Facts {
         Facts { decimals, ..Facts::new(Kind::Decimal) }
     }
 
+    #[inline(never)]
     pub fn of_column(kind: ColumnKind) -> Facts {
         let text = matches!(kind.kind, Kind::Text | Kind::Bytes);
         Facts {
@@ -135,6 +137,7 @@ impl Facts {
         }
     }
 
+    #[inline(never)]
     pub fn column_kind(&self) -> ColumnKind {
         let collation = match self.kind {
             Kind::Text | Kind::Unknown => self.collation.unwrap_or_default(),
@@ -145,6 +148,7 @@ impl Facts {
 
     /// The collation of two operands together: the stronger one's; among equals binary, then a
     /// `_bin`, then the first.
+    #[inline(never)]
     pub fn collate_with(&self, other: &Facts) -> (Option<Collation>, Strength) {
         if self.strength != other.strength {
             let stronger = if self.strength < other.strength { self } else { other };
@@ -161,6 +165,7 @@ impl Facts {
     }
 
     /// The type of a choice between several results (CASE, IF, COALESCE).
+    #[inline(never)]
     pub fn union(all: &[Facts]) -> Facts {
         let mut result = Facts::new(Kind::Null);
         for facts in all {

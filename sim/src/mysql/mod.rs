@@ -21,11 +21,12 @@
 //!
 //! # Left out
 //!
-//! Pages, the buffer pool, statistics (an index that fits is taken), temporary tables, views,
-//! triggers, procedures, foreign keys and CHECK (kept and shown, not enforced), partitions, XA,
-//! FLUSH TABLES WITH READ LOCK, PREPARE, multi-table UPDATE and DELETE, correlated subqueries,
-//! WITH, windows, information_schema (but for [`system_view`]'s). What is not modelled is refused with 1235, never answered
-//! wrongly.
+//! Pages, the buffer pool, statistics (an index that fits is taken; inner joins are read in the
+//! order in which they are written), temporary tables, views, triggers, procedures, foreign keys,
+//! generated columns, enum, set, json, bit and float columns, ZEROFILL, zero dates, partitions, XA,
+//! FLUSH TABLES WITH READ LOCK, WITH, windows, ROLLUP, LATERAL, aggregates of an outer query,
+//! information_schema (but for [`system_view`]'s). What is not modelled is refused with 1235, never
+//! answered wrongly. Warnings of deprecated syntax (1287, 1681) are not given.
 //!
 //! It knows nothing of sharding, of a clock, of a network. Time comes with each statement.
 

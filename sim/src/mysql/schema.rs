@@ -21,7 +21,7 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The first is the clustered index.
     pub indexes: Vec<Index>,
-    /// Foreign keys and checks as written: shown, and not enforced.
+    /// Checks, by name.
     pub constraints: Vec<Constraint>,
     /// Options as written that SHOW CREATE TABLE repeats (charset and collation aside).
     pub comment: Option<Arc<str>>,

@@ -126,7 +126,7 @@ impl Session {
     /// What later statements may ask of this one: ROW_COUNT(), LAST_INSERT_ID(), SHOW WARNINGS.
     pub fn note(&mut self, outcome: &Outcome, warnings: bool) {
         self.row_count = if outcome.is_result_set() { -1 } else { outcome.affected as i64 };
-        if outcome.last_insert_id != 0 {
+        if outcome.generated {
             self.last_insert_id = outcome.last_insert_id;
         }
         if warnings {
