@@ -1,6 +1,8 @@
 //! Statements of the MySQL model beside the same on SQLite in memory, in one run. The figure is the
 //! time of one statement or, where the name says so, of the transaction.
 
+#![expect(clippy::disallowed_types, reason = "a bench measures by the wall clock")]
+
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
 use sim::mysql::gtid::ServerUuid;

@@ -238,9 +238,8 @@ impl Target<'_> {
             Value::Text(_) | Value::Bytes(_) => {
                 let text = value.to_string();
                 let (float, rest) = float_prefix(&text);
-                if text.trim().len() == rest.trim().len() {
-                    problem = Some(self.incorrect(&self.ty.name.to_ascii_uppercase(), value));
-                } else if !rest.trim().is_empty() {
+                // No number at all, or something behind it.
+                if text.trim().len() == rest.trim().len() || !rest.trim().is_empty() {
                     problem = Some(self.incorrect(&self.ty.name.to_ascii_uppercase(), value));
                 }
                 float

@@ -12,6 +12,9 @@ use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
+/// Variables by lower-case name, shared with the statements that may show them.
+pub type Variables = Arc<BTreeMap<Arc<str>, Value>>;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
@@ -34,7 +37,7 @@ pub struct Session {
     /// Everything else that SET may say, by lower-case name; where absent, the global default.
     pub variables: BTreeMap<Arc<str>, Value>,
     /// All variables as SELECT shows them, and the server's epoch that they belong to.
-    pub shown_variables: Option<(u64, Arc<BTreeMap<Arc<str>, Value>>)>,
+    pub shown_variables: Option<(u64, Variables)>,
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// Locked by LOCK TABLES; true for WRITE.
     pub locked_tables: Option<BTreeMap<TablePath, bool>>,

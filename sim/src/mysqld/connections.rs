@@ -261,21 +261,21 @@ impl Drop for Refused {
 
 /// Takes the global read lock's intention: changes of rows and definitions, and commits.
 fn writes(statement: &Statement) -> bool {
-    match statement {
+    !matches!(
+        statement,
         Statement::Query(_)
-        | Statement::Set(_)
-        | Statement::Show(_)
-        | Statement::Begin(_)
-        | Statement::Rollback
-        | Statement::Use(_)
-        | Statement::Explain(_)
-        | Statement::Describe { .. }
-        | Statement::Kill { .. }
-        | Statement::Savepoint(_)
-        | Statement::LockTables(_)
-        | Statement::UnlockTables => false,
-        _ => true,
-    }
+            | Statement::Set(_)
+            | Statement::Show(_)
+            | Statement::Begin(_)
+            | Statement::Rollback
+            | Statement::Use(_)
+            | Statement::Explain(_)
+            | Statement::Describe { .. }
+            | Statement::Kill { .. }
+            | Statement::Savepoint(_)
+            | Statement::LockTables(_)
+            | Statement::UnlockTables
+    )
 }
 
 fn sets_read_only(statement: &Statement) -> bool {

@@ -43,10 +43,13 @@ pub use request::*;
 #[derive(Clone)]
 pub struct Observer {
     /// Of each commit, as it becomes visible: on a primary and on a replica alike.
-    pub on_commit: Rc<dyn Fn(&Arc<BinlogTransaction>)>,
+    pub on_commit: OnCommit,
     /// Of commits that a recovery did not find, or found without their rows.
-    pub on_loss: Rc<dyn Fn(&GtidSet, &mut Server)>,
+    pub on_loss: OnLoss,
 }
+
+pub type OnCommit = Rc<dyn Fn(&Arc<BinlogTransaction>)>;
+pub type OnLoss = Rc<dyn Fn(&GtidSet, &mut Server)>;
 
 /// Runs a statement in one go, as the cluster's builder does before the run begins.
 pub fn run_at_once(

@@ -236,7 +236,7 @@ fn coalesced(
 fn named(own: &Visible, tables: &[InScope]) -> Expr {
     let table = &tables[own.table];
     let database = table.opened.schema.database.clone();
-    let qualifier = (!database.is_empty()).then(|| Ident(database));
+    let qualifier = (!database.is_empty()).then_some(Ident(database));
     let name = TableName { qualifier, name: Ident(table.alias.clone()) };
     Expr::Column(ColumnName { table: Some(name), name: Ident(own.name.clone()) })
 }
