@@ -7,10 +7,9 @@
 //! ```
 //!
 //! Each seed makes one case. A case that differs is cut down to the statements that it needs and
-//! printed; `--case` plays what was printed
-//! again and shows every lock. Where the servers are known to part ([`differences`]), the case counts as agreeing and
-//! the difference is named in the summary. Exit: 0 all agree, 1 some differ, 2 bad usage or no
-//! server.
+//! printed; `--case` plays what was printed again and shows every lock. Where the servers are
+//! known to part ([`differences`]), the case counts as agreeing and the difference is named in the
+//! summary. Exit: 0 all agree, 1 some differ, 2 bad usage or no server.
 //!
 //! This is a laboratory, not a part of the world: it starts processes and threads and waits by the
 //! wall clock, because real servers live there. What it says of the model depends on neither.

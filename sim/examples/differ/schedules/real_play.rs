@@ -147,8 +147,8 @@ impl<'a> Stage<'a> {
         Observed { skipped: false, answers, waiting: look.waiting, locks: look.locks }
     }
 
-    /// Where an index answers alone, FORCE INDEX may still end in a scan of all of it: the choice is
-    /// the statistics', and such a statement is left out.
+    /// Where an index answers alone, FORCE INDEX may still end in a scan of all of it: the choice
+    /// is the statistics', and such a statement is left out.
     fn scans_instead(&mut self, text: &str) -> bool {
         let plain = text.contains("force index (primary)") || !text.contains(" where ");
         if plain || !text.starts_with("select ") || text.starts_with("select *") {

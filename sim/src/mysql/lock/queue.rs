@@ -253,8 +253,8 @@ impl LockTable {
         self.weights().get(&trx).copied().unwrap_or(1)
     }
 
-    /// Frees everything that a transaction holds or waits for: struct by struct, the youngest first,
-    /// and grants what each has held up before the next one goes.
+    /// Frees everything that a transaction holds or waits for: struct by struct, the youngest
+    /// first, and grants what each has held up before the next one goes.
     pub fn release_all(&mut self, trx: TrxId) {
         let weights = self.weights();
         self.waits.remove(&trx);
@@ -477,8 +477,8 @@ impl LockTable {
         }
     }
 
-    /// Grants what can be granted on a record where a transaction's lock has gone. InnoDB looks only
-    /// at those that are said to wait for this transaction.
+    /// Grants what can be granted on a record where a transaction's lock has gone. InnoDB looks
+    /// only at those that are said to wait for this transaction.
     fn grant(&mut self, at: &(IndexId, Place), gone: TrxId, weights: &BTreeMap<TrxId, usize>) {
         let Some(queue) = self.queues.get(at) else { return };
         if queue.is_empty() {
