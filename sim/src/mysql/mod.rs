@@ -9,6 +9,7 @@
 //!
 //! 1. [`server::Server::start`] makes an [`execution::Execution`]; [`server::Server::step`] runs it
 //!    until it is done, waits for a lock, or needs a log synced. It is straight code that pauses.
+//!    A statement on one row that meets nobody is done there and then (module `point`).
 //! 2. [`statement::run`] gives it a transaction, [`statement::tables`] opens its tables under
 //!    [`metadata`] locks, [`statement::access`] chooses an index and its intervals.
 //! 3. A [`cursor`] visits records. A consistent read takes from each the version that its [`view`]
@@ -25,7 +26,7 @@
 //! order in which they are written), temporary tables, views, triggers, procedures, foreign keys,
 //! generated columns, enum, set, json, bit and float columns, ZEROFILL, zero dates, partitions, XA,
 //! FLUSH TABLES WITH READ LOCK, WITH, windows, ROLLUP, LATERAL, aggregates of an outer query,
-//! information_schema (but for [`system_view`]'s). What is not modelled is refused with 1235, never
+//! information_schema (but for `innodb_trx`). What is not modelled is refused with 1235, never
 //! answered wrongly. Warnings of deprecated syntax (1287, 1681) are not given.
 //!
 //! It knows nothing of sharding, of a clock, of a network. Time comes with each statement.
