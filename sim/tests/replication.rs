@@ -79,10 +79,12 @@ fn check(count: u8, setup: Setup, check: impl Fn(&mut Servers)) {
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
 }
 
+type Answer<R> = Result<<R as Request>::Reply, CallError>;
+
 /// A call on its way.
 struct Pending<R: Request> {
     token: Token,
-    answer: Rc<RefCell<Option<Result<R::Reply, CallError>>>>,
+    answer: Rc<RefCell<Option<Answer<R>>>>,
 }
 
 impl<R: Request> Pending<R>
@@ -93,7 +95,7 @@ where
         self.answer.borrow().is_some()
     }
 
-    fn answer(&self) -> Result<R::Reply, CallError> {
+    fn answer(&self) -> Answer<R> {
         self.answer.borrow().clone().expect("it has been answered")
     }
 }

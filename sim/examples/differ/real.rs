@@ -36,7 +36,7 @@ impl Real {
         let columns = result.columns();
         answer.columns =
             columns.as_ref().iter().map(|column| column.name_str().into_owned()).collect();
-        while let Some(row) = result.next() {
+        for row in result.by_ref() {
             answer.rows.push(row?.unwrap().into_iter().map(text_of).collect());
         }
         drop(result);

@@ -64,10 +64,10 @@ fn parts(path: &Path) -> Vec<Part> {
             parts.push(Part::Statement { text: text.to_string(), expected: String::new() });
         } else if line.starts_with('#') {
             parts.push(Part::Comment(line.to_string()));
-        } else if let Some(Part::Statement { expected, .. }) = parts.last_mut() {
-            if !line.is_empty() {
-                writeln!(expected, "{line}").unwrap();
-            }
+        } else if let Some(Part::Statement { expected, .. }) = parts.last_mut()
+            && !line.is_empty()
+        {
+            writeln!(expected, "{line}").unwrap();
         }
     }
     parts

@@ -161,13 +161,13 @@ impl Shape {
 
     /// Rows at 10, 20, 30 .., of which some are deleted again.
     fn rows(&self, rng: &mut Xoshiro256PlusPlus) -> Vec<String> {
-        let count = rng.random_range(1..=5);
+        let count: usize = rng.random_range(1..=5);
         let mut rows = Vec::new();
         for at in 1..=count {
             let key = at * 10;
             let primary = match self.primary {
                 Primary::Int => format!("{key}"),
-                Primary::Composite => format!("{}, {}", (at + 1) / 2 * 10, (at % 2 + 1) * 10),
+                Primary::Composite => format!("{}, {}", at.div_ceil(2) * 10, (at % 2 + 1) * 10),
                 Primary::Text => format!("'{}'", TEXTS[at * 2 - 1]),
             };
             let null = self.nullable && rng.random_bool(0.15);

@@ -144,7 +144,8 @@ impl Play {
             self.told.push(format!("          model {contents:?}"));
             return Err(self.told);
         }
-        for complaint in self.server.0.borrow().check_tables() {
+        let complaint = self.server.0.borrow().check_tables().into_iter().next();
+        if let Some(complaint) = complaint {
             self.told.push(format!("the model's own check: {complaint}"));
             return Err(self.told);
         }
