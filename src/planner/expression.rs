@@ -3,92 +3,9 @@
 //! It knows nothing of what a rewrite is for.
 
 use sim::sql::ast::{
-    Aggregate, ColumnName, Expr, Function, OrderBy, Query, Select, SelectItem, Statement, TableExpr,
+    Aggregate, ColumnName, Expr, OrderBy, Query, Select, SelectItem, Statement, TableExpr,
 };
-
-/// The direct children of an expression.
-fn children(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::Literal(_)
-        | Expr::Argument { .. }
-        | Expr::ListArgument(_)
-        | Expr::Column(_)
-        | Expr::Subquery(_)
-        | Expr::Exists(_)
-        | Expr::Variable(_)
-        | Expr::Default(_)
-        | Expr::Values(_) => Vec::new(),
-        Expr::And(terms) | Expr::Or(terms) | Expr::Tuple(terms) => terms.iter().collect(),
-        Expr::Xor(left, right) => vec![left, right],
-        Expr::Not(expr)
-        | Expr::Is { expr, .. }
-        | Expr::Unary { expr, .. }
-        | Expr::Cast { expr, .. }
-        | Expr::ConvertUsing { expr, .. }
-        | Expr::Collate { expr, .. }
-        | Expr::Interval { value: expr, .. }
-        | Expr::Match { against: expr, .. }
-        | Expr::Assign { value: expr, .. } => vec![expr],
-        Expr::Compare { left, right, escape, .. } => {
-            [Some(left), Some(right), escape.as_ref()].into_iter().flatten().map(|e| &**e).collect()
-        }
-        Expr::Between { expr, low, high, .. } => vec![expr, low, high],
-        Expr::Binary { left, right, .. } => vec![left, right],
-        Expr::Case { operand, whens, otherwise } => {
-            let whens = whens.iter().flat_map(|(when, then)| [when, then]);
-            let ends = [operand, otherwise].into_iter().flatten().map(|e| &**e);
-            ends.chain(whens).collect()
-        }
-        Expr::Function(Function { args, .. }) => args.iter().collect(),
-        Expr::Aggregate(aggregate) => aggregate.args.iter().collect(),
-        Expr::MemberOf { value, array } => vec![value, array],
-        Expr::Quantified { left: expr, .. } | Expr::Extract { expr, .. } => vec![expr],
-        Expr::Trim { what, expr, .. } => what.iter().map(|e| &**e).chain([&**expr]).collect(),
-    }
-}
-
-fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
-    match expr {
-        Expr::Literal(_)
-        | Expr::Argument { .. }
-        | Expr::ListArgument(_)
-        | Expr::Column(_)
-        | Expr::Subquery(_)
-        | Expr::Exists(_)
-        | Expr::Variable(_)
-        | Expr::Default(_)
-        | Expr::Values(_) => Vec::new(),
-        Expr::And(terms) | Expr::Or(terms) | Expr::Tuple(terms) => terms.iter_mut().collect(),
-        Expr::Xor(left, right) => vec![left, right],
-        Expr::Not(expr)
-        | Expr::Is { expr, .. }
-        | Expr::Unary { expr, .. }
-        | Expr::Cast { expr, .. }
-        | Expr::ConvertUsing { expr, .. }
-        | Expr::Collate { expr, .. }
-        | Expr::Interval { value: expr, .. }
-        | Expr::Match { against: expr, .. }
-        | Expr::Assign { value: expr, .. } => vec![expr],
-        Expr::Compare { left, right, escape, .. } => {
-            let all = [Some(left), Some(right), escape.as_mut()];
-            all.into_iter().flatten().map(|e| &mut **e).collect()
-        }
-        Expr::Between { expr, low, high, .. } => vec![expr, low, high],
-        Expr::Binary { left, right, .. } => vec![left, right],
-        Expr::Case { operand, whens, otherwise } => {
-            let whens = whens.iter_mut().flat_map(|(when, then)| [when, then]);
-            let ends = [operand, otherwise].into_iter().flatten().map(|e| &mut **e);
-            ends.chain(whens).collect()
-        }
-        Expr::Function(Function { args, .. }) => args.iter_mut().collect(),
-        Expr::Aggregate(aggregate) => aggregate.args.iter_mut().collect(),
-        Expr::MemberOf { value, array } => vec![value, array],
-        Expr::Quantified { left: expr, .. } | Expr::Extract { expr, .. } => vec![expr],
-        Expr::Trim { what, expr, .. } => {
-            what.iter_mut().map(|e| &mut **e).chain([&mut **expr]).collect()
-        }
-    }
-}
+use sim::sql::walk::{children, children_mut};
 
 /// Whether the test holds for the expression or anything in it; subqueries are not entered.
 pub fn any(expr: &Expr, test: &mut dyn FnMut(&Expr) -> bool) -> bool {

@@ -418,6 +418,9 @@ pub enum Expr {
     /// `::name`.
     ListArgument(Ident),
     Column(ColumnName),
+    /// A column that the router has bound to the table of this number in its statement. It prints
+    /// as the column, and never leaves the router.
+    Bound(ColumnName, u32),
     /// Two terms at least. The first is no AND; a later one is where the text had parentheses
     /// around it (`a and (b and c)`), which Vitess prints as well.
     And(Vec<Expr>),

@@ -7,12 +7,13 @@ use crate::eval::{Env, Program};
 use crate::mysql::execution::Run;
 use crate::mysql::schema;
 use crate::sql::ast::{ColumnDefinition, Constraint, Expr, Ident};
+use crate::sql::walk::children;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::scope::{InScope, TableScope};
 use super::tables::Opened;
-use super::visit::{children, subqueries_of};
+use super::visit::subqueries_of;
 
 /// The first enforced check that a row violates.
 pub fn check_row(

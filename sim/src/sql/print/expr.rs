@@ -74,7 +74,7 @@ impl Printer<'_> {
                     None => self.push(&format!("::{}", name.as_str())),
                 }
             }
-            Expr::Column(column) => self.column_name(column),
+            Expr::Column(column) | Expr::Bound(column, _) => self.column_name(column),
             Expr::And(terms) => self.chain(terms, " and ", Precedence::And),
             Expr::Or(terms) => self.chain(terms, " or ", Precedence::Or),
             Expr::Xor(left, right) => {
