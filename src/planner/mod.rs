@@ -15,6 +15,7 @@
 
 pub mod ddl;
 pub mod dml;
+pub mod environment;
 pub mod expression;
 pub mod insert;
 pub mod json;
@@ -31,6 +32,7 @@ use sim::sql::ast::{Expr, Query, Statement, TableExpr, TableName};
 
 use crate::key::Code;
 use crate::vschema::{Table, VSchema};
+use environment::Environment;
 use primitive::{Keyspace, Plan, Primitive, QueryType, Send};
 use statement::Outer;
 
@@ -46,6 +48,7 @@ pub struct Context<'a> {
     pub tablet_type: &'a str,
     /// What SHOW TABLES writes before the keyspace's name.
     pub tables_header: &'a str,
+    pub environment: &'a Environment,
 }
 
 /// Why there is no plan, as vtgate tells its client.

@@ -27,6 +27,7 @@ use super::session::{
 use super::{Edition, Gate, Snapshot, errors, tx_conn};
 use crate::history::{self, Event, List};
 use crate::key::Code;
+use crate::planner::environment::Environment;
 use crate::planner::primitive::{Plan, Primitive};
 use crate::planner::statement::{self, Outer};
 use crate::planner::{self, table};
@@ -141,6 +142,7 @@ impl Run {
                 Edition::V24 => "Tables_in_",
                 Edition::V6 => "Tables_in_vt_",
             },
+            environment: &Environment::default(),
         };
         let plan = Arc::new(planner::build(sql, &context).map_err(planned)?);
         self.gate.cache_plan(key, Arc::clone(&plan));
