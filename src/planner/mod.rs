@@ -19,6 +19,7 @@ pub mod environment;
 pub mod expression;
 pub mod insert;
 pub mod json;
+pub mod normalize;
 pub mod primitive;
 pub mod routing;
 pub mod select;
