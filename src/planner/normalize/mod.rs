@@ -141,7 +141,7 @@ mod tests {
         check("select @a := 1", "VT12001: unsupported: Assignment expression");
         assert!(run("update t set a = last_insert_id(a + 1)", None, None).1.sets_last_insert_id);
         check("insert into t(a) values (@v)", "insert into t(a) values (:__vtudvv)");
-        check("set autocommit = 1, @v = @w", "set @@autocommit = 1, @v = :__vtudvw");
+        check("set autocommit = 1, @v = @w", "set @@session.autocommit = 1, @v = :__vtudvw");
         check("select max(distinct a) from t", "select max(a) as `max(distinct a)` from t");
         check("select count(distinct a) from t", "select count(distinct a) from t");
     }
