@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of where these are set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Part of a plan cache's key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,11 @@ pub struct Environment {
     pub user_variables: BTreeMap<String, String>,
     /// The keyspace that stands in where a statement names none; None is the first by name.
     pub any_keyspace: Option<String>,
+    /// The keyspaces that exist as far as CREATE and DROP DATABASE know; None is all of the
+    /// vschema's.
+    pub databases: Option<BTreeSet<String>>,
+    /// The session's target as its client wrote it (`ks:-80@replica`), for messages.
+    pub target: String,
 }
 
 impl Default for Environment {
@@ -36,6 +41,8 @@ impl Default for Environment {
             prepared: BTreeMap::new(),
             user_variables: BTreeMap::new(),
             any_keyspace: None,
+            databases: None,
+            target: String::new(),
         }
     }
 }

@@ -16,9 +16,12 @@
 pub mod ddl;
 pub mod dml;
 pub mod environment;
+pub mod evaluable;
 pub mod expression;
 pub mod insert;
 pub mod json;
+pub mod normalize;
+pub mod predicate;
 pub mod primitive;
 pub mod routing;
 pub mod select;

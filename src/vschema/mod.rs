@@ -27,7 +27,7 @@ mod sequence;
 pub mod source;
 pub mod table;
 pub mod table_name;
-mod tracked;
+pub mod tracked;
 
 pub use build::{Build, Problem};
 pub use error::VSchemaError;
