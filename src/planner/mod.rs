@@ -7,34 +7,50 @@
 //!                              routing: which vindex, which opcode
 //! ```
 //!
-//! The first rooms: statements over one table of a sharded keyspace, any statement within one
-//! unsharded keyspace, statements with a shard target. What is not built yet is VT12001, never a
-//! wrong plan. See `go/vt/vtgate/planbuilder`.
+//! A statement is normalised, analysed, made into operators, rewritten until nothing changes, and
+//! lowered to primitives. What is not built yet is VT12001, never a wrong plan. See
+//! `go/vt/vtgate/planbuilder`.
 //!
 //! It knows nothing of shards, tablets or values: only the VSchema.
 
+pub mod aggregation;
+pub mod build;
+pub mod change;
 pub mod ddl;
-pub mod dml;
+pub mod directive;
 pub mod environment;
 pub mod evaluable;
 pub mod expression;
 pub mod insert;
 pub mod json;
+pub mod local;
+pub mod lower;
+pub mod lower_above;
 pub mod normalize;
+pub mod offset;
+pub mod offset_above;
+pub mod operator;
+pub mod planning;
 pub mod predicate;
 pub mod primitive;
-pub mod routing;
+pub mod rewrite;
+pub mod route;
 pub mod select;
+pub mod semantics;
+pub mod shortcut;
 pub mod show;
 pub mod statement;
 pub mod table;
+pub mod target;
+pub mod text;
+pub mod walk;
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Expr, Query, Statement, TableExpr, TableName};
+use sim::sql::ast::{Ident, Statement, TableName};
 
 use crate::key::Code;
-use crate::vschema::{Table, VSchema};
+use crate::vschema::{ForeignKeyMode, Table, VSchema};
 use environment::Environment;
 use primitive::{Keyspace, Plan, Primitive, QueryType, Send};
 use statement::Outer;
@@ -70,6 +86,11 @@ impl PlanError {
     pub fn unsupported(what: impl std::fmt::Display) -> PlanError {
         PlanError::new(Code::Unimplemented, format!("VT12001: unsupported: {what}"))
     }
+
+    /// Something that cannot be, as vtgate says it of itself.
+    pub fn bug(what: impl std::fmt::Display) -> PlanError {
+        PlanError::new(Code::Internal, format!("VT13001: [BUG] {what}"))
+    }
 }
 
 /// Plans a query.
@@ -77,6 +98,8 @@ pub fn build(query: &str, context: &Context<'_>) -> Result<Plan, PlanError> {
     let Outer::Sql(statement) = statement::parse(query)? else {
         return Err(PlanError::unsupported("this statement"));
     };
+    let mut statement = statement;
+    normalize::normalize(&mut statement, context)?;
     let query_type = query_type(&statement);
     let (root, tables_used) = match context.shard {
         Some(shard) => (Some(targeted(&statement, shard, context)?), Vec::new()),
@@ -92,8 +115,8 @@ fn plan(
     match statement {
         Statement::Query(query) => select::plan(query, context),
         Statement::Insert(insert) => insert::plan(insert, context),
-        Statement::Update(update) => dml::update(update, context),
-        Statement::Delete(delete) => dml::delete(delete, context),
+        Statement::Update(update) => change::update(update, context),
+        Statement::Delete(delete) => change::delete(delete, context),
         Statement::Show(show) => show::show(show, context).map(no_tables),
         Statement::Describe { .. } => show::describe(statement, context).map(no_tables),
         Statement::CreateTable(_)
@@ -178,64 +201,48 @@ fn find_table(name: &TableName, context: &Context<'_>) -> Result<Arc<Table>, Pla
     }
 }
 
-/// All tables of a FROM, where there is nothing but tables and joins of them; the subqueries'
-/// tables too.
-fn tables_of(from: &[TableExpr], into: &mut Vec<TableName>) -> Result<(), PlanError> {
-    for expr in from {
-        match expr {
-            TableExpr::Table(table) => into.push(table.name.clone()),
-            TableExpr::Join(join) => {
-                tables_of(std::slice::from_ref(&join.left), into)?;
-                tables_of(std::slice::from_ref(&join.right), into)?;
-            }
-            TableExpr::Parens(list) => tables_of(list, into)?,
-            TableExpr::Bound(table, _) => tables_of(std::slice::from_ref(table), into)?,
-            TableExpr::Derived { query, .. } => tables_of_query(query, into)?,
-            TableExpr::JsonTable { .. } => return Err(PlanError::unsupported("json_table")),
-        }
+/// The keyspace that stands in where a statement names none.
+fn any_keyspace(context: &Context<'_>) -> Option<Keyspace> {
+    let name = match &context.environment.any_keyspace {
+        Some(name) => name.as_str(),
+        None => context.keyspace.or_else(|| first_keyspace(context))?,
+    };
+    keyspace(context, name).ok()
+}
+
+fn first_keyspace<'a>(context: &Context<'a>) -> Option<&'a str> {
+    context.vschema.keyspaces.keys().next().map(String::as_str)
+}
+
+/// The keyspace that `dual` is counted to.
+fn dual_keyspace(context: &Context<'_>) -> String {
+    context.keyspace.or_else(|| first_keyspace(context)).unwrap_or("").to_owned()
+}
+
+/// The table that a reference table copies, if the name is a reference table's.
+fn reference_source(name: &TableName, context: &Context<'_>) -> Option<TableName> {
+    let table = find_table(name, context).ok()?;
+    let source = table.source.as_ref()?;
+    Some(TableName {
+        qualifier: Some(Ident::new(&source.keyspace)),
+        name: Ident::new(&source.name),
+    })
+}
+
+/// Foreign keys that vtgate manages need plans of their own, which are not made yet.
+fn check_foreign_keys(context: &Context<'_>, table: &Table) -> Result<(), PlanError> {
+    let managed = context
+        .vschema
+        .keyspaces
+        .get(&table.keyspace)
+        .is_some_and(|keyspace| keyspace.foreign_key_mode == ForeignKeyMode::Managed);
+    let name = crate::vschema::TableName::new(&table.keyspace, &table.name);
+    let has_keys = context.vschema.parent_foreign_keys(&name).next().is_some()
+        || context.vschema.child_foreign_keys(&name).next().is_some();
+    if managed && has_keys && context.environment.foreign_key_checks != Some(false) {
+        return Err(PlanError::unsupported("foreign keys that vtgate manages"));
     }
     Ok(())
-}
-
-fn tables_of_query(query: &Query, into: &mut Vec<TableName>) -> Result<(), PlanError> {
-    match query {
-        Query::Select(select) => {
-            if select.with.is_some() {
-                return Err(PlanError::unsupported("common table expressions"));
-            }
-            tables_of(&select.from, into)?;
-            let mut nested = Vec::new();
-            expression::subqueries_of_select(select, &mut nested);
-            nested.into_iter().try_for_each(|query| tables_of_query(query, into))
-        }
-        Query::Union(union) => {
-            tables_of_query(&union.left, into)?;
-            tables_of_query(&union.right, into)
-        }
-        Query::Values(_) => Ok(()),
-    }
-}
-
-/// The one unsharded keyspace that all tables are in, with the tables as `keyspace.table`; None if
-/// they are not.
-fn all_unsharded(
-    names: &[TableName],
-    context: &Context<'_>,
-) -> Result<Option<(Keyspace, Vec<String>)>, PlanError> {
-    let mut only: Option<String> = None;
-    let mut used = Vec::new();
-    for name in names {
-        let table = find_table(name, context)?;
-        let found = keyspace(context, &table.keyspace)?;
-        if found.sharded || only.as_ref().is_some_and(|only| *only != table.keyspace) {
-            return Ok(None);
-        }
-        used.push(format!("{}.{}", table.keyspace, table.name));
-        only = Some(table.keyspace.clone());
-    }
-    used.sort();
-    used.dedup();
-    Ok(only.map(|name| (Keyspace { name: name.into(), sharded: false }, used)))
 }
 
 fn query_type(statement: &Statement) -> QueryType {
@@ -277,22 +284,4 @@ fn query_type(statement: &Statement) -> QueryType {
         | Statement::DropDatabase { .. } => QueryType::Ddl,
         Statement::Kill { .. } | Statement::Verbatim { .. } => QueryType::Other,
     }
-}
-
-/// Whether vtgate can give an expression a value by itself: it reads no column.
-fn is_value(expr: &Expr) -> bool {
-    !expression::any(expr, &mut |expr| {
-        matches!(
-            expr,
-            Expr::Column(_)
-                | Expr::Subquery(_)
-                | Expr::Exists(_)
-                | Expr::Aggregate(_)
-                | Expr::Variable(_)
-                | Expr::Values(_)
-                | Expr::Default(_)
-                | Expr::Match { .. }
-                | Expr::Assign { .. }
-        )
-    })
 }

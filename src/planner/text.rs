@@ -10,7 +10,7 @@
 
 use sim::sql::ast::{
     CompareOp, Comments, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock, OrderBy, Query,
-    Select, SelectItem, TableExpr, Union as UnionNode,
+    Select, SelectItem, Statement, TableExpr, Union as UnionNode,
 };
 
 use super::operator::horizon::Derived;
@@ -72,6 +72,12 @@ pub fn finish(planning: &Planning<'_>, query: &mut Query) {
     walk::query_mut(query, &mut Restore { merged: &planning.merged });
     walk::query_mut(query, &mut Plain { planning });
     walk::query_mut(query, &mut names::Unbind);
+}
+
+pub fn finish_statement(planning: &Planning<'_>, statement: &mut Statement) {
+    walk::statement_mut(statement, &mut Restore { merged: &planning.merged });
+    expression::drop_keyspaces(statement);
+    walk::statement_mut(statement, &mut names::Unbind);
 }
 
 pub fn finish_expr(planning: &Planning<'_>, expr: &mut Expr) {

@@ -195,6 +195,7 @@ impl<'a> Normalizer<'a> {
                 self.maybe(join.on.as_mut())
             }
             TableExpr::Parens(list) => self.tables(list),
+            TableExpr::Bound(inner, _) => self.table(inner),
             TableExpr::JsonTable { .. } => Ok(()),
         }
     }

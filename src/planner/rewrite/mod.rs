@@ -18,9 +18,9 @@ use super::planning::{Phase, Planning, Step};
 /// What a rule made, and the name of what it did; None where it did nothing.
 pub type Rewritten = Result<(Operator, Option<&'static str>), PlanError>;
 
-/// Plans: from the first operators to those that become primitives.
-pub fn plan(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
-    let mut operator = operator;
+/// From the first operators to those that become primitives.
+pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
+    let mut operator = join::compact(planning, operator);
     for phase in Phase::ALL {
         planning.phase = phase;
         operator = act(planning, operator)?;

@@ -27,11 +27,8 @@ pub fn push_or_merge(
     let mut remaining: Vec<SubQuery> = Vec::new();
     let mut queue: std::collections::VecDeque<SubQuery> = container.subqueries.drain(..).collect();
     while let Some(subquery) = queue.pop_front() {
-        let shared = |others: &mut dyn Iterator<Item = &SubQuery>| {
-            !subquery.is_argument
-                && others.any(|other| !other.is_argument && same(&other.original, &subquery.original))
-        };
-        let last = !shared(&mut queue.iter()) && !shared(&mut remaining.iter());
+        let others = queue.iter().chain(&remaining).filter(|other| !other.is_argument);
+        let last = !others.map(|other| &other.original).any(|it| same(it, &subquery.original));
         let outer = container.outer.take();
         match into_operator(planning, outer, subquery, last)? {
             Ok(outer) => {

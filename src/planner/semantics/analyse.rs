@@ -123,6 +123,9 @@ impl<'a> Analyzer<'a> {
 
     fn select(&mut self, select: &mut Select, nested: Nested) -> Result<(), PlanError> {
         check::select(select, nested)?;
+        if select.from.is_empty() {
+            select.from.push(dual());
+        }
         self.scopes.levels.push(Vec::new());
         self.from(&mut select.from)?;
         self.sequence(select)?;
@@ -446,7 +449,7 @@ impl<'a> Analyzer<'a> {
         let kind = kind.unwrap_or(self.context.tablet_type);
         let found = self.context.vschema.find_table_or_vindex(keyspace, name.as_str(), kind);
         let found = found.map_err(|error| PlanError::new(error.code, error.to_string()))?;
-        let destination = target.and_then(|target| target.destination);
+        let destination = target.as_ref().and_then(|target| target.destination.clone());
         let source = match found {
             TableOrVindex::Table(table) => {
                 let vindex_hint = vindex_hint(written, &table)?;
@@ -474,6 +477,12 @@ impl<'a> Analyzer<'a> {
         let source = Source::Real(RealTable { table, destination: None, vindex_hint: None });
         TableInfo { name, keyspace: None, source }
     }
+}
+
+/// A query without FROM reads dual.
+fn dual() -> TableExpr {
+    let name = TableName { qualifier: None, name: Ident::new("dual") };
+    TableExpr::Table(Table { name, partitions: Vec::new(), alias: None, hints: Vec::new() })
 }
 
 pub fn is_system_schema(keyspace: &str) -> bool {
