@@ -80,6 +80,7 @@ pub fn empty_select() -> Select {
         limit: None,
         lock: Lock::None,
         into: None,
+        parens: false,
     }
 }
 
