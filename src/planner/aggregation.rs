@@ -182,9 +182,9 @@ fn add_item(
     let group = aggregator
         .groups
         .iter_mut()
-        .find(|group| group.column.is_none() && same(&group.expr, original));
+        .find(|group| same(&group.expr, original));
     match group {
-        Some(group) => group.column = Some(column),
+        Some(group) => group.column = group.column.or(Some(column)),
         None => {
             let constant = matches!(original, Expr::Literal(_) | Expr::Argument { .. });
             aggregator.aggregates.push(Aggr {
