@@ -195,7 +195,7 @@ impl<'a> Normalizer<'a> {
                 self.maybe(join.on.as_mut())
             }
             TableExpr::Parens(list) => self.tables(list),
-            TableExpr::JsonTable { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 
