@@ -160,6 +160,7 @@ fn drop_in_tables(tables: &mut [TableExpr]) {
                 join.on.iter_mut().for_each(drop_in_expr);
             }
             TableExpr::Parens(list) => drop_in_tables(list),
+            TableExpr::Bound(table, _) => drop_in_tables(std::slice::from_mut(table)),
             TableExpr::Derived { query, .. } => drop_in_query(query),
             TableExpr::JsonTable { .. } => {}
         }

@@ -189,6 +189,7 @@ fn tables_of(from: &[TableExpr], into: &mut Vec<TableName>) -> Result<(), PlanEr
                 tables_of(std::slice::from_ref(&join.right), into)?;
             }
             TableExpr::Parens(list) => tables_of(list, into)?,
+            TableExpr::Bound(table, _) => tables_of(std::slice::from_ref(table), into)?,
             TableExpr::Derived { query, .. } => tables_of_query(query, into)?,
             TableExpr::JsonTable { .. } => return Err(PlanError::unsupported("json_table")),
         }

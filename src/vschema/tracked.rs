@@ -91,10 +91,9 @@ impl VSchema {
         names.insert(name.to_ascii_lowercase());
     }
 
-    /// Whether any keyspace has an aggregate function of this name, whatever its case.
-    pub fn is_aggregate_function(&self, name: &str) -> bool {
-        let name = name.to_ascii_lowercase();
-        self.tracked.aggregate_functions.values().any(|names| names.contains(&name))
+    /// The aggregate functions beyond MySQL's, of all keyspaces; lower case.
+    pub fn aggregate_functions(&self) -> BTreeSet<String> {
+        self.tracked.aggregate_functions.values().flatten().cloned().collect()
     }
 
     /// Says that a table has a foreign key; one that is known already stays as it is.

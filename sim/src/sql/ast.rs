@@ -266,6 +266,9 @@ pub enum TableExpr {
         text: String,
         alias: Ident,
     },
+    /// A table to which the router has given this number in its statement. It prints as the table,
+    /// and never leaves the router.
+    Bound(Box<TableExpr>, u32),
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -36,6 +36,7 @@ pub fn on_conditions<'a>(tables: &'a [TableExpr], found: &mut Vec<&'a Expr>) {
                 found.extend(&join.on);
             }
             TableExpr::Parens(inner) => on_conditions(inner, found),
+            TableExpr::Bound(table, _) => on_conditions(std::slice::from_ref(table), found),
             TableExpr::Table(_) | TableExpr::Derived { .. } | TableExpr::JsonTable { .. } => {}
         }
     }

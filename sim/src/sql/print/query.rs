@@ -172,6 +172,7 @@ impl Printer<'_> {
                     self.ident_list(columns);
                 }
             }
+            TableExpr::Bound(table, _) => self.table_expr(table),
             TableExpr::Join(join) => self.join(join),
             TableExpr::Parens(tables) => {
                 self.push("(");
