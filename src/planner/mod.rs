@@ -28,6 +28,9 @@ pub mod select;
 pub mod show;
 pub mod statement;
 pub mod table;
+pub mod target;
+pub mod utility;
+pub mod walk;
 
 use std::sync::Arc;
 
@@ -74,7 +77,11 @@ impl PlanError {
 
 /// Plans a query.
 pub fn build(query: &str, context: &Context<'_>) -> Result<Plan, PlanError> {
-    let Outer::Sql(statement) = statement::parse(query)? else {
+    let outer = statement::parse(query)?;
+    if let Some(plan) = utility::plan(&outer, query, context)? {
+        return Ok(plan);
+    }
+    let Outer::Sql(statement) = outer else {
         return Err(PlanError::unsupported("this statement"));
     };
     let query_type = query_type(&statement);
