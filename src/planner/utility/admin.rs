@@ -7,7 +7,7 @@ use sim::sql::ast::{Ident, Statement, TableName, Verbatim};
 use super::Planned;
 use super::resolve::{self, send, to_one_shard, used};
 use crate::planner::primitive::{Primitive, Send};
-use crate::planner::{Context, PlanError, normalize};
+use crate::planner::{Context, PlanError, ddl, normalize};
 
 pub fn analyze(statement: &Statement, context: &Context<'_>) -> Result<Planned, PlanError> {
     let Statement::Analyze { local, tables } = statement else {
@@ -79,21 +79,21 @@ pub fn verbatim(statement: &Statement, context: &Context<'_>) -> Result<Planned,
 fn procedure(kind: Verbatim, text: &str, context: &Context<'_>) -> Result<Planned, PlanError> {
     let (before, name, behind) = split_name(text)
         .ok_or_else(|| PlanError::unsupported(format!("this procedure: {text}")))?;
-    let place = resolve::place(name.qualifier.as_ref(), context)?;
-    if kind == Verbatim::CreateProcedure && place.keyspace.sharded {
+    let mut name = name;
+    let keyspace = ddl::place(&mut name, context)?;
+    if kind == Verbatim::CreateProcedure && keyspace.sharded {
         let text = "CREATE PROCEDURE is not supported on sharded keyspaces";
         return Err(PlanError::unsupported(text));
     }
-    let used = vec![used(&place.keyspace, name.name.as_str())];
-    let qualifier = format!("{}.", place.keyspace.name);
+    let used = vec![used(&keyspace, name.name.as_str())];
+    let qualifier = format!("{}.", keyspace.name);
     let body = behind.trim_end().trim_end_matches(';').trim_end().replace(&qualifier, "");
     let end = if kind == Verbatim::CreateProcedure { ";" } else { "" };
     let blank = if body.is_empty() { "" } else { " " };
     let text =
         format!("{}{}{blank}{}{end}", before.to_ascii_lowercase(), name.name, body.trim_start(),);
     let statement = Statement::Verbatim { kind, text };
-    let destination = place.destination.unwrap_or_else(|| "AllShards()".to_owned());
-    Ok((Some(Primitive::Ddl(send(place.keyspace, destination, statement))), used))
+    Ok((Some(Primitive::Ddl(send(keyspace, "AllShards()".to_owned(), statement))), used))
 }
 
 /// The text up to a procedure's name, the name, and the rest.
