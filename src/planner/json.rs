@@ -274,21 +274,19 @@ fn routing_keys(node: &mut Node, routing: &Routing) {
 
 /// A value as the evalengine prints it.
 pub fn value_text(value: &Expr) -> String {
-    value.to_string()
+    super::evaluable::text(value)
 }
 
 fn describe_route(route: &Route) -> Json {
     let mut node = Node::new("Route", route.routing.opcode.name());
     node.keyspace(&route.routing.keyspace);
-    if let Some(destination) = &route.routing.destination {
-        node.destination(destination);
-    }
     routing_keys(&mut node, &route.routing);
     node.own("FieldQuery", route.field_query.to_string());
     node.own("Query", route.query.to_string());
     node.own("OrderBy", order_text(&route.order_by));
     node.own("ResultColumns", route.result_columns);
     node.own("ScatterErrorsAsWarnings", route.scatter_errors_as_warnings);
+    node.own("FetchLastInsertID", route.fetch_last_insert_id);
     node.own("QueryTimeout", route.query_timeout_ms);
     node.json()
 }
@@ -338,9 +336,6 @@ fn describe_insert(insert: &Insert) -> Json {
 fn dml_node(operator: &str, dml: &Dml) -> Node {
     let mut node = Node::new(operator, dml.routing.opcode.name());
     node.keyspace(&dml.routing.keyspace);
-    if let Some(destination) = &dml.routing.destination {
-        node.destination(destination);
-    }
     routing_keys(&mut node, &dml.routing);
     node.own("Query", dml.query.to_string());
     let owned = dml.owned_vindex_query.as_deref().map(Statement::to_string);
@@ -348,6 +343,7 @@ fn dml_node(operator: &str, dml: &Dml) -> Node {
     node.own("KsidVindex", dml.ksid_vindex.as_deref().unwrap_or(""));
     node.own("KsidLength", dml.ksid_length);
     node.own("MultiShardAutocommit", dml.multi_shard_autocommit);
+    node.own("FetchLastInsertID", dml.fetch_last_insert_id);
     node.own("QueryTimeout", dml.query_timeout_ms);
     node
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Statement};
 
+use crate::key::Destination;
+
 /// A plan: what the cache holds, what `vexplain` shows, what runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -107,9 +109,8 @@ pub struct Routing {
     /// Name of the vindex in the keyspace's VSchema; with its own columns' values, one a column.
     pub vindex: Option<Arc<str>>,
     pub values: Vec<Expr>,
-    /// Of ByDestination alone, as it prints: `Shard(-80)`, `ExactKeyRange(-)`, `AllShards()`. None
-    /// below a VindexLookup, which names the shards.
-    pub destination: Option<String>,
+    /// Of ByDestination alone; it does not print. None below a VindexLookup, which names the shards.
+    pub destination: Option<Destination>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +127,18 @@ pub struct Route {
     pub query_timeout_ms: u64,
     /// An aggregate query without a shard to go to goes to any one.
     pub no_routes_special_handling: bool,
+    /// `last_insert_id(x)` in it sets the session's value.
+    pub fetch_last_insert_id: bool,
+    /// Of DBA alone: the schemas and tables that it asks about.
+    pub system: SystemNames,
+}
+
+/// What a query of system tables says of schemas and tables.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SystemNames {
+    pub schemas: Vec<Expr>,
+    /// By argument, sorted.
+    pub tables: Vec<(Arc<str>, Expr)>,
 }
 
 /// `(0|2) DESC COLLATE x`.
@@ -164,6 +177,7 @@ pub struct Insert {
     pub generate: Option<Generate>,
     pub multi_shard_autocommit: bool,
     pub query_timeout_ms: u64,
+    pub fetch_last_insert_id: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -197,6 +211,7 @@ pub struct Dml {
     pub ksid_length: usize,
     pub multi_shard_autocommit: bool,
     pub query_timeout_ms: u64,
+    pub fetch_last_insert_id: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

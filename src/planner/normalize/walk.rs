@@ -195,7 +195,8 @@ impl<'a> Normalizer<'a> {
                 self.maybe(join.on.as_mut())
             }
             TableExpr::Parens(list) => self.tables(list),
-            _ => Ok(()),
+            TableExpr::Bound(inner, _) => self.table(inner),
+            TableExpr::JsonTable { .. } => Ok(()),
         }
     }
 

@@ -18,9 +18,9 @@ use super::planning::{Phase, Planning, Step};
 /// What a rule made, and the name of what it did; None where it did nothing.
 pub type Rewritten = Result<(Operator, Option<&'static str>), PlanError>;
 
-/// Plans: from the first operators to those that become primitives.
-pub fn plan(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
-    let mut operator = operator;
+/// From the first operators to those that become primitives.
+pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
+    let mut operator = join::compact(planning, operator);
     for phase in Phase::ALL {
         planning.phase = phase;
         operator = act(planning, operator)?;
@@ -40,10 +40,7 @@ fn act(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, Plan
 /// A limit for rewriting that does not come to rest, which is a fault of a rule.
 const PASSES_MAX: usize = 1000;
 
-fn to_fixed_point(
-    planning: &mut Planning<'_>,
-    operator: Operator,
-) -> Result<Operator, PlanError> {
+fn to_fixed_point(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
     let mut operator = operator;
     for _ in 0..PASSES_MAX {
         let (next, changed) = bottom_up(planning, operator)?;

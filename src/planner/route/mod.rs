@@ -9,6 +9,7 @@ pub mod merge;
 pub mod option;
 pub mod sharded;
 pub mod system;
+pub mod table;
 
 use sim::sql::ast::{CompareOp, Expr, Literal};
 

@@ -22,3 +22,8 @@ impl System {
         Routing::System(self)
     }
 }
+
+/// Takes what a predicate says of schema and table; gives it back as the query has it.
+pub fn take(planning: &Planning<'_>, routing: Routing, predicate: Expr) -> (Routing, Expr) {
+    (routing.narrowed(planning, &predicate), predicate)
+}

@@ -24,10 +24,7 @@ use crate::key::Code;
 use crate::vschema::find::TableOrVindex;
 
 /// Analyses a statement in place.
-pub fn analyse(
-    statement: &mut Statement,
-    context: &Context<'_>,
-) -> Result<Semantics, PlanError> {
+pub fn analyse(statement: &mut Statement, context: &Context<'_>) -> Result<Semantics, PlanError> {
     let mut analyzer = Analyzer::new(context);
     match statement {
         Statement::Query(query) => analyzer.query(query, Nested::No)?,
@@ -123,6 +120,9 @@ impl<'a> Analyzer<'a> {
 
     fn select(&mut self, select: &mut Select, nested: Nested) -> Result<(), PlanError> {
         check::select(select, nested)?;
+        if select.from.is_empty() {
+            select.from.push(dual());
+        }
         self.scopes.levels.push(Vec::new());
         self.from(&mut select.from)?;
         self.sequence(select)?;
@@ -304,9 +304,7 @@ impl<'a> Analyzer<'a> {
                 }
                 bound
             }
-            TableExpr::Parens(list) => {
-                list.iter_mut().try_for_each(|inner| self.table_expr(inner))
-            }
+            TableExpr::Parens(list) => list.iter_mut().try_for_each(|inner| self.table_expr(inner)),
             TableExpr::JsonTable { .. } => Err(PlanError::unsupported("json_table expressions")),
             TableExpr::Bound(..) => Ok(()),
         }
@@ -325,8 +323,7 @@ impl<'a> Analyzer<'a> {
             let having: Vec<u32> = own.iter().filter(with).copied().collect();
             let known = own.len() == 2
                 || own.iter().all(|number| {
-                    self.semantics.table(*number).has(name.as_str())
-                        != super::tables::Has::Possibly
+                    self.semantics.table(*number).has(name.as_str()) != super::tables::Has::Possibly
                 });
             let [.., left, right] = having[..] else {
                 self.semantics.sharded_only = Some(expression::schema_tracking_required());
@@ -424,9 +421,10 @@ impl<'a> Analyzer<'a> {
     fn table(&mut self, written: &Table) -> Result<TableInfo, PlanError> {
         let TableName { qualifier, name } = &written.name;
         let target = match qualifier {
-            Some(text) => Some(Target::parse(text.as_str()).map_err(|error| {
-                PlanError::new(Code::InvalidArgument, error.to_string())
-            })?),
+            Some(text) => Some(
+                Target::parse(text.as_str())
+                    .map_err(|error| PlanError::new(Code::InvalidArgument, error.to_string()))?,
+            ),
             None => None,
         };
         let alias = written.alias.clone();
@@ -446,16 +444,15 @@ impl<'a> Analyzer<'a> {
         let kind = kind.unwrap_or(self.context.tablet_type);
         let found = self.context.vschema.find_table_or_vindex(keyspace, name.as_str(), kind);
         let found = found.map_err(|error| PlanError::new(error.code, error.to_string()))?;
-        let destination = target.and_then(|target| target.destination);
+        let destination = target.as_ref().and_then(|target| target.destination.clone());
         let source = match found {
             TableOrVindex::Table(table) => {
                 let vindex_hint = vindex_hint(written, &table)?;
                 Source::Real(RealTable { table, destination, vindex_hint })
             }
-            TableOrVindex::Vindex(vindex) => Source::Vindex {
-                keyspace: keyspace.to_owned(),
-                name: vindex.name().to_owned(),
-            },
+            TableOrVindex::Vindex(vindex) => {
+                Source::Vindex { keyspace: keyspace.to_owned(), name: vindex.name().to_owned() }
+            }
         };
         let keyspace = match (&source, alias) {
             (_, Some(_)) => None,
@@ -474,6 +471,12 @@ impl<'a> Analyzer<'a> {
         let source = Source::Real(RealTable { table, destination: None, vindex_hint: None });
         TableInfo { name, keyspace: None, source }
     }
+}
+
+/// A query without FROM reads dual.
+fn dual() -> TableExpr {
+    let name = TableName { qualifier: None, name: Ident::new("dual") };
+    TableExpr::Table(Table { name, partitions: Vec::new(), alias: None, hints: Vec::new() })
 }
 
 pub fn is_system_schema(keyspace: &str) -> bool {
@@ -622,10 +625,9 @@ fn output(query: &Query) -> Option<Vec<DerivedColumn>> {
 fn known_output(query: &Query) -> Vec<DerivedColumn> {
     let Some(select) = check::first_select(query) else { return Vec::new() };
     let column = |item: &SelectItem| match item {
-        SelectItem::Expr { expr, alias } => Some(DerivedColumn {
-            name: item_name(expr, alias.as_ref()),
-            exprs: vec![expr.clone()],
-        }),
+        SelectItem::Expr { expr, alias } => {
+            Some(DerivedColumn { name: item_name(expr, alias.as_ref()), exprs: vec![expr.clone()] })
+        }
         _ => None,
     };
     select.items.iter().filter_map(column).collect()

@@ -30,11 +30,11 @@ pub use show_vitess::databases;
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Expr, Query, Statement, Verbatim};
+use sim::sql::ast::{Expr, Query, Statement};
 
-use crate::planner::primitive::{Keyspace, Plan, Primitive, QueryType, Rows, Send};
+use crate::planner::primitive::{Keyspace, Primitive, QueryType, Rows, Send};
 use crate::planner::statement::Outer;
-use crate::planner::{Context, PlanError, ddl, normalize, show};
+use crate::planner::{Context, PlanError, ddl, show};
 
 /// What utility statements plan to.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,34 +163,20 @@ pub enum SetValue {
 /// A primitive with the tables that it uses.
 pub(crate) type Planned = (Option<Primitive>, Vec<String>);
 
-/// Plans a statement, if it is none of the planner proper.
-pub fn plan(outer: &Outer, query: &str, context: &Context<'_>) -> Result<Option<Plan>, PlanError> {
-    let (query_type, planned) = match outer {
-        Outer::Sql(statement) => {
-            let mut statement = statement.clone();
-            let query_type = match &statement {
-                Statement::Verbatim {
-                    kind: Verbatim::CreateProcedure | Verbatim::DropProcedure,
-                    ..
-                } => QueryType::Ddl,
-                other => crate::planner::query_type(other),
-            };
-            normalize::normalize(&mut statement, context)?;
-            match sql(&statement, query, context)? {
-                Some(planned) => (query_type, planned),
-                None => return Ok(None),
-            }
-        }
+/// Plans a statement that only Vitess understands.
+pub fn of_vitess(
+    outer: &Outer,
+    query: &str,
+    context: &Context<'_>,
+) -> Result<(QueryType, Planned), PlanError> {
+    Ok(match outer {
         Outer::ExplainVitess(_) | Outer::VExplainPlan(_) | Outer::VExplain(_) => {
             (QueryType::Explain, explain::vexplain(outer, context)?)
         }
-        Outer::ShowVitess(show) => {
-            let planned = match context.shard {
-                Some(_) => bypass::text(query, context)?,
-                None => show_vitess::plan(show, query, context)?,
-            };
-            (QueryType::Show, planned)
+        Outer::ShowVitess(_) if context.shard.is_some() => {
+            (QueryType::Show, bypass::text(query, context)?)
         }
+        Outer::ShowVitess(show) => (QueryType::Show, show_vitess::plan(show, query, context)?),
         Outer::AlterVSchema(change) => (QueryType::Ddl, vschema::plan(change, context)?),
         Outer::AlterMigration => (QueryType::Migration, migration::alter(query, context)?),
         Outer::RevertMigration { uuid } => {
@@ -198,12 +184,12 @@ pub fn plan(outer: &Outer, query: &str, context: &Context<'_>) -> Result<Option<
         }
         Outer::Stream(stream) => (QueryType::Stream, stream::plan(stream, context)?),
         Outer::Comment => (QueryType::Other, no_rows()),
-    };
-    let (root, tables_used) = planned;
-    Ok(Some(Plan { query_type, original: query.to_owned(), root, tables_used }))
+        Outer::Sql(other) => return Err(PlanError::unsupported(other)),
+    })
 }
 
-fn sql(
+/// Plans a normalised statement; none for what the planner proper takes.
+pub fn plan(
     statement: &Statement,
     query: &str,
     context: &Context<'_>,

@@ -68,13 +68,8 @@ impl Run {
                 Ok(all_binds(self.only_shard(routing)?))
             }
             Opcode::ByDestination => {
-                let text = routing.destination.as_deref().unwrap_or_default();
-                let destination: Destination =
-                    format!("Destination{text}").parse().map_err(|error| {
-                        let text = format!("VT13001: [BUG] destination {text}: {error}");
-                        Status::new(Code::Internal, text)
-                    })?;
-                Ok(all_binds(self.resolve(keyspace, &destination)?))
+                let destination = routing.destination.as_ref().unwrap_or(&Destination::None);
+                Ok(all_binds(self.resolve(keyspace, destination)?))
             }
             Opcode::Equal | Opcode::EqualUnique => {
                 let row = self.vindex_row(routing, binds)?;

@@ -1,0 +1,182 @@
+//! Offset planning: which column of its input each operator reads.
+//!
+//! From the root down, so an operator adds the columns that it needs to its input before the input
+//! plans its own. What is below a route is text: columns are added to its select list. See
+//! `operators/offset_planning.go` and each operator's `planOffsets`.
+//!
+//! It knows nothing of values.
+
+use sim::sql::ast::{Expr, Function, Ident};
+
+use super::operator::ordering::Order;
+use super::operator::projection::{Column, Projection};
+use super::operator::route::RouteOrder;
+use super::operator::{Operator, Route, aggregator};
+use super::planning::Planning;
+use super::predicate::same;
+use super::{PlanError, expression};
+
+/// Plans the offsets of an operator and all below.
+pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
+    match operator {
+        Operator::Route(route) => return route_order(planning, route),
+        Operator::Distinct(_)
+        | Operator::Ordering(_)
+        | Operator::Aggregator(_)
+        | Operator::ApplyJoin(_)
+        | Operator::Filter(_)
+        | Operator::Projection(_) => {
+            super::offset_above::plan(planning, operator)?;
+        }
+        _ => {}
+    }
+    operator.inputs_mut().into_iter().try_for_each(|input| plan(planning, input))
+}
+
+/// A route over several shards merges their answers by columns that must be there.
+fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
+    if route.routing.is_single_shard() {
+        return Ok(());
+    }
+    for order in order_of(&route.source) {
+        if is_special(&order.expr) {
+            continue;
+        }
+        let column = add_column(planning, route, &order.simplified)?;
+        let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
+            true => Some(add_column(planning, route, &weight_string(&order.simplified))?),
+            false => None,
+        };
+        route.ordering.push(RouteOrder {
+            collation: planning.semantics.collation_of(&order.simplified),
+            expr: order.simplified,
+            descending: order.descending,
+            column,
+            weight_column,
+        });
+    }
+    Ok(())
+}
+
+/// `order by null`, `order by rand()`: the order of the merge does not matter.
+fn is_special(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(sim::sql::ast::Literal::Null) => true,
+        Expr::Function(function) => function.name.is("rand"),
+        _ => false,
+    }
+}
+
+pub fn weight_string(expr: &Expr) -> Expr {
+    Expr::Function(Function {
+        qualifier: None,
+        name: Ident::new("weight_string"),
+        args: vec![expr.clone()],
+        over: None,
+    })
+}
+
+/// The order in which a query gives its rows.
+pub fn order_of(operator: &Operator) -> Vec<Order> {
+    match operator {
+        Operator::Ordering(ordering) => ordering.order.clone(),
+        Operator::Limit(limit) => order_of(&limit.source),
+        Operator::Distinct(distinct) => order_of(&distinct.source),
+        Operator::Filter(filter) => order_of(&filter.source),
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            order_of(&projection.source)
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            order_of(&aggregator.source)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Where a route gives an expression; its query gets the column if it has not.
+pub fn add_column(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    if let Some(at) = find_in_text(&route.source, expr) {
+        return Ok(at);
+    }
+    let before = width(&route.source);
+    let at = append(planning, &mut route.source, expr)?;
+    if route.result_columns.is_none() {
+        route.result_columns = before;
+    }
+    Ok(at)
+}
+
+/// Where the query below a route gives an expression.
+pub fn find_in_text(source: &Operator, expr: &Expr) -> Option<usize> {
+    match source {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            if projection.star.is_some() {
+                return None;
+            }
+            let is = |column: &Column| same(&column.expr, expr) || same(&column.original, expr);
+            projection.columns.iter().position(is)
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            aggregator.columns.iter().position(|column| same(&column.expr, expr))
+        }
+        Operator::Filter(filter) => find_in_text(&filter.source, expr),
+        Operator::Ordering(ordering) => find_in_text(&ordering.source, expr),
+        Operator::Limit(limit) => find_in_text(&limit.source, expr),
+        Operator::Distinct(distinct) => find_in_text(&distinct.source, expr),
+        _ => None,
+    }
+}
+
+/// How many columns the query gives; None where nobody has said.
+pub fn width(source: &Operator) -> Option<usize> {
+    match source {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            Some(projection.columns.len())
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            Some(aggregator.columns.len())
+        }
+        Operator::Filter(filter) => width(&filter.source),
+        Operator::Ordering(ordering) => width(&ordering.source),
+        Operator::Limit(limit) => width(&limit.source),
+        Operator::Distinct(distinct) => width(&distinct.source),
+        _ => None,
+    }
+}
+
+/// One more column of the query below a route.
+pub fn append(
+    planning: &mut Planning<'_>,
+    source: &mut Operator,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    match source {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            if projection.star.is_some() {
+                return Err(expression::schema_tracking_required());
+            }
+            projection.columns.push(Column::new(expr.clone(), None));
+            Ok(projection.columns.len() - 1)
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            aggregator.columns.push(aggregator::Column { expr: expr.clone(), alias: None });
+            Ok(aggregator.columns.len() - 1)
+        }
+        Operator::Filter(filter) => append(planning, &mut filter.source, expr),
+        Operator::Ordering(ordering) => append(planning, &mut ordering.source, expr),
+        Operator::Limit(limit) => append(planning, &mut limit.source, expr),
+        Operator::Distinct(_) | Operator::Union(_) | Operator::Horizon(_) => {
+            Err(PlanError::unsupported("columns beside those of a union or a distinct query"))
+        }
+        _ => {
+            let mut projection = Projection::new(source.take());
+            projection.columns.push(Column::new(expr.clone(), None));
+            *source = Operator::Projection(Box::new(projection));
+            Ok(0)
+        }
+    }
+}
