@@ -466,6 +466,7 @@ fn whole(keyspace: primitive::Keyspace, statement: &Statement, directives: Direc
             keyspace,
             vindex: None,
             values: Vec::new(),
+            needs_lookup: false,
             destination: None,
         },
         table,

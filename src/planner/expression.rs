@@ -78,6 +78,7 @@ pub fn empty_select() -> Select {
         limit: None,
         lock: Lock::None,
         into: None,
+        parens: false,
     }
 }
 

@@ -102,9 +102,11 @@ pub(crate) fn plan_type(root: Option<&Primitive>) -> &'static str {
 fn routing_type(routing: &Routing) -> &'static str {
     match routing.opcode {
         Opcode::Unsharded | Opcode::Next | Opcode::Dba | Opcode::Reference => "Passthrough",
-        Opcode::EqualUnique => "Passthrough",
+        Opcode::EqualUnique if !routing.needs_lookup => "Passthrough",
         Opcode::Scatter => "Scatter",
         Opcode::None => "Local",
+        Opcode::ByDestination => "MultiShard",
+        _ if routing.needs_lookup => "Lookup",
         _ => "MultiShard",
     }
 }
@@ -274,7 +276,11 @@ fn routing_keys(node: &mut Node, routing: &Routing) {
 
 /// A value as the evalengine prints it.
 pub fn value_text(value: &Expr) -> String {
-    super::evaluable::text(value)
+    match value {
+        // A column of a list's tuples.
+        Expr::ListArgument(name) if name.as_str().contains(':') => name.as_str().to_owned(),
+        value => super::evaluable::text(value),
+    }
 }
 
 fn describe_route(route: &Route) -> Json {
@@ -326,6 +332,11 @@ fn describe_insert(insert: &Insert) -> Json {
     }
     if !values.is_empty() {
         node.own("VindexValues", Json::Object(values));
+    }
+    if let Some(generate) = &insert.generate {
+        let values: Vec<String> = generate.values.iter().map(value_text).collect();
+        let text = format!("{}:Values::({})", generate.sequence, values.join(", "));
+        node.own("AutoIncrement", text);
     }
     node.own("InsertIgnore", insert.ignore);
     node.own("MultiShardAutocommit", insert.multi_shard_autocommit);
@@ -392,6 +403,9 @@ fn op_name(op: AggregateOp) -> &'static str {
         AggregateOp::AnyValue => "any_value",
         AggregateOp::GroupConcat => "group_concat",
         AggregateOp::Constant => "constant_aggr",
+        AggregateOp::Avg => "avg",
+        AggregateOp::UserDefined => "udf",
+        AggregateOp::Other => "unknown",
     }
 }
 

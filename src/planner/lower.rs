@@ -36,7 +36,7 @@ fn route(planning: &mut Planning<'_>, mut route: Route) -> Result<Primitive, Pla
     let mut query = text::of_route(planning, &route)?;
     text::sort_tables(&mut query);
     text::with_list_arguments(planning, &mut query, &route.routing);
-    text::finish(planning, &mut query);
+    text::finish_route(planning, &mut query);
     if let Routing::Target(..) = &route.routing {
         let text = "VT09017: SELECT with a target destination is not allowed";
         return Err(PlanError::new(crate::key::Code::FailedPrecondition, text));
@@ -103,6 +103,7 @@ pub fn routing(
         _ => None,
     };
     Ok(primitive::Routing {
+        needs_lookup: selected.is_some_and(|option| option.mapping.properties().needs_vcursor),
         opcode: routing.opcode(),
         keyspace,
         vindex: selected.map(|option| option.mapping.name().into()),
@@ -146,6 +147,7 @@ fn by_destination(routing: &primitive::Routing) -> primitive::Routing {
         keyspace: routing.keyspace.clone(),
         vindex: None,
         values: Vec::new(),
+        needs_lookup: false,
         destination: None,
     }
 }

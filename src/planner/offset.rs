@@ -44,7 +44,10 @@ fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), Pla
         }
         let column = add_column(planning, route, &order.simplified)?;
         let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
-            true => Some(add_column(planning, route, &weight_string(&order.simplified))?),
+            true => {
+                let given = column_at(&route.source, column).unwrap_or(order.simplified.clone());
+                Some(add_column(planning, route, &weight_string(&given))?)
+            }
             false => None,
         };
         route.ordering.push(RouteOrder {
@@ -127,6 +130,19 @@ pub fn find_in_text(source: &Operator, expr: &Expr) -> Option<usize> {
         Operator::Ordering(ordering) => find_in_text(&ordering.source, expr),
         Operator::Limit(limit) => find_in_text(&limit.source, expr),
         Operator::Distinct(distinct) => find_in_text(&distinct.source, expr),
+        _ => None,
+    }
+}
+
+/// The expression of a column, as the query writes it.
+fn column_at(source: &Operator, at: usize) -> Option<Expr> {
+    match source {
+        Operator::Projection(projection) => projection.columns.get(at).map(|c| c.expr.clone()),
+        Operator::Aggregator(aggregator) => aggregator.columns.get(at).map(|c| c.expr.clone()),
+        Operator::Filter(filter) => column_at(&filter.source, at),
+        Operator::Ordering(ordering) => column_at(&ordering.source, at),
+        Operator::Limit(limit) => column_at(&limit.source, at),
+        Operator::Distinct(distinct) => column_at(&distinct.source, at),
         _ => None,
     }
 }

@@ -109,6 +109,8 @@ pub struct Routing {
     /// Name of the vindex in the keyspace's VSchema; with its own columns' values, one a column.
     pub vindex: Option<Arc<str>>,
     pub values: Vec<Expr>,
+    /// Whether the vindex runs statements to map.
+    pub needs_lookup: bool,
     /// Of ByDestination alone; it does not print. None below a VindexLookup, which names the shards.
     pub destination: Option<Destination>,
 }
@@ -275,6 +277,12 @@ pub enum AggregateOp {
     AnyValue,
     GroupConcat,
     Constant,
+    /// Becomes a sum and a count before it runs over shards.
+    Avg,
+    /// A function that was loaded into the servers; it runs there alone.
+    UserDefined,
+    /// One that runs on one shard alone.
+    Other,
 }
 
 #[derive(Clone, Debug, PartialEq)]

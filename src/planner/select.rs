@@ -100,6 +100,7 @@ fn whole(query: &Query, keyspace: primitive::Keyspace) -> Primitive {
             keyspace,
             vindex: None,
             values: Vec::new(),
+            needs_lookup: false,
             destination: None,
         },
         query: Arc::new(statement),

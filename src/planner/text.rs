@@ -65,7 +65,16 @@ fn comment_first(query: &mut Query, comments: &Comments) {
     }
 }
 
-/// A query made plain: sorted FROM, merged subqueries in place, no keyspaces, no numbers.
+/// A route's query made plain: merged subqueries in place, columns on the left of equalities, no
+/// keyspaces, no numbers.
+pub fn finish_route(planning: &Planning<'_>, query: &mut Query) {
+    walk::query_mut(query, &mut Restore { merged: &planning.merged });
+    walk::query_mut(query, &mut Turn);
+    walk::query_mut(query, &mut Plain { planning });
+    walk::query_mut(query, &mut names::Unbind);
+}
+
+/// The same for the query of a data change, which turns nothing.
 pub fn finish(planning: &Planning<'_>, query: &mut Query) {
     walk::query_mut(query, &mut Restore { merged: &planning.merged });
     walk::query_mut(query, &mut Plain { planning });
@@ -386,17 +395,6 @@ impl VisitMut for Plain<'_, '_> {
                     table.qualifier = None;
                 }
             }
-            Expr::Compare {
-                op: CompareOp::Equal | CompareOp::NotEqual | CompareOp::NullSafeEqual,
-                left,
-                right,
-                ..
-            } => {
-                let column = |expr: &Expr| matches!(expr, Expr::Bound(..) | Expr::Column(_));
-                if !column(left) && column(right) && turns(left) {
-                    std::mem::swap(left, right);
-                }
-            }
             _ => {}
         }
         true
@@ -415,8 +413,24 @@ impl VisitMut for Plain<'_, '_> {
 }
 
 /// What stands on the left of its column moves to the right.
-fn turns(_: &Expr) -> bool {
-    true
+struct Turn;
+
+impl VisitMut for Turn {
+    fn expr(&mut self, expr: &mut Expr) -> bool {
+        if let Expr::Compare {
+            op: CompareOp::Equal | CompareOp::NotEqual | CompareOp::NullSafeEqual,
+            left,
+            right,
+            ..
+        } = expr
+        {
+            let column = |expr: &Expr| matches!(expr, Expr::Bound(..) | Expr::Column(_));
+            if !column(left) && column(right) {
+                std::mem::swap(left, right);
+            }
+        }
+        true
+    }
 }
 
 /// The conjunct of the chosen IN gets only the values of the shard that it goes to.
@@ -469,6 +483,10 @@ fn to_fields(query: &mut Query) {
         Query::Select(select) => {
             let one = || Box::new(Expr::Literal(Literal::Integer("1".into())));
             let (left, right) = (one(), one());
+            select.parens = !select.order_by.is_empty()
+                || select.limit.is_some()
+                || select.lock != Lock::None
+                || select.into.is_some();
             select.comments = Comments::default();
             select.distinct = false;
             select.flags.clear();

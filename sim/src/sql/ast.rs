@@ -189,6 +189,8 @@ pub struct Select {
     pub limit: Option<Limit>,
     pub lock: Lock,
     pub into: Option<String>,
+    /// As a side of a union it keeps its parentheses, though nothing in it asks for them any more.
+    pub parens: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

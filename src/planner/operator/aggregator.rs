@@ -18,6 +18,8 @@ pub struct Aggregator {
     pub aggregates: Vec<Aggr>,
     pub rollup: bool,
     pub derived: Option<Derived>,
+    /// The query's own, not one made by splitting.
+    pub original: bool,
     /// A copy has gone below.
     pub pushed: bool,
     pub result_columns: Option<usize>,
@@ -53,4 +55,10 @@ pub struct Aggr {
     pub column: usize,
     pub weight_column: Option<usize>,
     pub collation: Option<Arc<str>>,
+}
+
+impl Group {
+    pub fn new(expr: Expr) -> Group {
+        Group { expr, column: None, weight_column: None }
+    }
 }

@@ -3,6 +3,7 @@
 //! Each rule is a function from an operator to an operator that says whether it did something.
 //! Rules run bottom-up and never enter a route. See `operators/query_planning.go` and `phases.go`.
 
+mod aggregation;
 mod horizon;
 mod join;
 mod lock;
@@ -32,6 +33,7 @@ pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Opera
 /// What a phase does once, before its rules run.
 fn act(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
     match planning.phase {
+        Phase::AddAggregationOrdering => Ok(aggregation::add_ordering(operator)),
         Phase::SettleSubqueries => sub_query::settle_all(planning, operator),
         _ => Ok(operator),
     }
@@ -84,8 +86,8 @@ fn rule_of(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
         Operator::LockAndComment(lock) => lock::push(lock),
         Operator::SubQueryContainer(container) => sub_query::push_or_merge(planning, container),
         Operator::Union(union) => union::merge(planning, union),
+        Operator::Aggregator(aggregator) => aggregation::push(planning, aggregator),
         Operator::Projection(_)
-        | Operator::Aggregator(_)
         | Operator::Filter(_)
         | Operator::Ordering(_)
         | Operator::Limit(_)

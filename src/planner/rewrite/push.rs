@@ -114,6 +114,7 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             });
             Ok((pushed, Some("push ordering under route")))
         }
+        Operator::Aggregator(aggregator) => super::aggregation::order_below(ordering, aggregator),
         Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
             ordering.source = subquery.outer.take();
             subquery.outer = Operator::Ordering(ordering);
