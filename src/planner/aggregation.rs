@@ -263,10 +263,6 @@ fn op_of(aggregate: &Aggregate) -> AggregateOp {
 }
 
 /// An operator as a table of the query above it.
-pub fn named(
-    _: &mut Planning<'_>,
-    _: Operator,
-    _: Derived,
-) -> Result<Operator, PlanError> {
+pub fn named(_: &mut Planning<'_>, _: Operator, _: Derived) -> Result<Operator, PlanError> {
     Err(PlanError::unsupported("a union of several routes as a derived table"))
 }

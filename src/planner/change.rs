@@ -74,11 +74,7 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
         }
     }
     let source = predicate::contained(source, subqueries);
-    let lock = LockAndComment {
-        source,
-        comments: Default::default(),
-        lock: Lock::ShareMode,
-    };
+    let lock = LockAndComment { source, comments: Default::default(), lock: Lock::ShareMode };
     let source = Operator::LockAndComment(Box::new(lock));
     let limited = update.limit.is_some();
     let ordered = !update.order_by.is_empty();
@@ -141,9 +137,9 @@ fn check_assigned_elsewhere(
         expression::any(&item.value, &mut |expr| {
             if let Expr::Bound(column, number) = expr
                 && *number != own
-                && assigned.iter().any(|(table, name)| {
-                    table == number && name.name.is(column.name.as_str())
-                })
+                && assigned
+                    .iter()
+                    .any(|(table, name)| table == number && name.name.is(column.name.as_str()))
             {
                 clash = Some(column.clone());
             }
@@ -283,8 +279,7 @@ pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, Pl
     let source = from::tables(&mut planning, &delete.tables)?;
     let source = predicate::add_all(&mut planning, source, delete.filter.as_ref())?;
     let limited = delete.limit.is_some();
-    let operator =
-        Operator::Delete(Box::new(Delete { source, statement: delete, target }));
+    let operator = Operator::Delete(Box::new(Delete { source, statement: delete, target }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
     check_limit(&operator, limited, "DELETE")?;
     finish(planning, operator)
@@ -427,9 +422,8 @@ fn check_tablet_types(
     };
     let named = tables.iter().any(|table| match table {
         TableExpr::Table(table) => table.name.qualifier.as_ref().is_some_and(|qualifier| {
-            KeyspaceTarget::parse(qualifier.as_str()).is_ok_and(|target| {
-                target.tablet_type.is_some_and(|kind| kind != "primary")
-            })
+            KeyspaceTarget::parse(qualifier.as_str())
+                .is_ok_and(|target| target.tablet_type.is_some_and(|kind| kind != "primary"))
         }),
         _ => false,
     });
@@ -447,8 +441,7 @@ fn check_foreign_keys(planning: &Planning<'_>, target: &Target) -> Result<(), Pl
 
 /// LIMIT says how many rows of all shards; only one shard can count them.
 fn check_limit(operator: &Operator, limited: bool, verb: &str) -> Result<(), PlanError> {
-    let single =
-        matches!(operator, Operator::Route(route) if route.routing.is_single_shard());
+    let single = matches!(operator, Operator::Route(route) if route.routing.is_single_shard());
     match limited && !single {
         true => Err(PlanError::unsupported(format!("multi shard {verb} with LIMIT"))),
         false => Ok(()),

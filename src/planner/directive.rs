@@ -33,7 +33,8 @@ impl Directives {
 
 fn words(comment: &str) -> Vec<(&str, Option<&str>)> {
     let inner = comment.trim().strip_prefix("/*vt+").and_then(|rest| rest.strip_suffix("*/"));
-    let pair = |word: &'_ str| -> (usize, usize) { (word.len(), word.find('=').unwrap_or(word.len())) };
+    let pair =
+        |word: &'_ str| -> (usize, usize) { (word.len(), word.find('=').unwrap_or(word.len())) };
     inner
         .unwrap_or("")
         .split_whitespace()

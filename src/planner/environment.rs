@@ -26,6 +26,9 @@ pub struct Environment {
     /// The keyspaces that exist as far as CREATE and DROP DATABASE know; None is all of the
     /// vschema's.
     pub databases: Option<BTreeSet<String>>,
+    /// What SHOW VSCHEMA VINDEXES knows, by keyspace the tables, if that is not the vschema: the
+    /// vschema that topo served last may be behind.
+    pub shown_tables: Option<BTreeMap<String, BTreeSet<String>>>,
     /// The session's target as its client wrote it (`ks:-80@replica`), for messages.
     pub target: String,
 }
@@ -42,6 +45,7 @@ impl Default for Environment {
             user_variables: BTreeMap::new(),
             any_keyspace: None,
             databases: None,
+            shown_tables: None,
             target: String::new(),
         }
     }

@@ -2,9 +2,7 @@
 //!
 //! It knows nothing of what they are for.
 
-use sim::sql::ast::{
-    Aggregate, Comments, Expr, Lock, Select, Statement, TableExpr,
-};
+use sim::sql::ast::{Aggregate, Comments, Expr, Lock, Select, Statement, TableExpr};
 use sim::sql::walk::{children, children_mut};
 
 use super::PlanError;

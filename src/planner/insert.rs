@@ -49,16 +49,18 @@ pub fn plan(insert: &Insert, context: &Context<'_>) -> Result<Planned, PlanError
 fn target(insert: &Insert, context: &Context<'_>) -> Result<Arc<Table>, PlanError> {
     let name = &insert.table;
     let written = match &name.qualifier {
-        Some(qualifier) => Some(Target::parse(qualifier.as_str()).map_err(|error| {
-            PlanError::new(Code::InvalidArgument, error.to_string())
-        })?),
+        Some(qualifier) => Some(
+            Target::parse(qualifier.as_str())
+                .map_err(|error| PlanError::new(Code::InvalidArgument, error.to_string()))?,
+        ),
         None => None,
     };
     if written.as_ref().is_some_and(|target| target.destination.is_some()) {
         let text = "VT09017: INSERT with a target destination is not allowed";
         return Err(PlanError::new(Code::FailedPrecondition, text));
     }
-    let replica = |target: &Target| target.tablet_type.as_deref().is_some_and(|kind| kind != "primary");
+    let replica =
+        |target: &Target| target.tablet_type.as_deref().is_some_and(|kind| kind != "primary");
     if written.as_ref().is_some_and(replica) {
         let text = "VT09002: insert statement with a replica target";
         return Err(PlanError::new(Code::FailedPrecondition, text));
@@ -219,8 +221,7 @@ fn vindex_values(
     columns: &mut Vec<Ident>,
     rows: &mut [Vec<Expr>],
 ) -> Result<Vec<VindexValues>, PlanError> {
-    let vindexes: Vec<_> =
-        table.column_vindexes.iter().filter(|vindex| !vindex.partial).collect();
+    let vindexes: Vec<_> = table.column_vindexes.iter().filter(|vindex| !vindex.partial).collect();
     for name in vindexes.iter().flat_map(|vindex| &vindex.columns) {
         position_or_add(columns, rows, name);
     }

@@ -76,7 +76,7 @@ impl QueryType {
     }
 }
 
-fn plan_type(root: Option<&Primitive>) -> &'static str {
+pub(crate) fn plan_type(root: Option<&Primitive>) -> &'static str {
     let Some(root) = root else { return "Complex" };
     match root {
         Primitive::Route(route) => routing_type(&route.routing),
@@ -94,6 +94,7 @@ fn plan_type(root: Option<&Primitive>) -> &'static str {
         Primitive::Ddl(_) => "DirectDDL",
         Primitive::Rows(_) => "Passthrough",
         Primitive::SingleRow | Primitive::UpdateTarget(_) => "Local",
+        Primitive::Utility(utility) => utility.plan_type(),
         _ => "Complex",
     }
 }
@@ -161,6 +162,7 @@ impl Primitive {
             Primitive::Rows(_) => "Rows",
             Primitive::UpdateTarget(_) => "UpdateTarget",
             Primitive::Ddl(_) => "DDL",
+            Primitive::Utility(utility) => utility.operator(),
         }
     }
 }
@@ -240,13 +242,22 @@ pub fn describe(primitive: &Primitive) -> Json {
             let mut node = Node::new("DDL", "");
             node.keyspace(&send.keyspace);
             node.own("Query", send.query.to_string());
+            let is_temporary = match &*send.query {
+                Statement::CreateTable(create) => create.temporary,
+                Statement::DropTable(drop) => drop.temporary,
+                _ => false,
+            };
+            node.own("TempTable", is_temporary);
             node.json()
         }
+        Primitive::Utility(utility) => super::utility::json::describe(utility),
         Primitive::Rows(rows) => {
             let mut node = Node::new("Rows", "");
             let fields: Map<String, Json> =
                 rows.fields.iter().map(|(name, ty)| (name.to_string(), json!(&**ty))).collect();
-            node.own("Fields", Json::Object(fields));
+            if !fields.is_empty() {
+                node.own("Fields", Json::Object(fields));
+            }
             node.own("RowCount", rows.rows.len());
             node.json()
         }

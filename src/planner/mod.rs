@@ -43,16 +43,17 @@ pub mod statement;
 pub mod table;
 pub mod target;
 pub mod text;
+pub mod utility;
 pub mod walk;
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Ident, Statement, TableName};
+use sim::sql::ast::{Ident, Statement, TableName, Verbatim};
 
 use crate::key::Code;
 use crate::vschema::{ForeignKeyMode, Table, VSchema};
 use environment::Environment;
-use primitive::{Keyspace, Plan, Primitive, QueryType, Send};
+use primitive::{Keyspace, Plan, Primitive, QueryType};
 use statement::Outer;
 
 /// What planning reads besides the statement.
@@ -95,74 +96,32 @@ impl PlanError {
 
 /// Plans a query.
 pub fn build(query: &str, context: &Context<'_>) -> Result<Plan, PlanError> {
-    let Outer::Sql(statement) = statement::parse(query)? else {
-        return Err(PlanError::unsupported("this statement"));
-    };
-    let mut statement = statement;
-    normalize::normalize(&mut statement, context)?;
-    let query_type = query_type(&statement);
-    let (root, tables_used) = match context.shard {
-        Some(shard) => (Some(targeted(&statement, shard, context)?), Vec::new()),
-        None => plan(&statement, context)?,
+    let (query_type, (root, tables_used)) = match statement::parse(query)? {
+        Outer::Sql(mut statement) => {
+            let query_type = query_type(&statement);
+            normalize::normalize(&mut statement, context)?;
+            (query_type, plan(&statement, query, context)?)
+        }
+        outer => utility::of_vitess(&outer, query, context)?,
     };
     Ok(Plan { query_type, original: query.to_owned(), root, tables_used })
 }
 
 fn plan(
     statement: &Statement,
+    query: &str,
     context: &Context<'_>,
 ) -> Result<(Option<Primitive>, Vec<String>), PlanError> {
+    if let Some(planned) = utility::plan(statement, query, context)? {
+        return Ok(planned);
+    }
     match statement {
         Statement::Query(query) => select::plan(query, context),
         Statement::Insert(insert) => insert::plan(insert, context),
         Statement::Update(update) => change::update(update, context),
         Statement::Delete(delete) => change::delete(delete, context),
-        Statement::Show(show) => show::show(show, context).map(no_tables),
-        Statement::Describe { .. } => show::describe(statement, context).map(no_tables),
-        Statement::CreateTable(_)
-        | Statement::AlterTable(_)
-        | Statement::DropTable(_)
-        | Statement::TruncateTable(_)
-        | Statement::CreateIndex(_)
-        | Statement::DropIndex { .. }
-        | Statement::RenameTable(_) => ddl::plan(statement, context),
-        Statement::Begin(_)
-        | Statement::Commit
-        | Statement::Rollback
-        | Statement::Savepoint(_)
-        | Statement::RollbackTo(_)
-        | Statement::Release(_) => Ok((None, Vec::new())),
         other => Err(PlanError::unsupported(format!("{other}"))),
     }
-}
-
-fn no_tables(root: Primitive) -> (Option<Primitive>, Vec<String>) {
-    (Some(root), Vec::new())
-}
-
-/// With a shard target a statement goes there as it is: no vindex is asked or told.
-fn targeted(
-    statement: &Statement,
-    shard: &str,
-    context: &Context<'_>,
-) -> Result<Primitive, PlanError> {
-    let keyspace = current_keyspace(context)?;
-    if let Statement::Show(show) = statement {
-        return show::show_on(show, context, format!("Shard({shard})"));
-    }
-    let is_dml =
-        matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_));
-    let mut query = statement.clone();
-    expression::drop_keyspaces(&mut query);
-    Ok(Primitive::Send(Send {
-        keyspace,
-        destination: format!("Shard({shard})"),
-        query: Arc::new(query),
-        is_dml,
-        single_shard_only: false,
-        shard_name_needed: false,
-        rename: Vec::new(),
-    }))
 }
 
 // ---------------------------------------------------------------- names
@@ -282,6 +241,9 @@ fn query_type(statement: &Statement) -> QueryType {
         | Statement::CreateDatabase { .. }
         | Statement::AlterDatabase { .. }
         | Statement::DropDatabase { .. } => QueryType::Ddl,
+        Statement::Verbatim {
+            kind: Verbatim::CreateProcedure | Verbatim::DropProcedure, ..
+        } => QueryType::Ddl,
         Statement::Kill { .. } | Statement::Verbatim { .. } => QueryType::Other,
     }
 }

@@ -20,8 +20,12 @@ use super::{PlanError, expression};
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
         Operator::Route(route) => return route_order(planning, route),
-        Operator::Distinct(_) | Operator::Ordering(_) | Operator::Aggregator(_)
-        | Operator::ApplyJoin(_) | Operator::Filter(_) | Operator::Projection(_) => {
+        Operator::Distinct(_)
+        | Operator::Ordering(_)
+        | Operator::Aggregator(_)
+        | Operator::ApplyJoin(_)
+        | Operator::Filter(_)
+        | Operator::Projection(_) => {
             super::offset_above::plan(planning, operator)?;
         }
         _ => {}

@@ -75,6 +75,8 @@ pub enum Primitive {
     UpdateTarget(String),
     /// DDL goes to every shard of the keyspace as it prints.
     Ddl(Send),
+    /// What statements other than queries and data changes plan to.
+    Utility(super::utility::Utility),
 }
 
 /// A keyspace as a plan names it.

@@ -13,7 +13,9 @@ use super::planning::{Names, Planning};
 use super::primitive::{self, Opcode, Primitive, Projection, Routing};
 use super::semantics::analyse::analyse;
 use super::semantics::check::{first_select, is_dual, is_lock_function};
-use super::{Context, PlanError, build, evaluable, expression, lower, offset, rewrite, shortcut, text};
+use super::{
+    Context, PlanError, build, evaluable, expression, lower, offset, rewrite, shortcut, text,
+};
 
 /// A primitive with the tables that it uses.
 pub type Planned = (Option<Primitive>, Vec<String>);
@@ -153,7 +155,8 @@ fn limit_keeps_a_row(select: &sim::sql::ast::Select) -> bool {
 
 /// A lock is its connection's: nothing else may be asked beside it.
 fn lock_functions(select: &sim::sql::ast::Select) -> Result<(), PlanError> {
-    let is_lock = |item: &SelectItem| matches!(item, SelectItem::Expr { expr, .. } if is_lock_function(expr));
+    let is_lock =
+        |item: &SelectItem| matches!(item, SelectItem::Expr { expr, .. } if is_lock_function(expr));
     if !select.items.iter().any(is_lock) {
         return Ok(());
     }

@@ -41,7 +41,8 @@ pub fn unsharded(statement: &Statement, context: &Context<'_>) -> Option<Unshard
     let mut keyspace: Option<String> = None;
     let mut used = BTreeSet::new();
     for name in &names.found {
-        let only = name.qualifier.is_none() && names.common.contains(&name.name.as_str().to_owned());
+        let only =
+            name.qualifier.is_none() && names.common.contains(&name.name.as_str().to_owned());
         if only {
             continue;
         }
@@ -68,7 +69,10 @@ fn one(
         Some(qualifier) => Some(Target::parse(qualifier.as_str()).ok()?),
         None => None,
     };
-    if target.as_ref().is_some_and(|target| target.destination.is_some() || target.tablet_type.is_some()) {
+    if target
+        .as_ref()
+        .is_some_and(|target| target.destination.is_some() || target.tablet_type.is_some())
+    {
         return None;
     }
     let keyspace = target.as_ref().map(|target| target.keyspace.as_str()).or(context.keyspace);
@@ -80,7 +84,8 @@ fn one(
         used.insert(format!("{}.dual", super::dual_keyspace(context)));
         return Some(None);
     }
-    let found = context.vschema.find_table_or_vindex(keyspace, name.name.as_str(), context.tablet_type);
+    let found =
+        context.vschema.find_table_or_vindex(keyspace, name.name.as_str(), context.tablet_type);
     let Ok(TableOrVindex::Table(table)) = found else { return None };
     used.insert(format!("{}.{}", table.keyspace, table.name));
     match table.table_type {

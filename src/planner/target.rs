@@ -50,7 +50,8 @@ fn in_brackets(text: &str) -> Result<Destination, TargetError> {
         let range = range.map_err(|_| TargetError::KeyRange(text.to_string()))?;
         return Ok(Destination::ExactKeyRange(range));
     }
-    let bytes = crate::key::hex::decode(text.as_bytes()).map_err(|_| TargetError::Hex(text.to_string()))?;
+    let bytes =
+        crate::key::hex::decode(text.as_bytes()).map_err(|_| TargetError::Hex(text.to_string()))?;
     Ok(Destination::KeyspaceId(KeyspaceId::from(bytes)))
 }
 
@@ -63,7 +64,11 @@ mod tests {
         let check = |text: &str, keyspace: &str, destination: Option<&str>, kind: Option<&str>| {
             let target = Target::parse(text).expect(text);
             assert_eq!(target.keyspace, keyspace, "{text}");
-            assert_eq!(target.destination.map(|d| d.to_string()), destination.map(|text| format!("Destination{text}")), "{text}");
+            assert_eq!(
+                target.destination.map(|d| d.to_string()),
+                destination.map(|text| format!("Destination{text}")),
+                "{text}"
+            );
             assert_eq!(target.tablet_type.as_deref(), kind, "{text}");
         };
         check("ks", "ks", None, None);

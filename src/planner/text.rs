@@ -9,15 +9,13 @@
 //! See `operators/SQL_builder.go`. It knows nothing of shards.
 
 use sim::sql::ast::{
-    CompareOp, Comments, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock, OrderBy, Query,
+    Comments, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock, OrderBy, Query,
     Select, SelectItem, Statement, TableExpr, Union as UnionNode,
 };
 
 use super::operator::horizon::Derived;
 use super::operator::join::Kind;
-use super::operator::{
-    Aggregator, ApplyJoin, Horizon, Operator, Projection, Route, Union,
-};
+use super::operator::{Aggregator, ApplyJoin, Horizon, Operator, Projection, Route, Union};
 use super::planning::Planning;
 use super::predicate::same;
 use super::semantics::names;
@@ -102,7 +100,10 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
         Operator::Table(table) => {
             let mut select = expression::empty_select();
             select.from.push(table.written.clone());
-            table.predicates.iter().for_each(|predicate| add_predicate(planning, &mut select, predicate));
+            table
+                .predicates
+                .iter()
+                .for_each(|predicate| add_predicate(planning, &mut select, predicate));
             Ok(Query::Select(Box::new(select)))
         }
         Operator::ApplyJoin(join) => self::join(planning, join),
@@ -111,7 +112,10 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
             let Query::Select(select) = &mut query else {
                 return Err(PlanError::bug("a filter over a union"));
             };
-            filter.predicates.iter().for_each(|predicate| add_predicate(planning, select, predicate));
+            filter
+                .predicates
+                .iter()
+                .for_each(|predicate| add_predicate(planning, select, predicate));
             Ok(query)
         }
         Operator::Horizon(horizon) => self::horizon(planning, horizon),
@@ -119,10 +123,10 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
         Operator::Aggregator(aggregator) => self::aggregator(planning, aggregator),
         Operator::Ordering(ordering) => {
             let mut query = build(planning, &ordering.source)?;
-            let order = ordering.order.iter().map(|order| OrderBy {
-                expr: order.expr.clone(),
-                descending: order.descending,
-            });
+            let order = ordering
+                .order
+                .iter()
+                .map(|order| OrderBy { expr: order.expr.clone(), descending: order.descending });
             match &mut query {
                 Query::Select(select) => select.order_by.extend(order),
                 Query::Union(union) => union.order_by.extend(order),
@@ -430,7 +434,11 @@ impl VisitMut for Turn {
 }
 
 /// The conjunct of the chosen IN gets only the values of the shard that it goes to.
-pub fn with_list_arguments(planning: &Planning<'_>, query: &mut Query, routing: &super::route::Routing) {
+pub fn with_list_arguments(
+    planning: &Planning<'_>,
+    query: &mut Query,
+    routing: &super::route::Routing,
+) {
     let super::route::Routing::Sharded(sharded) = routing else { return };
     let Some(selected) = &sharded.selected else { return };
     let Query::Select(select) = query else { return };
@@ -482,7 +490,8 @@ fn to_fields(query: &mut Query) {
             select.comments = Comments::default();
             select.distinct = false;
             select.flags.clear();
-            select.filter = Some(Expr::Compare { op: CompareOp::NotEqual, left, right, escape: None });
+            select.filter =
+                Some(Expr::Compare { op: CompareOp::NotEqual, left, right, escape: None });
             select.having = None;
             select.order_by.clear();
             select.limit = None;

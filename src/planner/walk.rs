@@ -97,7 +97,8 @@ pub fn query(node: &Query, visitor: &mut dyn Visit) {
             query(&union.left, visitor);
             query(&union.right, visitor);
             union.order_by.iter().for_each(|order| expr(&order.expr, visitor));
-            let limit = union.limit.iter().flat_map(|limit| limit.offset.iter().chain([&limit.count]));
+            let limit =
+                union.limit.iter().flat_map(|limit| limit.offset.iter().chain([&limit.count]));
             limit.for_each(|value| expr(value, visitor));
         }
         Query::Values(values) => {

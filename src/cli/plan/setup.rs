@@ -4,7 +4,7 @@
 //! session and the server, keys that schema tracking would find, stand-in vindex types. All of it
 //! may be left out. It knows nothing of vschemas, but for what it adds to one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use sim::sql::ast::{Expr, Query, SelectItem, Statement};
@@ -123,6 +123,7 @@ impl Setup {
             user_variables: variables.collect::<BTreeMap<_, _>>(),
             any_keyspace: vschema.keyspaces.contains_key(&any).then_some(any),
             databases,
+            shown_tables: self.shown_tables(),
             // The wrapper of Vitess's tests answers with this whatever its target is.
             target: "targetString".to_string(),
         }
@@ -150,6 +151,14 @@ impl Setup {
             (None, Some(range)) => Some(format!("[{range}]")),
             (None, None) => None,
         }
+    }
+
+    fn shown_tables(&self) -> Option<BTreeMap<String, BTreeSet<String>>> {
+        let shown = self.at("/shared/srv_vschema_shown")?;
+        let tables = |(name, keyspace): (&String, &Json)| {
+            (name.clone(), texts(keyspace, "tables").into_iter().collect())
+        };
+        Some(entries(Some(shown)).map(tables).collect())
     }
 
     fn at(&self, pointer: &str) -> Option<&Json> {

@@ -95,15 +95,13 @@ fn bound(
             Ok(inner)
         }
         _ => match &planning.semantics.table(number).source {
-            Source::Vindex { keyspace, name } => {
-                Ok(Operator::VindexTable(Box::new(VindexTable {
-                    number,
-                    keyspace: keyspace.clone(),
-                    vindex: name.clone(),
-                    value: None,
-                    columns: Vec::new(),
-                })))
-            }
+            Source::Vindex { keyspace, name } => Ok(Operator::VindexTable(Box::new(VindexTable {
+                number,
+                keyspace: keyspace.clone(),
+                vindex: name.clone(),
+                value: None,
+                columns: Vec::new(),
+            }))),
             _ => {
                 let table = QueryTable { number, written: written.clone(), predicates: Vec::new() };
                 let graph = QueryGraph { tables: vec![table], ..QueryGraph::default() };

@@ -3,10 +3,10 @@
 use sim::sql::ast::{CompareOp, Expr, IsTest, SelectItem};
 
 use super::super::operator::apply_join::JoinPredicate;
+use super::super::operator::join::Kind;
 use super::super::operator::{
     ApplyJoin, Filter, Horizon, Join, Operator, SubQueryContainer, Union,
 };
-use super::super::operator::join::Kind;
 use super::super::planning::Planning;
 use super::super::semantics::table_set::TableSet;
 use super::super::{PlanError, expression, predicate};
@@ -206,8 +206,7 @@ fn take_left(
 
 /// Whether a row whose right side is all NULL cannot pass.
 fn rejects_null(predicate: &Expr, right: TableSet) -> bool {
-    let of_right =
-        |expr: &Expr| matches!(expr, Expr::Bound(_, number) if right.contains(*number));
+    let of_right = |expr: &Expr| matches!(expr, Expr::Bound(_, number) if right.contains(*number));
     match predicate {
         Expr::Compare { op: CompareOp::NullSafeEqual, .. } => false,
         Expr::Compare { left, right: other, .. } => of_right(left) || of_right(other),

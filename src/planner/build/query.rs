@@ -1,6 +1,6 @@
 //! Queries: FROM and WHERE as joins, the rest as a horizon.
 
-use sim::sql::ast::{Comments, Lock, Query, SelectItem, Select, Union as UnionQuery};
+use sim::sql::ast::{Comments, Lock, Query, Select, SelectItem, Union as UnionQuery};
 
 use super::super::operator::{Horizon, LockAndComment, Operator, Union};
 use super::super::planning::Planning;

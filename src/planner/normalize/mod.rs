@@ -24,6 +24,8 @@ mod rewrite;
 mod variable;
 mod walk;
 
+pub use walk::is_system_schema;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

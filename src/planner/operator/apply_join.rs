@@ -53,7 +53,10 @@ pub enum ColumnFrom {
     Left,
     Right,
     /// On the right, with values of the left.
-    Both { left: Vec<(Arc<str>, Expr)>, right: Expr },
+    Both {
+        left: Vec<(Arc<str>, Expr)>,
+        right: Expr,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

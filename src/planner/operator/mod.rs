@@ -178,8 +178,12 @@ impl Operator {
         let own = match self {
             Operator::Table(table) => TableSet::one(table.number),
             Operator::VindexTable(table) => TableSet::one(table.number),
-            Operator::QueryGraph(graph) => graph.tables.iter().map(|t| TableSet::one(t.number)).collect(),
-            Operator::Horizon(horizon) => horizon.derived.iter().map(|d| TableSet::one(d.number)).collect(),
+            Operator::QueryGraph(graph) => {
+                graph.tables.iter().map(|t| TableSet::one(t.number)).collect()
+            }
+            Operator::Horizon(horizon) => {
+                horizon.derived.iter().map(|d| TableSet::one(d.number)).collect()
+            }
             Operator::Projection(p) => p.derived.iter().map(|d| TableSet::one(d.number)).collect(),
             Operator::Aggregator(a) => a.derived.iter().map(|d| TableSet::one(d.number)).collect(),
             _ => TableSet::EMPTY,

@@ -8,8 +8,8 @@ use sim::sql::ast::{Expr, Literal, Query, Select, SelectItem};
 
 use super::super::build::query::is_plain;
 use super::super::build::{predicate as predicates, sub_query};
-use super::super::operator::projection::{Column, Projection};
 use super::super::operator::ordering::{Order, Ordering};
+use super::super::operator::projection::{Column, Projection};
 use super::super::operator::{Distinct, Horizon, Limit, Operator};
 use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
@@ -47,9 +47,10 @@ fn may_go_below(planning: &Planning<'_>, horizon: &Horizon) -> bool {
         return true;
     }
     let Query::Select(select) = &horizon.query else { return false };
-    let windows = select.items.iter().any(
-        |item| matches!(item, SelectItem::Expr { expr, .. } if expression::has_window(expr)),
-    );
+    let windows = select
+        .items
+        .iter()
+        .any(|item| matches!(item, SelectItem::Expr { expr, .. } if expression::has_window(expr)));
     if select.limit.is_some() || windows {
         return false;
     }
@@ -213,9 +214,9 @@ fn expand_order(
     let mut planned = Vec::new();
     for mut item in order {
         if let Some((expr, own)) = sub_query::of_value(planning, &item.expr, tables)? {
-            let known = own.iter().all(|subquery| {
-                planning.semantics.outer_tables_of(&subquery.query).is_empty()
-            });
+            let known = own
+                .iter()
+                .all(|subquery| planning.semantics.outer_tables_of(&subquery.query).is_empty());
             if !known {
                 return Err(PlanError::unsupported(
                     "correlated subquery is only supported for EXISTS",

@@ -42,10 +42,7 @@ fn act(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, Plan
 /// A limit for rewriting that does not come to rest, which is a fault of a rule.
 const PASSES_MAX: usize = 1000;
 
-fn to_fixed_point(
-    planning: &mut Planning<'_>,
-    operator: Operator,
-) -> Result<Operator, PlanError> {
+fn to_fixed_point(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
     let mut operator = operator;
     for _ in 0..PASSES_MAX {
         let (next, changed) = bottom_up(planning, operator)?;

@@ -13,9 +13,13 @@ use super::join::merge_or_join;
 pub fn solve(planning: &mut Planning<'_>, graph: QueryGraph) -> Rewritten {
     let QueryGraph { tables, joins, without_tables } = graph;
     let mut operators = Vec::new();
-    let all = tables.iter().map(|table| super::super::semantics::table_set::TableSet::one(table.number)).collect();
+    let all = tables
+        .iter()
+        .map(|table| super::super::semantics::table_set::TableSet::one(table.number))
+        .collect();
     for QueryTable { number, written, predicates } in tables {
-        let mut operator = super::super::route::table::of_table(planning, number, &written, predicates)?;
+        let mut operator =
+            super::super::route::table::of_table(planning, number, &written, predicates)?;
         for predicate in &without_tables {
             operator = build::predicate::add(planning, operator, predicate.clone());
         }

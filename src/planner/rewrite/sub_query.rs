@@ -11,8 +11,8 @@ use super::super::operator::{Filter, Limit, Operator, Route, SubQuery, SubQueryC
 use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
 use super::super::primitive::Opcode;
-use super::super::route::merge::{equal_values, merged};
 use super::super::route::Routing;
+use super::super::route::merge::{equal_values, merged};
 use super::super::{PlanError, expression, local};
 use super::Rewritten;
 
@@ -151,11 +151,8 @@ fn decide(
     inner: &Route,
     subquery: &SubQuery,
 ) -> Option<Decision> {
-    let direct = |routing: Routing| Decision {
-        routing,
-        outer_alternate: None,
-        inner_alternate: None,
-    };
+    let direct =
+        |routing: Routing| Decision { routing, outer_alternate: None, inner_alternate: None };
     let pairs = pairs(outer, inner);
     for (outer_route, inner_route, outer_alternate, inner_alternate) in pairs {
         let same_keyspace = match (outer_route.routing.keyspace(), inner_route.routing.keyspace()) {
@@ -172,9 +169,7 @@ fn decide(
             (_, Routing::None(_)) if same_keyspace => inner_route.routing.clone(),
             (Routing::System(one), Routing::System(_)) => Routing::System(one.clone()),
             (Routing::Sharded(one), Routing::Sharded(other)) if same_keyspace => {
-                let joined = || {
-                    joined(planning, subquery, outer_route, inner_route)
-                };
+                let joined = || joined(planning, subquery, outer_route, inner_route);
                 let fits = match other.opcode {
                     Opcode::EqualUnique if one.opcode == Opcode::EqualUnique => {
                         equal_values(other, one) || joined()
@@ -188,16 +183,20 @@ fn decide(
                 let whole = merged(other, one);
                 let own = |expr: &Expr| uses_argument(expr, subquery);
                 let from_outer = one.seen.iter();
-                let from_inner = other.seen.iter().filter(|_| {
-                    subquery.top_level && !subquery.is_argument
-                });
+                let from_inner =
+                    other.seen.iter().filter(|_| subquery.top_level && !subquery.is_argument);
                 let seen = from_inner.chain(from_outer).filter(|expr| !own(expr));
                 let seen = seen.cloned().collect();
                 whole.again(planning, seen)
             }
             _ => continue,
         };
-        return Some(Decision { routing, outer_alternate, inner_alternate, ..direct(Routing::Dual) });
+        return Some(Decision {
+            routing,
+            outer_alternate,
+            inner_alternate,
+            ..direct(Routing::Dual)
+        });
     }
     None
 }
@@ -209,25 +208,22 @@ fn pairs<'a>(outer: &'a Route, inner: &'a Route) -> Vec<RoutePair<'a>> {
     let mut pairs: Vec<RoutePair<'a>> = vec![(outer, inner, None, None)];
     if let Routing::AnyShard(any) = &inner.routing
         && let Some(keyspace) = outer.routing.keyspace()
-        && let Some((name, route)) = any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
+        && let Some((name, route)) =
+            any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
     {
         pairs.push((outer, route, None, Some(name.clone())));
     }
     if let Routing::AnyShard(any) = &outer.routing
         && let Some(keyspace) = inner.routing.keyspace()
-        && let Some((name, route)) = any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
+        && let Some((name, route)) =
+            any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
     {
         pairs.push((route, inner, Some(name.clone()), None));
     }
     pairs
 }
 
-fn joined(
-    planning: &Planning<'_>,
-    subquery: &SubQuery,
-    outer: &Route,
-    inner: &Route,
-) -> bool {
+fn joined(planning: &Planning<'_>, subquery: &SubQuery, outer: &Route, inner: &Route) -> bool {
     use super::super::route::merge::unique_vindex;
     let (outer_tables, inner_tables) = (outer.source.tables(), inner.source.tables());
     let meets = |left: &Expr, right: &Expr| {
@@ -259,10 +255,7 @@ fn uses_argument(expr: &Expr, subquery: &SubQuery) -> bool {
 // ---------------------------------------------------------------- pulled out
 
 /// What has not been merged is pulled out.
-pub fn settle_all(
-    planning: &mut Planning<'_>,
-    operator: Operator,
-) -> Result<Operator, PlanError> {
+pub fn settle_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
     let mut operator = operator;
     if !matches!(operator, Operator::Route(_)) {
         for input in operator.inputs_mut() {
@@ -344,7 +337,8 @@ fn pulled_out(planning: &mut Planning<'_>, subquery: &mut SubQuery) -> Vec<Expr>
         kind => {
             let has = planning.names.has_values();
             subquery.has_values = Some(std::sync::Arc::clone(&has));
-            let has_argument = Expr::Argument { name: Ident(std::sync::Arc::clone(&has)), ty: None };
+            let has_argument =
+                Expr::Argument { name: Ident(std::sync::Arc::clone(&has)), ty: None };
             match kind {
                 Kind::Exists => vec![has_argument],
                 Kind::NotExists => {

@@ -20,7 +20,11 @@ pub fn merge(planning: &mut Planning<'_>, mut union: Box<Union>) -> Rewritten {
         return Ok((Operator::Union(union), Some("flatten union")));
     }
     let before = union.sources.len();
-    if union.distinct { merge_any(&mut union) } else { merge_adjacent(&mut union) }
+    if union.distinct {
+        merge_any(&mut union)
+    } else {
+        merge_adjacent(&mut union)
+    }
     if union.sources.len() == 1 {
         let only = union.sources.pop().ok_or_else(|| PlanError::bug("a union of nothing"))?;
         let single = matches!(&only, Operator::Route(route) if route.routing.is_single_shard());

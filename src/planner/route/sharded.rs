@@ -42,7 +42,12 @@ struct Given<'a> {
 
 impl Sharded {
     /// Every shard, with the vindexes of a table at hand.
-    pub fn of(number: u32, table: &Table, keyspace: Keyspace, hint: Option<&sim::sql::ast::IndexHint>) -> Sharded {
+    pub fn of(
+        number: u32,
+        table: &Table,
+        keyspace: Keyspace,
+        hint: Option<&sim::sql::ast::IndexHint>,
+    ) -> Sharded {
         let usable = |vindex: &&Arc<ColumnVindex>| {
             let named = |hint: &sim::sql::ast::IndexHint| {
                 hint.indexes.iter().any(|name| name.as_str() == vindex.name)

@@ -67,9 +67,7 @@ fn of_real(
     }
     let keyspace = planning.keyspace(&table.keyspace)?;
     let routing = routing_of(planning, number, real, keyspace, written, &predicates)?;
-    let is_scatter = |routing: &Routing| {
-        matches!(routing, Routing::Sharded(sharded) if sharded.opcode == Opcode::Scatter)
-    };
+    let is_scatter = |routing: &Routing| matches!(routing, Routing::Sharded(sharded) if sharded.opcode == Opcode::Scatter);
     let narrowed =
         predicates.iter().fold(routing.clone(), |routing, p| routing.narrowed(planning, p));
     if !is_scatter(&narrowed) || predicates.is_empty() {
@@ -181,8 +179,7 @@ fn alternates(
         let of = planning.keyspace(&keyspace)?;
         let used = format!("{keyspace}.{name}");
         let routing = Routing::AnyShard(AnyShard { keyspace: of, alternates: Vec::new() });
-        let route =
-            plain(planning, number, written, &name, used, predicates.to_vec(), routing);
+        let route = plain(planning, number, written, &name, used, predicates.to_vec(), routing);
         alternates.push((keyspace, route));
     }
     Ok(alternates)

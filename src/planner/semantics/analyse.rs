@@ -24,10 +24,7 @@ use crate::key::Code;
 use crate::vschema::find::TableOrVindex;
 
 /// Analyses a statement in place.
-pub fn analyse(
-    statement: &mut Statement,
-    context: &Context<'_>,
-) -> Result<Semantics, PlanError> {
+pub fn analyse(statement: &mut Statement, context: &Context<'_>) -> Result<Semantics, PlanError> {
     let mut analyzer = Analyzer::new(context);
     match statement {
         Statement::Query(query) => analyzer.query(query, Nested::No)?,
@@ -307,9 +304,7 @@ impl<'a> Analyzer<'a> {
                 }
                 bound
             }
-            TableExpr::Parens(list) => {
-                list.iter_mut().try_for_each(|inner| self.table_expr(inner))
-            }
+            TableExpr::Parens(list) => list.iter_mut().try_for_each(|inner| self.table_expr(inner)),
             TableExpr::JsonTable { .. } => Err(PlanError::unsupported("json_table expressions")),
             TableExpr::Bound(..) => Ok(()),
         }
@@ -328,8 +323,7 @@ impl<'a> Analyzer<'a> {
             let having: Vec<u32> = own.iter().filter(with).copied().collect();
             let known = own.len() == 2
                 || own.iter().all(|number| {
-                    self.semantics.table(*number).has(name.as_str())
-                        != super::tables::Has::Possibly
+                    self.semantics.table(*number).has(name.as_str()) != super::tables::Has::Possibly
                 });
             let [.., left, right] = having[..] else {
                 self.semantics.sharded_only = Some(expression::schema_tracking_required());
@@ -427,9 +421,10 @@ impl<'a> Analyzer<'a> {
     fn table(&mut self, written: &Table) -> Result<TableInfo, PlanError> {
         let TableName { qualifier, name } = &written.name;
         let target = match qualifier {
-            Some(text) => Some(Target::parse(text.as_str()).map_err(|error| {
-                PlanError::new(Code::InvalidArgument, error.to_string())
-            })?),
+            Some(text) => Some(
+                Target::parse(text.as_str())
+                    .map_err(|error| PlanError::new(Code::InvalidArgument, error.to_string()))?,
+            ),
             None => None,
         };
         let alias = written.alias.clone();
@@ -455,10 +450,9 @@ impl<'a> Analyzer<'a> {
                 let vindex_hint = vindex_hint(written, &table)?;
                 Source::Real(RealTable { table, destination, vindex_hint })
             }
-            TableOrVindex::Vindex(vindex) => Source::Vindex {
-                keyspace: keyspace.to_owned(),
-                name: vindex.name().to_owned(),
-            },
+            TableOrVindex::Vindex(vindex) => {
+                Source::Vindex { keyspace: keyspace.to_owned(), name: vindex.name().to_owned() }
+            }
         };
         let keyspace = match (&source, alias) {
             (_, Some(_)) => None,
@@ -631,10 +625,9 @@ fn output(query: &Query) -> Option<Vec<DerivedColumn>> {
 fn known_output(query: &Query) -> Vec<DerivedColumn> {
     let Some(select) = check::first_select(query) else { return Vec::new() };
     let column = |item: &SelectItem| match item {
-        SelectItem::Expr { expr, alias } => Some(DerivedColumn {
-            name: item_name(expr, alias.as_ref()),
-            exprs: vec![expr.clone()],
-        }),
+        SelectItem::Expr { expr, alias } => {
+            Some(DerivedColumn { name: item_name(expr, alias.as_ref()), exprs: vec![expr.clone()] })
+        }
         _ => None,
     };
     select.items.iter().filter_map(column).collect()

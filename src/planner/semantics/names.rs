@@ -255,7 +255,8 @@ impl VisitMut for Unbind {
 
     fn table(&mut self, table: &mut sim::sql::ast::TableExpr) -> bool {
         if let sim::sql::ast::TableExpr::Bound(inner, _) = table {
-            let inner = std::mem::replace(&mut **inner, sim::sql::ast::TableExpr::Parens(Vec::new()));
+            let inner =
+                std::mem::replace(&mut **inner, sim::sql::ast::TableExpr::Parens(Vec::new()));
             *table = inner;
         }
         true

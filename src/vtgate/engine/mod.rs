@@ -9,6 +9,7 @@ mod insert;
 mod lookup;
 mod route;
 mod send;
+mod utility;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ impl Run {
                 Primitive::Aggregate(aggregate) => self.aggregate(aggregate, binds).await,
                 Primitive::Send(send) | Primitive::Ddl(send) => self.send(send, binds).await,
                 Primitive::Rows(rows) => Ok(constant(rows)),
+                Primitive::Utility(utility) => self.utility(utility, binds).await,
                 other => Err(unsupported(format!("execution of {}", other.operator()))),
             }
         })
