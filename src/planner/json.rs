@@ -11,8 +11,8 @@ use sim::sql::ast::{Expr, Statement};
 use sim::value::Value;
 
 use super::primitive::{
-    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Keyspace, Limit, Opcode, Plan, Primitive, Pullout, QueryType,
-    Route, Routing, Send, SortKey,
+    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Keyspace, Limit,
+    Opcode, Plan, Primitive, Pullout, QueryType, Route, Routing, Send, SortKey,
     UncorrelatedSubquery, VindexLookup,
 };
 use super::table;

@@ -6,8 +6,8 @@ use sim::sql::ast::Ident;
 
 use super::PlanError;
 use super::lower::{lower, plain};
-use super::operator::{Aggregator, Distinct, Filter, Operator, Ordering, SubQuery};
 use super::operator::sub_query::Kind;
+use super::operator::{Aggregator, Distinct, Filter, Operator, Ordering, SubQuery};
 use super::planning::Planning;
 use super::primitive::{
     self, Aggregate, AggregateColumn, AggregateOp, CheckColumn, Primitive, Pullout, Sort, SortKey,
@@ -24,16 +24,11 @@ pub fn lower_above(
         Operator::Filter(filter) => self::filter(planning, *filter),
         Operator::Distinct(distinct) => self::distinct(planning, *distinct),
         Operator::SubQuery(subquery) => sub_query(planning, *subquery),
-        other => {
-            Err(PlanError::unsupported(format!("{} over several routes", other.name())))
-        }
+        other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
     }
 }
 
-fn aggregator(
-    planning: &mut Planning<'_>,
-    aggregator: Aggregator,
-) -> Result<Primitive, PlanError> {
+fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Primitive, PlanError> {
     let mut group_by = Vec::new();
     for group in &aggregator.groups {
         let column = group.column.ok_or_else(|| PlanError::bug("a group without a column"))?;
@@ -53,8 +48,7 @@ fn aggregator(
             weight_column: aggr.weight_column,
             collation: aggr.collation.clone(),
             alias: Some(alias(planning, &aggr.alias, &aggr.original)),
-            constant: (aggr.op == AggregateOp::Constant)
-                .then(|| plain(planning, &aggr.original)),
+            constant: (aggr.op == AggregateOp::Constant).then(|| plain(planning, &aggr.original)),
         });
     }
     let result_columns = aggregator.result_columns.unwrap_or(0);
@@ -63,11 +57,7 @@ fn aggregator(
 }
 
 /// A name that is an expression's text is the text that the client wrote.
-fn alias(
-    _: &Planning<'_>,
-    alias: &Ident,
-    _: &sim::sql::ast::Expr,
-) -> std::sync::Arc<str> {
+fn alias(_: &Planning<'_>, alias: &Ident, _: &sim::sql::ast::Expr) -> std::sync::Arc<str> {
     std::sync::Arc::clone(&alias.0)
 }
 
@@ -91,8 +81,7 @@ fn ordering(planning: &mut Planning<'_>, ordering: Ordering) -> Result<Primitive
 fn filter(planning: &mut Planning<'_>, filter: Filter) -> Result<Primitive, PlanError> {
     let written = super::expression::conjunction(filter.predicates)
         .ok_or_else(|| PlanError::bug("a filter without a predicate"))?;
-    let evaluated =
-        filter.evaluated.ok_or_else(|| PlanError::bug("a filter without offsets"))?;
+    let evaluated = filter.evaluated.ok_or_else(|| PlanError::bug("a filter without offsets"))?;
     super::evaluable::translate(&evaluated).map_err(|_| refused(&written))?;
     let written = plain(planning, &written);
     let result_columns = filter.result_columns.unwrap_or(0);
@@ -107,9 +96,10 @@ fn refused(written: &sim::sql::ast::Expr) -> PlanError {
 }
 
 fn distinct(planning: &mut Planning<'_>, distinct: Distinct) -> Result<Primitive, PlanError> {
-    let columns = distinct.columns.into_iter().map(|(column, weight_column, collation)| {
-        CheckColumn { column, weight_column, collation }
-    });
+    let columns = distinct
+        .columns
+        .into_iter()
+        .map(|(column, weight_column, collation)| CheckColumn { column, weight_column, collation });
     let columns = columns.collect();
     let result_columns = distinct.result_columns.unwrap_or(0);
     let input = lower(planning, distinct.source)?;

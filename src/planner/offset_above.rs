@@ -81,10 +81,7 @@ fn add_column(
     Ok(at)
 }
 
-fn aggregator(
-    planning: &mut Planning<'_>,
-    aggregator: &mut Aggregator,
-) -> Result<(), PlanError> {
+fn aggregator(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<(), PlanError> {
     if !aggregator.pushed {
         return Err(PlanError::unsupported("aggregation over several routes"));
     }
@@ -158,8 +155,8 @@ pub fn over_offsets(
     source: &mut Operator,
     expr: &mut Expr,
 ) -> Result<(), PlanError> {
-    let given = matches!(expr, Expr::Bound(..) | Expr::Column(_))
-        || planning.semantics.is_aggregate(expr);
+    let given =
+        matches!(expr, Expr::Bound(..) | Expr::Column(_)) || planning.semantics.is_aggregate(expr);
     if given {
         let at = column_of(planning, source, expr, Grouped::No)?;
         let name = sim::sql::ast::Ident::new(&at.to_string());
@@ -206,8 +203,9 @@ pub fn width(operator: &Operator) -> Option<usize> {
 
 fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
     match operator {
-        Operator::Route(route) => offset::columns_in_text(&route.source)
-            .ok_or_else(expression::schema_tracking_required),
+        Operator::Route(route) => {
+            offset::columns_in_text(&route.source).ok_or_else(expression::schema_tracking_required)
+        }
         Operator::Filter(filter) => columns_of(&filter.source),
         Operator::Limit(limit) => columns_of(&limit.source),
         Operator::Ordering(ordering) => columns_of(&ordering.source),
