@@ -16,10 +16,24 @@ use super::planning::Planning;
 use super::predicate::same;
 use super::{PlanError, expression};
 
+/// Plans the offsets of the whole plan. What the root has more than the client asked for it cuts
+/// off itself.
+pub fn plan_root(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
+    if let Operator::Route(route) = operator {
+        let visible = route_order(planning, route)?;
+        let grown = visible.is_some_and(|visible| width(&route.source) != Some(visible));
+        if grown && route.result_columns.is_none() {
+            route.result_columns = visible;
+        }
+        return Ok(());
+    }
+    plan(planning, operator)
+}
+
 /// Plans the offsets of an operator and all below.
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
-        Operator::Route(route) => return route_order(planning, route),
+        Operator::Route(route) => return route_order(planning, route).map(drop),
         Operator::Distinct(_)
         | Operator::Ordering(_)
         | Operator::Aggregator(_)
@@ -34,10 +48,11 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
 }
 
 /// A route over several shards merges their answers by columns that must be there.
-fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
+fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<Option<usize>, PlanError> {
     if route.routing.is_single_shard() {
-        return Ok(());
+        return Ok(None);
     }
+    let visible = width(&route.source);
     for order in order_of(&route.source) {
         if is_special(&order.expr) {
             continue;
@@ -58,7 +73,7 @@ fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), Pla
             weight_column,
         });
     }
-    Ok(())
+    Ok(visible)
 }
 
 /// `order by null`, `order by rand()`: the order of the merge does not matter.
@@ -105,12 +120,36 @@ pub fn add_column(
     if let Some(at) = find_in_text(&route.source, expr) {
         return Ok(at);
     }
+    append(planning, &mut route.source, expr)
+}
+
+/// The same with a name for a new column.
+pub fn add_named_column(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    expr: &Expr,
+    alias: Option<Ident>,
+) -> Result<usize, PlanError> {
     let before = width(&route.source);
-    let at = append(planning, &mut route.source, expr)?;
-    if route.result_columns.is_none() {
-        route.result_columns = before;
+    let at = add_column(planning, route, expr)?;
+    if before.is_none_or(|before| before <= at) {
+        name_column(&mut route.source, at, alias);
     }
     Ok(at)
+}
+
+fn name_column(source: &mut Operator, at: usize, alias: Option<Ident>) {
+    match source {
+        Operator::Projection(projection) => {
+            if let Some(column) = projection.columns.get_mut(at) {
+                column.alias = alias;
+            }
+        }
+        Operator::Filter(filter) => name_column(&mut filter.source, at, alias),
+        Operator::Ordering(ordering) => name_column(&mut ordering.source, at, alias),
+        Operator::Limit(limit) => name_column(&mut limit.source, at, alias),
+        _ => {}
+    }
 }
 
 /// Where the query below a route gives an expression.

@@ -5,9 +5,12 @@
 
 use sim::sql::ast::Expr;
 
+use super::build::predicate;
 use super::offset::{self, weight_string};
 use super::operator::aggregator::Column;
-use super::operator::{Aggregator, Distinct, Filter, Operator, Ordering};
+use super::operator::apply_join::{JoinColumn, Side};
+use super::operator::projection::{self, Info};
+use super::operator::{Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection};
 use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
@@ -19,6 +22,8 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
         Operator::Ordering(ordering) => self::ordering(planning, ordering),
         Operator::Filter(filter) => self::filter(planning, filter),
         Operator::Distinct(distinct) => self::distinct(planning, distinct),
+        Operator::ApplyJoin(join) => self::join(planning, join),
+        Operator::Projection(projection) => self::projection(planning, projection),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
     }
 }
@@ -54,8 +59,115 @@ pub fn column_of(
             }
             add_column(planning, aggregator, expr, group)
         }
+        Operator::ApplyJoin(join) => {
+            if let Some(at) = join.columns.iter().position(|column| same(&column.expr, expr)) {
+                return Ok(at);
+            }
+            plan_columns(planning, join)?;
+            join.columns.push(JoinColumn { expr: expr.clone(), alias: None });
+            plan_columns(planning, join)?;
+            Ok(join.columns.len() - 1)
+        }
+        Operator::Projection(projection) => {
+            let is = |column: &projection::Column| {
+                same(&column.expr, expr) || same(&column.original, expr)
+            };
+            if let Some(at) = projection.columns.iter().position(is) {
+                return Ok(at);
+            }
+            projection.columns.push(projection::Column::new(expr.clone(), None));
+            Ok(projection.columns.len() - 1)
+        }
         other => Err(PlanError::unsupported(format!("columns of {}", other.name()))),
     }
+}
+
+/// A column with its name: the route that gives it names it.
+fn named_column_of(
+    planning: &mut Planning<'_>,
+    operator: &mut Operator,
+    column: &JoinColumn,
+) -> Result<usize, PlanError> {
+    if let Operator::Route(route) = operator
+        && column.alias.is_some()
+    {
+        return offset::add_named_column(planning, route, &column.expr, column.alias.clone());
+    }
+    if let Operator::ApplyJoin(join) = operator
+        && !join.columns.iter().any(|known| same(&known.expr, &column.expr))
+    {
+        plan_columns(planning, join)?;
+        join.columns.push(column.clone());
+        plan_columns(planning, join)?;
+        return Ok(join.columns.len() - 1);
+    }
+    column_of(planning, operator, &column.expr, Grouped::No)
+}
+
+/// Output columns first, left to right, then what the right must be told.
+fn join(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
+    plan_columns(planning, join)?;
+    for at in 0..join.predicates.len() {
+        for (name, expr) in join.predicates[at].left.clone() {
+            let column = column_of(planning, &mut join.left, &expr, Grouped::No)?;
+            join.vars.entry(name).or_insert(column);
+        }
+    }
+    Ok(())
+}
+
+/// Plans the columns that have not been.
+fn plan_columns(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
+    while let Some(column) = join.columns.get(join.output.len()).cloned() {
+        let tables = planning.semantics.tables_of(&column.expr);
+        let left = join.left.tables();
+        let side = if tables.is_within(left) && !(tables.is_empty() && names_right(&column, join)) {
+            Side::Left(named_column_of(planning, &mut join.left, &column)?)
+        } else if !tables.overlaps(left) {
+            Side::Right(named_column_of(planning, &mut join.right, &column)?)
+        } else {
+            let (vars, right) = predicate::split(planning, &column.expr, left);
+            for (name, expr) in vars {
+                let at = column_of(planning, &mut join.left, &expr, Grouped::No)?;
+                join.vars.entry(name).or_insert(at);
+            }
+            let mut column = JoinColumn { expr: right, alias: column.alias };
+            let whole = join.columns[join.output.len()].expr.clone();
+            column.alias.get_or_insert_with(|| {
+                sim::sql::ast::Ident::new(&super::lower::plain(planning, &whole).to_string())
+            });
+            Side::Right(named_column_of(planning, &mut join.right, &column)?)
+        };
+        join.output.push(side);
+    }
+    Ok(())
+}
+
+/// A column without tables belongs to the left, unless it is an argument that the right is told.
+fn names_right(_: &JoinColumn, _: &ApplyJoin) -> bool {
+    false
+}
+
+/// What the input gives is passed on; the rest vtgate computes.
+fn projection(planning: &mut Planning<'_>, projection: &mut Projection) -> Result<(), PlanError> {
+    if projection.derived.is_some() || projection.star.is_some() {
+        return Err(PlanError::unsupported("a derived table over several routes"));
+    }
+    for at in 0..projection.columns.len() {
+        let expr = projection.columns[at].expr.clone();
+        let passed = matches!(expr, Expr::Bound(..) | Expr::Column(_))
+            || planning.semantics.is_aggregate(&expr);
+        let info = match passed {
+            true => Info::Offset(column_of(planning, &mut projection.source, &expr, Grouped::No)?),
+            false => {
+                let mut evaluated = expr;
+                over_offsets(planning, &mut projection.source, &mut evaluated)?;
+                Info::Evaluated(evaluated)
+            }
+        };
+        projection.columns[at].info = info;
+    }
+    Ok(())
 }
 
 /// Whether a column is one by which rows are grouped.
@@ -197,6 +309,7 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::SubQuery(subquery) => width(&subquery.outer),
         Operator::Aggregator(aggregator) => Some(aggregator.columns.len()),
         Operator::Projection(projection) => Some(projection.columns.len()),
+        Operator::ApplyJoin(join) => Some(join.columns.len()),
         _ => None,
     }
 }
@@ -212,6 +325,12 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
         Operator::SubQuery(subquery) => columns_of(&subquery.outer),
         Operator::Aggregator(aggregator) => {
             Ok(aggregator.columns.iter().map(|column| column.expr.clone()).collect())
+        }
+        Operator::ApplyJoin(join) => {
+            Ok(join.columns.iter().map(|column| column.expr.clone()).collect())
+        }
+        Operator::Projection(projection) => {
+            Ok(projection.columns.iter().map(|column| column.expr.clone()).collect())
         }
         other => Err(PlanError::unsupported(format!("distinct over {}", other.name()))),
     }

@@ -67,7 +67,7 @@ pub fn finish(planning: Planning<'_>, operator: Operator) -> Result<Planned, Pla
     if !one_route && let Some(error) = planning.semantics.one_route_only.take() {
         return Err(error);
     }
-    offset::plan(&mut planning, &mut operator)?;
+    offset::plan_root(&mut planning, &mut operator)?;
     let mut used = BTreeSet::new();
     lower::tables_used(&planning, &operator, &mut used);
     let root = lower::lower(&mut planning, operator)?;
@@ -135,7 +135,8 @@ fn of_vtgate(query: &Query) -> Result<Option<Primitive>, PlanError> {
         let SelectItem::Expr { expr, alias } = item else { return Ok(None) };
         let Ok(value) = evaluable::translate(expr) else { return Ok(None) };
         let name = super::semantics::item_name(expr, alias.as_ref());
-        columns.push((value, Arc::clone(&name.0)));
+        let name = Arc::clone(&name.0);
+        columns.push(primitive::ProjectedColumn { written: value.clone(), evaluated: value, name });
     }
     let input = Primitive::SingleRow;
     Ok(Some(Primitive::Projection(Box::new(Projection { columns, input }))))

@@ -9,7 +9,10 @@
 
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
 
-use super::super::operator::{Distinct, Filter, Limit, Operator, Ordering, Projection, Route};
+use super::super::operator::apply_join::JoinColumn;
+use super::super::operator::{
+    ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route,
+};
 use super::super::planning::{Phase, Planning};
 use super::super::route::Routing;
 use super::super::route::merge::unique_vindex;
@@ -68,6 +71,14 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             subquery.outer = Operator::Projection(projection);
             Ok((Operator::SubQuery(subquery), Some("push projection to outer side of subquery")))
         }
+        Operator::ApplyJoin(mut join) if may_split(&projection, &join) => {
+            join.columns = projection
+                .columns
+                .into_iter()
+                .map(|column| JoinColumn { expr: column.expr, alias: column.alias })
+                .collect();
+            Ok((Operator::ApplyJoin(join), Some("pushed projection into both sides of join")))
+        }
         Operator::Limit(mut limit) if projection.derived.is_none() => {
             projection.source = limit.source.take();
             limit.source = Operator::Projection(projection);
@@ -78,6 +89,17 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             Ok((Operator::Projection(projection), None))
         }
     }
+}
+
+/// Each side computes its own columns; the right those of both. Over an outer join there is
+/// nothing to compute of a row that is not there.
+fn may_split(projection: &Projection, join: &ApplyJoin) -> bool {
+    let bare = projection.columns.iter().all(|column| matches!(column.expr, Expr::Bound(..)));
+    !projection.fixed
+        && projection.star.is_none()
+        && projection.derived.is_none()
+        && join.columns.is_empty()
+        && (join.kind.is_inner() || bare)
 }
 
 fn filter(planning: &mut Planning<'_>, mut filter: Box<Filter>) -> Rewritten {
@@ -114,6 +136,11 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             });
             Ok((pushed, Some("push ordering under route")))
         }
+        Operator::ApplyJoin(mut join) if is_of_left(planning, &ordering, &join) => {
+            ordering.source = join.left.take();
+            join.left = Operator::Ordering(ordering);
+            Ok((Operator::ApplyJoin(join), Some("push ordering to the left of join")))
+        }
         Operator::Aggregator(aggregator) => super::aggregation::order_below(ordering, aggregator),
         Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
             ordering.source = subquery.outer.take();
@@ -125,6 +152,15 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             Ok((Operator::Ordering(ordering), None))
         }
     }
+}
+
+/// The left's order is the join's.
+fn is_of_left(planning: &Planning<'_>, ordering: &Ordering, join: &ApplyJoin) -> bool {
+    let left = join.left.tables();
+    ordering
+        .order
+        .iter()
+        .all(|order| planning.semantics.tables_of(&order.simplified).is_within(left))
 }
 
 fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
@@ -144,6 +180,21 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
                 Operator::Limit(Box::new(limit))
             });
             Ok((Operator::Limit(limit), Some("pushed limit under route")))
+        }
+        Operator::ApplyJoin(mut join)
+            if !limit.pushed && planning.reached(Phase::SettleSubqueries) =>
+        {
+            limit.pushed = true;
+            let copy = |source: Operator| {
+                let limit = pushed_limit(&limit.limit);
+                Operator::Limit(Box::new(Limit { source, limit, top: false, pushed: false }))
+            };
+            join.right = copy(join.right.take());
+            if !join.kind.is_inner() {
+                join.left = copy(join.left.take());
+            }
+            limit.source = Operator::ApplyJoin(join);
+            Ok((Operator::Limit(limit), Some("copied limit into join")))
         }
         Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
             limit.source = subquery.outer.take();
