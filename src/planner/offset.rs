@@ -16,24 +16,10 @@ use super::planning::Planning;
 use super::predicate::same;
 use super::{PlanError, expression};
 
-/// Plans the offsets of the whole plan. What the root has more than the client asked for it cuts
-/// off itself.
-pub fn plan_root(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
-    if let Operator::Route(route) = operator {
-        let visible = route_order(planning, route)?;
-        let grown = visible.is_some_and(|visible| width(&route.source) != Some(visible));
-        if grown && route.result_columns.is_none() {
-            route.result_columns = visible;
-        }
-        return Ok(());
-    }
-    plan(planning, operator)
-}
-
 /// Plans the offsets of an operator and all below.
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
-        Operator::Route(route) => return route_order(planning, route).map(drop),
+        Operator::Route(route) => return route_order(planning, route),
         Operator::Distinct(_)
         | Operator::Ordering(_)
         | Operator::Aggregator(_)
@@ -48,11 +34,10 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
 }
 
 /// A route over several shards merges their answers by columns that must be there.
-fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<Option<usize>, PlanError> {
+fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
     if route.routing.is_single_shard() {
-        return Ok(None);
+        return Ok(());
     }
-    let visible = width(&route.source);
     for order in order_of(&route.source) {
         if is_special(&order.expr) {
             continue;
@@ -73,7 +58,7 @@ fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<Option<
             weight_column,
         });
     }
-    Ok(visible)
+    Ok(())
 }
 
 /// `order by null`, `order by rand()`: the order of the merge does not matter.

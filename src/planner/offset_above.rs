@@ -14,7 +14,8 @@ use super::operator::{Aggregator, ApplyJoin, Distinct, Filter, Operator, Orderin
 use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
-use super::{PlanError, expression};
+use super::rewrite::aggregate_again;
+use super::{PlanError, aggregation, expression};
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
@@ -54,7 +55,10 @@ pub fn column_of(
             if let Some(at) = aggregator.columns.iter().position(|c| same(&c.expr, expr)) {
                 return Ok(at);
             }
-            if !aggregator.pushed || planning.semantics.has_aggregate(expr) {
+            if planning.semantics.is_aggregate(expr) {
+                return add_aggregate(planning, aggregator, expr);
+            }
+            if planning.semantics.has_aggregate(expr) {
                 return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
             }
             add_column(planning, aggregator, expr, group)
@@ -188,9 +192,25 @@ fn add_column(
     let at = column_of(planning, &mut aggregator.source, expr, group)?;
     if at == visible {
         aggregator.columns.push(Column { expr: expr.clone(), alias: None });
-        aggregator.result_columns.get_or_insert(visible);
     }
     Ok(at)
+}
+
+/// One more aggregate: HAVING and ORDER BY may ask for what the select list has not.
+fn add_aggregate(
+    planning: &mut Planning<'_>,
+    aggregator: &mut Aggregator,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    let mut aggr = aggregation::aggr_of(planning, expr, expr, None, 0);
+    if aggr.distinct || aggr.op == AggregateOp::Avg || !aggregator.pushed {
+        return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
+    }
+    aggr.column = add_column(planning, aggregator, expr, Grouped::No)?;
+    aggregate_again(&mut aggr);
+    let column = aggr.column;
+    aggregator.aggregates.push(aggr);
+    Ok(column)
 }
 
 fn aggregator(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<(), PlanError> {
@@ -235,7 +255,6 @@ fn given(aggregator: &Aggregator, at: usize, expr: &Expr) -> Expr {
 }
 
 fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), PlanError> {
-    let before = width(&ordering.source);
     for order in &mut ordering.order {
         let source = &mut ordering.source;
         order.column = column_of(planning, source, &order.simplified, Grouped::No)?;
@@ -245,19 +264,14 @@ fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), 
             order.weight_column = Some(column_of(planning, source, &weight, Grouped::No)?);
         }
     }
-    let after = width(&ordering.source);
-    ordering.result_columns = before.filter(|_| before != after);
     Ok(())
 }
 
 fn filter(planning: &mut Planning<'_>, filter: &mut Filter) -> Result<(), PlanError> {
-    let before = width(&filter.source);
     let mut whole = expression::conjunction(filter.predicates.clone())
         .ok_or_else(|| PlanError::bug("a filter without a predicate"))?;
     over_offsets(planning, &mut filter.source, &mut whole)?;
     filter.evaluated = Some(whole);
-    let after = width(&filter.source);
-    filter.result_columns = before.filter(|_| before != after);
     Ok(())
 }
 
@@ -293,9 +307,22 @@ fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), 
         };
         distinct.columns.push((at, weight, planning.semantics.collation_of(expr)));
     }
-    let after = width(&distinct.source);
-    distinct.result_columns = after.filter(|after| columns.len() < *after).map(|_| columns.len());
     Ok(())
+}
+
+/// Cuts the columns off that the client has not asked for; says whether the operator can.
+pub fn cut_off(operator: &mut Operator, wanted: usize) -> bool {
+    match operator {
+        Operator::Route(route) => route.result_columns = Some(wanted),
+        Operator::Aggregator(aggregator) => aggregator.result_columns = Some(wanted),
+        Operator::Ordering(ordering) => ordering.result_columns = Some(wanted),
+        Operator::Distinct(distinct) => distinct.result_columns = Some(wanted),
+        Operator::Filter(filter) => filter.result_columns = Some(wanted),
+        Operator::Limit(limit) => return cut_off(&mut limit.source, wanted),
+        Operator::SubQuery(subquery) => return cut_off(&mut subquery.outer, wanted),
+        _ => return false,
+    }
+    true
 }
 
 /// How many columns an operator gives; None where nobody has said.

@@ -12,6 +12,8 @@ mod query_graph;
 mod sub_query;
 mod union;
 
+pub use aggregation::aggregate_again;
+
 use super::PlanError;
 use super::operator::Operator;
 use super::planning::{Phase, Planning, Step};

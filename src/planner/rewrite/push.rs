@@ -141,7 +141,9 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             join.left = Operator::Ordering(ordering);
             Ok((Operator::ApplyJoin(join), Some("push ordering to the left of join")))
         }
-        Operator::Aggregator(aggregator) => super::aggregation::order_below(ordering, aggregator),
+        Operator::Aggregator(aggregator) if planning.reached(Phase::DelegateAggregation) => {
+            super::aggregation::order_below(ordering, aggregator)
+        }
         Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
             ordering.source = subquery.outer.take();
             subquery.outer = Operator::Ordering(ordering);
