@@ -225,6 +225,7 @@ fn select(items: Vec<SelectItem>) -> Select {
         limit: None,
         lock: Default::default(),
         into: None,
+        parens: false,
     }
 }
 
