@@ -39,10 +39,9 @@ pub fn is_needed(planning: &Planning<'_>, select: &Select, order: &[Order]) -> b
 /// `select distinct a, b .. order by a` is planned as `group by a, b`.
 fn orders_distinct(select: &Select, order: &[Order]) -> bool {
     let selected = |order: &Order| {
-        select
-            .items
-            .iter()
-            .any(|item| matches!(item, SelectItem::Expr { expr, .. } if same(expr, &order.simplified)))
+        select.items.iter().any(
+            |item| matches!(item, SelectItem::Expr { expr, .. } if same(expr, &order.simplified)),
+        )
     };
     let plain = select.items.iter().all(|item| matches!(item, SelectItem::Expr { .. }));
     select.distinct && plain && select.group_by.is_empty() && order.iter().any(selected)
@@ -179,12 +178,9 @@ fn add_item(
         aggregator.aggregates.push(aggr);
         return;
     }
-    let group = aggregator
-        .groups
-        .iter_mut()
-        .find(|group| group.column.is_none() && same(&group.expr, original));
+    let group = aggregator.groups.iter_mut().find(|group| same(&group.expr, original));
     match group {
-        Some(group) => group.column = Some(column),
+        Some(group) => group.column = group.column.or(Some(column)),
         None => {
             let constant = matches!(original, Expr::Literal(_) | Expr::Argument { .. });
             aggregator.aggregates.push(Aggr {
@@ -230,7 +226,9 @@ pub fn aggr_of(
         Expr::Aggregate(aggregate) => {
             (op_of(aggregate), aggregate.distinct, aggregate.args.first().cloned())
         }
-        Expr::Function(function) => (AggregateOp::UserDefined, false, function.args.first().cloned()),
+        Expr::Function(function) => {
+            (AggregateOp::UserDefined, false, function.args.first().cloned())
+        }
         other => (AggregateOp::AnyValue, false, Some(other.clone())),
     };
     aggregator::Aggr {

@@ -11,8 +11,9 @@ use sim::sql::ast::{Expr, Statement};
 use sim::value::Value;
 
 use super::primitive::{
-    Aggregate, AggregateOp, Dml, Insert, Keyspace, Limit, Opcode, Plan, Primitive, QueryType,
-    Route, Routing, Send, SortKey, VindexLookup,
+    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Keyspace, Limit,
+    Opcode, Plan, Primitive, Pullout, QueryType, Route, Routing, Send, SortKey,
+    UncorrelatedSubquery, VindexLookup,
 };
 use super::table;
 
@@ -151,6 +152,9 @@ impl Primitive {
             Primitive::Aggregate(_) => "Aggregate",
             Primitive::Sort(_) => "Sort",
             Primitive::Projection(_) => "Projection",
+            Primitive::Filter(_) => "Filter",
+            Primitive::Distinct(_) => "Distinct",
+            Primitive::UncorrelatedSubquery(_) => "UncorrelatedSubquery",
             Primitive::SimpleProjection(_) => "SimpleProjection",
             Primitive::Send(send) if !send.rename.is_empty() => "RenameFields",
             Primitive::Send(_) => "Send",
@@ -262,8 +266,76 @@ pub fn describe(primitive: &Primitive) -> Json {
             node.own("target", target.as_str());
             node.json()
         }
+        Primitive::Sort(sort) => {
+            let mut node = Node::new("Sort", "Memory");
+            node.own("OrderBy", order_text(&sort.order_by));
+            node.own("ResultColumns", sort.result_columns);
+            node.inputs = vec![describe(&sort.input)];
+            node.json()
+        }
+        Primitive::Filter(filter) => {
+            let mut node = Node::new("Filter", "");
+            node.own("Predicate", filter.written.to_string());
+            node.own("ResultColumns", filter.result_columns);
+            node.inputs = vec![describe(&filter.input)];
+            node.json()
+        }
+        Primitive::Distinct(distinct) => describe_distinct(distinct),
+        Primitive::UncorrelatedSubquery(subquery) => describe_subquery(subquery),
+        Primitive::Projection(projection) => {
+            let mut node = Node::new("Projection", "");
+            let column = |(expr, name): &(Expr, std::sync::Arc<str>)| {
+                format!("{} as {name}", value_text(expr))
+            };
+            let columns: Vec<String> = projection.columns.iter().map(column).collect();
+            node.own("Expressions", columns);
+            node.inputs = vec![describe(&projection.input)];
+            node.json()
+        }
         other => Node::new(other.operator(), "").json(),
     }
+}
+
+fn describe_distinct(distinct: &Distinct) -> Json {
+    let mut node = Node::new("Distinct", "");
+    let column = |check: &CheckColumn| match (check.weight_column, &check.collation) {
+        (Some(weight), _) => format!("({}:{weight})", check.column),
+        (None, Some(collation)) => format!("{}: {collation}", check.column),
+        (None, None) => check.column.to_string(),
+    };
+    let columns: Vec<String> = distinct.columns.iter().map(column).collect();
+    node.own("Collations", columns);
+    node.own("ResultColumns", distinct.result_columns);
+    node.inputs = vec![describe(&distinct.input)];
+    node.json()
+}
+
+fn describe_subquery(subquery: &UncorrelatedSubquery) -> Json {
+    let (variant, names) = match subquery.pullout {
+        Pullout::Value => ("PulloutValue", [None, Some(&subquery.argument)]),
+        Pullout::In => ("PulloutIn", [subquery.has_values.as_ref(), Some(&subquery.argument)]),
+        Pullout::NotIn => {
+            ("PulloutNotIn", [subquery.has_values.as_ref(), Some(&subquery.argument)])
+        }
+        Pullout::Exists => ("PulloutExists", [subquery.has_values.as_ref(), None]),
+    };
+    let mut node = Node::new("UncorrelatedSubquery", variant);
+    let names: Vec<&str> = names.into_iter().flatten().map(|name| &**name).collect();
+    node.own("PulloutVars", names);
+    node.inputs = vec![
+        named(describe(&subquery.subquery), "SubQuery"),
+        named(describe(&subquery.outer), "Outer"),
+    ];
+    node.json()
+}
+
+/// What an input is to its parent stands first.
+fn named(node: Json, name: &str) -> Json {
+    let Json::Object(inner) = node else { return node };
+    let mut object = Map::new();
+    object.insert("InputName".into(), json!(name));
+    object.extend(inner);
+    Json::Object(object)
 }
 
 fn routing_keys(node: &mut Node, routing: &Routing) {
@@ -294,6 +366,16 @@ fn describe_route(route: &Route) -> Json {
     node.own("ScatterErrorsAsWarnings", route.scatter_errors_as_warnings);
     node.own("FetchLastInsertID", route.fetch_last_insert_id);
     node.own("QueryTimeout", route.query_timeout_ms);
+    let schemas: Vec<String> = route.system.schemas.iter().map(value_text).collect();
+    if !schemas.is_empty() {
+        node.own("SysTableTableSchema", format!("[{}]", schemas.join(", ")));
+    }
+    let tables = route.system.tables.iter();
+    let tables: Vec<String> =
+        tables.map(|(name, value)| format!("{name}:{}", value_text(value))).collect();
+    if !tables.is_empty() {
+        node.own("SysTableTableName", format!("[{}]", tables.join(", ")));
+    }
     node.json()
 }
 
@@ -370,25 +452,50 @@ fn describe_limit(limit: &Limit) -> Json {
 fn describe_aggregate(aggregate: &Aggregate) -> Json {
     let variant = if aggregate.group_by.is_empty() { "Scalar" } else { "Ordered" };
     let mut node = Node::new("Aggregate", variant);
-    let texts: Vec<String> = aggregate
-        .aggregates
-        .iter()
-        .map(|column| {
-            let mut text = op_name(column.op).to_owned();
-            if let Some(original) = column.original {
-                let _ = write!(text, "_{}", op_name(original));
-            }
-            let _ = write!(text, "({})", column.column);
-            if let Some(alias) = &column.alias {
-                let _ = write!(text, " AS {alias}");
-            }
-            text
-        })
-        .collect();
+    let texts: Vec<String> = aggregate.aggregates.iter().map(aggregate_text).collect();
     node.own("Aggregates", texts.join(", "));
+    let groups: Vec<String> = aggregate.group_by.iter().map(group_text).collect();
+    node.own("GroupBy", groups.join(", "));
     node.own("ResultColumns", aggregate.result_columns);
     node.inputs = vec![describe(&aggregate.input)];
     node.json()
+}
+
+fn aggregate_text(column: &AggregateColumn) -> String {
+    let mut text = op_name(column.op).to_owned();
+    if let Some(original) = column.original {
+        let _ = write!(text, "_{}", op_name(original));
+    }
+    match (&column.constant, column.weight_column) {
+        (Some(constant), _) => {
+            let _ = write!(text, "({}", value_text(constant));
+        }
+        (None, Some(weight)) => {
+            let _ = write!(text, "({}|{weight}", column.column);
+        }
+        (None, None) => {
+            let _ = write!(text, "({}", column.column);
+        }
+    }
+    if let Some(collation) = &column.collation {
+        let _ = write!(text, " COLLATE {collation}");
+    }
+    text.push(')');
+    if let Some(alias) = &column.alias {
+        let _ = write!(text, " AS {alias}");
+    }
+    text
+}
+
+fn group_text(key: &SortKey) -> String {
+    let mut text = match key.weight_column {
+        Some(weight) => format!("({}|{weight})", key.column),
+        None => key.column.to_string(),
+    };
+    if let Some(collation) = &key.collation {
+        let _ = write!(text, " COLLATE {collation}");
+    }
+    text
 }
 
 fn op_name(op: AggregateOp) -> &'static str {

@@ -23,7 +23,7 @@ pub fn lower(planning: &mut Planning<'_>, operator: Operator) -> Result<Primitiv
             let (count, offset) = (limit.limit.count, limit.limit.offset);
             Ok(Primitive::Limit(Box::new(Limit { count, offset, input })))
         }
-        other => super::lower_above::lower(planning, other),
+        other => super::lower_above::lower_above(planning, other),
     }
 }
 

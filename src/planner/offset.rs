@@ -134,6 +134,37 @@ pub fn find_in_text(source: &Operator, expr: &Expr) -> Option<usize> {
     }
 }
 
+/// The columns of the query below a route; None where a star hides them.
+pub fn columns_in_text(source: &Operator) -> Option<Vec<Expr>> {
+    match source {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            let columns = projection.columns.iter().map(|column| column.expr.clone());
+            projection.star.is_none().then(|| columns.collect())
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            Some(aggregator.columns.iter().map(|column| column.expr.clone()).collect())
+        }
+        Operator::Filter(filter) => columns_in_text(&filter.source),
+        Operator::Ordering(ordering) => columns_in_text(&ordering.source),
+        Operator::Limit(limit) => columns_in_text(&limit.source),
+        Operator::Distinct(distinct) => columns_in_text(&distinct.source),
+        _ => None,
+    }
+}
+
+/// One more group of an aggregation below a route.
+pub fn group_in_text(source: &mut Operator, expr: &Expr) {
+    match source {
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            aggregator.groups.push(aggregator::Group::new(expr.clone()));
+        }
+        Operator::Filter(filter) => group_in_text(&mut filter.source, expr),
+        Operator::Ordering(ordering) => group_in_text(&mut ordering.source, expr),
+        Operator::Limit(limit) => group_in_text(&mut limit.source, expr),
+        _ => {}
+    }
+}
+
 /// The expression of a column, as the query writes it.
 fn column_at(source: &Operator, at: usize) -> Option<Expr> {
     match source {
@@ -185,6 +216,10 @@ pub fn append(
         Operator::Filter(filter) => append(planning, &mut filter.source, expr),
         Operator::Ordering(ordering) => append(planning, &mut ordering.source, expr),
         Operator::Limit(limit) => append(planning, &mut limit.source, expr),
+        // The shards' own duplicates go; more columns keep a few of them.
+        Operator::Distinct(distinct) if !distinct.required => {
+            append(planning, &mut distinct.source, expr)
+        }
         Operator::Distinct(_) | Operator::Union(_) | Operator::Horizon(_) => {
             Err(PlanError::unsupported("columns beside those of a union or a distinct query"))
         }

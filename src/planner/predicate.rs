@@ -13,10 +13,11 @@
 //!
 //! It knows nothing of tables, vindexes or routes.
 
-use sim::sql::ast::{CompareOp, Expr, Literal, TableName};
+use sim::sql::ast::{CompareOp, Expr, Ident, Literal, Query, TableName};
 use sim::sql::walk::{children, children_mut};
 
 use crate::planner::evaluable;
+use crate::planner::walk::{self, EachExpr};
 
 // ---------------------------------------------------------------- equality
 
@@ -85,9 +86,32 @@ fn same_node(left: &Expr, right: &Expr) -> bool {
             Expr::Match { columns: a, modifier: a_modifier, .. },
             Expr::Match { columns: b, modifier: b_modifier, .. },
         ) => a == b && a_modifier == b_modifier,
-        // Leaves, and what holds a whole query.
+        (Expr::Subquery(a), Expr::Subquery(b)) | (Expr::Exists(a), Expr::Exists(b)) => {
+            same_query(a, b)
+        }
+        (
+            Expr::Quantified { op: a_op, all: a_all, query: a, .. },
+            Expr::Quantified { op: b_op, all: b_all, query: b, .. },
+        ) => a_op == b_op && a_all == b_all && same_query(a, b),
+        // Leaves.
         (left, right) => left == right,
     }
+}
+
+/// Whether two queries are the same, whether or not their columns are qualified.
+fn same_query(left: &Query, right: &Query) -> bool {
+    let bare = |query: &Query| {
+        let mut query = query.clone();
+        let mut each = EachExpr(|expr: &mut Expr| {
+            if let Expr::Bound(column, _) = expr {
+                column.table = None;
+                column.name = Ident::new(&column.name.as_str().to_ascii_lowercase());
+            }
+        });
+        walk::query_mut(&mut query, &mut each);
+        query
+    };
+    bare(left) == bare(right)
 }
 
 fn same_table(left: Option<&TableName>, right: Option<&TableName>) -> bool {

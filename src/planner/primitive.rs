@@ -66,6 +66,9 @@ pub enum Primitive {
     Sort(Box<Sort>),
     Projection(Box<Projection>),
     SimpleProjection(Box<SimpleProjection>),
+    Filter(Box<Filter>),
+    Distinct(Box<Distinct>),
+    UncorrelatedSubquery(Box<UncorrelatedSubquery>),
     Send(Send),
     SingleRow,
     Rows(Rows),
@@ -254,7 +257,7 @@ pub struct Aggregate {
 }
 
 /// `sum_count(0) AS count(*)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AggregateColumn {
     pub op: AggregateOp,
     /// What the query asked for, where vtgate does something else with the shards' answers.
@@ -263,6 +266,8 @@ pub struct AggregateColumn {
     pub weight_column: Option<usize>,
     pub collation: Option<Arc<str>>,
     pub alias: Option<Arc<str>>,
+    /// Of `constant_aggr` alone.
+    pub constant: Option<Expr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,6 +295,53 @@ pub struct Sort {
     pub order_by: Vec<SortKey>,
     pub result_columns: usize,
     pub input: Primitive,
+}
+
+/// Rows for which a condition holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// As it prints.
+    pub written: Expr,
+    /// Over offsets: `:0` is the input's first column.
+    pub evaluated: Expr,
+    pub result_columns: usize,
+    pub input: Primitive,
+}
+
+/// Each row once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distinct {
+    pub columns: Vec<CheckColumn>,
+    pub result_columns: usize,
+    pub input: Primitive,
+}
+
+/// A column by which rows are compared: `0`, `(0:2)`, `0: latin1_swedish_ci`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckColumn {
+    pub column: usize,
+    pub weight_column: Option<usize>,
+    pub collation: Option<Arc<str>>,
+}
+
+/// A subquery that runs before the query that uses its result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UncorrelatedSubquery {
+    pub pullout: Pullout,
+    /// Name of the value or of the list.
+    pub argument: Arc<str>,
+    /// Name of the number that says whether there was a row.
+    pub has_values: Option<Arc<str>>,
+    pub subquery: Primitive,
+    pub outer: Primitive,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pullout {
+    Value,
+    In,
+    NotIn,
+    Exists,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -31,10 +31,11 @@ pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rew
     }
     match aggregator.source.take() {
         Operator::Route(mut route)
-            if route.routing.is_single_shard() || groups_by_vindex(planning, &aggregator, &route) =>
+            if route.routing.is_single_shard()
+                || groups_by_vindex(planning, &aggregator, &route) =>
         {
             aggregator.source = route.source.take();
-            aggregator.result_columns = None;
+            hide_columns(&mut aggregator, &mut route);
             route.source = Operator::Aggregator(aggregator);
             Ok((Operator::Route(route), Some("push down aggregation under route")))
         }
@@ -49,6 +50,15 @@ pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rew
             aggregator.source = source;
             Ok((Operator::Aggregator(aggregator), None))
         }
+    }
+}
+
+/// Columns that only ORDER BY needs: one shard orders without them, several are merged by them.
+fn hide_columns(aggregator: &mut Aggregator, route: &mut Route) {
+    let Some(visible) = aggregator.result_columns.take() else { return };
+    match route.routing.is_single_shard() {
+        true => aggregator.columns.truncate(visible),
+        false => route.result_columns = Some(visible),
     }
 }
 
@@ -70,9 +80,11 @@ fn leads(planning: &Planning<'_>, expr: &Expr) -> bool {
     let Expr::Bound(column, number) = expr else { return false };
     match &planning.semantics.table(*number).source {
         Source::Real(real) => {
-            let run = real.table.column_vindexes.iter().take_while(|vindex| {
-                vindex.unique && vindex.columns.len() == 1
-            });
+            let run = real
+                .table
+                .column_vindexes
+                .iter()
+                .take_while(|vindex| vindex.unique && vindex.columns.len() == 1);
             let mut run = run.filter(|vindex| !vindex.partial);
             run.any(|vindex| column.name.is(&vindex.columns[0]))
         }
@@ -221,9 +233,7 @@ fn split_avg(mut aggregator: Aggregator) -> Operator {
     let mut added = Vec::new();
     for aggr in aggregator.aggregates.iter_mut().filter(|aggr| aggr.op == AggregateOp::Avg) {
         let Expr::Aggregate(call) = &aggr.original else { continue };
-        let of_kind = |kind| {
-            Expr::Aggregate(Box::new(Aggregate { kind, ..(**call).clone() }))
-        };
+        let of_kind = |kind| Expr::Aggregate(Box::new(Aggregate { kind, ..(**call).clone() }));
         let (sum, count) = (of_kind(AggregateKind::Sum), of_kind(AggregateKind::Count));
         let column = &mut projection.columns[aggr.column];
         column.alias.get_or_insert_with(|| aggr.alias.clone());
@@ -279,9 +289,8 @@ pub fn add_ordering(operator: Operator) -> Operator {
 
 /// An order by groups alone moves below: grouping follows it.
 pub fn order_below(mut ordering: Box<Ordering>, mut aggregator: Box<Aggregator>) -> Rewritten {
-    let grouped = |order: &Order| {
-        aggregator.groups.iter().any(|group| same(&group.expr, &order.simplified))
-    };
+    let grouped =
+        |order: &Order| aggregator.groups.iter().any(|group| same(&group.expr, &order.simplified));
     if !ordering.order.iter().all(grouped) {
         ordering.source = Operator::Aggregator(aggregator);
         return Ok((Operator::Ordering(ordering), None));

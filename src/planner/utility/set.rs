@@ -8,6 +8,7 @@ use sim::sql::ast::{
 };
 use sim::sql::walk::children;
 
+use super::super::expression;
 use super::resolve::{self, to_one_shard};
 use super::system_variable::{self, Case, Group, SystemVariable, Values};
 use super::{Planned, Set, SetOperation, SetValue, Utility};
@@ -209,24 +210,7 @@ impl Below {
 }
 
 fn select(items: Vec<SelectItem>) -> Select {
-    Select {
-        with: None,
-        comments: Default::default(),
-        distinct: false,
-        flags: Vec::new(),
-        items,
-        from: Vec::new(),
-        filter: None,
-        group_by: Vec::new(),
-        rollup: false,
-        having: None,
-        windows: Vec::new(),
-        order_by: Vec::new(),
-        limit: None,
-        lock: Default::default(),
-        into: None,
-        parens: false,
-    }
+    Select { items, ..expression::empty_select() }
 }
 
 fn adjusted(value: &Expr, values: Values) -> Expr {

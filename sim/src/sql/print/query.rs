@@ -75,7 +75,8 @@ impl Printer<'_> {
             // Without them it would read as the other way round.
             Query::Union(_) if right => true,
             Query::Select(select) => {
-                select.parens || !select.order_by.is_empty()
+                select.parens
+                    || !select.order_by.is_empty()
                     || select.limit.is_some()
                     || select.lock != Lock::None
                     || select.into.is_some()
