@@ -40,6 +40,7 @@ pub mod semantics;
 pub mod shortcut;
 pub mod show;
 pub mod statement;
+pub mod system_tables;
 pub mod table;
 pub mod target;
 pub mod text;

@@ -383,7 +383,7 @@ impl VisitMut for Plain<'_, '_> {
         match expr {
             Expr::Bound(column, number) => {
                 let system =
-                    matches!(self.planning.semantics.table(*number).source, Source::System);
+                    matches!(self.planning.semantics.table(*number).source, Source::System(_));
                 if let Some(table) = &mut column.table
                     && !system
                 {
