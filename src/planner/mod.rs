@@ -97,15 +97,16 @@ impl PlanError {
 
 /// Plans a query.
 pub fn build(query: &str, context: &Context<'_>) -> Result<Plan, PlanError> {
+    let mut variables = Default::default();
     let (query_type, (root, tables_used)) = match statement::parse(query)? {
         Outer::Sql(mut statement) => {
             let query_type = query_type(&statement);
-            normalize::normalize(&mut statement, context)?;
+            variables = normalize::normalize(&mut statement, context)?.variables;
             (query_type, plan(&statement, query, context)?)
         }
         outer => utility::of_vitess(&outer, query, context)?,
     };
-    Ok(Plan { query_type, original: query.to_owned(), root, tables_used })
+    Ok(Plan { query_type, original: query.to_owned(), root, tables_used, variables })
 }
 
 fn plan(

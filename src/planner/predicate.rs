@@ -336,11 +336,11 @@ enum Chain {
 /// A chain without its repeats. Its terms are collected level by level, as Vitess does it, which
 /// shows in their order.
 fn distinct(tree: &Tree, chain: Chain) -> Option<Tree> {
-    let mut todo = vec![tree];
+    let mut queue = vec![tree];
     let mut terms: Vec<&Tree> = Vec::new();
     let mut at = 0;
-    while at < todo.len() {
-        let (left, right) = match (todo[at], chain) {
+    while at < queue.len() {
+        let (left, right) = match (queue[at], chain) {
             (Tree::And(left, right), Chain::And) | (Tree::Or(left, right), Chain::Or) => {
                 (left, right)
             }
@@ -348,7 +348,7 @@ fn distinct(tree: &Tree, chain: Chain) -> Option<Tree> {
         };
         for side in [&**left, &**right] {
             match (side, chain) {
-                (Tree::And(..), Chain::And) | (Tree::Or(..), Chain::Or) => todo.push(side),
+                (Tree::And(..), Chain::And) | (Tree::Or(..), Chain::Or) => queue.push(side),
                 _ => terms.push(side),
             }
         }

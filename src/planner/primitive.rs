@@ -4,6 +4,7 @@
 //! Data only. A vindex stands here by its name in the keyspace's VSchema, a value by its
 //! expression; vtgate resolves both when it runs the plan. See `go/vt/vtgate/engine/`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Statement};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub root: Option<Primitive>,
     /// `keyspace.table`, sorted, without repeats.
     pub tables_used: Vec<String>,
+    /// Bind variables that the session fills in: `__lastInsertId`, `__vtudvname`.
+    pub variables: BTreeSet<Arc<str>>,
 }
 
 /// The kind of the statement, as `QueryType` prints it.
@@ -114,7 +117,8 @@ pub struct Routing {
     pub values: Vec<Expr>,
     /// Whether the vindex runs statements to map.
     pub needs_lookup: bool,
-    /// Of ByDestination alone; it does not print. None below a VindexLookup, which names the shards.
+    /// Of ByDestination alone; it does not print. None below a VindexLookup, which names the
+    /// shards.
     pub destination: Option<Destination>,
 }
 

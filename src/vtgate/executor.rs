@@ -16,7 +16,7 @@ use std::sync::Arc;
 use sim::mysql::outcome::Outcome;
 use sim::sql::ast::{Assignment, Expr, Ident, Literal, Show, ShowKind, Statement, Variable};
 use sim::sql_error::SqlError;
-use sim::value::{Binds, Value};
+use sim::value::{Bind, Binds, Value};
 use sim::wait::join_all;
 use sim::world::Process;
 
@@ -293,6 +293,7 @@ impl Run {
     /// Runs a plan, in a transaction of its own if it changes data outside of one.
     pub async fn execute_plan(&self, plan: &Plan, binds: &Arc<Binds>) -> Result<Outcome, Status> {
         let Some(root) = &plan.root else { return Ok(Outcome::default()) };
+        let binds = &self.with_session_variables(plan, binds)?;
         if !needs_transaction(root) {
             return self.primitive_or_undo(root, binds).await;
         }
@@ -329,6 +330,36 @@ impl Run {
                 Err(status)
             }
         }
+    }
+
+    /// The bind variables with those that the session fills in.
+    fn with_session_variables(
+        &self,
+        plan: &Plan,
+        binds: &Arc<Binds>,
+    ) -> Result<Arc<Binds>, Status> {
+        if plan.variables.is_empty() {
+            return Ok(Arc::clone(binds));
+        }
+        let session = self.session.borrow();
+        let mut all = (**binds).clone();
+        for name in &plan.variables {
+            let value = match &**name {
+                "__lastInsertId" => Value::Uint(session.last_insert_id),
+                "__vtrcount" => Value::Int(session.row_count),
+                "__vtdbname" => match &session.target.keyspace {
+                    Some(keyspace) => Value::text(keyspace),
+                    None => Value::Null,
+                },
+                "__vtautocommit" => Value::Int(i64::from(session.autocommit)),
+                other => {
+                    let name = other.trim_start_matches("__vtudv").trim_start_matches("__vt");
+                    return Err(unsupported(format!("the value of {name}")));
+                }
+            };
+            all.insert(Arc::clone(name), Bind::Value(value));
+        }
+        Ok(Arc::new(all))
     }
 
     async fn primitive_or_undo(

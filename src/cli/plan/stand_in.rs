@@ -1,4 +1,5 @@
-//! Vindex types that exist in name only: what a `--setup` says of a type is all that planning needs.
+//! Vindex types that exist in name only: what a `--setup` says of a type is all that planning
+//! needs.
 //!
 //! Vitess's planner tests register such types (`hash_test`, `multiCol_test` ..); here they come as
 //! data. See `go/vt/vtgate/planbuilder/vindex_test.go`. It knows nothing of plans, and maps no

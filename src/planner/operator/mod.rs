@@ -2,9 +2,9 @@
 //! primitives.
 //!
 //! ```text
-//!   FROM, WHERE ─> QueryGraph, Join           ─┐
-//!   select list, GROUP BY, ORDER BY ─> Horizon ├─ rewritten until nothing changes ─> Route, ApplyJoin ..
-//!   subqueries ─> SubQueryContainer           ─┘
+//!   FROM, WHERE ─> QueryGraph, Join            ─┐
+//!   select list, GROUP BY, ORDER BY ─> Horizon  ├─ rewritten until ─> Route, ApplyJoin ..
+//!   subqueries ─> SubQueryContainer            ─┘  nothing changes
 //! ```
 //!
 //! What ends up below a [`Route`] becomes the text of its query; what stays above becomes

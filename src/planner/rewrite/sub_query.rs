@@ -114,7 +114,7 @@ fn into_route(
         return Ok(Err((Operator::Route(outer), subquery)));
     };
     // Tables are written as the merged routes have them.
-    if let Decision { outer_alternate: Some(keyspace), .. } = &decision
+    if let Some(keyspace) = &decision.outer_alternate
         && let Routing::AnyShard(any) = &mut outer.routing
         && let Some(at) = any.alternates.iter().position(|(name, _)| name == keyspace)
     {
@@ -141,7 +141,6 @@ fn into_route(
 struct Decision {
     routing: Routing,
     outer_alternate: Option<String>,
-    inner_alternate: Option<String>,
 }
 
 /// Whether the outer route can carry the subquery, and where it goes then.
@@ -151,10 +150,7 @@ fn decide(
     inner: &Route,
     subquery: &SubQuery,
 ) -> Option<Decision> {
-    let direct =
-        |routing: Routing| Decision { routing, outer_alternate: None, inner_alternate: None };
-    let pairs = pairs(outer, inner);
-    for (outer_route, inner_route, outer_alternate, inner_alternate) in pairs {
+    for (outer_route, inner_route, outer_alternate) in pairs(outer, inner) {
         let same_keyspace = match (outer_route.routing.keyspace(), inner_route.routing.keyspace()) {
             (Some(one), Some(other)) => one == other,
             _ => false,
@@ -191,34 +187,29 @@ fn decide(
             }
             _ => continue,
         };
-        return Some(Decision {
-            routing,
-            outer_alternate,
-            inner_alternate,
-            ..direct(Routing::Dual)
-        });
+        return Some(Decision { routing, outer_alternate });
     }
     None
 }
 
-type RoutePair<'a> = (&'a Route, &'a Route, Option<String>, Option<String>);
+/// Outer and inner, and the keyspace of the outer's alternate if it is one.
+type RoutePair<'a> = (&'a Route, &'a Route, Option<String>);
 
 /// The routes, and each with the alternates of the other in its keyspace.
 fn pairs<'a>(outer: &'a Route, inner: &'a Route) -> Vec<RoutePair<'a>> {
-    let mut pairs: Vec<RoutePair<'a>> = vec![(outer, inner, None, None)];
+    let mut pairs: Vec<RoutePair<'a>> = vec![(outer, inner, None)];
     if let Routing::AnyShard(any) = &inner.routing
         && let Some(keyspace) = outer.routing.keyspace()
-        && let Some((name, route)) =
-            any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
+        && let Some((_, route)) = any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
     {
-        pairs.push((outer, route, None, Some(name.clone())));
+        pairs.push((outer, route, None));
     }
     if let Routing::AnyShard(any) = &outer.routing
         && let Some(keyspace) = inner.routing.keyspace()
         && let Some((name, route)) =
             any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
     {
-        pairs.push((route, inner, Some(name.clone()), None));
+        pairs.push((route, inner, Some(name.clone())));
     }
     pairs
 }

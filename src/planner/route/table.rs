@@ -67,7 +67,7 @@ fn of_real(
     }
     let keyspace = planning.keyspace(&table.keyspace)?;
     let routing = routing_of(planning, number, real, keyspace, written, &predicates)?;
-    let is_scatter = |routing: &Routing| matches!(routing, Routing::Sharded(sharded) if sharded.opcode == Opcode::Scatter);
+    let is_scatter = |routing: &Routing| routing.opcode() == Opcode::Scatter;
     let narrowed =
         predicates.iter().fold(routing.clone(), |routing, p| routing.narrowed(planning, p));
     if !is_scatter(&narrowed) || predicates.is_empty() {

@@ -140,9 +140,13 @@ impl Semantics {
     }
 
     pub fn is_aggregate(&self, expr: &Expr) -> bool {
-        expression::as_aggregate(expr).is_some()
-            || matches!(expr, Expr::Function(function)
-                if function.over.is_none() && self.aggregate_functions.contains(&function.name.as_str().to_ascii_lowercase()))
+        match expr {
+            Expr::Function(function) if function.over.is_none() => {
+                let name = function.name.as_str().to_ascii_lowercase();
+                self.aggregate_functions.contains(&name)
+            }
+            expr => expression::as_aggregate(expr).is_some(),
+        }
     }
 
     pub fn has_aggregate(&self, expr: &Expr) -> bool {
