@@ -7,12 +7,13 @@ use sim::sql::ast::Ident;
 use super::PlanError;
 use super::lower::{lower, plain};
 use super::operator::sub_query::Kind;
-use super::operator::{Aggregator, Distinct, Filter, Operator, Ordering, SubQuery};
+use super::operator::{Aggregator, Distinct, Filter, Operator, Ordering, SubQuery, VindexTable};
 use super::planning::Planning;
 use super::primitive::{
     self, Aggregate, AggregateColumn, AggregateOp, CheckColumn, Primitive, Pullout, Sort, SortKey,
     UncorrelatedSubquery,
 };
+use super::utility::{Utility, VindexFunction};
 
 pub fn lower_above(
     planning: &mut Planning<'_>,
@@ -24,8 +25,19 @@ pub fn lower_above(
         Operator::Filter(filter) => self::filter(planning, *filter),
         Operator::Distinct(distinct) => self::distinct(planning, *distinct),
         Operator::SubQuery(subquery) => sub_query(planning, *subquery),
+        Operator::VindexTable(table) => vindex_function(&table),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
     }
+}
+
+fn vindex_function(table: &VindexTable) -> Result<Primitive, PlanError> {
+    let function = VindexFunction {
+        keyspace: table.keyspace.as_str().into(),
+        vindex: table.vindex.as_str().into(),
+        value: table.wanted()?.clone(),
+        columns: table.columns.clone(),
+    };
+    Ok(Primitive::Utility(Utility::VindexFunction(function)))
 }
 
 fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Primitive, PlanError> {

@@ -54,6 +54,12 @@ pub fn column_of(
             }
             add_column(planning, aggregator, expr, group)
         }
+        Operator::VindexTable(table) => {
+            let (Expr::Column(column) | Expr::Bound(column, _)) = expr else {
+                return Err(PlanError::unsupported("expression on results of a vindex function"));
+            };
+            table.offset_of(column.name.as_str()).ok_or_else(|| PlanError::bug(column))
+        }
         other => Err(PlanError::unsupported(format!("columns of {}", other.name()))),
     }
 }

@@ -20,7 +20,6 @@ use super::planning::Planning;
 use super::predicate::same;
 use super::semantics::names;
 use super::semantics::table_set::TableSet;
-use super::semantics::tables::Source;
 use super::walk::{self, VisitMut};
 use super::{PlanError, expression};
 
@@ -70,14 +69,14 @@ fn comment_first(query: &mut Query, comments: &Comments) {
 pub fn finish_route(planning: &Planning<'_>, query: &mut Query) {
     walk::query_mut(query, &mut Restore { merged: &planning.merged });
     walk::query_mut(query, &mut Turn);
-    walk::query_mut(query, &mut Plain { planning });
+    walk::query_mut(query, &mut Plain);
     walk::query_mut(query, &mut names::Unbind);
 }
 
 /// The same for the query of a data change, which turns nothing.
 pub fn finish(planning: &Planning<'_>, query: &mut Query) {
     walk::query_mut(query, &mut Restore { merged: &planning.merged });
-    walk::query_mut(query, &mut Plain { planning });
+    walk::query_mut(query, &mut Plain);
     walk::query_mut(query, &mut names::Unbind);
 }
 
@@ -89,7 +88,7 @@ pub fn finish_statement(planning: &Planning<'_>, statement: &mut Statement) {
 
 pub fn finish_expr(planning: &Planning<'_>, expr: &mut Expr) {
     walk::expr_mut(expr, &mut Restore { merged: &planning.merged });
-    walk::expr_mut(expr, &mut Plain { planning });
+    walk::expr_mut(expr, &mut Plain);
     walk::expr_mut(expr, &mut names::Unbind);
 }
 
@@ -373,24 +372,13 @@ impl VisitMut for Restore<'_> {
     }
 }
 
-/// Takes keyspaces off names, but those of system schemas.
-struct Plain<'a, 'p> {
-    planning: &'a Planning<'p>,
-}
+/// Takes keyspaces off columns, and off tables but those of system schemas.
+struct Plain;
 
-impl VisitMut for Plain<'_, '_> {
+impl VisitMut for Plain {
     fn expr(&mut self, expr: &mut Expr) -> bool {
         match expr {
-            Expr::Bound(column, number) => {
-                let system =
-                    matches!(self.planning.semantics.table(*number).source, Source::System(_));
-                if let Some(table) = &mut column.table
-                    && !system
-                {
-                    table.qualifier = None;
-                }
-            }
-            Expr::Column(column) => {
+            Expr::Bound(column, _) | Expr::Column(column) => {
                 if let Some(table) = &mut column.table {
                     table.qualifier = None;
                 }

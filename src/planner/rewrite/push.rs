@@ -9,7 +9,9 @@
 
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
 
-use super::super::operator::{Distinct, Filter, Limit, Operator, Ordering, Projection, Route};
+use super::super::operator::{
+    Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
+};
 use super::super::planning::{Phase, Planning};
 use super::super::route::Routing;
 use super::super::route::merge::unique_vindex;
@@ -68,6 +70,7 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             subquery.outer = Operator::Projection(projection);
             Ok((Operator::SubQuery(subquery), Some("push projection to outer side of subquery")))
         }
+        Operator::VindexTable(table) => into_vindex(projection, table),
         Operator::Limit(mut limit) if projection.derived.is_none() => {
             projection.source = limit.source.take();
             limit.source = Operator::Projection(projection);
@@ -78,6 +81,25 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             Ok((Operator::Projection(projection), None))
         }
     }
+}
+
+/// A vindex gives the columns that are asked of it, under their own names.
+fn into_vindex(mut projection: Box<Projection>, mut table: Box<VindexTable>) -> Rewritten {
+    let before = table.columns.len();
+    let is_plain = projection.derived.is_none()
+        && projection.star.is_none()
+        && projection.columns.iter().enumerate().all(|(at, column)| match &column.expr {
+            Expr::Column(name) | Expr::Bound(name, _) if column.alias.is_none() => {
+                table.offset_of(name.name.as_str()) == Some(before + at)
+            }
+            _ => false,
+        });
+    if is_plain {
+        return Ok((Operator::VindexTable(table), Some("push projection into vindex")));
+    }
+    table.columns.truncate(before);
+    projection.source = Operator::VindexTable(table);
+    Ok((Operator::Projection(projection), None))
 }
 
 fn filter(planning: &mut Planning<'_>, mut filter: Box<Filter>) -> Rewritten {
