@@ -400,7 +400,7 @@ fn target(
             let text = "VT09014: vindex cannot be modified";
             Err(PlanError::new(Code::FailedPrecondition, text))
         }
-        Source::System => Err(PlanError::unsupported("update information schema tables")),
+        Source::System(_) => Err(PlanError::unsupported("update information schema tables")),
     }
 }
 

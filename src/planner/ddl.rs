@@ -3,6 +3,8 @@
 //! A table that no vschema knows belongs to the keyspace that the statement or the session names.
 //! See `planbuilder/ddl.go`. It knows nothing of online schema changes.
 
+use std::collections::BTreeSet;
+
 use sim::sql::ast::{
     AlterChange, ColumnName, Constraint, CreateTable, CreateView, Expr, Ident, Query, Select,
     SelectItem, Statement, TableExpr, TableName,
@@ -33,13 +35,17 @@ pub fn plan(
     };
     check_foreign_keys(&statement, &keyspace, context)?;
     let tables = affected(&statement);
-    let names = tables.iter().map(|table| used(&keyspace, table.name.as_str())).collect();
+    let names: BTreeSet<String> =
+        tables.iter().map(|table| used(&keyspace, table.name.as_str())).collect();
     drop_keyspaces(&mut statement, context);
     if is_temporary(&statement) && keyspace.sharded {
         let text = format!("Temporary table not supported in sharded database {}", keyspace.name);
         return Err(PlanError::new(Code::Unimplemented, text));
     }
-    Ok((Some(Primitive::Ddl(send(keyspace, "AllShards()".to_owned(), statement))), names))
+    Ok((
+        Some(Primitive::Ddl(send(keyspace, "AllShards()".to_owned(), statement))),
+        names.into_iter().collect(),
+    ))
 }
 
 /// Takes the keyspaces off all names; MySQL's database may be called otherwise. Views that vtgate

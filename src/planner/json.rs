@@ -390,6 +390,16 @@ fn describe_route(route: &Route) -> Json {
     node.own("ScatterErrorsAsWarnings", route.scatter_errors_as_warnings);
     node.own("FetchLastInsertID", route.fetch_last_insert_id);
     node.own("QueryTimeout", route.query_timeout_ms);
+    let schemas: Vec<String> = route.system.schemas.iter().map(value_text).collect();
+    if !schemas.is_empty() {
+        node.own("SysTableTableSchema", format!("[{}]", schemas.join(", ")));
+    }
+    let tables = route.system.tables.iter();
+    let tables: Vec<String> =
+        tables.map(|(name, value)| format!("{name}:{}", value_text(value))).collect();
+    if !tables.is_empty() {
+        node.own("SysTableTableName", format!("[{}]", tables.join(", ")));
+    }
     node.json()
 }
 

@@ -35,7 +35,7 @@ pub fn name_in(real: &RealTable, keyspace: Option<&str>) -> (String, String) {
 pub fn table(planning: &Planning<'_>, written: &TableExpr, number: u32, real: &str) -> TableExpr {
     let mut written = written.clone();
     if let TableExpr::Table(table) = &mut written {
-        let system = matches!(planning.semantics.table(number).source, Source::System);
+        let system = matches!(planning.semantics.table(number).source, Source::System(_));
         if !system {
             if table.alias.is_none() && table.name.name.as_str() != real {
                 table.alias = Some(table.name.name.clone());

@@ -168,6 +168,9 @@ pub fn tables_used(planning: &Planning<'_>, operator: &Operator, used: &mut BTre
         {
             used.insert(name.clone());
         }
+        if let Operator::VindexTable(table) = operator {
+            used.insert(table.vindex.clone());
+        }
     });
     used.extend(planning.merged_tables.iter().cloned());
 }

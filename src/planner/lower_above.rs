@@ -6,17 +6,19 @@ use sim::sql::ast::Ident;
 
 use super::PlanError;
 use super::lower::{lower, plain};
+use super::offset_above::{cut_off, width};
 use super::operator::apply_join::Side;
 use super::operator::projection::Info;
 use super::operator::sub_query::Kind;
 use super::operator::{
-    Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, SubQuery,
+    Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, SubQuery, VindexTable,
 };
 use super::planning::Planning;
 use super::primitive::{
     self, Aggregate, AggregateColumn, AggregateOp, CheckColumn, JoinSide, Primitive, Pullout, Sort,
     SortKey, UncorrelatedSubquery,
 };
+use super::utility::{Utility, VindexFunction};
 
 pub fn lower_above(
     planning: &mut Planning<'_>,
@@ -28,10 +30,28 @@ pub fn lower_above(
         Operator::Filter(filter) => self::filter(planning, *filter),
         Operator::Distinct(distinct) => self::distinct(planning, *distinct),
         Operator::SubQuery(subquery) => sub_query(planning, *subquery),
+        Operator::Union(union) => {
+            let mut inputs = Vec::new();
+            for source in union.sources {
+                inputs.push(lower(planning, source)?);
+            }
+            Ok(Primitive::Utility(Utility::Concatenate(inputs)))
+        }
         Operator::ApplyJoin(join) => self::join(planning, *join),
         Operator::Projection(projection) => self::projection(planning, *projection),
+        Operator::VindexTable(table) => vindex_function(&table),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
     }
+}
+
+fn vindex_function(table: &VindexTable) -> Result<Primitive, PlanError> {
+    let function = VindexFunction {
+        keyspace: table.keyspace.as_str().into(),
+        vindex: table.vindex.as_str().into(),
+        value: table.wanted()?.clone(),
+        columns: table.columns.clone(),
+    };
+    Ok(Primitive::Utility(Utility::VindexFunction(function)))
 }
 
 fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Primitive, PlanError> {
@@ -151,7 +171,9 @@ fn join(planning: &mut Planning<'_>, join: ApplyJoin) -> Result<Primitive, PlanE
 fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Primitive, PlanError> {
     let passes =
         projection.columns.iter().enumerate().all(|(at, column)| column.info == Info::Offset(at));
-    if passes && super::offset_above::width(&projection.source) == Some(projection.columns.len()) {
+    let mut projection = projection;
+    let (given, wanted) = (width(&projection.source), projection.columns.len());
+    if passes && (given == Some(wanted) || cut_off(&mut projection.source, wanted)) {
         return lower(planning, projection.source);
     }
     let offsets: Option<Vec<usize>> = projection

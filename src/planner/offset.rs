@@ -172,6 +172,15 @@ pub fn columns_in_text(source: &Operator) -> Option<Vec<Expr>> {
         Operator::Ordering(ordering) => columns_in_text(&ordering.source),
         Operator::Limit(limit) => columns_in_text(&limit.source),
         Operator::Distinct(distinct) => columns_in_text(&distinct.source),
+        Operator::Union(union) => columns_in_text(union.sources.first()?),
+        Operator::Horizon(horizon) if horizon.derived.is_none() => {
+            let select = super::semantics::check::first_select(&horizon.query)?;
+            let expr = |item: &sim::sql::ast::SelectItem| match item {
+                sim::sql::ast::SelectItem::Expr { expr, .. } => Some(expr.clone()),
+                _ => None,
+            };
+            select.items.iter().map(expr).collect()
+        }
         _ => None,
     }
 }
@@ -180,7 +189,9 @@ pub fn columns_in_text(source: &Operator) -> Option<Vec<Expr>> {
 pub fn group_in_text(source: &mut Operator, expr: &Expr) {
     match source {
         Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
-            aggregator.groups.push(aggregator::Group::new(expr.clone()));
+            if !aggregator.groups.iter().any(|group| same(&group.expr, expr)) {
+                aggregator.groups.push(aggregator::Group::new(expr.clone()));
+            }
         }
         Operator::Filter(filter) => group_in_text(&mut filter.source, expr),
         Operator::Ordering(ordering) => group_in_text(&mut ordering.source, expr),
@@ -215,6 +226,7 @@ pub fn width(source: &Operator) -> Option<usize> {
         Operator::Ordering(ordering) => width(&ordering.source),
         Operator::Limit(limit) => width(&limit.source),
         Operator::Distinct(distinct) => width(&distinct.source),
+        Operator::Union(_) | Operator::Horizon(_) => columns_in_text(source).map(|c| c.len()),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
 use super::rewrite::aggregate_again;
-use super::{PlanError, aggregation, expression};
+use super::{PlanError, aggregation, expression, offset_union};
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
@@ -24,6 +24,7 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
         Operator::Filter(filter) => self::filter(planning, filter),
         Operator::Distinct(distinct) => self::distinct(planning, distinct),
         Operator::ApplyJoin(join) => self::join(planning, join),
+        Operator::Union(_) => Ok(()),
         Operator::Projection(projection) => self::projection(planning, projection),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
     }
@@ -81,6 +82,13 @@ pub fn column_of(
             }
             projection.columns.push(projection::Column::new(expr.clone(), None));
             Ok(projection.columns.len() - 1)
+        }
+        Operator::Union(union) => offset_union::column_of(planning, union, expr),
+        Operator::VindexTable(table) => {
+            let (Expr::Column(column) | Expr::Bound(column, _)) = expr else {
+                return Err(PlanError::unsupported("expression on results of a vindex function"));
+            };
+            table.offset_of(column.name.as_str()).ok_or_else(|| PlanError::bug(column))
         }
         other => Err(PlanError::unsupported(format!("columns of {}", other.name()))),
     }
@@ -281,9 +289,11 @@ pub fn over_offsets(
     source: &mut Operator,
     expr: &mut Expr,
 ) -> Result<(), PlanError> {
-    let given =
+    let asked =
         matches!(expr, Expr::Bound(..) | Expr::Column(_)) || planning.semantics.is_aggregate(expr);
-    if given {
+    let given = matches!(source, Operator::Aggregator(aggregator)
+        if aggregator.columns.iter().any(|column| same(&column.expr, expr)));
+    if asked || given && !matches!(expr, Expr::Literal(_)) {
         let at = column_of(planning, source, expr, Grouped::No)?;
         let name = sim::sql::ast::Ident::new(&at.to_string());
         *expr = Expr::Argument { name, ty: None };
@@ -297,17 +307,21 @@ pub fn over_offsets(
 
 fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), PlanError> {
     let columns = columns_of(&distinct.source)?;
+    let weights: Vec<bool> = columns.iter().map(is_weight_string).collect();
     for (at, expr) in columns.iter().enumerate() {
-        let weight = match planning.semantics.needs_weight_string(expr) {
-            true => {
-                let weight = weight_string(expr);
-                Some(column_of(planning, &mut distinct.source, &weight, Grouped::No)?)
-            }
+        let all = offset_union::exprs_at(&distinct.source, at);
+        let weight = match !weights[at] && offset_union::needs_weight(planning, &all) {
+            true => Some(offset_union::weight_of(planning, &mut distinct.source, at, expr)?),
             false => None,
         };
-        distinct.columns.push((at, weight, planning.semantics.collation_of(expr)));
+        let collation = all.iter().find_map(|expr| planning.semantics.collation_of(expr));
+        distinct.columns.push((at, weight, collation.filter(|_| weight.is_none())));
     }
     Ok(())
+}
+
+fn is_weight_string(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.name.is("weight_string"))
 }
 
 /// Cuts the columns off that the client has not asked for; says whether the operator can.
@@ -337,6 +351,7 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::Aggregator(aggregator) => Some(aggregator.columns.len()),
         Operator::Projection(projection) => Some(projection.columns.len()),
         Operator::ApplyJoin(join) => Some(join.columns.len()),
+        Operator::Union(union) => union.sources.first().and_then(width),
         _ => None,
     }
 }
@@ -359,6 +374,10 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
         Operator::Projection(projection) => {
             Ok(projection.columns.iter().map(|column| column.expr.clone()).collect())
         }
+        Operator::Union(union) => match union.sources.first() {
+            Some(source) => columns_of(source),
+            None => Err(PlanError::bug("a union of nothing")),
+        },
         other => Err(PlanError::unsupported(format!("distinct over {}", other.name()))),
     }
 }

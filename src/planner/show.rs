@@ -3,7 +3,8 @@
 //! See `planbuilder/show.go`. It knows nothing of answers beyond the few that vtgate makes.
 
 use sim::sql::ast::{
-    CompareOp, Expr, Ident, Literal, Show, ShowFilter, ShowKind, Statement, TableName,
+    CompareOp, Expr, Ident, Literal, Query, Show, ShowFilter, ShowKind, Statement, TableName,
+    VariableScope,
 };
 
 use super::primitive::{Keyspace, Primitive, Rows, Send};
@@ -34,11 +35,16 @@ pub fn show(show: &Show, context: &Context<'_>) -> Result<Primitive, PlanError> 
         ShowKind::CreateDatabase(name) => {
             Ok(at_any_shard(database_or_system(Some(name), context)?, show.clone()))
         }
-        ShowKind::Variables { .. } => {
-            let input = at_any_shard(anywhere(context)?, show.clone());
+        ShowKind::Variables { scope } => {
+            let kind = ShowKind::Variables { scope: as_printed(*scope) };
+            let input = at_any_shard(anywhere(context)?, Show { kind, ..show.clone() });
             Ok(Primitive::Utility(Utility::ReplaceVariables(Box::new(input))))
         }
-        ShowKind::Status { .. } | ShowKind::Collation | ShowKind::ProcessList => {
+        ShowKind::Status { scope } => {
+            let kind = ShowKind::Status { scope: as_printed(*scope) };
+            Ok(at_any_shard(anywhere(context)?, Show { kind, ..show.clone() }))
+        }
+        ShowKind::Collation | ShowKind::ProcessList => {
             Ok(at_any_shard(anywhere(context)?, show.clone()))
         }
         ShowKind::Other(words) => other(show, words, context),
@@ -73,6 +79,11 @@ pub fn describe(statement: &Statement, context: &Context<'_>) -> Result<Primitiv
     let (keyspace, table) = table_or_system(table, context)?;
     let statement = Statement::Describe { table, column: column.clone() };
     Ok(to_one_shard(keyspace, "AnyShard()".to_owned(), statement))
+}
+
+/// The session's scope is the one that Vitess doesn't write.
+fn as_printed(scope: Option<VariableScope>) -> Option<VariableScope> {
+    scope.filter(|scope| *scope != VariableScope::Session)
 }
 
 fn at_any_shard(keyspace: Keyspace, show: Show) -> Primitive {
@@ -171,7 +182,26 @@ fn other(show: &Show, words: &str, context: &Context<'_>) -> Result<Primitive, P
             Ok(at_any_shard(of, Show { kind: ShowKind::Other(words), ..show.clone() }))
         }
         ["open", "tables"] => open_tables(show, words, context),
+        ["function" | "procedure", "status"] => {
+            let kind = ShowKind::Other(with_filter(words));
+            Ok(at_any_shard(anywhere(context)?, Show { kind, ..show.clone() }))
+        }
         _ => Ok(at_any_shard(anywhere(context)?, show.clone())),
+    }
+}
+
+/// The words with the filter behind them as Vitess prints it.
+fn with_filter(words: &str) -> String {
+    let lower = words.to_ascii_lowercase();
+    let Some(at) = lower.find(" where ") else { return words.to_owned() };
+    let (head, filter) = words.split_at(at);
+    let text = format!("select 1 from dual{filter}");
+    match sim::sql::parse(&text) {
+        Ok(Statement::Query(Query::Select(select))) => match &select.filter {
+            Some(filter) => format!("{} where {filter}", head.to_ascii_lowercase()),
+            None => words.to_owned(),
+        },
+        _ => words.to_owned(),
     }
 }
 
@@ -190,11 +220,7 @@ fn open_tables(show: &Show, words: &str, context: &Context<'_>) -> Result<Primit
         database = Some(name);
     }
     let of = database_or_system(database.as_ref(), context)?;
-    let mut text = "open tables".to_owned();
-    rest.iter().for_each(|word| {
-        text.push(' ');
-        text.push_str(word);
-    });
+    let text = with_filter(format!("open tables {}", rest.join(" ")).trim_end());
     Ok(at_any_shard(of, Show { kind: ShowKind::Other(text), ..show.clone() }))
 }
 

@@ -90,8 +90,7 @@ pub fn parse(text: &str) -> Result<Outer, PlanError> {
     }
     sim::sql::parse(text).map(Outer::Sql).map_err(|error| {
         // The tokeniser's position and the text near it, as vtgate words it.
-        let text = format!("{error} (errno 1064) (sqlstate 42000)");
-        PlanError::new(Code::InvalidArgument, text)
+        PlanError::new(Code::InvalidArgument, error.to_string())
     })
 }
 

@@ -20,13 +20,13 @@ use super::planning::Planning;
 use super::predicate::same;
 use super::semantics::names;
 use super::semantics::table_set::TableSet;
-use super::semantics::tables::Source;
 use super::walk::{self, VisitMut};
 use super::{PlanError, expression};
 
 /// The query of a route, still bound.
 pub fn of_route(planning: &Planning<'_>, route: &Route) -> Result<Query, PlanError> {
     let mut query = build(planning, &route.source)?;
+    fill_list(&mut query);
     dress(&mut query, &route.comments, route.lock);
     Ok(query)
 }
@@ -39,6 +39,16 @@ pub fn tables_and_filter(
     match build(planning, source)? {
         Query::Select(select) => Ok((select.from, select.filter)),
         _ => Err(PlanError::bug("a data change over a union")),
+    }
+}
+
+/// A side of a join of which nothing is read still says whether there is a row.
+fn fill_list(query: &mut Query) {
+    if let Query::Select(select) = query
+        && select.items.is_empty()
+    {
+        let expr = Expr::Literal(Literal::Integer("1".into()));
+        select.items.push(SelectItem::Expr { expr, alias: None });
     }
 }
 
@@ -70,14 +80,14 @@ fn comment_first(query: &mut Query, comments: &Comments) {
 pub fn finish_route(planning: &Planning<'_>, query: &mut Query) {
     walk::query_mut(query, &mut Restore { merged: &planning.merged });
     walk::query_mut(query, &mut Turn);
-    walk::query_mut(query, &mut Plain { planning });
+    walk::query_mut(query, &mut Plain);
     walk::query_mut(query, &mut names::Unbind);
 }
 
 /// The same for the query of a data change, which turns nothing.
 pub fn finish(planning: &Planning<'_>, query: &mut Query) {
     walk::query_mut(query, &mut Restore { merged: &planning.merged });
-    walk::query_mut(query, &mut Plain { planning });
+    walk::query_mut(query, &mut Plain);
     walk::query_mut(query, &mut names::Unbind);
 }
 
@@ -89,7 +99,7 @@ pub fn finish_statement(planning: &Planning<'_>, statement: &mut Statement) {
 
 pub fn finish_expr(planning: &Planning<'_>, expr: &mut Expr) {
     walk::expr_mut(expr, &mut Restore { merged: &planning.merged });
-    walk::expr_mut(expr, &mut Plain { planning });
+    walk::expr_mut(expr, &mut Plain);
     walk::expr_mut(expr, &mut names::Unbind);
 }
 
@@ -221,8 +231,10 @@ fn horizon(planning: &Planning<'_>, horizon: &Horizon) -> Result<Query, PlanErro
             Query::Select(select)
         }
         (Query::Union(union), Query::Union(mut source)) => {
-            source.order_by = union.order_by.clone();
-            source.limit = union.limit.clone();
+            source.order_by.extend(union.order_by.iter().cloned());
+            if union.limit.is_some() {
+                source.limit = union.limit.clone();
+            }
             Query::Union(source)
         }
         // A union whose sources are all one SELECT.
@@ -255,15 +267,29 @@ fn projection(planning: &Planning<'_>, projection: &Projection) -> Result<Query,
     };
     select.items = match &projection.star {
         Some(items) => items.clone(),
-        None => {
-            let item = |column: &super::operator::projection::Column| SelectItem::Expr {
-                expr: column.expr.clone(),
-                alias: column.alias.clone(),
-            };
-            projection.columns.iter().map(item).collect()
-        }
+        None => projection.columns.iter().map(|column| item_of(planning, column)).collect(),
     };
     Ok(derived(query, projection.derived.as_ref()))
+}
+
+/// Where a subquery was pulled out, the client still sees the name that it wrote.
+fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column) -> SelectItem {
+    let pulled_out = expression::any(&column.expr, &mut |expr| match expr {
+        Expr::Argument { name, .. } | Expr::ListArgument(name) => {
+            name.as_str().starts_with("__sq")
+                && !planning.merged.iter().any(|(merged, _)| **merged == *name.0)
+        }
+        _ => false,
+    });
+    let alias = match (&column.alias, pulled_out) {
+        (None, true) => {
+            let mut original = column.original.clone();
+            finish_expr(planning, &mut original);
+            Some(Ident::new(&original.to_string()))
+        }
+        (alias, _) => alias.clone(),
+    };
+    SelectItem::Expr { expr: column.expr.clone(), alias }
 }
 
 fn aggregator(planning: &Planning<'_>, aggregator: &Aggregator) -> Result<Query, PlanError> {
@@ -373,24 +399,13 @@ impl VisitMut for Restore<'_> {
     }
 }
 
-/// Takes keyspaces off names, but those of system schemas.
-struct Plain<'a, 'p> {
-    planning: &'a Planning<'p>,
-}
+/// Takes keyspaces off columns, and off tables but those of system schemas.
+struct Plain;
 
-impl VisitMut for Plain<'_, '_> {
+impl VisitMut for Plain {
     fn expr(&mut self, expr: &mut Expr) -> bool {
         match expr {
-            Expr::Bound(column, number) => {
-                let system =
-                    matches!(self.planning.semantics.table(*number).source, Source::System);
-                if let Some(table) = &mut column.table
-                    && !system
-                {
-                    table.qualifier = None;
-                }
-            }
-            Expr::Column(column) => {
+            Expr::Bound(column, _) | Expr::Column(column) => {
                 if let Some(table) = &mut column.table {
                     table.qualifier = None;
                 }

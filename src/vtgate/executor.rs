@@ -590,6 +590,11 @@ pub(super) fn unsupported(what: impl std::fmt::Display) -> Status {
     Status::new(Code::Unimplemented, format!("VT12001: unsupported: {what}"))
 }
 
+/// A text that is no statement gets its number here; the others have it by their code.
 fn planned(error: planner::PlanError) -> Status {
-    Status::new(error.code, error.message)
+    let message = match error.message.starts_with("syntax error at position ") {
+        true => format!("{} (errno 1064) (sqlstate 42000)", error.message),
+        false => error.message,
+    };
+    Status::new(error.code, message)
 }

@@ -95,13 +95,9 @@ fn bound(
             Ok(inner)
         }
         _ => match &planning.semantics.table(number).source {
-            Source::Vindex { keyspace, name } => Ok(Operator::VindexTable(Box::new(VindexTable {
-                number,
-                keyspace: keyspace.clone(),
-                vindex: name.clone(),
-                value: None,
-                columns: Vec::new(),
-            }))),
+            Source::Vindex { keyspace, name } => {
+                Ok(Operator::VindexTable(Box::new(VindexTable::new(number, keyspace, name))))
+            }
             _ => {
                 let table = QueryTable { number, written: written.clone(), predicates: Vec::new() };
                 let graph = QueryGraph { tables: vec![table], ..QueryGraph::default() };

@@ -66,6 +66,10 @@ pub fn add(planning: &mut Planning<'_>, operator: Operator, predicate: Expr) -> 
             route.source = add(planning, route.source.take(), predicate);
             Operator::Route(route)
         }
+        Operator::VindexTable(mut table) => {
+            table.learn(&predicate);
+            Operator::VindexTable(table)
+        }
         Operator::Horizon(horizon) => to_horizon(planning, horizon, predicate),
         Operator::Filter(mut filter) => {
             filter.source = add(planning, filter.source.take(), predicate);

@@ -244,7 +244,6 @@ fn split_avg(mut aggregator: Aggregator) -> Operator {
         };
         aggregator.columns[aggr.column] = Column { expr: sum.clone(), alias: None };
         aggr.op = if aggr.distinct { AggregateOp::SumDistinct } else { AggregateOp::Sum };
-        aggr.alias = sim::sql::ast::Ident::new(&sum.to_string());
         aggr.original = sum;
         added.push((aggr.clone(), count));
     }

@@ -11,7 +11,7 @@ use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
 
 use super::super::operator::apply_join::JoinColumn;
 use super::super::operator::{
-    ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route,
+    ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
 };
 use super::super::planning::{Phase, Planning};
 use super::super::route::Routing;
@@ -79,6 +79,7 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
                 .collect();
             Ok((Operator::ApplyJoin(join), Some("pushed projection into both sides of join")))
         }
+        Operator::VindexTable(table) => into_vindex(projection, table),
         Operator::Limit(mut limit) if projection.derived.is_none() => {
             projection.source = limit.source.take();
             limit.source = Operator::Projection(projection);
@@ -100,6 +101,25 @@ fn may_split(projection: &Projection, join: &ApplyJoin) -> bool {
         && projection.derived.is_none()
         && join.columns.is_empty()
         && (join.kind.is_inner() || bare)
+}
+
+/// A vindex gives the columns that are asked of it, under their own names.
+fn into_vindex(mut projection: Box<Projection>, mut table: Box<VindexTable>) -> Rewritten {
+    let before = table.columns.len();
+    let is_plain = projection.derived.is_none()
+        && projection.star.is_none()
+        && projection.columns.iter().enumerate().all(|(at, column)| match &column.expr {
+            Expr::Column(name) | Expr::Bound(name, _) if column.alias.is_none() => {
+                table.offset_of(name.name.as_str()) == Some(before + at)
+            }
+            _ => false,
+        });
+    if is_plain {
+        return Ok((Operator::VindexTable(table), Some("push projection into vindex")));
+    }
+    table.columns.truncate(before);
+    projection.source = Operator::VindexTable(table);
+    Ok((Operator::Projection(projection), None))
 }
 
 fn filter(planning: &mut Planning<'_>, mut filter: Box<Filter>) -> Rewritten {
@@ -261,6 +281,9 @@ fn distinct(planning: &Planning<'_>, mut distinct: Box<Distinct>) -> Rewritten {
                 }))
             });
             Ok((Operator::Distinct(distinct), Some("added distinct under route")))
+        }
+        source if !distinct.required && planning.reached(Phase::CleanOutPerformanceDistinct) => {
+            Ok((source, Some("removed distinct that saves no work")))
         }
         source => {
             distinct.source = source;

@@ -21,7 +21,7 @@ use crate::vindex::{Params, Vindex};
 use crate::vschema::{ColumnVindex, TableType};
 
 pub fn of_table(
-    planning: &Planning<'_>,
+    planning: &mut Planning<'_>,
     number: u32,
     written: &TableExpr,
     predicates: Vec<Expr>,

@@ -13,7 +13,7 @@ use sim::sql::walk::children_mut;
 
 use super::super::target::Target;
 use super::super::walk::{self, Visit};
-use super::super::{Context, PlanError, expression};
+use super::super::{Context, PlanError, expression, system_tables};
 use super::bind::Scopes;
 use super::check::{self, Nested};
 use super::names::{Clause, Offers, resolve_union_order};
@@ -366,7 +366,10 @@ impl<'a> Analyzer<'a> {
     fn add(&mut self, table: &mut TableExpr, info: TableInfo) -> Result<(), PlanError> {
         let clashes = |number: &u32| {
             let other = self.semantics.table(*number);
-            other.name == info.name && other.keyspace == info.keyspace
+            let told_apart = other.keyspace.is_some()
+                && info.keyspace.is_some()
+                && other.keyspace != info.keyspace;
+            other.name == info.name && !told_apart
         };
         if self.own().iter().any(clashes) {
             let text = format!("VT03013: not unique table/alias: '{}'", info.name.as_str());
@@ -432,8 +435,10 @@ impl<'a> Analyzer<'a> {
         let keyspace = target.as_ref().map(|target| target.keyspace.as_str());
         let keyspace = keyspace.or(self.context.keyspace).unwrap_or("");
         if is_system_schema(keyspace) {
+            let version = &self.context.environment.mysql_version;
+            let source = Source::System(system_tables::find(version, keyspace, name.as_str()));
             let keyspace = alias.is_none().then(|| Ident::new(keyspace));
-            return Ok(TableInfo { name: known_as, keyspace, source: Source::System });
+            return Ok(TableInfo { name: known_as, keyspace, source });
         }
         if keyspace.is_empty() || target.is_none() {
             if name.is("dual") && target.is_none() {

@@ -11,6 +11,7 @@ use sim::sql::ast::{Expr, Ident, IndexHint};
 
 use super::table_set::TableSet;
 use crate::key::Destination;
+use crate::planner::system_tables::SystemTable;
 use crate::vschema::Table;
 
 /// A table of a statement.
@@ -32,8 +33,9 @@ pub enum Source {
         keyspace: String,
         name: String,
     },
-    /// A table of information_schema and the like; any server has it.
-    System,
+    /// A table of information_schema and the like; any server has it. Its columns are known or
+    /// not.
+    System(Option<SystemTable>),
 }
 
 #[derive(Clone, Debug)]
@@ -81,7 +83,7 @@ impl TableInfo {
             Source::Real(real) => real.knows(column),
             Source::Derived(derived) => derived.column(column).is_some(),
             Source::Vindex { .. } => VINDEX_COLUMNS.iter().any(|c| c.eq_ignore_ascii_case(column)),
-            Source::System => false,
+            Source::System(table) => table.is_some_and(|table| table.column(column).is_some()),
         };
         match listed {
             true => Has::Certainly,
@@ -95,7 +97,7 @@ impl TableInfo {
             Source::Real(real) => real.table.column_list_authoritative,
             Source::Derived(derived) => derived.authoritative,
             Source::Vindex { .. } => true,
-            Source::System => false,
+            Source::System(table) => table.is_some(),
         }
     }
 
@@ -113,7 +115,10 @@ impl TableInfo {
                 derived.columns.iter().map(|column| column.name.clone()).collect()
             }
             Source::Vindex { .. } => VINDEX_COLUMNS.iter().map(|name| Ident::new(name)).collect(),
-            Source::System => return None,
+            Source::System(table) => {
+                let columns = table.iter().flat_map(|table| table.columns());
+                columns.map(|column| Ident::new(column.name)).collect()
+            }
         })
     }
 

@@ -6,6 +6,7 @@
 use sim::sql::ast::{ArgumentType, ColumnName, Expr};
 
 use super::super::evaluable::{self, Type};
+use super::super::system_tables;
 use super::Semantics;
 use super::tables::Source;
 use crate::vindex::Kind;
@@ -38,7 +39,11 @@ impl Semantics {
                 types.all(|other| other == first).then_some(first)
             }
             Source::Vindex { .. } => Some(Type::new(Kind::Varbinary)),
-            Source::System => None,
+            Source::System(table) => {
+                let column = table.as_ref()?.column(name.name.as_str())?;
+                let collation = is_text(column.kind).then(|| system_tables::COLLATION.to_owned());
+                Some(Type { kind: column.kind, collation, size: column.size, scale: 0 })
+            }
         }
     }
 

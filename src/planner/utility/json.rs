@@ -8,6 +8,7 @@ use super::{SetOperation, SetValue, Utility};
 use crate::planner::evaluable;
 use crate::planner::json::describe as describe_primitive;
 use crate::planner::primitive::{Keyspace, Primitive};
+use crate::planner::semantics::tables::VINDEX_COLUMNS;
 
 pub fn describe(utility: &Utility) -> Json {
     let operator = utility.operator();
@@ -76,6 +77,17 @@ pub fn describe(utility: &Utility) -> Json {
             node.own("FieldQuery", field_query.to_string());
             let functions: Vec<String> = functions.iter().map(|f| f.to_string()).collect();
             node.own("lock_func", functions);
+            node
+        }
+        Utility::VindexFunction(function) => {
+            let mut node = Node::new(operator).variant("VindexMap");
+            let names = function.columns.iter().filter_map(|column| VINDEX_COLUMNS.get(*column));
+            let fields: Map<String, Json> =
+                names.map(|name| ((*name).to_owned(), json!("VARBINARY"))).collect();
+            node.own("Columns", function.columns.clone());
+            node.own("Fields", Json::Object(fields));
+            node.own("Value", evaluable::text(&function.value));
+            node.own("Vindex", &*function.vindex);
             node
         }
         Utility::Vgtid(_) => {

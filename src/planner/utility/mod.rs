@@ -87,8 +87,20 @@ pub enum Utility {
         functions: Vec<Expr>,
     },
     UnlockTables,
+    VindexFunction(VindexFunction),
     /// The GTID sets of all shards as one VGTID.
     Vgtid(Box<Primitive>),
+}
+
+/// A vindex as a table: what it maps values to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VindexFunction {
+    pub keyspace: Arc<str>,
+    pub vindex: Arc<str>,
+    /// A value, or a list of them.
+    pub value: Expr,
+    /// By position among the columns that a vindex has.
+    pub columns: Vec<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -271,6 +283,7 @@ impl Utility {
             Utility::Set(_) => "Set",
             Utility::Lock { .. } => "Lock",
             Utility::UnlockTables => "UnlockTables",
+            Utility::VindexFunction(_) => "VindexFunc",
             Utility::Vgtid(_) => "Aggregate",
         }
     }
@@ -297,7 +310,7 @@ impl Utility {
             Utility::ReplaceVariables(_)
             | Utility::RevertMigration { .. }
             | Utility::Lock { .. } => "Passthrough",
-            Utility::ShowWarnings => "Local",
+            Utility::ShowWarnings | Utility::VindexFunction(_) => "Local",
             Utility::ShowExec { what: "vitess_metadata variables", .. } => "Topology",
             Utility::ShowExec { .. } => "Local",
             Utility::TransactionStatus { .. } => "MultiShard",
