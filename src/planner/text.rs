@@ -8,6 +8,8 @@
 //! Inner joins become a comma list in the order of the statement, with their predicates in WHERE.
 //! See `operators/SQL_builder.go`. It knows nothing of shards.
 
+use std::collections::BTreeMap;
+
 use sim::sql::ast::{
     Comments, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock, OrderBy, Query,
     Select, SelectItem, Statement, TableExpr, Union as UnionNode,
@@ -17,7 +19,7 @@ use super::operator::horizon::Derived;
 use super::operator::join::Kind;
 use super::operator::{Aggregator, ApplyJoin, Horizon, Operator, Projection, Route, Union};
 use super::planning::Planning;
-use super::predicate::same;
+use super::predicate::{self, same};
 use super::semantics::names;
 use super::semantics::table_set::TableSet;
 use super::walk::{self, VisitMut};
@@ -110,10 +112,7 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
         Operator::Table(table) => {
             let mut select = expression::empty_select();
             select.from.push(table.written.clone());
-            table
-                .predicates
-                .iter()
-                .for_each(|predicate| add_predicate(planning, &mut select, predicate));
+            add_predicates(planning, &mut select, &table.predicates);
             Ok(Query::Select(Box::new(select)))
         }
         Operator::ApplyJoin(join) => self::join(planning, join),
@@ -122,10 +121,7 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
             let Query::Select(select) = &mut query else {
                 return Err(PlanError::bug("a filter over a union"));
             };
-            filter
-                .predicates
-                .iter()
-                .for_each(|predicate| add_predicate(planning, select, predicate));
+            add_predicates(planning, select, &filter.predicates);
             Ok(query)
         }
         Operator::Horizon(horizon) => self::horizon(planning, horizon),
@@ -167,16 +163,30 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
     }
 }
 
-/// A conjunct once: columns are compared by what they are bound to.
-fn add_predicate(planning: &Planning<'_>, select: &mut Select, predicate: &Expr) {
-    let clause = match planning.semantics.has_aggregate(predicate) {
-        true => &mut select.having,
-        false => &mut select.filter,
-    };
+/// Adds conjuncts to WHERE, or to HAVING where they aggregate, each once: columns are compared by
+/// what they are bound to.
+fn add_predicates(planning: &Planning<'_>, select: &mut Select, predicates: &[Expr]) {
+    let all = predicates.iter().flat_map(|predicate| expression::conjuncts(Some(predicate)));
+    let (having, filter): (Vec<&Expr>, Vec<&Expr>) =
+        all.partition(|predicate| planning.semantics.has_aggregate(predicate));
+    add_to_clause(&mut select.filter, &filter);
+    add_to_clause(&mut select.having, &having);
+}
+
+fn add_to_clause(clause: &mut Option<Expr>, new: &[&Expr]) {
+    if new.is_empty() {
+        return;
+    }
     let mut conjuncts = clause.take().map(expression::into_conjuncts).unwrap_or_default();
-    for new in expression::conjuncts(Some(predicate)) {
-        if !conjuncts.iter().any(|known| same(known, new)) {
-            conjuncts.push(new.clone());
+    let mut known: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (at, conjunct) in conjuncts.iter().enumerate() {
+        known.entry(predicate::key(conjunct)).or_default().push(at);
+    }
+    for new in new {
+        let alike = known.entry(predicate::key(new)).or_default();
+        if !alike.iter().any(|at| same(&conjuncts[*at], new)) {
+            alike.push(conjuncts.len());
+            conjuncts.push((*new).clone());
         }
     }
     *clause = expression::conjunction(conjuncts);
@@ -188,13 +198,12 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
         return Err(PlanError::bug("a join of unions"));
     };
     left.items.extend(right.items);
-    let filter = right.filter.map(expression::into_conjuncts).unwrap_or_default();
-    filter.iter().for_each(|predicate| add_predicate(planning, &mut left, predicate));
+    add_predicates(planning, &mut left, right.filter.as_slice());
     let on: Vec<Expr> = join.predicates.iter().map(|p| p.original.clone()).collect();
     match join.kind {
         Kind::Inner => {
             left.from.extend(right.from);
-            on.iter().for_each(|predicate| add_predicate(planning, &mut left, predicate));
+            add_predicates(planning, &mut left, &on);
         }
         kind => {
             let kind = match kind {
