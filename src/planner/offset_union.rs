@@ -160,7 +160,7 @@ fn weight_in_text(
         wrap(planning, route)?;
     }
     let own = exprs_at_top(&route.source, at).unwrap_or(expr.clone());
-    offset::append(planning, &mut route.source, &weight_string(&own))
+    offset::append(&mut route.source, &weight_string(&own))
 }
 
 /// Whether a query's list can get one more column without another meaning.

@@ -440,10 +440,8 @@ impl<'a> Analyzer<'a> {
             let keyspace = alias.is_none().then(|| Ident::new(keyspace));
             return Ok(TableInfo { name: known_as, keyspace, source });
         }
-        if keyspace.is_empty() || target.is_none() {
-            if name.is("dual") && target.is_none() {
-                return Ok(self.dual(known_as));
-            }
+        if name.is("dual") && target.is_none() {
+            return Ok(self.dual(known_as));
         }
         let kind = target.as_ref().and_then(|target| target.tablet_type.as_deref());
         let kind = kind.unwrap_or(self.context.tablet_type);
