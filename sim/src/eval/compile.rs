@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cast::Target;
 use super::function;
-use super::item_text::item_text;
+use super::item_text::{item_text, symbol};
 use super::kind::{Facts, Strength};
 use super::node::{Collated, Items, Node};
 use super::number::{SCALE_MAX, parse_decimal};
@@ -60,13 +60,24 @@ impl Compiler<'_> {
                 let (expr, facts) = self.expr(expr)?;
                 let (low, low_facts) = self.expr(low)?;
                 let (high, high_facts) = self.expr(high)?;
-                let node = Node::Between {
-                    negated: *negated,
-                    expr: Box::new(expr),
-                    low: Box::new(low),
-                    high: Box::new(high),
-                    collations: [collate(&facts, &low_facts)?, collate(&facts, &high_facts)?],
+                let collations = match collate_texts("between", &[facts, low_facts, high_facts])? {
+                    Some(collation) => [Some(collation); 2],
+                    None => [facts.collate_with(&low_facts).0, facts.collate_with(&high_facts).0],
                 };
+                // A text beside numbers is one.
+                let all = [facts, low_facts, high_facts];
+                let mixed = all.iter().any(|own| is_number(&[*own]));
+                let [expr, low, high] = [(expr, facts), (low, low_facts), (high, high_facts)].map(
+                    |(node, own)| match own.kind {
+                        Kind::Text | Kind::Bytes if mixed => Box::new(Node::Unify {
+                            expr: Box::new(node),
+                            kind: Kind::Float,
+                            decimals: 0,
+                        }),
+                        _ => Box::new(node),
+                    },
+                );
+                let node = Node::Between { negated: *negated, expr, low, high, collations };
                 Ok((node, Facts::new(Kind::Int)))
             }
             Expr::Binary { op, left, right } => self.binary(*op, left, right, expr),
@@ -91,7 +102,7 @@ impl Compiler<'_> {
                 let (id, kinds) = self.scope.subquery(query)?;
                 same_width(left.len(), kinds.len())?;
                 let facts: Vec<Facts> = kinds.into_iter().map(Facts::of_column).collect();
-                let collations = collate_all(&left_facts, &facts)?;
+                let collations = collate_all(symbol(*op), &left_facts, &facts)?;
                 let node = Node::Quantified { op: *op, left, all: *all, id, collations };
                 Ok((node, Facts::new(Kind::Int)))
             }
@@ -118,8 +129,11 @@ impl Compiler<'_> {
                     }
                     _ => {}
                 }
-                if let (Target::Char { .. }, Some(charset)) = (&target, &ty.charset) {
-                    facts.collation = Some(charset_collation(charset.as_str())?);
+                if let Target::Char { .. } = &target {
+                    facts.strength = Strength::Column;
+                    let charset = ty.charset.as_ref();
+                    facts.collation =
+                        charset.map(|name| charset_collation(name.as_str())).transpose()?;
                 }
                 Ok((Node::Cast { expr: Box::new(expr), target }, facts))
             }
@@ -132,7 +146,9 @@ impl Compiler<'_> {
                 } else {
                     Target::Char { length: None }
                 };
-                let facts = Facts { collation: Some(collation), ..Facts::new(target.kind()) };
+                let strength = Strength::Column;
+                let facts =
+                    Facts { collation: Some(collation), strength, ..Facts::new(target.kind()) };
                 Ok((Node::Cast { expr: Box::new(expr), target }, facts))
             }
             Expr::Collate { expr, collation } => {
@@ -248,7 +264,7 @@ impl Compiler<'_> {
                     text: Box::new(text),
                     pattern: Box::new(pattern),
                     escape: escape.map(|escape| self.node(escape)).transpose()?,
-                    collation: collate(&text_facts, &facts)?,
+                    collation: collate("like", &text_facts, &facts)?,
                 }
             }
             CompareOp::Regexp | CompareOp::NotRegexp => {
@@ -264,7 +280,7 @@ impl Compiler<'_> {
                 } else if is_number(&right_facts) {
                     left_nodes = self.number_operand(left, left_nodes)?;
                 }
-                let collations = collate_all(&left_facts, &right_facts)?;
+                let collations = collate_all(symbol(op), &left_facts, &right_facts)?;
                 let (left, right) = (left_nodes, right_nodes);
                 Node::Compare { op, left, right, collations }
             }
@@ -283,36 +299,44 @@ impl Compiler<'_> {
 
     fn membership(&self, negated: bool, left: &Expr, right: &Expr) -> Result<Node, SqlError> {
         let (left, left_facts) = self.operand(left)?;
-        let (items, facts) = match right {
+        let (items, collations) = match right {
             Expr::ListArgument(name) => {
                 let unknown = vec![Facts::new(Kind::Unknown); left.len()];
-                (Items::Argument(name.0.clone()), unknown)
+                let collations = collate_all("=", &left_facts, &unknown)?;
+                (Items::Argument(name.0.clone()), collations)
             }
             Expr::Subquery(query) => {
                 let (id, kinds) = self.scope.subquery(query)?;
                 same_width(left.len(), kinds.len())?;
-                (Items::Subquery(id), kinds.into_iter().map(Facts::of_column).collect())
+                let facts: Vec<Facts> = kinds.into_iter().map(Facts::of_column).collect();
+                (Items::Subquery(id), collate_all("=", &left_facts, &facts)?)
             }
             Expr::Tuple(items) => {
                 let mut rows = Vec::with_capacity(items.len());
-                let mut facts = vec![Facts::new(Kind::Null); left.len()];
+                let mut columns: Vec<Vec<Facts>> = left_facts.iter().map(|own| vec![*own]).collect();
                 for item in items {
                     let (nodes, known) = self.operand(item)?;
                     same_width(left.len(), nodes.len())?;
-                    for (all, one) in facts.iter_mut().zip(&known) {
-                        *all = Facts::union(&[*all, *one]);
-                    }
+                    columns.iter_mut().zip(known).for_each(|(column, known)| column.push(known));
                     rows.push(nodes);
                 }
-                (Items::Rows(rows), facts)
+                // A list of one is a comparison.
+                let operation = match (items.len(), negated) {
+                    (1, false) => "=",
+                    (1, true) => "<>",
+                    _ => " IN ",
+                };
+                let collations = columns.iter().map(|column| collate_list(operation, column));
+                (Items::Rows(rows), collations.collect::<Result<_, _>>()?)
             }
             other => {
                 let (node, facts) = self.expr(other)?;
                 same_width(left.len(), 1)?;
-                (Items::Rows(vec![vec![node]]), vec![facts])
+                let operation = if negated { "<>" } else { "=" };
+                let collations = collate_all(operation, &left_facts, &[facts])?;
+                (Items::Rows(vec![vec![node]]), collations)
             }
         };
-        let collations = collate_all(&left_facts, &facts)?;
         Ok(Node::In { negated, left, items, collations })
     }
 
@@ -380,14 +404,11 @@ impl Compiler<'_> {
     ) -> Compiled {
         let operand = operand.map(|operand| self.expr(operand)).transpose()?;
         let mut results = Vec::new();
-        let mut compared = operand.as_ref().map(|(_, facts)| *facts);
+        let mut compared: Vec<Facts> = operand.iter().map(|(_, facts)| *facts).collect();
         let mut nodes = Vec::with_capacity(whens.len());
         for (when, then) in whens {
             let (when, when_facts) = self.expr(when)?;
-            if let Some(compared) = &mut compared {
-                let (collation, strength) = compared.collate_with(&when_facts);
-                *compared = Facts { collation, strength, ..*compared };
-            }
+            compared.push(when_facts);
             let (then, facts) = self.expr(then)?;
             results.push(facts);
             nodes.push((when, then));
@@ -399,6 +420,10 @@ impl Compiler<'_> {
                 results.push(facts);
                 node
             }
+        };
+        let collation = match &operand {
+            Some(_) => collate_list("case", &compared)?,
+            None => None,
         };
         let union = Facts::union(&results).kind;
         let mut branches: Vec<Node> = Vec::with_capacity(results.len());
@@ -420,7 +445,7 @@ impl Compiler<'_> {
             operand: operand.map(|(node, _)| Box::new(node)),
             whens: nodes,
             otherwise: Box::new(otherwise),
-            collation: compared.and_then(|facts| facts.collation),
+            collation,
         };
         // CASE and IF leave a decimal the digits that it has, unlike COALESCE.
         match Facts::union(&results) {
@@ -450,7 +475,7 @@ impl Compiler<'_> {
             ("nullif", [left, right]) => {
                 let (left, facts) = self.expr(left)?;
                 let (right, right_facts) = self.expr(right)?;
-                let collation = collate(&facts, &right_facts)?;
+                let collation = collate("nullif", &facts, &right_facts)?;
                 let (left, right) = (Box::new(left), Box::new(right));
                 Ok((Node::NullIf { left, right, collation }, facts))
             }
@@ -477,14 +502,21 @@ impl Compiler<'_> {
     }
 
     fn call(&self, name: &str, args: &[Expr]) -> Compiled {
-        let function = function::by_name(name).ok_or_else(|| no_such_function(name))?;
+        let function = match function::by_name(name) {
+            Some(function) => function,
+            None if function::is_native(name) => return Err(SqlError::not_supported(name)),
+            None => return Err(no_such_function(name)),
+        };
         if !(function.args_min..=function.args_max).contains(&args.len()) {
             return Err(SqlError::wrong_parameter_count(name));
         }
         let (nodes, facts) = self.all(args)?;
+        if matches!(name, "find_in_set" | "strcmp") {
+            collate_list(name, &facts)?;
+        }
         let known = Facts::union(&facts);
         let mut result = (function.facts)(&facts);
-        if matches!(result.kind, Kind::Text | Kind::Unknown) && result.collation.is_none() {
+        if result.kind == Kind::Unknown && result.collation.is_none() {
             result = Facts { collation: known.collation, strength: known.strength, ..result };
         }
         if result.strength == Strength::None && result.kind == Kind::Text {
@@ -495,7 +527,11 @@ impl Compiler<'_> {
             false if function::takes_texts(name) => Kind::Text,
             false => result.kind,
         };
-        let nodes = as_texts(nodes, &facts, target);
+        let mut nodes = as_texts(nodes, &facts, target);
+        if function::names_its_argument(name) && nodes.len() == 1 {
+            let text = self.expression_text(&args[0]).replace("_utf8mb4'", "'");
+            nodes.push(Node::Constant(Value::text(&text)));
+        }
         let node = Node::Call { function, args: nodes, collation: known.collation };
         let choice = choice_of(name);
         Ok(if choice { unify(node, &facts) } else { (node, result) })
@@ -570,27 +606,68 @@ fn same_width(left: usize, right: usize) -> Result<(), SqlError> {
     if left == right { Ok(()) } else { Err(SqlError::operand_columns(left)) }
 }
 
-fn collate(left: &Facts, right: &Facts) -> Result<Collated, SqlError> {
-    if left.strength == Strength::Explicit
-        && right.strength == Strength::Explicit
-        && left.collation != right.collation
-    {
-        let name = |facts: &Facts| facts.collation.unwrap_or_default().name();
-        return Err(SqlError::new(
-            1267,
-            "HY000",
-            format!(
-                "Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '='",
-                name(left),
-                name(right)
-            ),
-        ));
-    }
-    Ok(left.collate_with(right).0)
+fn collate(operation: &str, left: &Facts, right: &Facts) -> Result<Collated, SqlError> {
+    collate_list(operation, &[*left, *right])
 }
 
-fn collate_all(left: &[Facts], right: &[Facts]) -> Result<Vec<Collated>, SqlError> {
-    left.iter().zip(right).map(|(left, right)| collate(left, right)).collect()
+fn collate_all(
+    operation: &str,
+    left: &[Facts],
+    right: &[Facts],
+) -> Result<Vec<Collated>, SqlError> {
+    left.iter().zip(right).map(|(left, right)| collate(operation, left, right)).collect()
+}
+
+/// The collation that operands are compared in; among others than texts, the first two's.
+fn collate_list(operation: &str, facts: &[Facts]) -> Result<Collated, SqlError> {
+    match collate_texts(operation, facts)? {
+        Some(collation) => Ok(Some(collation)),
+        None => Ok(facts.iter().skip(1).fold(facts.first().copied(), together).and_then(own)),
+    }
+}
+
+fn together(left: Option<Facts>, right: &Facts) -> Option<Facts> {
+    let left = left?;
+    let (collation, strength) = left.collate_with(right);
+    Some(Facts { collation, strength, ..left })
+}
+
+fn own(facts: Facts) -> Collated {
+    facts.collation
+}
+
+/// The collation of texts together, if all are; 1267 where they exclude each other.
+fn collate_texts(operation: &str, facts: &[Facts]) -> Result<Collated, SqlError> {
+    let text = |facts: &Facts| matches!(facts.kind, Kind::Text | Kind::Bytes | Kind::Null);
+    if !facts.iter().all(text) {
+        return Ok(None);
+    }
+    if facts.iter().any(|facts| facts.strength == Strength::Conflict) {
+        return Err(SqlError::not_supported("a comparison of texts of several collations"));
+    }
+    let all = facts.iter().skip(1).fold(facts.first().copied(), together);
+    match all {
+        Some(Facts { strength: Strength::Conflict, .. }) => Err(illegal_mix(operation, facts)),
+        all => Ok(all.and_then(own)),
+    }
+}
+
+/// 1267 of two, 1270 of three, 1271 of more.
+fn illegal_mix(operation: &str, facts: &[Facts]) -> SqlError {
+    let names: Vec<String> = facts
+        .iter()
+        .map(|facts| {
+            let collation = facts.collation.unwrap_or_default();
+            format!("({},{})", collation.name(), facts.strength.name())
+        })
+        .collect();
+    let (errno, names) = match &names[..] {
+        [one, other] => (1267, format!(" {one} and {other}")),
+        [_, _, _] => (1270, format!(" {}", names.join(", "))),
+        _ => (1271, String::new()),
+    };
+    let message = format!("Illegal mix of collations{names} for operation '{operation}'");
+    SqlError::new(errno, "HY000", message)
 }
 
 fn named_collation(name: &str) -> Result<Collation, SqlError> {

@@ -85,7 +85,12 @@ fn negated(inner: &Expr, named: Naming<'_>) -> String {
 
 fn compared(op: CompareOp, left: &Expr, right: &Expr, named: Naming<'_>) -> String {
     let item_text = |expr: &Expr| item_text(expr, named);
-    let op = match op {
+    format!("({} {} {})", item_text(left), symbol(op), item_text(right))
+}
+
+/// How an operator is written.
+pub fn symbol(op: CompareOp) -> &'static str {
+    match op {
         CompareOp::Equal => "=",
         CompareOp::NotEqual => "<>",
         CompareOp::Less => "<",
@@ -99,8 +104,7 @@ fn compared(op: CompareOp, left: &Expr, right: &Expr, named: Naming<'_>) -> Stri
         CompareOp::NotLike => "not like",
         CompareOp::Regexp => "regexp",
         CompareOp::NotRegexp => "not regexp",
-    };
-    format!("({} {op} {})", item_text(left), item_text(right))
+    }
 }
 
 /// A name in backquotes.

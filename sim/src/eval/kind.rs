@@ -27,6 +27,8 @@ pub struct ColumnKind {
     pub kind: Kind,
     /// Of texts; `binary` for everything else.
     pub collation: Collation,
+    /// How much the collation weighs against another one.
+    pub strength: Strength,
     /// Digits behind the point, of decimals; behind the second, of times.
     pub decimals: u8,
 }
@@ -34,7 +36,7 @@ pub struct ColumnKind {
 impl ColumnKind {
     pub fn new(kind: Kind) -> ColumnKind {
         let collation = if kind == Kind::Text { Collation::default() } else { Collation::Binary };
-        ColumnKind { kind, collation, decimals: 0 }
+        ColumnKind { kind, collation, strength: Strength::of_column(kind), decimals: 0 }
     }
 
     /// Of a column that has values of both kinds: UNION.
@@ -85,7 +87,7 @@ impl ColumnKind {
             Kind::DateTime | Kind::Time => ty.length.unwrap_or(0).min(6) as u8,
             _ => 0,
         };
-        ColumnKind { kind, collation, decimals }
+        ColumnKind { kind, collation, strength: Strength::of_column(kind), decimals }
     }
 }
 
@@ -101,13 +103,36 @@ pub(super) struct Facts {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Strength {
+pub enum Strength {
     /// A COLLATE clause.
     Explicit,
+    /// Made of texts whose collations exclude each other: it has none.
+    Conflict,
+    /// A column, and what is cast.
     Column,
     Literal,
     /// Numbers and NULL.
     None,
+}
+
+impl Strength {
+    fn of_column(kind: Kind) -> Strength {
+        match kind {
+            Kind::Text | Kind::Bytes => Strength::Column,
+            _ => Strength::None,
+        }
+    }
+
+    /// As MySQL names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Strength::Explicit => "EXPLICIT",
+            Strength::Conflict => "NONE",
+            Strength::Column => "IMPLICIT",
+            Strength::Literal => "COERCIBLE",
+            Strength::None => "NUMERIC",
+        }
+    }
 }
 
 impl Facts {
@@ -133,7 +158,7 @@ impl Facts {
             kind: kind.kind,
             decimals: kind.decimals,
             collation: text.then_some(kind.collation),
-            strength: if text { Strength::Column } else { Strength::None },
+            strength: if text { kind.strength } else { Strength::None },
         }
     }
 
@@ -143,25 +168,50 @@ impl Facts {
             Kind::Text | Kind::Unknown => self.collation.unwrap_or_default(),
             _ => Collation::Binary,
         };
-        ColumnKind { kind: self.kind, collation, decimals: self.decimals }
+        let (kind, strength, decimals) = (self.kind, self.strength, self.decimals);
+        ColumnKind { kind, collation, strength, decimals }
     }
 
-    /// The collation of two operands together: the stronger one's; among equals binary, then a
-    /// `_bin`, then the first.
+    /// The collation of two operands together: the stronger one's; among equals binary, then the
+    /// larger character set's, then a `_bin`. Two others exclude each other. See MySQL's
+    /// `DTCollation::aggregate`.
     #[inline(never)]
     pub fn collate_with(&self, other: &Facts) -> (Option<Collation>, Strength) {
         if self.strength != other.strength {
-            let stronger = if self.strength < other.strength { self } else { other };
-            return (stronger.collation, stronger.strength);
+            let (stronger, weaker) =
+                if self.strength < other.strength { (self, other) } else { (other, self) };
+            // A column of the larger character set cannot become one of the smaller.
+            let loses = |wide: Collation, narrow: Collation| {
+                narrow.charset() == "latin1" && wide.charset() == "utf8mb4"
+            };
+            return match (weaker.collation, stronger.collation) {
+                (Some(wide), Some(narrow))
+                    if weaker.strength <= Strength::Column && loses(wide, narrow) =>
+                {
+                    (Some(Collation::Utf8mb4Bin), Strength::Conflict)
+                }
+                _ => (stronger.collation, stronger.strength),
+            };
         }
-        let collation = match (self.collation, other.collation) {
-            (Some(Collation::Binary), _) | (_, Some(Collation::Binary)) => Some(Collation::Binary),
-            (Some(Collation::Utf8mb4Bin), _) | (_, Some(Collation::Utf8mb4Bin)) => {
-                Some(Collation::Utf8mb4Bin)
-            }
-            (left, right) => left.or(right),
+        let (left, right) = match (self.collation, other.collation) {
+            (Some(left), Some(right)) if left != right => (left, right),
+            (left, right) => return (left.or(right), self.strength),
         };
-        (collation, self.strength)
+        let wins = |a: Collation, b: Collation| {
+            a == Collation::Binary || (b.charset() == "latin1" && a.charset() == "utf8mb4")
+        };
+        if wins(left, right) {
+            return (Some(left), self.strength);
+        }
+        if wins(right, left) {
+            return (Some(right), self.strength);
+        }
+        let strength = match self.strength {
+            Strength::Explicit => Strength::Conflict,
+            _ if left == Collation::Utf8mb4Bin || right == Collation::Utf8mb4Bin => self.strength,
+            _ => Strength::Conflict,
+        };
+        (Some(Collation::Utf8mb4Bin), strength)
     }
 
     /// The type of a choice between several results (CASE, IF, COALESCE).

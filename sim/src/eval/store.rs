@@ -15,7 +15,7 @@ use crate::sql::ast::ColumnType;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
-/// The value as the column holds it, and the warning that the conversion leaves. NULL passes:
+/// The value as the column holds it, and the warnings that the conversion leaves. NULL passes:
 /// whether a column takes it is the caller's to check (1048).
 pub fn store(
     value: &Value,
@@ -23,9 +23,9 @@ pub fn store(
     column: &str,
     row: usize,
     strict: bool,
-) -> Result<(Value, Option<SqlError>), SqlError> {
+) -> Result<(Value, Vec<SqlError>), SqlError> {
     if value.is_null() {
-        return Ok((Value::Null, None));
+        return Ok((Value::Null, Vec::new()));
     }
     let target = Target { ty, column, row };
     let stored = match &*ty.name {
@@ -50,12 +50,16 @@ pub fn store(
         Some(Problem::Error(error) | Problem::Graded { error, .. }) if strict => Err(error),
         Some(Problem::NoMoment(error)) if strict => Err(error),
         Some(Problem::NoMoment(_)) => Err(SqlError::not_supported("zero dates")),
-        Some(Problem::Error(warning)) => Ok((stored.value, Some(warning))),
+        Some(Problem::Error(warning)) => Ok((stored.value, vec![warning])),
         Some(Problem::Note(note) | Problem::Graded { warning: note, note: true, .. }) => {
-            Ok((stored.value, Some(note.as_note())))
+            Ok((stored.value, vec![note.as_note()]))
         }
-        Some(Problem::Graded { warning, .. }) => Ok((stored.value, Some(warning))),
-        None => Ok((stored.value, None)),
+        Some(Problem::Graded { warning, .. }) => Ok((stored.value, vec![warning])),
+        Some(Problem::Both { error, warnings }) => match strict {
+            true => Err(error),
+            false => Ok((stored.value, warnings)),
+        },
+        None => Ok((stored.value, Vec::new())),
     }
 }
 
@@ -73,6 +77,8 @@ enum Problem {
     Note(SqlError),
     /// An error in strict mode, and in other words a warning, or a note.
     Graded { error: SqlError, warning: SqlError, note: bool },
+    /// An error in strict mode, else several warnings.
+    Both { error: SqlError, warnings: Vec<SqlError> },
 }
 
 fn fits(value: Value) -> Result<Stored, SqlError> {
@@ -222,7 +228,10 @@ impl Target<'_> {
         if u64::from(digits) < rounded.digits() && !is_zero {
             let most = Value::Decimal(largest(digits, scale, negative));
             return match problem {
-                Some(Problem::Graded { error, .. }) => warns(most, error, self.out_of_range()),
+                Some(Problem::Graded { error, warning, .. }) => {
+                    let warnings = vec![warning.as_note(), self.out_of_range()];
+                    Ok(Stored { value: most, problem: Some(Problem::Both { error, warnings }) })
+                }
                 _ => fails(most, self.out_of_range()),
             };
         }

@@ -99,6 +99,12 @@ pub fn key_too_long() -> SqlError {
     error(1071, "42000", "Specified key was too long; max key length is 3072 bytes")
 }
 
+pub fn nullable_primary_key() -> SqlError {
+    let message =
+        "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead";
+    SqlError::new(1171, "42000", message)
+}
+
 pub fn multiple_primary_keys() -> SqlError {
     error(1068, "42000", "Multiple primary key defined")
 }

@@ -10,7 +10,9 @@ mod generate;
 
 use mysql::Error;
 
+
 use crate::answer::{Answer, Connection, Count, Diagnostic};
+use crate::differences::{self, NOT_MODELLED};
 use crate::model::ModelServer;
 use crate::real::Real;
 use crate::server::{Product, RealServer};
@@ -25,7 +27,10 @@ pub struct Programs<'a> {
 /// How two answers to one statement are held together.
 enum Outcome {
     Same,
-    NotModelled,
+    /// The model refuses; by its message.
+    NotModelled(String),
+    /// The servers are known to part here, and what follows is no longer comparable.
+    Parted(&'static str),
     Differs(String),
 }
 
@@ -43,19 +48,22 @@ impl<'a> Programs<'a> {
             .map(|line| line.trim_end_matches(';').to_string())
             .collect();
         match self.play(&program) {
-            Played::Same | Played::NotModelled => ("both agree".to_string(), true),
-            Played::Differs(told) => (told, false),
+            Played::Same => ("both agree".to_string(), true),
+            Played::Parted(name) => (format!("both agree but for {name}"), true),
+            Played::Differs { told, .. } => (told, false),
         }
     }
 
     fn play(&mut self, program: &[String]) -> Played {
+        if let Err(error) = self.real.reset() {
+            let told = error.to_string();
+            return Played::Differs { told, errors: (Some(2013), None) };
+        }
         for setup in [
             "drop database if exists program",
             "create database program",
             "use program",
             "set names utf8mb4 collate utf8mb4_0900_ai_ci",
-            "rollback",
-            "set autocommit = 1, sql_mode = default",
         ] {
             self.real.query(setup);
         }
@@ -78,10 +86,15 @@ impl<'a> Programs<'a> {
                 let (real, own) = (self.real.query(&probe), model.query(&probe));
                 match compare(self.server.product, &probe, &real, &own) {
                     Outcome::Same => {}
-                    Outcome::NotModelled => return Played::NotModelled,
+                    Outcome::NotModelled(message) => {
+                        if std::env::var_os("TELL").is_some() { eprintln!("{message}: {probe}"); }
+                        return Played::Parted(format!("{NOT_MODELLED}: {message}"));
+                    }
+                    Outcome::Parted(name) => return Played::Parted(name.to_string()),
                     Outcome::Differs(told) => {
                         let script = program[..=number].join(";\n");
-                        return Played::Differs(format!("{script};\n-- {probe}\n{told}"));
+                        let told = format!("{script};\n-- {probe}\n{told}");
+                        return Played::Differs { told, errors: (real.errno(), own.errno()) };
                     }
                 }
             }
@@ -92,8 +105,13 @@ impl<'a> Programs<'a> {
 
 enum Played {
     Same,
-    NotModelled,
-    Differs(String),
+    /// Nothing differs up to a statement at which the servers are known to part.
+    Parted(String),
+    Differs {
+        told: String,
+        /// The error numbers: a smaller program that differs otherwise is another one.
+        errors: (Option<u16>, Option<u16>),
+    },
 }
 
 pub fn options() -> sim::mysql::options::Options {
@@ -104,14 +122,15 @@ pub fn options() -> sim::mysql::options::Options {
 impl Kind for Programs<'_> {
     fn run(&mut self, seed: u64) -> Result<Verdict, Error> {
         let program = generate::program(seed);
-        match self.play(&program) {
+        let wanted = match self.play(&program) {
             Played::Same => return Ok(Verdict::Agrees(Vec::new())),
-            Played::NotModelled => return Ok(Verdict::Agrees(vec!["not-modelled"])),
-            Played::Differs(_) => {}
-        }
-        let small = shrink(&program, |part| matches!(self.play(part), Played::Differs(_)));
+            Played::Parted(name) => return Ok(Verdict::Agrees(vec![name])),
+            Played::Differs { errors, .. } => errors,
+        };
+        let differs = |played| matches!(played, Played::Differs { errors, .. } if errors == wanted);
+        let small = shrink(&program, |part| differs(self.play(part)));
         match self.play(&small) {
-            Played::Differs(told) => Ok(Verdict::Differs(told)),
+            Played::Differs { told, .. } => Ok(Verdict::Differs(told)),
             _ => Ok(Verdict::Differs(small.join(";\n"))),
         }
     }
@@ -125,7 +144,8 @@ fn changes(statement: &str) -> bool {
 
 fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome {
     if own.errno() == Some(1235) && real.errno() != Some(1235) {
-        return Outcome::NotModelled;
+        let message = own.error.as_ref().map_or_else(String::new, |own| own.message.clone());
+        return Outcome::NotModelled(message);
     }
     // Which of several missing tables is missed first is nobody's business.
     if (real.errno(), own.errno()) == (Some(1146), Some(1146)) {
@@ -134,7 +154,7 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     // A range error comes where the optimizer evaluates what it does not need.
     let joined = text.contains("join") || text.contains("(select");
     if joined && (real.errno() == Some(1690)) != (own.errno() == Some(1690)) {
-        return Outcome::NotModelled;
+        return Outcome::Parted(differences::RANGE_ERROR);
     }
     // Equal columns stand for each other in the text of a joined statement's range error, and an
     // index that is built finds its duplicates in the order of its sort.
@@ -156,7 +176,7 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
         message.is_some_and(|message| message.starts_with("Truncated incorrect"))
     };
     if changes(text) && coerced(real) != coerced(own) {
-        return Outcome::NotModelled;
+        return Outcome::Parted(differences::COERCED);
     }
     let mut told = Vec::new();
     let mut note = |what: &str, real: String, own: String| {

@@ -3,9 +3,11 @@
 use bigdecimal::BigDecimal;
 use jiff::civil::{Date, DateTime};
 
+use super::calendar::{Mode, week};
 use super::{Function, date, datetime, int, plain_text, strict, time_of_day, unknown};
 use crate::collation::Collation;
 use crate::eval::Env;
+use crate::eval::kind::Facts;
 use crate::eval::number::{Number, integer, number};
 use crate::eval::temporal::{
     self, from_unix_micros, micros_of_day, round_fraction, to_datetime, to_days, to_time,
@@ -30,15 +32,12 @@ pub const FUNCTIONS: &[Function] = &[
     strict("current_time", 0, 1, time_of_day, current_time),
     strict("utc_time", 0, 1, time_of_day, current_time),
     strict("unix_timestamp", 0, 1, unknown, unix_timestamp),
-    strict("from_unixtime", 1, 1, datetime, from_unixtime),
+    strict("from_unixtime", 1, 2, from_unixtime_facts, from_unixtime),
     strict("date", 1, 1, date, |args, _, env| {
         Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Date(at.date())))
     }),
     strict("time", 1, 1, time_of_day, |args, _, _| {
         Ok(to_time(&args[0]).map_or(Value::Null, Value::Time))
-    }),
-    strict("timestamp", 1, 1, datetime, |args, _, env| {
-        Ok(moment(&args[0], env).map_or(Value::Null, Value::DateTime))
     }),
     strict("year", 1, 1, int, |args, _, env| extract("YEAR", &args[0], env)),
     strict("quarter", 1, 1, int, |args, _, env| extract("QUARTER", &args[0], env)),
@@ -115,6 +114,7 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         "YEAR" => year,
         "QUARTER" => (month + 2) / 3,
         "MONTH" => month,
+        "WEEK" => week(at.date(), Mode::of(0)).1,
         "DAY" => day,
         "YEAR_MONTH" => year * 100 + month,
         "DAY_HOUR" => day * 100 + hour,
@@ -128,7 +128,7 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
 }
 
 /// A point in time; what is none leaves a warning.
-fn moment(value: &Value, env: &mut Env) -> Option<DateTime> {
+pub fn moment(value: &Value, env: &mut Env) -> Option<DateTime> {
     let at = to_datetime(value, env.now);
     if at.is_none() && !value.is_null() {
         let message = format!("Incorrect datetime value: '{value}'");
@@ -179,6 +179,22 @@ fn unix_timestamp(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     })
 }
 
+/// `1st`, `2nd`, `11th`.
+fn ordinal(day: i8) -> String {
+    let suffix = match (day / 10, day % 10) {
+        (1, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{day}{suffix}")
+}
+
+fn from_unixtime_facts(args: &[Facts]) -> Facts {
+    if args.len() == 2 { plain_text(args) } else { datetime(args) }
+}
+
 fn from_unixtime(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     let Some(seconds) = number(&args[0], env) else { return Ok(Value::Null) };
     let micros = match seconds {
@@ -187,7 +203,12 @@ fn from_unixtime(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
         other => (other.to_f64() * 1e6).round() as i128,
     };
     let at = i64::try_from(micros).ok().filter(|&micros| 0 <= micros).and_then(from_unix_micros);
-    Ok(at.and_then(|at| round_fraction(at, 6)).map_or(Value::Null, Value::DateTime))
+    let at = at.and_then(|at| round_fraction(at, 6));
+    let Some(format) = args.get(1) else {
+        return Ok(at.map_or(Value::Null, Value::DateTime));
+    };
+    let format = format.to_string();
+    Ok(at.map_or(Value::Null, |at| Value::text(&date_format(at, &format))))
 }
 
 fn timestamp_diff(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
@@ -232,7 +253,7 @@ fn make_date(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     Ok(date.map_or(Value::Null, |at| Value::Date(at.date())))
 }
 
-const MONTHS: [&str; 12] = [
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -246,10 +267,10 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] =
+pub const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-fn date_format(at: DateTime, format: &str) -> String {
+pub fn date_format(at: DateTime, format: &str) -> String {
     let mut text = String::new();
     let mut chars = format.chars();
     let month = MONTHS[(at.month().clamp(1, 12) - 1) as usize];
@@ -285,6 +306,13 @@ fn date_format(at: DateTime, format: &str) -> String {
             'f' => format!("{:06}", at.subsec_nanosecond() / 1000),
             'p' => half.to_owned(),
             'T' => format!("{:02}:{clock}", at.hour()),
+            'D' => ordinal(at.day()),
+            'U' => format!("{:02}", week(at.date(), Mode::of(0)).1),
+            'u' => format!("{:02}", week(at.date(), Mode::of(1)).1),
+            'V' => format!("{:02}", week(at.date(), Mode::of(2)).1),
+            'v' => format!("{:02}", week(at.date(), Mode::of(3)).1),
+            'X' => format!("{:04}", week(at.date(), Mode::of(2)).0),
+            'x' => format!("{:04}", week(at.date(), Mode::of(3)).0),
             'r' => format!("{hour:02}:{clock} {half}"),
             other => other.to_string(),
         });

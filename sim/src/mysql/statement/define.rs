@@ -156,7 +156,7 @@ impl Run {
                 let mut schema = (*like.schema).clone();
                 schema.database = path.0.clone();
                 schema.name = path.1.clone();
-                schema.constraints.clear();
+                check::name_anew(&mut schema);
                 (schema, 1)
             }
             None => {
@@ -267,8 +267,9 @@ impl Run {
             moved.iter().map(|(table, _)| Change::DropTable { id: table.id }).collect();
         for (table, path) in &moved {
             let mut schema = (*table.schema).clone();
+            let old = std::mem::replace(&mut schema.name, path.1.clone());
             schema.database = path.0.clone();
-            schema.name = path.1.clone();
+            check::rename_generated(&mut schema, &old);
             let (rows, auto_increment) = self.rows_of(table);
             let put = self.rebuilt(table, Arc::new(schema), rows, auto_increment);
             changes.extend(put.into_iter().skip(1));
@@ -328,8 +329,9 @@ impl Run {
             if self.find(path).is_ok() {
                 return Err(error::table_exists(&path.1));
             }
+            let old = std::mem::replace(&mut altered.schema.name, path.1.clone());
             altered.schema.database = path.0.clone();
-            altered.schema.name = path.1.clone();
+            check::rename_generated(&mut altered.schema, &old);
         }
         let schema = Arc::new(altered.schema);
         self.check_unique_keys(&schema, &rows)?;
@@ -465,10 +467,7 @@ impl Altered {
             AlterChange::SetDefault { column, default } => {
                 let at = self.column(column)?;
                 let column = &mut self.schema.columns[at];
-                if default.is_none() && !column.not_null {
-                    // It would have no default at all, not even NULL.
-                    return Err(SqlError::not_supported("DROP DEFAULT of a nullable column"));
-                }
+                column.no_default = default.is_none() && !column.not_null;
                 column.default = match default {
                     Some(Expr::Literal(Literal::Null)) if column.not_null => {
                         return Err(error::invalid_default(&column.name));
@@ -616,10 +615,15 @@ impl Altered {
             check::check_unused(&self.schema, old)?;
         }
         let mut built = build::column(column, self.schema.collation)?;
-        built.not_null |= self
+        let in_primary = self
             .schema
             .index(schema::PRIMARY)
             .is_some_and(|index| self.schema.columns_of(index).any(|key| key == at));
+        if in_primary && build::is_null(column) {
+            return Err(error::nullable_primary_key());
+        }
+        built.not_null |= in_primary;
+        self.fit_keys(at, &built)?;
         self.copies |= is_other_type(&self.schema.columns[at].ty, &built.ty);
         let source = match self.columns[at] {
             Source::Old(old) | Source::Converted(old) => Source::Converted(old),
@@ -631,6 +635,24 @@ impl Altered {
             self.move_column(at, target);
         }
         self.add_column_keys(column)
+    }
+
+    /// The parts of keys that a changed column is: a prefix that its new type has no use for goes.
+    fn fit_keys(&mut self, at: usize, built: &schema::Column) -> Result<(), SqlError> {
+        let name = &*built.ty.name;
+        let long = name.ends_with("text") || name.ends_with("blob");
+        let text = long || matches!(name, "char" | "varchar" | "binary" | "varbinary");
+        let parts = self.schema.indexes.iter_mut().flat_map(|index| &mut index.parts);
+        for part in parts.filter(|part| part.column == at) {
+            match part.length {
+                None if long => return Err(error::blob_key(&built.name)),
+                Some(length) if !text || !long && built.ty.length.unwrap_or(1) <= length => {
+                    part.length = None;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn move_column(&mut self, from: usize, to: usize) {

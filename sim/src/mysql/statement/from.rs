@@ -159,6 +159,7 @@ fn derived_schema(
             on_update: None,
             auto_increment: false,
             comment: None,
+            no_default: false,
             invisible: false,
             generated: None,
         });

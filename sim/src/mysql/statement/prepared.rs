@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::eval::aggregate::sort_order;
-use crate::eval::{ColumnKind, Env, Kind, Program};
+use crate::eval::{ColumnKind, Env, Kind, Program, Strength};
 use crate::mysql::execution::Run;
 use crate::mysql::outcome::{Column, Outcome};
 use crate::mysql::transaction::TrxId;
@@ -126,6 +126,10 @@ impl Run {
             }
         };
         let columns: Vec<Column> = left.columns().iter().zip(right.columns()).map(both).collect();
+        if columns.iter().any(|column| column.kind.strength == Strength::Conflict) {
+            let message = "Illegal mix of collations for operation 'UNION'";
+            return Err(SqlError::new(1271, "HY000", message));
+        }
         let tail = tail(&union.order_by, union.limit.as_ref(), &columns)?;
         Ok(PreparedUnion { left, right, distinct: union.distinct, columns, tail })
     }

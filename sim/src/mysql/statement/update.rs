@@ -153,14 +153,13 @@ impl Run {
         outcome: &mut Outcome,
         trx: TrxId,
     ) -> Result<(), SqlError> {
-        let checked = match opened.schema.constraints.is_empty() {
-            true => Ok(()),
-            false => check_row(&opened.schema, &new, &mut self.env()?),
-        };
-        if let Err(error) = checked {
+        let mut env = self.env()?;
+        env.strict_change = env.mode.strict && !ignore;
+        if let Err(error) = check_row(&opened.schema, &new, &mut env) {
             if !ignore {
                 return Err(error);
             }
+            outcome.warnings.append(&mut env.warnings);
             outcome.warnings.push(error);
             return Ok(());
         }
