@@ -92,7 +92,9 @@ impl Accumulator {
             Sum | Avg => {
                 let more = if aggregate == Avg { 4 } else { 0 };
                 match argument.kind {
-                    Kind::Text | Kind::Bytes | Kind::Float => ColumnKind::new(Kind::Float),
+                    Kind::Text | Kind::Bytes | Kind::Single | Kind::Float => {
+                        ColumnKind::new(Kind::Float)
+                    }
                     Kind::Unknown => ColumnKind::new(Kind::Unknown),
                     _ => {
                         let decimals = (argument.decimals + more).min(SCALE_MAX as u8);

@@ -575,11 +575,14 @@ fn choice_of(name: &str) -> bool {
     matches!(name, "greatest" | "least")
 }
 
-/// Times that become texts keep the digits behind the second that their type has.
+/// Times and singles that become texts keep the digits behind the second that their type has.
 fn as_texts(nodes: Vec<Node>, facts: &[Facts], target: Kind) -> Vec<Node> {
     let convert = |(node, facts): (Node, &Facts)| match facts.kind {
         Kind::DateTime | Kind::Time if target == Kind::Text && 0 < facts.decimals => {
-            Node::Unify { expr: Box::new(node), kind: Kind::Text, decimals: facts.decimals }
+            Node::AsText { expr: Box::new(node), kind: facts.kind, decimals: facts.decimals }
+        }
+        Kind::Single if matches!(target, Kind::Text | Kind::Bytes) => {
+            Node::AsText { expr: Box::new(node), kind: facts.kind, decimals: 0 }
         }
         _ => node,
     };
@@ -589,7 +592,12 @@ fn as_texts(nodes: Vec<Node>, facts: &[Facts], target: Kind) -> Vec<Node> {
 fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
     let facts = Facts::union(results);
     match facts.kind {
-        Kind::Decimal | Kind::Float | Kind::Text | Kind::Bytes | Kind::DateTime => {
+        Kind::Decimal
+        | Kind::Single
+        | Kind::Float
+        | Kind::Text
+        | Kind::Bytes
+        | Kind::DateTime => {
             let node =
                 Node::Unify { expr: Box::new(node), kind: facts.kind, decimals: facts.decimals };
             (node, facts)
@@ -682,7 +690,7 @@ fn charset_collation(name: &str) -> Result<Collation, SqlError> {
 
 fn numeric_kind(kind: Kind) -> Kind {
     match kind {
-        Kind::Text | Kind::Bytes => Kind::Float,
+        Kind::Text | Kind::Bytes | Kind::Single => Kind::Float,
         // With a fraction of a second these are decimals, known when it runs.
         Kind::DateTime | Kind::Time => Kind::Unknown,
         Kind::Date => Kind::Int,
@@ -813,7 +821,8 @@ fn hex_number(literal: &Literal) -> Option<u64> {
 }
 
 fn is_number(facts: &[Facts]) -> bool {
-    matches!(facts, [Facts { kind: Kind::Int | Kind::Uint | Kind::Decimal | Kind::Float, .. }])
+    use Kind::*;
+    matches!(facts, [Facts { kind: Int | Uint | Decimal | Single | Float, .. }])
 }
 
 /// A number too large for 64 bits is a decimal.

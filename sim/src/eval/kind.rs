@@ -11,6 +11,8 @@ pub enum Kind {
     Int,
     Uint,
     Decimal,
+    /// FLOAT: its values are doubles, and are shown with the digits that a single has.
+    Single,
     Float,
     Text,
     Bytes,
@@ -45,10 +47,20 @@ impl ColumnKind {
         Facts::union(&[Facts::of_column(left), Facts::of_column(right)]).column_kind()
     }
 
+    /// A value of this kind as a text shows it.
+    pub fn text_of(&self, value: Value) -> Value {
+        super::cast::to_text(value, self.kind, self.decimals)
+    }
+
     /// A value as a column of this kind has it.
     pub fn convert(&self, value: Value, env: &mut Env) -> Value {
         match self.kind {
-            Kind::Decimal | Kind::Float | Kind::Text | Kind::Bytes | Kind::DateTime => {
+            Kind::Decimal
+            | Kind::Single
+            | Kind::Float
+            | Kind::Text
+            | Kind::Bytes
+            | Kind::DateTime => {
                 super::cast::to_kind(value, self.kind, self.decimals, env)
             }
             _ => value,
@@ -62,7 +74,8 @@ impl ColumnKind {
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => Kind::Int,
             "bit" => Kind::Uint,
             "decimal" => Kind::Decimal,
-            "float" | "double" => Kind::Float,
+            "float" => Kind::Single,
+            "double" => Kind::Float,
             "date" => Kind::Date,
             "datetime" | "timestamp" => Kind::DateTime,
             "time" => Kind::Time,
@@ -241,7 +254,8 @@ fn union_kind(left: Kind, right: Kind) -> Kind {
         (Text, _) | (_, Text) => Text,
         (Int, Uint) | (Uint, Int) => Decimal,
         (Decimal, Int | Uint) | (Int | Uint, Decimal) => Decimal,
-        (Float, Int | Uint | Decimal) | (Int | Uint | Decimal, Float) => Float,
+        (Float | Single, Int | Uint | Decimal) | (Int | Uint | Decimal, Float | Single) => Float,
+        (Float, Single) | (Single, Float) => Float,
         (Date, DateTime) | (DateTime, Date) => DateTime,
         (Time, Date | DateTime) | (Date | DateTime, Time) => DateTime,
         _ => Text,

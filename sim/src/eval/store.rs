@@ -7,7 +7,7 @@
 use bigdecimal::{BigDecimal, RoundingMode};
 use jiff::civil::DateTime;
 
-use super::cast::{bytes_of, decimal, largest, shortest_single};
+use super::cast::{bytes_of, decimal, largest};
 use super::number::{float_prefix, number};
 use super::{Env, temporal};
 use crate::collation::Collation;
@@ -256,7 +256,7 @@ impl Target<'_> {
             other => number(other, &mut scratch()).map_or(0.0, |number| number.to_f64()),
         };
         let single = &*self.ty.name == "float";
-        let mut stored = if single { shortest_single(exact) } else { exact };
+        let mut stored = if single { super::cast::single(exact) } else { exact };
         if let (Some(digits), Some(scale)) = (self.ty.length, self.ty.scale) {
             let factor = 10_f64.powi(scale.min(30) as i32);
             let high = 10_f64.powi(digits.saturating_sub(scale) as i32) - 1.0 / factor;

@@ -194,11 +194,19 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     let warnings = |answer: &Answer| {
         let listed = answer.warnings.iter().filter(|warning| is_compared(text, warning));
         let listed: Vec<String> =
-            listed.map(|own| format!("{} {}", own.errno, own.message)).collect();
+            listed.map(warning).collect();
         listed.join(" / ")
     };
     note("warnings", warnings(real), warnings(own));
     if told.is_empty() { Outcome::Same } else { Outcome::Differs(told.join("\n")) }
+}
+
+/// The text of a range error names columns now in full and now not.
+fn warning(told: &Diagnostic) -> String {
+    match told.errno {
+        1690 => told.errno.to_string(),
+        _ => format!("{} {}", told.errno, told.message),
+    }
 }
 
 fn is_compared(text: &str, warning: &Diagnostic) -> bool {
@@ -235,7 +243,13 @@ fn rows(text: &str, answer: &Answer) -> String {
         let cells: Vec<String> = row.iter().map(cell).collect();
         format!("({})", cells.join(","))
     };
-    let mut rows: Vec<String> = answer.rows.iter().map(row).collect();
+    // The cardinality of an index is an estimate.
+    let estimated = text.starts_with("show index");
+    let shown = |own: &Vec<Option<Vec<u8>>>| match estimated {
+        true => row(&own.iter().enumerate().filter(|(at, _)| *at != 6).map(|(_, v)| v.clone()).collect()),
+        false => row(own),
+    };
+    let mut rows: Vec<String> = answer.rows.iter().map(shown).collect();
     if !text.ends_with(generate::TOTAL_ORDER) {
         rows.sort();
     }

@@ -149,10 +149,8 @@ fn column_type(definition: &ColumnDefinition) -> Result<ColumnType, SqlError> {
         "enum" | "set" | "json" | "bit" | "geometry" | "point" => {
             return Err(SqlError::not_supported(format!("{} columns", ty.name)));
         }
-        // A FLOAT compares as the DOUBLE that it is nearest to, which the model does not keep.
-        "float" => return Err(SqlError::not_supported("float columns")),
-        "double" if ty.length.is_some() => {
-            return Err(SqlError::not_supported("digits of a double column"));
+        "float" | "double" if ty.length.is_some() => {
+            return Err(SqlError::not_supported("digits of a float or double column"));
         }
         _ if ty.zerofill => return Err(SqlError::not_supported("ZEROFILL")),
         "char" | "binary" => too_long(length, 255),

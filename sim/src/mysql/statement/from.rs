@@ -174,6 +174,7 @@ fn type_of(kind: Kind, decimals: u8) -> ColumnType {
         Kind::Int => ("bigint", false),
         Kind::Uint => ("bigint", true),
         Kind::Decimal => ("decimal", false),
+        Kind::Single => ("float", false),
         Kind::Float => ("double", false),
         Kind::Bytes => ("varbinary", false),
         Kind::Date => ("date", false),
