@@ -102,7 +102,12 @@ impl Compiler<'_> {
                 let (id, kinds) = self.scope.subquery(query)?;
                 same_width(left.len(), kinds.len())?;
                 let facts: Vec<Facts> = kinds.into_iter().map(Facts::of_column).collect();
-                let collations = collate_all(symbol(*op), &left_facts, &facts)?;
+                // MySQL makes IN of `= any` and NOT IN of `<> all`.
+                let operation = match (op, all) {
+                    (CompareOp::NotEqual, true) => CompareOp::Equal,
+                    _ => *op,
+                };
+                let collations = collate_all(symbol(operation), &left_facts, &facts)?;
                 let node = Node::Quantified { op: *op, left, all: *all, id, collations };
                 Ok((node, Facts::new(Kind::Int)))
             }
@@ -533,8 +538,13 @@ impl Compiler<'_> {
             nodes.push(Node::Constant(Value::text(&text)));
         }
         let node = Node::Call { function, args: nodes, collation: known.collation };
-        let choice = choice_of(name);
-        Ok(if choice { unify(node, &facts) } else { (node, result) })
+        if choice_of(name) {
+            return Ok(unify(node, &facts));
+        }
+        if matches!(name, "unix_timestamp" | "timediff" | "addtime" | "subtime") {
+            return Ok(with_digits(name, node, args, &facts));
+        }
+        Ok((node, result))
     }
 
     fn trim(&self, side: Option<TrimSide>, what: Option<&Expr>, expr: &Expr) -> Compiled {
@@ -552,7 +562,7 @@ impl Compiler<'_> {
 
     fn add_interval(&self, base: &Expr, value: &Expr, unit: Arc<str>, subtract: bool) -> Compiled {
         let (base, facts) = self.expr(base)?;
-        let value = self.node(value)?;
+        let (value, value_facts) = self.expr(value)?;
         if temporal::Interval::parse(&Value::Int(0), &unit).is_none() {
             return Err(SqlError::not_supported(format!("INTERVAL .. {unit}")));
         }
@@ -562,8 +572,13 @@ impl Compiler<'_> {
         };
         // A date plus hours is a datetime; which of both is only certain when it runs.
         let kind = if kind == Kind::Date { Kind::Unknown } else { kind };
-        let node = Node::AddInterval { base: Box::new(base), value, unit, subtract };
-        Ok((node, Facts::new(kind)))
+        let decimals = match kind {
+            Kind::DateTime | Kind::Time if unit.to_ascii_uppercase().contains("MICROSECOND") => 6,
+            Kind::DateTime | Kind::Time => facts.decimals.max(value_facts.decimals.min(6)),
+            _ => 0,
+        };
+        let node = Node::AddInterval { base: Box::new(base), value: Box::new(value), unit, subtract };
+        Ok((node, Facts { decimals, ..Facts::new(kind) }))
     }
 }
 
@@ -587,6 +602,33 @@ fn as_texts(nodes: Vec<Node>, facts: &[Facts], target: Kind) -> Vec<Node> {
         _ => node,
     };
     nodes.into_iter().zip(facts).map(convert).collect()
+}
+
+/// Functions whose result has the digits behind the second that their arguments have. A text
+/// that is written out has those that it shows, any other six.
+fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node, Facts) {
+    let digits = |(arg, facts): (&Expr, &Facts)| match (arg, facts.kind) {
+        (Expr::Literal(Literal::String(text)), _) => {
+            text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len().min(6)) as u8
+        }
+        (_, Kind::Text | Kind::Bytes | Kind::Unknown) => 6,
+        (_, Kind::DateTime | Kind::Time | Kind::Decimal) => facts.decimals.min(6),
+        _ => 0,
+    };
+    let decimals = args.iter().zip(facts).map(digits).max().unwrap_or(0);
+    let first = facts.first().map_or(Kind::Null, |facts| facts.kind);
+    let kind = match (name, first) {
+        ("unix_timestamp", _) if decimals == 0 => Kind::Int,
+        ("unix_timestamp", _) => Kind::Decimal,
+        ("timediff", _) | (_, Kind::Time) => Kind::Time,
+        (_, Kind::DateTime) => Kind::DateTime,
+        _ => return (node, Facts::new(Kind::Text)),
+    };
+    let facts = Facts { decimals, ..Facts::new(kind) };
+    match kind {
+        Kind::Decimal => (Node::Unify { expr: Box::new(node), kind, decimals }, facts),
+        _ => (node, facts),
+    }
 }
 
 fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
@@ -649,9 +691,6 @@ fn collate_texts(operation: &str, facts: &[Facts]) -> Result<Collated, SqlError>
     let text = |facts: &Facts| matches!(facts.kind, Kind::Text | Kind::Bytes | Kind::Null);
     if !facts.iter().all(text) {
         return Ok(None);
-    }
-    if facts.iter().any(|facts| facts.strength == Strength::Conflict) {
-        return Err(SqlError::not_supported("a comparison of texts of several collations"));
     }
     let all = facts.iter().skip(1).fold(facts.first().copied(), together);
     match all {

@@ -49,7 +49,7 @@ pub fn by_name(name: &str) -> Option<&'static Function> {
 /// Does a warning of this function quote its argument as an expression? Then the text of that is
 /// one more argument.
 pub fn names_its_argument(name: &str) -> bool {
-    matches!(name, "inet_aton" | "unhex")
+    matches!(name, "inet_aton" | "inet_ntoa" | "unhex")
 }
 
 /// Functions that MySQL has and the model has not.
@@ -113,7 +113,8 @@ pub fn takes_texts(name: &str) -> bool {
 /// 1411, with the argument as it was written.
 fn incorrect_argument(name: &str, args: &[Value]) -> SqlError {
     let text = args.get(1).map_or_else(String::new, Value::to_string);
-    let message = format!("Incorrect string value: '{text}' for function {name}");
+    let kind = if name == "inet_ntoa" { "integer" } else { "string" };
+    let message = format!("Incorrect {kind} value: '{text}' for function {name}");
     SqlError::new(1411, "HY000", message)
 }
 

@@ -190,6 +190,13 @@ impl Facts {
     /// `DTCollation::aggregate`.
     #[inline(never)]
     pub fn collate_with(&self, other: &Facts) -> (Option<Collation>, Strength) {
+        // What has no collation takes that of the other one, unless it is a column's `_bin`.
+        for (none, own) in [(self, other), (other, self)] {
+            let bin = own.collation == Some(Collation::Utf8mb4Bin);
+            if none.strength == Strength::Conflict && Strength::Column <= own.strength && !bin {
+                return (own.collation, own.strength);
+            }
+        }
         if self.strength != other.strength {
             let (stronger, weaker) =
                 if self.strength < other.strength { (self, other) } else { (other, self) };

@@ -109,7 +109,7 @@ impl Target<'_> {
     }
 
     fn incorrect(&self, kind: &str, value: &Value) -> SqlError {
-        SqlError::incorrect_value(kind, &value.to_string(), self.column, self.row)
+        SqlError::incorrect_value(kind, &shown(value), self.column, self.row)
     }
 
     fn integer(&self, value: &Value, bits: u32) -> Result<Stored, SqlError> {
@@ -119,6 +119,11 @@ impl Target<'_> {
         };
         let (number, problem) = match value {
             Value::Text(_) | Value::Bytes(_) => self.integer_of_text(&value.to_string(), value),
+            Value::DateTime(at) => {
+                let rounded = temporal::round_fraction(*at, 0).unwrap_or(*at);
+                (whole(&Value::DateTime(rounded)), None)
+            }
+            Value::Time(micros) => (whole(&Value::Time(temporal::round_micros(*micros, 0))), None),
             other => (whole(other), None),
         };
         let clamped = number.clamp(low, high);
@@ -235,7 +240,7 @@ impl Target<'_> {
                 _ => fails(most, self.out_of_range()),
             };
         }
-        if problem.is_none() && rounded != exact && !matches!(value, Value::Float(_)) {
+        if problem.is_none() && rounded != exact {
             problem = Some(Problem::Note(self.truncated()));
         }
         Ok(Stored { value: Value::Decimal(rounded), problem })
@@ -278,7 +283,7 @@ impl Target<'_> {
     }
 
     fn no_moment(&self, kind: &str, value: &Value) -> Result<Stored, SqlError> {
-        let text = value.to_string();
+        let text = shown(value);
         // There is no zero date here, which the column would hold without strict mode.
         let error = SqlError::incorrect_temporal(kind, &text, self.column, self.row);
         Ok(Stored { value: Value::Null, problem: Some(Problem::NoMoment(error)) })
@@ -323,6 +328,14 @@ impl Target<'_> {
                 Some(micros) => warns(Value::Time(micros), error, self.truncated()),
                 None => self.no_moment("time", value),
             };
+        }
+        if let Value::Text(text) = value
+            && temporal::parse_time(text).is_none()
+            && let Some(micros) = temporal::to_time(value)
+        {
+            let error = SqlError::incorrect_temporal("time", text, self.column, self.row);
+            let stored = Value::Time(temporal::round_micros(micros, digits));
+            return warns(stored, error, self.truncated());
         }
         match temporal::to_time(value) {
             None => self.no_moment("time", value),
@@ -487,6 +500,16 @@ impl Target<'_> {
             _ => declared.unwrap_or(usize::MAX),
         }
     }
+}
+
+/// A value in a message: bytes that are no text as `\\x00`.
+fn shown(value: &Value) -> String {
+    let Value::Bytes(bytes) = value else { return value.to_string() };
+    let byte = |byte: &u8| match byte {
+        0x20..=0x7e => char::from(*byte).to_string(),
+        other => format!("\\x{other:02X}"),
+    };
+    bytes.iter().map(byte).collect()
 }
 
 /// Conversions that only ever warn need an environment to warn in; here the column has its own

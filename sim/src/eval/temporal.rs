@@ -69,7 +69,8 @@ pub fn parse_datetime(text: &str) -> Option<DateTime> {
     take_mark(&mut rest)?;
     let day = take_digits(&mut rest)?.parse().ok()?;
     let date = Date::new(year, month, day).ok()?;
-    if rest.is_empty() {
+    // Marks that nothing follows are passed over.
+    if rest.chars().all(|c| c.is_ascii_punctuation() || c == ' ') {
         return Some(date.to_datetime(Time::midnight()));
     }
     let trimmed = rest.trim_start_matches(' ').trim_start_matches(['T', 't']);

@@ -61,6 +61,9 @@ pub const FUNCTIONS: &[Function] = &[
     strict("inet_ntoa", 1, 1, plain_text, |args, _, env| {
         let number = integer(&args[0], env).and_then(|number| u32::try_from(number).ok());
         let text = |number: u32| Value::text(&std::net::Ipv4Addr::from(number).to_string());
+        if number.is_none() {
+            env.warnings.push(super::incorrect_argument("inet_ntoa", args));
+        }
         Ok(number.map_or(Value::Null, text))
     }),
     strict("is_ipv4", 1, 1, int, |args, _, _| {

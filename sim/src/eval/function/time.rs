@@ -44,10 +44,10 @@ pub const FUNCTIONS: &[Function] = &[
     strict("month", 1, 1, int, |args, _, env| extract("MONTH", &args[0], env)),
     strict("day", 1, 1, int, |args, _, env| extract("DAY", &args[0], env)),
     strict("dayofmonth", 1, 1, int, |args, _, env| extract("DAY", &args[0], env)),
-    strict("hour", 1, 1, int, |args, _, env| extract("HOUR", &args[0], env)),
-    strict("minute", 1, 1, int, |args, _, env| extract("MINUTE", &args[0], env)),
-    strict("second", 1, 1, int, |args, _, env| extract("SECOND", &args[0], env)),
-    strict("microsecond", 1, 1, int, |args, _, env| extract("MICROSECOND", &args[0], env)),
+    strict("hour", 1, 1, int, |args, _, env| magnitude("HOUR", &args[0], env)),
+    strict("minute", 1, 1, int, |args, _, env| magnitude("MINUTE", &args[0], env)),
+    strict("second", 1, 1, int, |args, _, env| magnitude("SECOND", &args[0], env)),
+    strict("microsecond", 1, 1, int, |args, _, env| magnitude("MICROSECOND", &args[0], env)),
     strict("dayofweek", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().weekday().to_sunday_one_offset());
         Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
@@ -81,17 +81,29 @@ pub const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+/// HOUR() and the like of a negative time are positive, unlike EXTRACT of it.
+fn magnitude(unit: &str, value: &Value, env: &mut Env) -> Result_ {
+    Ok(match extract(unit, value, env)? {
+        Value::Int(found) => Value::Int(found.abs()),
+        other => other,
+    })
+}
+
 /// A field of a date or time; units of a time apply to a TIME as well.
 pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
     if value.is_null() {
         return Ok(Value::Null);
     }
     let unit = unit.to_ascii_uppercase();
-    let of_time = matches!(unit.as_str(), "HOUR" | "MINUTE" | "SECOND" | "MICROSECOND");
+    let of_time = !matches!(unit.as_str(), "YEAR" | "QUARTER" | "MONTH" | "WEEK" | "DAY" | "YEAR_MONTH");
     if of_time {
+        let dated = |text: &str| {
+            let text = text.trim();
+            text.trim_start_matches('-').contains('-') && 12 <= text.len()
+        };
         let looks_like_time = matches!(value, Value::Time(_))
             || (!matches!(value, Value::Date(_) | Value::DateTime(_))
-                && !value.to_string().contains('-'));
+                && !dated(&value.to_string()));
         let micros = if looks_like_time {
             to_time(value)
         } else {
@@ -99,17 +111,35 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         };
         let Some(micros) = micros else { return Ok(Value::Null) };
         let magnitude = micros.abs();
-        return Ok(Value::Int(match unit.as_str() {
-            "HOUR" => magnitude / 3_600_000_000,
-            "MINUTE" => magnitude / 60_000_000 % 60,
-            "SECOND" => magnitude / 1_000_000 % 60,
-            _ => magnitude % 1_000_000,
-        }));
+        let (hour, minute) = (magnitude / 3_600_000_000, magnitude / 60_000_000 % 60);
+        let (second, micro) = (magnitude / 1_000_000 % 60, magnitude % 1_000_000);
+        let day = match looks_like_time {
+            true => 0,
+            false => moment(value, env).map_or(0, |at| i64::from(at.day())),
+        };
+        let found = match unit.as_str() {
+            "HOUR" => hour,
+            "MINUTE" => minute,
+            "SECOND" => second,
+            "MICROSECOND" => micro,
+            "DAY_HOUR" => day * 100 + hour,
+            "DAY_MINUTE" => (day * 100 + hour) * 100 + minute,
+            "DAY_SECOND" => ((day * 100 + hour) * 100 + minute) * 100 + second,
+            "DAY_MICROSECOND" => {
+                (((day * 100 + hour) * 100 + minute) * 100 + second) * 1_000_000 + micro
+            }
+            "HOUR_MINUTE" => hour * 100 + minute,
+            "HOUR_SECOND" => (hour * 100 + minute) * 100 + second,
+            "HOUR_MICROSECOND" => ((hour * 100 + minute) * 100 + second) * 1_000_000 + micro,
+            "MINUTE_SECOND" => minute * 100 + second,
+            "MINUTE_MICROSECOND" => (minute * 100 + second) * 1_000_000 + micro,
+            "SECOND_MICROSECOND" => second * 1_000_000 + micro,
+            other => return Err(SqlError::not_supported(format!("EXTRACT({other})"))),
+        };
+        return Ok(Value::Int(if micros < 0 { -found } else { found }));
     }
     let Some(at) = moment(value, env) else { return Ok(Value::Null) };
     let (year, month, day) = (i64::from(at.year()), i64::from(at.month()), i64::from(at.day()));
-    let (hour, minute, second) =
-        (i64::from(at.hour()), i64::from(at.minute()), i64::from(at.second()));
     Ok(Value::Int(match unit.as_str() {
         "YEAR" => year,
         "QUARTER" => (month + 2) / 3,
@@ -117,12 +147,6 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         "WEEK" => week(at.date(), Mode::of(0)).1,
         "DAY" => day,
         "YEAR_MONTH" => year * 100 + month,
-        "DAY_HOUR" => day * 100 + hour,
-        "DAY_MINUTE" => (day * 100 + hour) * 100 + minute,
-        "DAY_SECOND" => ((day * 100 + hour) * 100 + minute) * 100 + second,
-        "HOUR_MINUTE" => hour * 100 + minute,
-        "HOUR_SECOND" => (hour * 100 + minute) * 100 + second,
-        "MINUTE_SECOND" => minute * 100 + second,
         other => return Err(SqlError::not_supported(format!("EXTRACT({other})"))),
     }))
 }

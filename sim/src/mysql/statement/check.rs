@@ -3,7 +3,7 @@
 //! A row is tested before it goes to the engine, so that a violated check leaves no locks. NULL is
 //! no violation.
 
-use crate::eval::{Env, Program};
+use crate::eval::{Env, Program, item_text};
 use crate::mysql::execution::Run;
 use crate::mysql::schema;
 use crate::sql::ast::{ColumnDefinition, Constraint, Expr, Ident};
@@ -104,6 +104,11 @@ pub fn add_check(
         let message =
             format!("An expression of a check constraint '{name}' contains disallowed function.");
         return Err(SqlError::new(3815, "HY000", message));
+    }
+    if !item_text::is_condition(expr) {
+        let message =
+            format!("An expression of non-boolean type specified to a check constraint '{name}'.");
+        return Err(SqlError::new(3812, "HY000", message));
     }
     for column in names_of(expr) {
         if table.column(column.as_str()).is_none() {

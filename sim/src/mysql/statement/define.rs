@@ -288,7 +288,6 @@ impl Run {
             columns: (0..table.schema.columns.len()).map(Source::Old).collect(),
             auto_increment: None,
             copies: false,
-            had_primary: table.schema.has_primary_key(),
         };
         let mut rename = None;
         for change in &alter.changes {
@@ -313,7 +312,14 @@ impl Run {
         }
         altered.schema.order_indexes();
         build::check_auto_increment(&altered.schema)?;
-        let copies = altered.copies || altered.had_primary && !altered.schema.has_primary_key();
+        // Without its clustered index a table is copied.
+        let clustered = |schema: &schema::Table| {
+            (!schema.has_hidden_row_id()).then(|| schema.indexes[0].name.clone())
+        };
+        let lost = clustered(&table.schema).is_some_and(|old| {
+            altered.schema.index(&old).is_none() && !altered.schema.has_primary_key()
+        });
+        let copies = altered.copies || lost;
         let (rows, mut auto_increment) = self.rows_of(&table);
         if let Some(wanted) = altered.auto_increment {
             auto_increment = wanted.max(self.next_automatic(&altered.schema, &rows));
@@ -413,7 +419,6 @@ struct Altered {
     auto_increment: Option<u64>,
     /// MySQL copies the table row by row, and says how many it copied.
     copies: bool,
-    had_primary: bool,
 }
 
 impl Altered {
@@ -689,7 +694,8 @@ impl Altered {
             let value = match source {
                 Source::Old(at) => row[*at].clone(),
                 Source::Converted(at) => {
-                    let value = eval::store(&row[*at], &column.ty, &column.name, number, true)?.0;
+                    let stored = eval::store(&row[*at], &column.ty, &column.name, number, true);
+                    let value = stored.map_err(|error| copy_error(error, column))?.0;
                     if value.is_null() && column.not_null {
                         return Err(SqlError::data_truncated(&column.name, number));
                     }
@@ -713,6 +719,17 @@ impl Altered {
             None if column.not_null => build::zero_of(column),
             None => Ok(Value::Null),
         }
+    }
+}
+
+/// A text that is copied into a DECIMAL and is none loses its name on the way.
+fn copy_error(error: SqlError, column: &schema::Column) -> SqlError {
+    match (error.errno, &*column.ty.name) {
+        (1366, "decimal") => {
+            let message = "Incorrect DECIMAL value: '0' for column '' at row -1";
+            SqlError::new(1366, "HY000", message)
+        }
+        _ => error,
     }
 }
 

@@ -94,7 +94,10 @@ impl Run {
         }
         self.keep(&mut inserting.env)?;
         let Inserting { mut outcome, mut env, .. } = inserting;
-        if outcome.affected == 0 && !outcome.generated {
+        // A row of a SELECT is forgotten before the next one comes.
+        let queried = matches!(insert.source, InsertSource::Query(_));
+        let forgotten = queried && !insert.on_duplicate.is_empty();
+        if (outcome.affected == 0 || forgotten) && !outcome.generated {
             outcome.last_insert_id = 0;
         }
         outcome.warnings.append(&mut env.warnings);
@@ -258,6 +261,7 @@ impl Run {
                 row.iter().map(|value| value.clone().unwrap_or(Value::Null)).collect();
             let (env, subqueries) = (&mut inserting.env, &inserting.subqueries);
             let value = self.value(&program, &left, env, subqueries, trx).await?;
+            inserting.outcome.warnings.append(&mut inserting.env.warnings);
             row[target] = Some(self.stored(inserting, target, value, number)?);
         }
         Ok(row)
@@ -362,8 +366,9 @@ impl Run {
                         self.note_explicit_value(inserting, &row);
                     }
                     if insert.replace {
-                        if self.overwrite(inserting, trx, index, &key, &row).await? {
-                            inserting.count(2 + replaced);
+                        let changed = self.overwrite(inserting, trx, index, &key, &row).await?;
+                        if let Some(rows) = changed {
+                            inserting.count(rows + replaced);
                             inserting.note_first();
                             return Ok(());
                         }
@@ -465,7 +470,7 @@ impl Run {
     }
 
     /// REPLACE: the row in the way is changed into the new one where that was the last unique key
-    /// (true), otherwise deleted.
+    /// (and counts as two rows, or one where it is the same), otherwise deleted.
     async fn overwrite(
         &self,
         inserting: &mut Inserting<'_>,
@@ -473,17 +478,18 @@ impl Run {
         index: usize,
         key: &Key,
         row: &Row,
-    ) -> Result<bool, SqlError> {
+    ) -> Result<Option<u64>, SqlError> {
         let table = inserting.table.clone();
-        let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(false) };
+        let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(None) };
         let later = &table.schema.indexes[index + 1..];
         if later.iter().all(|index| !index.unique) && !table.schema.has_hidden_row_id() {
             let mark = self.engine(|engine| engine.transaction(trx).mark());
+            let rows = if same(&old, row) { 1 } else { 2 };
             match self.update_row(trx, &table, key, &old, row, Mode::X).await? {
                 Written::Done => {
                     let change = RowChange { before: Some(old), after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
-                    return Ok(true);
+                    return Ok(Some(rows));
                 }
                 Written::Duplicate { .. } => self.engine(|engine| engine.undo_to(trx, mark)),
             }
@@ -491,7 +497,7 @@ impl Run {
         self.delete_row(trx, &table, key, &old).await?;
         let change = RowChange { before: Some(old), after: None };
         self.log(trx, &table.schema, &mut inserting.event, change);
-        Ok(false)
+        Ok(None)
     }
 
     /// ON DUPLICATE KEY UPDATE of the row in the way.

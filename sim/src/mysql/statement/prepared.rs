@@ -88,6 +88,7 @@ impl Run {
             }
             Query::Union(union) => {
                 let union = Box::pin(self.prepare_union(union, outer, trx, locks)).await?;
+                check_collations(&union)?;
                 Ok(Prepared::Union(Box::new(union)))
             }
             Query::Values(values) => {
@@ -107,7 +108,14 @@ impl Run {
         if union.with.is_some() || union.into.is_some() {
             return Err(SqlError::not_supported("WITH or INTO"));
         }
-        let left = self.prepare(&union.left, outer.clone(), trx, locks).await?;
+        let left = match &union.left {
+            // The collations of all sides are taken together.
+            Query::Union(inner) => {
+                let inner = Box::pin(self.prepare_union(inner, outer.clone(), trx, locks)).await?;
+                Prepared::Union(Box::new(inner))
+            }
+            other => self.prepare(other, outer.clone(), trx, locks).await?,
+        };
         let right = self.prepare(&union.right, outer, trx, locks).await?;
         if left.columns().len() != right.columns().len() {
             let message = "The used SELECT statements have a different number of columns";
@@ -126,10 +134,6 @@ impl Run {
             }
         };
         let columns: Vec<Column> = left.columns().iter().zip(right.columns()).map(both).collect();
-        if columns.iter().any(|column| column.kind.strength == Strength::Conflict) {
-            let message = "Illegal mix of collations for operation 'UNION'";
-            return Err(SqlError::new(1271, "HY000", message));
-        }
         let tail = tail(&union.order_by, union.limit.as_ref(), &columns)?;
         Ok(PreparedUnion { left, right, distinct: union.distinct, columns, tail })
     }
@@ -241,6 +245,14 @@ impl Run {
         let (columns, warnings) = (columns.to_vec().into(), std::mem::take(&mut env.warnings));
         Ok(Outcome { columns, rows, matched, warnings, ..Outcome::default() })
     }
+}
+
+fn check_collations(union: &PreparedUnion) -> Result<(), SqlError> {
+    if union.columns.iter().any(|column| column.kind.strength == Strength::Conflict) {
+        let message = "Illegal mix of collations for operation 'UNION'";
+        return Err(SqlError::new(1271, "HY000", message));
+    }
+    Ok(())
 }
 
 fn tail(order_by: &[OrderBy], limit: Option<&Limit>, columns: &[Column]) -> Result<Tail, SqlError> {

@@ -101,6 +101,7 @@ impl Run {
                 Ok(program) => self.value(program, &new, env, subqueries, trx).await?,
                 Err(error) => no_default(table, column, error, env, outcome)?,
             };
+            outcome.warnings.append(&mut scan.env.warnings);
             let env = &mut scan.env;
             new[column] = self.assigned_value(table, column, value, number, env, outcome)?;
         }

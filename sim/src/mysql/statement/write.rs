@@ -265,13 +265,14 @@ pub fn key_texts(schema: &schema::Table, index: usize, row: &[Value]) -> Vec<Str
             None => row[part.column].clone(),
         };
         let mut shown = super::session::text_column("");
+        shown.kind = super::scope::kind_of(schema, part.column);
         shown.ty = Some(column.ty.clone());
         match shown.wire(&value) {
             None => "NULL".to_string(),
             // What pads a BINARY is not shown.
             Some(bytes) if &*column.ty.name == "binary" => {
-                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-                printable(&bytes[..end])
+                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |at| at + 1);
+                printable(&bytes[..end.min(bytes.len())])
             }
             Some(bytes) => printable(&bytes),
         }

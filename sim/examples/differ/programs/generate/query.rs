@@ -189,7 +189,7 @@ impl Generator {
                     a.name, b.name
                 );
             }
-            4 => {
+            4 if self.dice.percent(10) => {
                 let op = self.dice.pick(&["intersect", "except", "except all"]);
                 return format!(
                     "select {one} as x from {} {op} select {other} from {}",
