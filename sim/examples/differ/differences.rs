@@ -5,6 +5,7 @@
 //! listed here and nowhere else.
 
 use crate::answer::Answer;
+use crate::programs::Outcome;
 use crate::server::Product;
 
 pub struct Difference {
@@ -15,13 +16,14 @@ pub struct Difference {
 pub const NOT_MODELLED: &str = "not-modelled";
 pub const RANGE_ERROR: &str = "range-error";
 pub const COERCED: &str = "coerced-constant";
+const IMPLIED_DEFAULT: &str = "implied-default";
 pub const RACE: &str = "race";
 const UPGRADE: &str = "upgrade-kills-waiter";
 const UNDONE_INSERT: &str = "undone-insert-leaves-no-gap";
 const RANGE_END: &str = "range-end-is-next-key";
 const EDGES: &str = "other-victim";
 
-pub const KNOWN: [Difference; 9] = [
+pub const KNOWN: [Difference; 10] = [
     Difference {
         name: RACE,
         reason: "several threads wake at once and interleave inside of statements: the same case \
@@ -54,6 +56,11 @@ pub const KNOWN: [Difference; 9] = [
                  not what it does not look at: one server has 1690",
     },
     Difference {
+        name: IMPLIED_DEFAULT,
+        reason: "a column without a default has its type's zero on MariaDB where the INSERT has ON \
+                 DUPLICATE KEY UPDATE",
+    },
+    Difference {
         name: COERCED,
         reason: "whether a change that compares a text with a number has the 1292 of a strict \
                  mode depends on which of several conditions the optimizer asks first",
@@ -78,6 +85,41 @@ pub fn errno(product: Product, text: &str, errno: u16) -> u16 {
         (Product::MariaDb, 1969) => 3024,
         _ => errno,
     }
+}
+
+/// A number or time without zeros at its end: how many digits an expression's result shows behind
+/// the point differs.
+pub fn without_scale(text: &str) -> String {
+    let fraction = text.rsplit_once('.').map(|(_, fraction)| fraction);
+    match fraction {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.trim_end_matches('0').trim_end_matches('.').to_string()
+        }
+        _ => text.to_string(),
+    }
+}
+
+/// What is known of two answers to a statement of a program that differ.
+pub fn of_answers(product: Product, text: &str, real: &Answer, own: &Answer) -> Option<Outcome> {
+    if product == Product::MySql {
+        return None;
+    }
+    let (theirs, ours) = (real.errno(), own.errno());
+    // Which of the errors of a row's values comes first.
+    const VALUES: [u16; 9] = [1048, 1264, 1265, 1292, 1364, 1366, 1406, 1411, 1690];
+    let of_values = |errno: Option<u16>| errno.is_some_and(|errno| VALUES.contains(&errno));
+    if of_values(theirs) && of_values(ours) {
+        return Some(Outcome::Same);
+    }
+    // MariaDB asks for the defaults of a statement before it has a row to fill.
+    if theirs == Some(1364) && ours.is_none() && own.affected == 0 {
+        return Some(Outcome::Same);
+    }
+    // In ON DUPLICATE KEY UPDATE it takes what a type has for a missing default.
+    if ours == Some(1364) && text.contains(" on duplicate key update ") {
+        return Some(Outcome::Parted(IMPLIED_DEFAULT));
+    }
+    None
 }
 
 /// An answer as it is compared.

@@ -173,7 +173,7 @@ fn fit(number: BigDecimal, digits: u32, scale: u32, env: &mut Env) -> BigDecimal
     env.warnings.push(SqlError::new(
         1264,
         "22003",
-        "Out of range value for column 'cast as decimal' at row 1",
+        "Out of range value for column '(null)' at row 1",
     ));
     largest(digits, scale, rounded.sign() == bigdecimal::num_bigint::Sign::Minus)
 }
@@ -211,6 +211,9 @@ fn to_unsigned(value: &Value, env: &mut Env) -> u64 {
         Value::Int(number) => *number as u64,
         Value::Decimal(_) => {
             let number = number::integer(value, env).unwrap_or(0);
+            if number < 0 {
+                return number.max(i128::from(i64::MIN)) as i64 as u64;
+            }
             clamped(number, 0, i128::from(u64::MAX), value, env) as u64
         }
         other => super::arithmetic::to_bits(number::integer(other, env).unwrap_or(0)),

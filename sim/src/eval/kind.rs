@@ -190,10 +190,10 @@ impl Facts {
     /// `DTCollation::aggregate`.
     #[inline(never)]
     pub fn collate_with(&self, other: &Facts) -> (Option<Collation>, Strength) {
-        // What has no collation takes that of the other one, unless it is a column's `_bin`.
+        // What has no collation takes that of a column, unless it is a `_bin`.
         for (none, own) in [(self, other), (other, self)] {
             let bin = own.collation == Some(Collation::Utf8mb4Bin);
-            if none.strength == Strength::Conflict && Strength::Column <= own.strength && !bin {
+            if none.strength == Strength::Conflict && own.strength == Strength::Column && !bin {
                 return (own.collation, own.strength);
             }
         }

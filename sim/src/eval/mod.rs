@@ -48,7 +48,7 @@ use crate::value::{Binds, Row, Value};
 
 pub use compare::{compare, equal};
 pub use kind::{ColumnKind, Kind, Strength};
-pub use store::store;
+pub use store::{dated, store};
 
 /// Where an expression's names are found.
 pub trait Scope {

@@ -63,6 +63,16 @@ pub fn store(
     }
 }
 
+/// A time of the day that becomes a date stands on today's.
+pub fn dated(value: Value, ty: &ColumnType, now: DateTime) -> Value {
+    match (&value, &*ty.name) {
+        (Value::Time(_), "date" | "datetime" | "timestamp") => {
+            temporal::to_datetime(&value, now).map_or(Value::Null, Value::DateTime)
+        }
+        _ => value,
+    }
+}
+
 struct Stored {
     value: Value,
     problem: Option<Problem>,
@@ -294,6 +304,10 @@ impl Target<'_> {
             None => self.no_moment("date", value),
             Some(at) => {
                 let cut = temporal::micros_of_day(at.time()) != 0;
+                if cut && matches!(value, Value::DateTime(_)) {
+                    let problem = Some(Problem::Note(self.truncated()));
+                    return Ok(Stored { value: Value::Date(at.date()), problem });
+                }
                 let text = value.to_string();
                 let note = || SqlError::incorrect_temporal("date", &text, self.column, self.row);
                 let problem = cut.then(|| Problem::Note(note()));
@@ -317,6 +331,9 @@ impl Target<'_> {
 
     fn time(&self, value: &Value) -> Result<Stored, SqlError> {
         let digits = self.ty.length.unwrap_or(0);
+        if matches!(value, Value::Text(text) if text.trim().is_empty()) {
+            return fits(Value::Time(0));
+        }
         if let Value::Text(text) = value
             && text.trim().len() < 12
             && text.trim_start().trim_start_matches('-').contains('-')

@@ -83,6 +83,12 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// HOUR() and the like of a negative time are positive, unlike EXTRACT of it.
 fn magnitude(unit: &str, value: &Value, env: &mut Env) -> Result_ {
+    // A text too short for a date and a time is a time, unlike in EXTRACT.
+    let short = matches!(value, Value::Text(text) if text.trim().len() < 12);
+    let value = match short {
+        true => &to_time(value).map_or(Value::Null, Value::Time),
+        false => value,
+    };
     Ok(match extract(unit, value, env)? {
         Value::Int(found) => Value::Int(found.abs()),
         other => other,
@@ -99,7 +105,7 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
     if of_time {
         let dated = |text: &str| {
             let text = text.trim();
-            text.trim_start_matches('-').contains('-') && 12 <= text.len()
+            text.trim_start_matches('-').contains('-')
         };
         let looks_like_time = matches!(value, Value::Time(_))
             || (!matches!(value, Value::Date(_) | Value::DateTime(_))

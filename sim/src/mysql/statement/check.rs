@@ -124,6 +124,11 @@ pub fn add_check(
             return Err(SqlError::new(3818, "HY000", message));
         }
     }
+    if let Err(error) = compiled(table, &table.name, expr)
+        && matches!(error.errno, 1267 | 1270 | 1271)
+    {
+        return Err(error);
+    }
     let constraint =
         Constraint::Check { name: Some(Ident::new(&name)), expr: expr.clone(), enforced };
     table.constraints.push(constraint);
@@ -133,6 +138,15 @@ pub fn add_check(
     };
     table.constraints.sort_by_key(key);
     Ok(name)
+}
+
+/// An expression over one table, for what is wrong with it.
+pub fn compiled(table: &schema::Table, alias: &str, expr: &Expr) -> Result<Program, SqlError> {
+    let schema = std::sync::Arc::new(table.clone());
+    let opened = Opened { id: crate::mysql::key::TableId(0), schema };
+    let alias = alias.into();
+    let tables = [InScope { alias, opened, hints: Vec::new(), offset: 0, rows: None, lock: None }];
+    Program::compile(expr, &TableScope::new(&tables, "check constraint"))
 }
 
 /// Checks that were named after their table follow its name.
@@ -196,6 +210,12 @@ pub fn not_found(name: &str) -> SqlError {
 fn names_of(expr: &Expr) -> Vec<Ident> {
     match expr {
         Expr::Column(column) => vec![column.name.clone()],
+        // Its first argument is a unit.
+        Expr::Function(call)
+            if call.name.is("timestampdiff") || call.name.is("timestampadd") =>
+        {
+            call.args.iter().skip(1).flat_map(names_of).collect()
+        }
         other => children(other).into_iter().flat_map(names_of).collect(),
     }
 }

@@ -20,7 +20,7 @@ use crate::mysql::schema;
 use crate::mysql::table::Table;
 use crate::sql::ast::{
     AlterChange, AlterTable, ColumnPosition, ColumnType, Constraint, CreateTable, DropTable, Expr,
-    Ident, IndexDefinition, IndexKind, Literal, Statement, TableName,
+    Ident, IndexDefinition, IndexKind, Literal, Statement, TableName, UnaryOp,
 };
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
@@ -314,10 +314,11 @@ impl Run {
         build::check_auto_increment(&altered.schema)?;
         // Without its clustered index a table is copied.
         let clustered = |schema: &schema::Table| {
-            (!schema.has_hidden_row_id()).then(|| schema.indexes[0].name.clone())
+            let names = schema.columns_of(0).map(|at| schema.columns[at].name.clone());
+            (!schema.has_hidden_row_id()).then(|| names.collect::<Vec<_>>())
         };
         let lost = clustered(&table.schema).is_some_and(|old| {
-            altered.schema.index(&old).is_none() && !altered.schema.has_primary_key()
+            clustered(&altered.schema).as_ref() != Some(&old) && !altered.schema.has_primary_key()
         });
         let copies = altered.copies || lost;
         let (rows, mut auto_increment) = self.rows_of(&table);
@@ -328,7 +329,7 @@ impl Run {
         let rows: Vec<Row> = rows
             .iter()
             .enumerate()
-            .map(|(at, row)| altered.convert(at + 1, row, &mut env))
+            .map(|(at, row)| altered.convert(at + 1, row, &mut env, &mut outcome.warnings))
             .collect::<Result<_, _>>()?;
         if let Some(path) = &rename {
             self.lock_metadata(path, MetadataMode::Exclusive, Duration::Transaction).await?;
@@ -446,6 +447,7 @@ impl Altered {
                 if !old.is(new.as_str()) && self.schema.column(new.as_str()).is_some() {
                     return Err(error::duplicate_column(new.as_str()));
                 }
+                self.copies |= !old.is(new.as_str()) && self.has_checks();
                 self.schema.columns[at].name = new.0.clone();
                 Ok(())
             }
@@ -473,12 +475,16 @@ impl Altered {
                 let at = self.column(column)?;
                 let column = &mut self.schema.columns[at];
                 column.no_default = default.is_none() && !column.not_null;
+                let name = &*column.ty.name;
+                if default.is_some() && (name.ends_with("text") || name.ends_with("blob")) {
+                    return Err(error::no_default_allowed(&column.name));
+                }
                 column.default = match default {
                     Some(Expr::Literal(Literal::Null)) if column.not_null => {
                         return Err(error::invalid_default(&column.name));
                     }
                     Some(Expr::Literal(Literal::Null)) => None,
-                    other => other.clone(),
+                    other => other.clone().map(folded),
                 };
                 if matches!(column.default, Some(Expr::Literal(_)))
                     && constant_default(column).is_err()
@@ -560,6 +566,11 @@ impl Altered {
         }
     }
 
+    /// A table with checks is copied where a column gets another name.
+    fn has_checks(&self) -> bool {
+        self.schema.constraints.iter().any(|own| matches!(own, Constraint::Check { .. }))
+    }
+
     fn column(&self, name: &Ident) -> Result<usize, SqlError> {
         let at = self.schema.column(name.as_str());
         at.ok_or_else(|| SqlError::unknown_column(name.as_str(), &self.schema.name))
@@ -618,6 +629,7 @@ impl Altered {
         let at = self.column(old)?;
         if !old.is(column.name.as_str()) {
             check::check_unused(&self.schema, old)?;
+            self.copies |= self.has_checks();
         }
         let mut built = build::column(column, self.schema.collation)?;
         let in_primary = self
@@ -688,14 +700,28 @@ impl Altered {
         Ok(())
     }
 
-    fn convert(&self, number: usize, row: &Row, env: &mut Env) -> Result<Row, SqlError> {
+    fn convert(
+        &self,
+        number: usize,
+        row: &Row,
+        env: &mut Env,
+        warnings: &mut Vec<SqlError>,
+    ) -> Result<Row, SqlError> {
         let mut converted = Vec::with_capacity(self.columns.len());
         for (source, column) in self.columns.iter().zip(&self.schema.columns) {
             let value = match source {
+                Source::Old(at) if row[*at].is_null() && column.not_null => {
+                    return Err(error::invalid_null());
+                }
                 Source::Old(at) => row[*at].clone(),
                 Source::Converted(at) => {
-                    let stored = eval::store(&row[*at], &column.ty, &column.name, number, true);
-                    let value = stored.map_err(|error| copy_error(error, column))?.0;
+                    let old = as_copied(&row[*at], column);
+                    let stored = eval::store(&old, &column.ty, &column.name, number, true);
+                    let (value, told) = stored.map_err(|error| copy_error(error, column))?;
+                    // A time that loses its date loses it in silence.
+                    if !matches!(row[*at], Value::DateTime(_)) {
+                        warnings.extend(told);
+                    }
                     if value.is_null() && column.not_null {
                         return Err(SqlError::data_truncated(&column.name, number));
                     }
@@ -719,6 +745,29 @@ impl Altered {
             None if column.not_null => build::zero_of(column),
             None => Ok(Value::Null),
         }
+    }
+}
+
+/// A number goes into a date or time by its digits.
+fn as_copied(value: &Value, column: &schema::Column) -> Value {
+    let temporal = matches!(&*column.ty.name, "date" | "datetime" | "timestamp");
+    match value {
+        Value::Int(_) | Value::Uint(_) if temporal => Value::text(&value.to_string()),
+        other => other.clone(),
+    }
+}
+
+/// A negative number as one literal.
+fn folded(expr: Expr) -> Expr {
+    let Expr::Unary { op: UnaryOp::Minus, expr: inner } = &expr else { return expr };
+    match &**inner {
+        Expr::Literal(Literal::Integer(digits)) => {
+            Expr::Literal(Literal::Integer(format!("-{digits}").into()))
+        }
+        Expr::Literal(Literal::Decimal(digits)) => {
+            Expr::Literal(Literal::Decimal(format!("-{digits}").into()))
+        }
+        _ => expr,
     }
 }
 

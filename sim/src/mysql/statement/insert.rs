@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::eval::{Env, Program, store};
+use crate::eval::{Env, Program, dated, store};
 use crate::mysql::binlog::RowChange;
 use crate::mysql::durable::RedoRecord;
 use crate::mysql::error;
@@ -293,6 +293,7 @@ impl Run {
     ) -> Result<Value, SqlError> {
         let definition = &inserting.table.schema.columns[column];
         let strict = inserting.env.strict_change;
+        let value = dated(value, &definition.ty, inserting.env.now);
         let (value, warning) = store(&value, &definition.ty, &definition.name, number, strict)?;
         inserting.outcome.warnings.extend(warning);
         if value.is_null() && definition.not_null && !definition.auto_increment {
@@ -362,7 +363,8 @@ impl Run {
                 }
                 Written::Duplicate { index, key } => {
                     self.engine(|engine| engine.undo_to(trx, mark));
-                    if overwrites {
+                    // What is in the way of an INSERT of values pushes nothing.
+                    if insert.replace || matches!(insert.source, InsertSource::Query(_)) {
                         self.note_explicit_value(inserting, &row);
                     }
                     if insert.replace {

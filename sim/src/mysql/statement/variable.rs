@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::collation::Collation;
 use crate::eval::{ColumnKind, NoColumns, Program};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -115,6 +116,12 @@ impl Run {
 
     pub async fn set(&self, assignments: &[Assignment]) -> Result<Outcome, SqlError> {
         for assignment in assignments {
+            if let Variable::System { name, .. } = &assignment.variable
+                && (name.is("names") || name.is("charset"))
+            {
+                self.set_names(&assignment.value)?;
+                continue;
+            }
             let value = match &assignment.value {
                 expr if nests_subqueries(expr) => Some(self.queried(expr).await?),
                 other => self.assigned(other)?,
@@ -132,6 +139,37 @@ impl Run {
             }
         }
         Ok(Outcome::default())
+    }
+
+    /// SET NAMES: of it only the collation of literals is felt.
+    fn set_names(&self, value: &Expr) -> Result<(), SqlError> {
+        let (value, named) = match value {
+            Expr::Collate { expr, collation } => (&**expr, Some(collation)),
+            value => (value, None),
+        };
+        let charset = self.assigned(value)?.map(|charset| charset.to_string());
+        let collation = match (named, &charset) {
+            (Some(name), _) => Collation::by_name(name.as_str()).ok_or_else(|| {
+                let message = format!("Unknown collation: '{}'", name.as_str());
+                SqlError::new(1273, "HY000", message)
+            })?,
+            (None, None) => Collation::default(),
+            (None, Some(charset)) => Collation::of_charset(charset).ok_or_else(|| {
+                SqlError::new(1115, "42000", format!("Unknown character set: '{charset}'"))
+            })?,
+        };
+        if let (Some(_), Some(charset)) = (named, &charset)
+            && Collation::of_charset(charset).is_none_or(|own| own.charset() != collation.charset())
+        {
+            let name = collation.name();
+            let message = format!("COLLATION '{name}' is not valid for CHARACTER SET '{charset}'");
+            return Err(SqlError::new(1253, "42000", message));
+        }
+        let value = Value::text(collation.name());
+        self.session(|session| {
+            session.variables.insert("collation_connection".into(), value);
+            session.shown_variables = None;
+        })
     }
 
     /// A bare word is a text here: `set sql_mode = ansi`, `set autocommit = on`.
@@ -217,7 +255,6 @@ impl Run {
                 });
                 Ok(())
             }
-            "names" | "charset" | "character set" => Ok(()),
             "gtid_executed" | "server_uuid" | "version" | "log_bin" | "version_comment" => {
                 Err(error::read_only_variable(name))
             }

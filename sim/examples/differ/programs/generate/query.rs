@@ -122,7 +122,7 @@ impl Generator {
                     self.dice.between(0, 3)
                 )
             }
-            2 => {
+            2 if self.is_mysql() => {
                 let shown = scope[self.dice.between(0, scope.len() - 1)].text.clone();
                 format!(
                     "select {shown}, {aggregate} as x from {} group by {key} order by {key}",
