@@ -102,7 +102,10 @@ pub fn cast(value: &Value, target: &Target, env: &mut Env) -> Result<Value, SqlE
         Target::Binary { length } => binary_value(value, *length, env),
         Target::Date => match temporal::to_datetime(value, env.now) {
             Some(at) => Value::Date(at.date()),
-            None => incorrect(value, env),
+            None => {
+                env.warnings.push(SqlError::truncated_value("date", &value.to_string()));
+                Value::Null
+            }
         },
         Target::DateTime { digits } => {
             let at = temporal::to_datetime(value, env.now);

@@ -220,7 +220,10 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     note("columns", real.columns.join(" | "), own.columns.join(" | "));
     note("rows", rows(product, text, real), rows(product, text, own));
     if real.error.is_none() && !real.is_result_set() {
-        note("affected", real.affected.to_string(), own.affected.to_string());
+        // With checks a table is sometimes copied for a column's name.
+        if !text.contains(" rename column ") {
+            note("affected", real.affected.to_string(), own.affected.to_string());
+        }
         note("last_insert_id", real.last_insert_id.to_string(), own.last_insert_id.to_string());
     }
     let warnings = |answer: &Answer| {

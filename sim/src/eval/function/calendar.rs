@@ -23,11 +23,11 @@ pub const FUNCTIONS: &[Function] = &[
     strict("timediff", 2, 2, time_of_day, time_difference),
     strict("dayname", 1, 1, plain_text, |args, _, env| {
         let name = |at: DateTime| Value::text(day_name(at.date()));
-        Ok(moment(&args[0], env).map_or(Value::Null, name))
+        Ok(super::time::day_of(&args[0], env).map_or(Value::Null, name))
     }),
     strict("monthname", 1, 1, plain_text, |args, _, env| {
         let name = |at: DateTime| Value::text(super::time::MONTHS[(at.month() - 1) as usize]);
-        Ok(moment(&args[0], env).map_or(Value::Null, name))
+        Ok(super::time::day_of(&args[0], env).map_or(Value::Null, name))
     }),
     strict("week", 1, 2, int, |args, _, env| {
         let mode = args.get(1).and_then(|mode| integer(mode, env)).unwrap_or(0);

@@ -293,7 +293,7 @@ fn pad(args: &[Value], front: bool, env: &mut Env) -> Result_ {
         return Ok(join_units(&args[0], &text[..length]));
     }
     if fill.is_empty() {
-        return Ok(join_units(&args[0], &[]));
+        return Ok(join_units(&args[0], &text));
     }
     let padding: Vec<_> = fill.iter().cycle().take(length - text.len()).cloned().collect();
     let parts = if front { [padding, text] } else { [text, padding] };

@@ -34,10 +34,14 @@ pub const FUNCTIONS: &[Function] = &[
     strict("unix_timestamp", 0, 1, unknown, unix_timestamp),
     strict("from_unixtime", 1, 2, from_unixtime_facts, from_unixtime),
     strict("date", 1, 1, date, |args, _, env| {
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Date(at.date())))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Date(at.date())))
     }),
-    strict("time", 1, 1, time_of_day, |args, _, _| {
-        Ok(to_time(&args[0]).map_or(Value::Null, Value::Time))
+    strict("time", 1, 1, time_of_day, |args, _, env| {
+        let found = to_time(&args[0]);
+        if found.is_none() {
+            env.warnings.push(SqlError::truncated_value("time", &args[0].to_string()));
+        }
+        Ok(found.map_or(Value::Null, Value::Time))
     }),
     strict("year", 1, 1, int, |args, _, env| extract("YEAR", &args[0], env)),
     strict("quarter", 1, 1, int, |args, _, env| extract("QUARTER", &args[0], env)),
@@ -50,26 +54,26 @@ pub const FUNCTIONS: &[Function] = &[
     strict("microsecond", 1, 1, int, |args, _, env| magnitude("MICROSECOND", &args[0], env)),
     strict("dayofweek", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().weekday().to_sunday_one_offset());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("weekday", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().weekday().to_monday_zero_offset());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("dayofyear", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().day_of_year());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("last_day", 1, 1, date, |args, _, env| {
         let of = |at: DateTime| Value::Date(at.date().last_of_month());
-        Ok(moment(&args[0], env).map_or(Value::Null, of))
+        Ok(day_of(&args[0], env).map_or(Value::Null, of))
     }),
     strict("to_days", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| Value::Int(to_days(at.date()));
-        Ok(moment(&args[0], env).map_or(Value::Null, of))
+        Ok(day_of(&args[0], env).map_or(Value::Null, of))
     }),
     strict("datediff", 2, 2, int, |args, _, env| {
-        let sides = moment(&args[0], env).zip(moment(&args[1], env));
+        let sides = day_of(&args[0], env).zip(day_of(&args[1], env));
         let of = |(a, b): (DateTime, DateTime)| Value::Int(to_days(a.date()) - to_days(b.date()));
         Ok(sides.map_or(Value::Null, of))
     }),
@@ -144,7 +148,7 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         };
         return Ok(Value::Int(if micros < 0 { -found } else { found }));
     }
-    let Some(at) = moment(value, env) else { return Ok(Value::Null) };
+    let Some(at) = day_of(value, env) else { return Ok(Value::Null) };
     let (year, month, day) = (i64::from(at.year()), i64::from(at.month()), i64::from(at.day()));
     Ok(Value::Int(match unit.as_str() {
         "YEAR" => year,
@@ -155,6 +159,15 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         "YEAR_MONTH" => year * 100 + month,
         other => return Err(SqlError::not_supported(format!("EXTRACT({other})"))),
     }))
+}
+
+/// A date; what is none leaves a warning.
+pub fn day_of(value: &Value, env: &mut Env) -> Option<DateTime> {
+    let at = to_datetime(value, env.now);
+    if at.is_none() && !value.is_null() {
+        env.warnings.push(SqlError::truncated_value("date", &value.to_string()));
+    }
+    at
 }
 
 /// A point in time; what is none leaves a warning.

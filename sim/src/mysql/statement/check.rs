@@ -254,6 +254,7 @@ impl Run {
         rows: &[crate::value::Row],
     ) -> Result<(), SqlError> {
         let mut env = self.env()?;
+        env.strict_change = env.mode.strict;
         rows.iter().try_for_each(|row| check_row(schema, row, &mut env))
     }
 }

@@ -447,7 +447,6 @@ impl Altered {
                 if !old.is(new.as_str()) && self.schema.column(new.as_str()).is_some() {
                     return Err(error::duplicate_column(new.as_str()));
                 }
-                self.copies |= !old.is(new.as_str()) && self.has_checks();
                 self.schema.columns[at].name = new.0.clone();
                 Ok(())
             }
@@ -566,11 +565,6 @@ impl Altered {
         }
     }
 
-    /// A table with checks is copied where a column gets another name.
-    fn has_checks(&self) -> bool {
-        self.schema.constraints.iter().any(|own| matches!(own, Constraint::Check { .. }))
-    }
-
     fn column(&self, name: &Ident) -> Result<usize, SqlError> {
         let at = self.schema.column(name.as_str());
         at.ok_or_else(|| SqlError::unknown_column(name.as_str(), &self.schema.name))
@@ -629,7 +623,6 @@ impl Altered {
         let at = self.column(old)?;
         if !old.is(column.name.as_str()) {
             check::check_unused(&self.schema, old)?;
-            self.copies |= self.has_checks();
         }
         let mut built = build::column(column, self.schema.collation)?;
         let in_primary = self
