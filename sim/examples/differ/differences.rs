@@ -16,14 +16,13 @@ pub struct Difference {
 pub const NOT_MODELLED: &str = "not-modelled";
 pub const RANGE_ERROR: &str = "range-error";
 pub const COERCED: &str = "coerced-constant";
-const IMPLIED_DEFAULT: &str = "implied-default";
 pub const RACE: &str = "race";
 const UPGRADE: &str = "upgrade-kills-waiter";
 const UNDONE_INSERT: &str = "undone-insert-leaves-no-gap";
 const RANGE_END: &str = "range-end-is-next-key";
 const EDGES: &str = "other-victim";
 
-pub const KNOWN: [Difference; 10] = [
+pub const KNOWN: [Difference; 15] = [
     Difference {
         name: RACE,
         reason: "several threads wake at once and interleave inside of statements: the same case \
@@ -56,7 +55,30 @@ pub const KNOWN: [Difference; 10] = [
                  not what it does not look at: one server has 1690",
     },
     Difference {
-        name: IMPLIED_DEFAULT,
+        name: "limit-argument",
+        reason: "EXECUTE with an argument for LIMIT: MariaDB takes texts, and refuses negative numbers \
+                 with 1210",
+    },
+    Difference {
+        name: "long-columns",
+        reason: "MariaDB cuts a key to what it takes of a TEXT or BLOB, and lets these have defaults",
+    },
+    Difference {
+        name: "key-column-stays",
+        reason: "MariaDB refuses to drop a column of a unique key of several columns",
+    },
+    Difference {
+        name: "texts-of-times",
+        reason: "which texts and numbers are a date or a time: '' or 128 is on one server, 1292 on \
+                 the other",
+    },
+    Difference {
+        name: "rounded-quotient",
+        reason: "MySQL 9 rounds a quotient to the digits that it shows before it goes on, MariaDB does \
+                 not",
+    },
+    Difference {
+        name: "implied-default",
         reason: "a column without a default has its type's zero on MariaDB where the INSERT has ON \
                  DUPLICATE KEY UPDATE",
     },
@@ -99,6 +121,32 @@ pub fn without_scale(text: &str) -> String {
     }
 }
 
+/// By name: is it this difference that two answers show?
+type IsIt = fn(&str, &Answer, &Answer) -> bool;
+
+const ANSWERS: [(&str, IsIt); 6] = [
+    ("implied-default", |text, _, own| {
+        own.errno() == Some(1364) && text.contains(" on duplicate key update ")
+    }),
+    ("limit-argument", |text, _, own| {
+        text.starts_with("execute ") && matches!(own.errno(), Some(1210 | 1690))
+    }),
+    ("long-columns", |text, real, own| {
+        text.starts_with("alter ") && real.errno().is_none() && matches!(own.errno(), Some(1101 | 1170))
+    }),
+    ("key-column-stays", |text, real, own| {
+        text.contains(" drop column ") && real.errno() == Some(1072) && own.errno().is_none()
+    }),
+    ("texts-of-times", |text, real, own| {
+        let changes = ["insert", "replace", "update", "alter"];
+        let one = (real.errno() == Some(1292)) != (own.errno() == Some(1292));
+        one && changes.iter().any(|word| text.starts_with(word))
+    }),
+    ("rounded-quotient", |text, real, own| {
+        text.contains(" / ") && real.error.is_none() && own.error.is_none() && real.rows != own.rows
+    }),
+];
+
 /// What is known of two answers to a statement of a program that differ.
 pub fn of_answers(product: Product, text: &str, real: &Answer, own: &Answer) -> Option<Outcome> {
     if product == Product::MySql {
@@ -115,9 +163,9 @@ pub fn of_answers(product: Product, text: &str, real: &Answer, own: &Answer) -> 
     if theirs == Some(1364) && ours.is_none() && own.affected == 0 {
         return Some(Outcome::Same);
     }
-    // In ON DUPLICATE KEY UPDATE it takes what a type has for a missing default.
-    if ours == Some(1364) && text.contains(" on duplicate key update ") {
-        return Some(Outcome::Parted(IMPLIED_DEFAULT));
+    let found = ANSWERS.iter().find(|(_, is_it)| is_it(text, real, own));
+    if let Some((name, _)) = found {
+        return Some(Outcome::Parted(name));
     }
     None
 }

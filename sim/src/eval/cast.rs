@@ -114,9 +114,9 @@ pub fn cast(value: &Value, target: &Target, env: &mut Env) -> Result<Value, SqlE
                 None => incorrect(value, env),
             }
         }
-        Target::Time { digits } => match temporal::to_time(value) {
+        Target::Time { digits } => match time_of(value, env) {
             Some(micros) => Value::Time(temporal::round_micros(micros, *digits)),
-            None => incorrect(value, env),
+            None => Value::Null,
         },
         Target::Year => match number(value, env).map_or(0, |n| n.to_i128()) {
             year @ 1901..=2155 => Value::Int(year as i64),
@@ -286,6 +286,22 @@ pub fn bytes_of(value: &Value) -> Arc<[u8]> {
         Value::Text(text) => text.as_bytes().into(),
         other => other.to_string().as_bytes().into(),
     }
+}
+
+/// A time, with a warning where a text is more than one, or none.
+pub fn time_of(value: &Value, env: &mut Env) -> Option<i64> {
+    let found = temporal::to_time(value);
+    let whole = match value {
+        Value::Text(text) => {
+            let short_date = text.trim().len() < 12 && text.trim_start_matches('-').contains('-');
+            temporal::parse_time(text).is_some() && !short_date
+        }
+        other => other.is_null() || found.is_some(),
+    };
+    if !whole {
+        env.warnings.push(SqlError::truncated_value("time", &value.to_string()));
+    }
+    found
 }
 
 fn incorrect(value: &Value, env: &mut Env) -> Value {

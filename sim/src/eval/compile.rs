@@ -114,11 +114,8 @@ impl Compiler<'_> {
                 let (id, kinds) = self.scope.subquery(query)?;
                 same_width(left.len(), kinds.len())?;
                 let facts: Vec<Facts> = kinds.into_iter().map(Facts::of_column).collect();
-                // MySQL makes IN of `= any` and NOT IN of `<> all`.
-                let operation = match (op, all) {
-                    (CompareOp::NotEqual, true) => CompareOp::Equal,
-                    _ => *op,
-                };
+                // ALL is NOT of the opposite's ANY.
+                let operation = if *all { opposite(*op).unwrap_or(*op) } else { *op };
                 let collations = collate_all(symbol(operation), &left_facts, &facts)?;
                 let node = Node::Quantified { op: *op, left, all: *all, id, collations };
                 Ok((node, Facts::new(Kind::Int)))
@@ -568,8 +565,7 @@ impl Compiler<'_> {
         if choice_of(name) {
             return Ok(unify(node, &facts));
         }
-        if matches!(name, "unix_timestamp" | "timediff" | "addtime" | "subtime" | "time" | "timestamp")
-        {
+        if DIGITS_OF_ARGUMENTS.contains(&name) {
             return Ok(with_digits(name, node, args, &facts));
         }
         Ok((node, result))
@@ -632,11 +628,14 @@ fn as_texts(nodes: Vec<Node>, facts: &[Facts], target: Kind) -> Vec<Node> {
     nodes.into_iter().zip(facts).map(convert).collect()
 }
 
+const DIGITS_OF_ARGUMENTS: [&str; 7] =
+    ["unix_timestamp", "timediff", "addtime", "subtime", "time", "timestamp", "sec_to_time"];
+
 /// Functions whose result has the digits behind the second that their arguments have. A text
 /// that is written out has those that it shows, any other six.
 fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node, Facts) {
     let digits = |(arg, facts): (&Expr, &Facts)| match (arg, facts.kind) {
-        (Expr::Literal(Literal::String(text)), _) => {
+        (Expr::Literal(Literal::String(text)), _) if name != "sec_to_time" => {
             text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len().min(6)) as u8
         }
         (_, Kind::Text | Kind::Bytes | Kind::Unknown) => 6,
@@ -648,7 +647,7 @@ fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node,
     let kind = match (name, first) {
         ("unix_timestamp", _) if decimals == 0 => Kind::Int,
         ("unix_timestamp", _) => Kind::Decimal,
-        ("timediff" | "time", _) => Kind::Time,
+        ("timediff" | "time" | "sec_to_time", _) => Kind::Time,
         ("timestamp", _) => Kind::DateTime,
         (_, Kind::Time) => Kind::Time,
         (_, Kind::DateTime) => Kind::DateTime,
@@ -686,17 +685,21 @@ fn same_width(left: usize, right: usize) -> Result<(), SqlError> {
     if left == right { Ok(()) } else { Err(SqlError::operand_columns(left)) }
 }
 
-/// 1267 of a comparison that NOT has turned around.
-fn opposite_mix(error: SqlError, op: CompareOp) -> SqlError {
-    let opposite = match op {
+fn opposite(op: CompareOp) -> Option<CompareOp> {
+    Some(match op {
         CompareOp::Equal => CompareOp::NotEqual,
         CompareOp::NotEqual => CompareOp::Equal,
         CompareOp::Less => CompareOp::GreaterEqual,
         CompareOp::LessEqual => CompareOp::Greater,
         CompareOp::Greater => CompareOp::LessEqual,
         CompareOp::GreaterEqual => CompareOp::Less,
-        _ => return error,
-    };
+        _ => return None,
+    })
+}
+
+/// 1267 of a comparison that NOT has turned around.
+fn opposite_mix(error: SqlError, op: CompareOp) -> SqlError {
+    let Some(opposite) = opposite(op) else { return error };
     let own = format!("operation '{}'", symbol(op));
     match error.message.strip_suffix(&own) {
         Some(start) if error.errno == 1267 => {
@@ -747,7 +750,7 @@ fn collate_texts(operation: &str, facts: &[Facts]) -> Result<Collated, SqlError>
     if let [left, right] = facts {
         for (none, own) in [(left, right), (right, left)] {
             if none.strength == Strength::Conflict && own.strength == Strength::Literal {
-                return Ok(own.collation);
+                return Ok(Some(own.collation.unwrap_or_default()));
             }
         }
     }

@@ -20,8 +20,8 @@ pub fn item_text(expr: &Expr, named: Naming<'_>) -> String {
         Expr::Literal(literal) => literal_text(literal),
         Expr::And(terms) => joined(terms, " and ", &|term| {
             let text = condition(term, named);
-            // The columns of a row join the terms around it.
-            match is_row_equality(term) {
+            // The columns of a row join the terms before it.
+            match is_row_equality(term) && !std::ptr::eq(term, &terms[0]) {
                 true => text[1..text.len() - 1].to_string(),
                 false => text,
             }

@@ -55,6 +55,10 @@ pub fn store(
             Ok((stored.value, vec![note.as_note()]))
         }
         Some(Problem::Graded { warning, .. }) => Ok((stored.value, vec![warning])),
+        Some(Problem::Notes { strict: own, .. }) if strict => {
+            Ok((stored.value, vec![own.as_note()]))
+        }
+        Some(Problem::Notes { lenient, .. }) => Ok((stored.value, vec![lenient.as_note()])),
         Some(Problem::Both { error, warnings }) => match strict {
             true => Err(error),
             false => Ok((stored.value, warnings)),
@@ -85,6 +89,8 @@ enum Problem {
     NoMoment(SqlError),
     /// A note in any mode.
     Note(SqlError),
+    /// A note, in other words in strict mode.
+    Notes { strict: SqlError, lenient: SqlError },
     /// An error in strict mode, and in other words a warning, or a note.
     Graded { error: SqlError, warning: SqlError, note: bool },
     /// An error in strict mode, else several warnings.
@@ -305,7 +311,10 @@ impl Target<'_> {
             Some(at) => {
                 let cut = temporal::micros_of_day(at.time()) != 0;
                 if cut && matches!(value, Value::DateTime(_)) {
-                    let problem = Some(Problem::Note(self.truncated()));
+                    let text = value.to_string();
+                    let strict =
+                        SqlError::incorrect_temporal("date", &text, self.column, self.row);
+                    let problem = Some(Problem::Notes { strict, lenient: self.truncated() });
                     return Ok(Stored { value: Value::Date(at.date()), problem });
                 }
                 let text = value.to_string();

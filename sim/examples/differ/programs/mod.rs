@@ -200,7 +200,9 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     let coerced = |answer: &Answer| {
         let message = answer.error.as_ref().map(|error| error.message.as_str());
         message.is_some_and(|message| {
-            let compared = message.starts_with("Incorrect date") && text.contains(" where ");
+            let compared = text.contains(" where ")
+                && (message.starts_with("Incorrect date")
+                    || message.starts_with("Incorrect string value"));
             message.starts_with("Truncated incorrect") || compared
         })
     };
@@ -216,6 +218,10 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
             told.push(format!("  {what}\n    real:  {real}\n    model: {own}"));
         }
     };
+    if product == Product::MariaDb && real.error.is_some() && own.error.is_some() {
+        note("error", error(product, real), error(product, own));
+        return if told.is_empty() { Outcome::Same } else { Outcome::Differs(told.join("\n")) };
+    }
     note("error", error(product, real), error(product, own));
     note("columns", real.columns.join(" | "), own.columns.join(" | "));
     note("rows", rows(product, text, real), rows(product, text, own));
@@ -242,7 +248,7 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
 /// The text of a range error names columns now in full and now not.
 fn warning(told: &Diagnostic) -> String {
     match told.errno {
-        1690 => told.errno.to_string(),
+        1411 | 1690 => told.errno.to_string(),
         _ => format!("{} {}", told.errno, told.message),
     }
 }

@@ -5,6 +5,7 @@ use jiff::civil::{Date, DateTime};
 use super::{Function, date, datetime, int, lenient, plain_text, strict, time_of_day};
 use crate::collation::Collation;
 use crate::eval::Env;
+use crate::eval::cast::time_of;
 use crate::eval::kind::Facts;
 use crate::eval::number::{integer, number};
 use crate::eval::temporal::{
@@ -52,8 +53,8 @@ pub const FUNCTIONS: &[Function] = &[
         };
         Ok(moment(&args[0], env).map_or(Value::Null, seconds))
     }),
-    strict("time_to_sec", 1, 1, int, |args, _, _| {
-        Ok(to_time(&args[0]).map_or(Value::Null, |micros| Value::Int(micros / SECOND)))
+    strict("time_to_sec", 1, 1, int, |args, _, env| {
+        Ok(time_of(&args[0], env).map_or(Value::Null, |micros| Value::Int(micros / SECOND)))
     }),
     strict("sec_to_time", 1, 1, time_of_day, |args, _, env| {
         let seconds = number(&args[0], env).map_or(0.0, |seconds| seconds.to_f64());

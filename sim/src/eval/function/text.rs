@@ -68,7 +68,10 @@ pub const FUNCTIONS: &[Function] = &[
     lenient("field", 2, MANY, int, field),
     lenient("elt", 2, MANY, text_like, elt),
     strict("find_in_set", 2, 2, int, find_in_set),
-    strict("quote", 1, 1, text_like, |args, _, _| {
+    lenient("quote", 1, 1, text_like, |args, _, _| {
+        if args[0].is_null() {
+            return Ok(Value::text("NULL"));
+        }
         Ok(Value::text(&crate::sql::print::quoted(&args[0].to_string())))
     }),
     strict("weight_string", 1, 1, bytes, |args, collation, _| {
@@ -397,7 +400,11 @@ fn find_in_set(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
     if list.is_empty() {
         return Ok(Value::Int(0));
     }
-    let same = |item: &str| collation.compare(item.as_bytes(), what.as_bytes()).is_eq();
+    // No blanks are filled up here.
+    let blanks = |text: &str| text.len() - text.trim_end_matches(' ').len();
+    let same = |item: &str| {
+        collation.compare(item.as_bytes(), what.as_bytes()).is_eq() && blanks(item) == blanks(&what)
+    };
     let found = list.split(',').position(same);
     Ok(Value::Int(found.map_or(0, |at| at as i64 + 1)))
 }

@@ -7,6 +7,7 @@ use super::calendar::{Mode, week};
 use super::{Function, date, datetime, int, plain_text, strict, time_of_day, unknown};
 use crate::collation::Collation;
 use crate::eval::Env;
+use crate::eval::cast::time_of;
 use crate::eval::kind::Facts;
 use crate::eval::number::{Number, integer, number};
 use crate::eval::temporal::{
@@ -37,10 +38,7 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Date(at.date())))
     }),
     strict("time", 1, 1, time_of_day, |args, _, env| {
-        let found = to_time(&args[0]);
-        if found.is_none() {
-            env.warnings.push(SqlError::truncated_value("time", &args[0].to_string()));
-        }
+        let found = time_of(&args[0], env);
         Ok(found.map_or(Value::Null, Value::Time))
     }),
     strict("year", 1, 1, int, |args, _, env| extract("YEAR", &args[0], env)),
@@ -90,7 +88,7 @@ fn magnitude(unit: &str, value: &Value, env: &mut Env) -> Result_ {
     // A text too short for a date and a time is a time, unlike in EXTRACT.
     let short = matches!(value, Value::Text(text) if text.trim().len() < 12);
     let value = match short {
-        true => &to_time(value).map_or(Value::Null, Value::Time),
+        true => &time_of(value, env).map_or(Value::Null, Value::Time),
         false => value,
     };
     Ok(match extract(unit, value, env)? {

@@ -780,6 +780,7 @@ fn is_other_type(old: &ColumnType, new: &ColumnType) -> bool {
     let grows = &*old.name == "varchar"
         && &*new.name == "varchar"
         && old.length <= new.length
+        && (&old.collation, &old.charset) == (&new.collation, &new.charset)
         && (old.length.unwrap_or(0) * 4 < 256) == (new.length.unwrap_or(0) * 4 < 256);
     let width = |ty: &ColumnType| if ty.name.ends_with("int") { None } else { ty.length };
     let same = (&old.name, width(old), old.scale, old.unsigned, &old.collation, &old.charset)

@@ -358,7 +358,7 @@ impl Run {
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     self.note_explicit_value(inserting, &row);
-                    inserting.note_first();
+                    self.note_first(inserting)?;
                     return Ok(());
                 }
                 Written::Duplicate { index, key } => {
@@ -371,7 +371,7 @@ impl Run {
                         let changed = self.overwrite(inserting, trx, index, &key, &row).await?;
                         if let Some(rows) = changed {
                             inserting.count(rows + replaced);
-                            inserting.note_first();
+                            self.note_first(inserting)?;
                             return Ok(());
                         }
                         replaced += 1;
@@ -392,6 +392,18 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// The first generated value that goes in names the statement's, even where the statement fails
+    /// in the end.
+    fn note_first(&self, inserting: &mut Inserting<'_>) -> Result<(), SqlError> {
+        let outcome = &mut inserting.outcome;
+        let Some(id) = inserting.automatic.given.filter(|_| !outcome.generated) else {
+            return Ok(());
+        };
+        outcome.last_insert_id = id;
+        outcome.generated = true;
+        self.session(|session| session.last_insert_id = id)
     }
 
     /// The row with its defaults, and the place of a value that is still to be generated.
@@ -578,14 +590,6 @@ impl Inserting<'_> {
                 Value::Uint(value) => *value,
                 _ => 0,
             };
-        }
-    }
-
-    /// The first generated value that goes in names the statement's.
-    fn note_first(&mut self) {
-        if let Some(id) = self.automatic.given.filter(|_| !self.outcome.generated) {
-            self.outcome.last_insert_id = id;
-            self.outcome.generated = true;
         }
     }
 

@@ -243,7 +243,7 @@ impl Run {
         if select.distinct {
             let kinds: Vec<ColumnKind> = plan.columns.iter().map(|column| column.kind).collect();
             let mut seen = BTreeSet::new();
-            output.retain(|(row, _)| seen.insert(row_key(row, &kinds)));
+            output.retain(|(row, _)| seen.insert(row_key(row, &kinds, &env)));
         }
         if !plan.order.is_empty() && plan.follows.is_none() {
             plan.sort(&mut output, &mut env);

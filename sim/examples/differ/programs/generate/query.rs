@@ -229,7 +229,7 @@ impl Generator {
                 column.text, a.name, column.text, b.name
             ),
             8 => format!(
-                "select o.id from {} o where {} = (select {other} from {} i order by i.id limit 1)",
+                "select o.id from {} o where {} = (select {other} from {} i order by i.id, {other} limit 1)",
                 a.name, column.text, b.name
             ),
             9 => format!(

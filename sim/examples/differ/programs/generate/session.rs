@@ -24,7 +24,7 @@ impl Generator {
             5 => format!("show index from {name}"),
             6 => format!("{} {name}", self.dice.pick(&["describe", "desc", "show fields from"])),
             7 => "show tables".to_string(),
-            8 => "show warnings".to_string(),
+            8 if self.is_mysql() => "show warnings".to_string(),
             9 | 10 => self.set_variable(),
             11 => {
                 let shown = ["@v", "@w + 1", "@v, @w", "concat(@v, '-')", "@nope", "@v is null"];
