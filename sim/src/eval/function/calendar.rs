@@ -155,7 +155,11 @@ fn time_format(micros: i64, format: &str) -> Option<String> {
             text.push(c);
             continue;
         }
-        text.push_str(&match chars.next()? {
+        let Some(letter) = chars.next() else {
+            text.push('%');
+            break;
+        };
+        text.push_str(&match letter {
             'H' => format!("{hour:02}"),
             'k' => hour.to_string(),
             'h' | 'I' => format!("{twelve:02}"),

@@ -324,7 +324,10 @@ pub fn date_format(at: DateTime, format: &str) -> String {
             text.push(c);
             continue;
         }
-        let Some(letter) = chars.next() else { break };
+        let Some(letter) = chars.next() else {
+            text.push('%');
+            break;
+        };
         text.push_str(&match letter {
             'Y' => format!("{:04}", at.year()),
             'y' => format!("{:02}", at.year() % 100),
