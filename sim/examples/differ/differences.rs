@@ -132,7 +132,9 @@ const ANSWERS: [(&str, IsIt); 6] = [
         text.starts_with("execute ") && matches!(own.errno(), Some(1210 | 1690))
     }),
     ("long-columns", |text, real, own| {
-        text.starts_with("alter ") && real.errno().is_none() && matches!(own.errno(), Some(1101 | 1170))
+        text.starts_with("alter ")
+            && real.errno().is_none()
+            && matches!(own.errno(), Some(1101 | 1170))
     }),
     ("key-column-stays", |text, real, own| {
         text.contains(" drop column ") && real.errno() == Some(1072) && own.errno().is_none()

@@ -137,7 +137,9 @@ pub fn to_kind(value: Value, kind: Kind, decimals: u8, env: &mut Env) -> Value {
             let scale = i64::from(decimals);
             Value::Decimal(decimal(&value, env).with_scale_round(scale, RoundingMode::HalfUp))
         }
-        (Kind::Single | Kind::Float, _) => Value::Float(number(&value, env).map_or(0.0, |n| n.to_f64())),
+        (Kind::Single | Kind::Float, _) => {
+            Value::Float(number(&value, env).map_or(0.0, |n| n.to_f64()))
+        }
         (Kind::Text, Value::Text(_) | Value::Bytes(_)) | (Kind::Bytes, Value::Bytes(_)) => value,
         (Kind::Text, Value::DateTime(_) | Value::Time(_)) if 0 < decimals => {
             Value::text(&temporal::with_fraction(&value, decimals))

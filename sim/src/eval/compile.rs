@@ -79,16 +79,17 @@ impl Compiler<'_> {
                 // A text beside numbers is one.
                 let all = [facts, low_facts, high_facts];
                 let mixed = all.iter().any(|own| is_number(&[*own]));
-                let [expr, low, high] = [(expr, facts), (low, low_facts), (high, high_facts)].map(
-                    |(node, own)| match own.kind {
-                        Kind::Text | Kind::Bytes if mixed => Box::new(Node::Unify {
-                            expr: Box::new(node),
-                            kind: Kind::Float,
-                            decimals: 0,
-                        }),
-                        _ => Box::new(node),
-                    },
-                );
+                let [expr, low, high] =
+                    [(expr, facts), (low, low_facts), (high, high_facts)].map(|(node, own)| {
+                        match own.kind {
+                            Kind::Text | Kind::Bytes if mixed => Box::new(Node::Unify {
+                                expr: Box::new(node),
+                                kind: Kind::Float,
+                                decimals: 0,
+                            }),
+                            _ => Box::new(node),
+                        }
+                    });
                 let node = Node::Between { negated: *negated, expr, low, high, collations };
                 Ok((node, Facts::new(Kind::Int)))
             }
@@ -342,7 +343,8 @@ impl Compiler<'_> {
             }
             Expr::Tuple(items) => {
                 let mut rows = Vec::with_capacity(items.len());
-                let mut columns: Vec<Vec<Facts>> = left_facts.iter().map(|own| vec![*own]).collect();
+                let mut columns: Vec<Vec<Facts>> =
+                    left_facts.iter().map(|own| vec![*own]).collect();
                 for item in items {
                     let (nodes, known) = self.operand(item)?;
                     same_width(left.len(), nodes.len())?;
@@ -601,7 +603,8 @@ impl Compiler<'_> {
             Kind::DateTime | Kind::Time => facts.decimals.max(value_facts.decimals.min(6)),
             _ => 0,
         };
-        let node = Node::AddInterval { base: Box::new(base), value: Box::new(value), unit, subtract };
+        let node =
+            Node::AddInterval { base: Box::new(base), value: Box::new(value), unit, subtract };
         Ok((node, Facts { decimals, ..Facts::new(kind) }))
     }
 }
@@ -663,12 +666,7 @@ fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node,
 fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
     let facts = Facts::union(results);
     match facts.kind {
-        Kind::Decimal
-        | Kind::Single
-        | Kind::Float
-        | Kind::Text
-        | Kind::Bytes
-        | Kind::DateTime => {
+        Kind::Decimal | Kind::Single | Kind::Float | Kind::Text | Kind::Bytes | Kind::DateTime => {
             let node =
                 Node::Unify { expr: Box::new(node), kind: facts.kind, decimals: facts.decimals };
             (node, facts)

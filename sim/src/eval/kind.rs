@@ -68,9 +68,7 @@ impl ColumnKind {
             | Kind::Float
             | Kind::Text
             | Kind::Bytes
-            | Kind::DateTime => {
-                super::cast::to_kind(value, self.kind, self.decimals, env)
-            }
+            | Kind::DateTime => super::cast::to_kind(value, self.kind, self.decimals, env),
             _ => value,
         }
     }

@@ -333,8 +333,24 @@ impl Node {
                 Some(operand) => arithmetic::negate(&operand, text).map(Some),
                 None => Ok(None),
             },
+            // A date that is shown as a text still counts as one.
+            Node::AddInterval { .. } => {
+                let value = match self.run(row, env)? {
+                    Value::Text(text) => {
+                        let at = temporal::parse_datetime(&text);
+                        let at = at.map(|at| match text.contains(':') {
+                            true => Value::DateTime(at),
+                            false => Value::Date(at.date()),
+                        });
+                        at.unwrap_or(Value::Text(text))
+                    }
+                    other => other,
+                };
+                Ok(number(&value, env))
+            }
             // A choice counts by what is chosen, whatever all of its branches would be as texts.
-            Node::AsText { expr, .. } | Node::Unify { expr, kind: Kind::Text, .. } => {
+            Node::AsText { expr, .. } => expr.number(row, env),
+            Node::Unify { expr, kind: Kind::Text, .. } if matches!(**expr, Node::Case { .. }) => {
                 expr.number(row, env)
             }
             Node::Case { operand, whens, otherwise, collation } => {

@@ -312,8 +312,7 @@ impl Target<'_> {
                 let cut = temporal::micros_of_day(at.time()) != 0;
                 if cut && matches!(value, Value::DateTime(_)) {
                     let text = value.to_string();
-                    let strict =
-                        SqlError::incorrect_temporal("date", &text, self.column, self.row);
+                    let strict = SqlError::incorrect_temporal("date", &text, self.column, self.row);
                     let problem = Some(Problem::Notes { strict, lenient: self.truncated() });
                     return Ok(Stored { value: Value::Date(at.date()), problem });
                 }

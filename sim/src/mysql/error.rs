@@ -104,8 +104,7 @@ pub fn invalid_null() -> SqlError {
 }
 
 pub fn nullable_primary_key() -> SqlError {
-    let message =
-        "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead";
+    let message = "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead";
     SqlError::new(1171, "42000", message)
 }
 

@@ -457,7 +457,15 @@ fn unmodelled(text: &str) -> Option<SqlError> {
         "install", "resignal", "revoke", "signal", "xa",
     ];
     const CREATED: [&str; 9] = [
-        "event", "function", "procedure", "role", "tablespace", "trigger", "user", "view", "server",
+        "event",
+        "function",
+        "procedure",
+        "role",
+        "tablespace",
+        "trigger",
+        "user",
+        "view",
+        "server",
     ];
     let lower = text.to_ascii_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();

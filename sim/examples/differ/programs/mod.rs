@@ -10,7 +10,6 @@ mod generate;
 
 use mysql::Error;
 
-
 use crate::answer::{Answer, Connection, Count, Diagnostic};
 use crate::differences::{self, NOT_MODELLED};
 use crate::model::ModelServer;
@@ -84,7 +83,9 @@ impl<'a> Programs<'a> {
                 match compare(self.server.product, &probe, &real, &own) {
                     Outcome::Same => {}
                     Outcome::NotModelled(message) => {
-                        if std::env::var_os("TELL").is_some() { eprintln!("{message}: {probe}"); }
+                        if std::env::var_os("TELL").is_some() {
+                            eprintln!("{message}: {probe}");
+                        }
                         return Played::Parted(format!("{NOT_MODELLED}: {message}"));
                     }
                     Outcome::Parted(name) => return Played::Parted(name.to_string()),
@@ -234,8 +235,7 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     }
     let warnings = |answer: &Answer| {
         let listed = answer.warnings.iter().filter(|warning| is_compared(text, warning));
-        let listed: Vec<String> =
-            listed.map(warning).collect();
+        let listed: Vec<String> = listed.map(warning).collect();
         listed.join(" / ")
     };
     // MariaDB words them otherwise, and counts them otherwise.
@@ -303,7 +303,12 @@ fn rows(product: Product, text: &str, answer: &Answer) -> String {
     // The cardinality of an index is an estimate.
     let estimated = text.starts_with("show index");
     let shown = |own: &Vec<Option<Vec<u8>>>| match estimated {
-        true => row(&own.iter().enumerate().filter(|(at, _)| *at != 6).map(|(_, v)| v.clone()).collect()),
+        true => row(&own
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != 6)
+            .map(|(_, v)| v.clone())
+            .collect()),
         false => row(own),
     };
     let mut rows: Vec<String> = answer.rows.iter().map(shown).collect();

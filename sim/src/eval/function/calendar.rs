@@ -359,7 +359,7 @@ fn read(text: &str, format: &str) -> Option<Value> {
                     let name = if short { &month[..3] } else { month };
                     rest.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name))
                 };
-                let at = super::time::MONTHS.iter().position(|name| named(&name))?;
+                let at = super::time::MONTHS.iter().position(named)?;
                 let length = if short { 3 } else { super::time::MONTHS[at].len() };
                 rest = &rest[length..];
                 month = Some(at as i64 + 1);

@@ -4,10 +4,10 @@ use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
+use super::text::encoded;
 use super::{Function, bytes, float, int, plain_text, strict, uint};
 use crate::collation::Collation;
 use crate::eval::Env;
-use super::text::encoded;
 use crate::eval::cast::decimal;
 use crate::eval::number::{integer, number};
 use crate::sql_error::SqlError;
@@ -206,7 +206,7 @@ fn to_base64(bytes: &[u8]) -> String {
 
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     let significant: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if significant.len() % 4 != 0 {
+    if !significant.len().is_multiple_of(4) {
         return None;
     }
     let mut found = Vec::new();

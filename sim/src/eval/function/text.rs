@@ -347,7 +347,9 @@ fn hex(args: &[Value], collation: Collation, env: &mut Env) -> Result_ {
         | Value::Bytes(_)
         | Value::Date(_)
         | Value::DateTime(_)
-        | Value::Time(_)) => encoded(value, collation).iter().map(|byte| format!("{byte:02X}")).collect(),
+        | Value::Time(_)) => {
+            encoded(value, collation).iter().map(|byte| format!("{byte:02X}")).collect()
+        }
         other => {
             let number = number(other, env).map_or(0, |number| number.to_i128());
             format!("{:X}", crate::eval::arithmetic::to_bits(number))

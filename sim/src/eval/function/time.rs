@@ -103,7 +103,8 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         return Ok(Value::Null);
     }
     let unit = unit.to_ascii_uppercase();
-    let of_time = !matches!(unit.as_str(), "YEAR" | "QUARTER" | "MONTH" | "WEEK" | "DAY" | "YEAR_MONTH");
+    let of_time =
+        !matches!(unit.as_str(), "YEAR" | "QUARTER" | "MONTH" | "WEEK" | "DAY" | "YEAR_MONTH");
     if of_time {
         let dated = |text: &str| {
             let text = text.trim();

@@ -13,8 +13,8 @@ use crate::sql::ast::{Expr, Limit, OrderBy, Query, TableExpr, TableName, Wait};
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
-use super::check;
 use super::access::{self, Access, Kind};
+use super::check;
 use super::plan::{Sorting, conjuncts, exprs_of, sorted_by};
 use super::reader::{Outer, is_impossible};
 use super::scope::{InScope, TableScope};

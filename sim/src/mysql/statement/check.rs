@@ -100,6 +100,12 @@ pub fn add_check(
     };
     let mut nested = Vec::new();
     subqueries_of(expr, &mut nested);
+    if let Some(function) = clock_of(expr) {
+        let message = format!(
+            "An expression of a check constraint '{name}' contains disallowed function: {function}."
+        );
+        return Err(SqlError::new(3814, "HY000", message));
+    }
     if !nested.is_empty() || is_disallowed(expr) {
         let message =
             format!("An expression of a check constraint '{name}' contains disallowed function.");
@@ -211,18 +217,17 @@ fn names_of(expr: &Expr) -> Vec<Ident> {
     match expr {
         Expr::Column(column) => vec![column.name.clone()],
         // Its first argument is a unit.
-        Expr::Function(call)
-            if call.name.is("timestampdiff") || call.name.is("timestampadd") =>
-        {
+        Expr::Function(call) if call.name.is("timestampdiff") || call.name.is("timestampadd") => {
             call.args.iter().skip(1).flat_map(names_of).collect()
         }
         other => children(other).into_iter().flat_map(names_of).collect(),
     }
 }
 
-/// What is not the same every time it is asked.
-fn is_disallowed(expr: &Expr) -> bool {
-    const CLOCKS: [&str; 14] = [
+/// A function that does not say the same every time.
+fn clock_of(expr: &Expr) -> Option<String> {
+    const CLOCKS: [&str; 15] = [
+        "unix_timestamp",
         "now",
         "current_timestamp",
         "curdate",
@@ -238,11 +243,16 @@ fn is_disallowed(expr: &Expr) -> bool {
         "current_user",
         "database",
     ];
-    let own = match expr {
-        Expr::Function(call) => CLOCKS.iter().any(|name| call.name.is(name)),
-        Expr::Variable(_) | Expr::Assign { .. } | Expr::Default(_) => true,
-        _ => false,
-    };
+    match expr {
+        Expr::Function(call) if CLOCKS.iter().any(|name| call.name.is(name)) => {
+            Some(call.name.as_str().to_ascii_lowercase())
+        }
+        other => children(other).into_iter().find_map(clock_of),
+    }
+}
+
+fn is_disallowed(expr: &Expr) -> bool {
+    let own = matches!(expr, Expr::Variable(_) | Expr::Assign { .. } | Expr::Default(_));
     own || children(expr).into_iter().any(is_disallowed)
 }
 

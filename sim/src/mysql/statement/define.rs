@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::collation::Collation;
-use crate::eval::{self, Env, Program};
+use crate::eval::{self, ColumnKind, Env, Program};
 use crate::mysql::binlog::Event;
 use crate::mysql::durable::Change;
 use crate::mysql::error;
@@ -27,7 +27,7 @@ use crate::value::{Row, Value};
 
 use super::build;
 use super::check;
-use super::scope::constant_default;
+use super::scope::{constant_default, kind_of};
 use super::tables::Opened;
 use super::write::key_texts;
 
@@ -286,6 +286,7 @@ impl Run {
         let mut altered = Altered {
             schema: (*table.schema).clone(),
             columns: (0..table.schema.columns.len()).map(Source::Old).collect(),
+            kinds: (0..table.schema.columns.len()).map(|at| kind_of(&table.schema, at)).collect(),
             auto_increment: None,
             copies: false,
         };
@@ -297,6 +298,11 @@ impl Run {
             }
         }
         for change in &alter.changes {
+            if let AlterChange::SetDefault { column, default: Some(_) } = change
+                && let Some(at) = altered.schema.column(column.as_str())
+            {
+                outcome.warnings.extend(build::default_note(&altered.schema.columns[at]));
+            }
             let definition = match change {
                 AlterChange::AddColumn { column, .. }
                 | AlterChange::ModifyColumn { column, .. }
@@ -417,6 +423,8 @@ enum Source {
 struct Altered {
     schema: schema::Table,
     columns: Vec<Source>,
+    /// Of the old columns.
+    kinds: Vec<ColumnKind>,
     auto_increment: Option<u64>,
     /// MySQL copies the table row by row, and says how many it copied.
     copies: bool,
@@ -708,15 +716,22 @@ impl Altered {
                 }
                 Source::Old(at) => row[*at].clone(),
                 Source::Converted(at) => {
-                    let old = as_copied(&row[*at], column);
-                    let stored = eval::store(&old, &column.ty, &column.name, number, true);
+                    let old = self.as_copied(&row[*at], *at, column, env);
+                    let strict = env.mode.strict;
+                    let stored = eval::store(&old, &column.ty, &column.name, number, strict);
                     let (value, told) = stored.map_err(|error| copy_error(error, column))?;
                     // A time that loses its date loses it in silence.
-                    if !matches!(row[*at], Value::DateTime(_)) {
+                    if &*column.ty.name != "time" {
                         warnings.extend(told);
                     }
                     if value.is_null() && column.not_null {
-                        return Err(SqlError::data_truncated(&column.name, number));
+                        let error = SqlError::data_truncated(&column.name, number);
+                        if strict {
+                            return Err(error);
+                        }
+                        warnings.push(error);
+                        converted.push(build::zero_of(column)?);
+                        continue;
                     }
                     value
                 }
@@ -725,6 +740,22 @@ impl Altered {
             converted.push(value);
         }
         Ok(converted.into())
+    }
+
+    /// A value as its copy begins: a number goes into a date or time by its digits, a time of the
+    /// day into a date stands on today's.
+    fn as_copied(&self, value: &Value, at: usize, column: &schema::Column, env: &Env) -> Value {
+        let name = &*column.ty.name;
+        let temporal = matches!(name, "date" | "datetime" | "timestamp");
+        let text = ["char", "text", "binary", "blob"].iter().any(|kind| name.ends_with(kind));
+        match value {
+            Value::Int(_) | Value::Uint(_) if temporal => Value::text(&value.to_string()),
+            Value::Time(_) if temporal => eval::dated(value.clone(), &column.ty, env.now),
+            Value::DateTime(_) | Value::Time(_) | Value::Float(_) if text => {
+                self.kinds[at].text_of(value.clone())
+            }
+            other => other.clone(),
+        }
     }
 
     /// What an added column holds in rows that exist: its default, or its type's zero.
@@ -738,15 +769,6 @@ impl Altered {
             None if column.not_null => build::zero_of(column),
             None => Ok(Value::Null),
         }
-    }
-}
-
-/// A number goes into a date or time by its digits.
-fn as_copied(value: &Value, column: &schema::Column) -> Value {
-    let temporal = matches!(&*column.ty.name, "date" | "datetime" | "timestamp");
-    match value {
-        Value::Int(_) | Value::Uint(_) if temporal => Value::text(&value.to_string()),
-        other => other.clone(),
     }
 }
 

@@ -496,7 +496,11 @@ impl Run {
         let table = inserting.table.clone();
         let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(None) };
         let later = &table.schema.indexes[index + 1..];
-        if later.iter().all(|index| !index.unique) && !table.schema.has_hidden_row_id() {
+        let last = later.iter().all(|index| !index.unique);
+        if last && table.schema.has_hidden_row_id() && same(&old, row) {
+            return Ok(Some(1));
+        }
+        if last && !table.schema.has_hidden_row_id() {
             let mark = self.engine(|engine| engine.transaction(trx).mark());
             let rows = if same(&old, row) { 1 } else { 2 };
             match self.update_row(trx, &table, key, &old, row, Mode::X).await? {

@@ -10,7 +10,9 @@ use crate::mysql::cursor::{Cursor, Found, Interval};
 use crate::mysql::execution::Run;
 use crate::mysql::key::Key;
 use crate::mysql::outcome::Column;
-use crate::sql::ast::{Aggregate, AggregateKind, ColumnName, Expr, OrderBy, Select, SelectItem, TableName};
+use crate::sql::ast::{
+    Aggregate, AggregateKind, ColumnName, Expr, OrderBy, Select, SelectItem, TableName,
+};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 

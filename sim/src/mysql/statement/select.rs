@@ -243,6 +243,14 @@ impl Run {
         if select.distinct {
             let kinds: Vec<ColumnKind> = plan.columns.iter().map(|column| column.kind).collect();
             let mut seen = BTreeSet::new();
+            // A temporary table has one scale for all rows.
+            for (row, _) in &mut output {
+                let same = |(value, kind): (&Value, &ColumnKind)| match value {
+                    Value::Decimal(_) => kind.convert(value.clone(), &mut env),
+                    other => other.clone(),
+                };
+                *row = row.iter().zip(&kinds).map(same).collect();
+            }
             output.retain(|(row, _)| seen.insert(row_key(row, &kinds, &env)));
         }
         if !plan.order.is_empty() && plan.follows.is_none() {

@@ -115,6 +115,7 @@ impl Run {
     }
 
     pub async fn set(&self, assignments: &[Assignment]) -> Result<Outcome, SqlError> {
+        let mut outcome = Outcome::default();
         for assignment in assignments {
             if let Variable::System { name, .. } = &assignment.variable
                 && (name.is("names") || name.is("charset"))
@@ -124,7 +125,7 @@ impl Run {
             }
             let value = match &assignment.value {
                 expr if nests_subqueries(expr) => Some(self.queried(expr).await?),
-                other => self.assigned(other)?,
+                other => self.assigned(other, &mut outcome.warnings)?,
             };
             match &assignment.variable {
                 Variable::User(name) => {
@@ -138,7 +139,7 @@ impl Run {
                 }
             }
         }
-        Ok(Outcome::default())
+        Ok(outcome)
     }
 
     /// SET NAMES: of it only the collation of literals is felt.
@@ -147,7 +148,7 @@ impl Run {
             Expr::Collate { expr, collation } => (&**expr, Some(collation)),
             value => (value, None),
         };
-        let charset = self.assigned(value)?.map(|charset| charset.to_string());
+        let charset = self.assigned(value, &mut Vec::new())?.map(|charset| charset.to_string());
         let collation = match (named, &charset) {
             (Some(name), _) => Collation::by_name(name.as_str()).ok_or_else(|| {
                 let message = format!("Unknown collation: '{}'", name.as_str());
@@ -173,7 +174,11 @@ impl Run {
     }
 
     /// A bare word is a text here: `set sql_mode = ansi`, `set autocommit = on`.
-    fn assigned(&self, expr: &Expr) -> Result<Option<Value>, SqlError> {
+    fn assigned(
+        &self,
+        expr: &Expr,
+        warnings: &mut Vec<SqlError>,
+    ) -> Result<Option<Value>, SqlError> {
         match expr {
             Expr::Default(None) => Ok(None),
             Expr::Column(name) if name.table.is_none() => Ok(Some(Value::text(name.name.as_str()))),
@@ -182,6 +187,7 @@ impl Run {
                 let program = Program::compile(other, &NoColumns)?;
                 let value = program.run(&[], &mut env)?;
                 self.keep(&mut env)?;
+                warnings.append(&mut env.warnings);
                 Ok(Some(kept(value, program.kind())))
             }
         }

@@ -94,7 +94,10 @@ impl Generator {
                 true => format!("values({})", column.name),
                 false => self.literal(other.class),
             };
-            text.push_str(&format!(" on duplicate key update {}.{} = {value}", to.name, other.name));
+            text.push_str(&format!(
+                " on duplicate key update {}.{} = {value}",
+                to.name, other.name
+            ));
         }
         text
     }

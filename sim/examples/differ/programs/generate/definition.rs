@@ -55,8 +55,7 @@ impl Generator {
             }
             19 | 20 => (text("date"), Class::Date),
             21 | 22 => {
-                let types =
-                    ["datetime", "datetime(3)", "datetime(6)", "timestamp", "timestamp(2)"];
+                let types = ["datetime", "datetime(3)", "datetime(6)", "timestamp", "timestamp(2)"];
                 (text(self.dice.pick(&types)), Class::DateTime)
             }
             _ => (text(self.dice.pick(&["time", "time", "time(2)"])), Class::Time),

@@ -20,8 +20,15 @@ pub const TOTAL_ORDER: &str = " -- in order";
 /// prefix of what MySQL alone accepts.
 pub fn program(seed: u64, product: Product) -> Vec<String> {
     let dice = Dice(Xoshiro256PlusPlus::seed_from_u64(seed));
-    let mut generator =
-        Generator { product, dice, tables: Vec::new(), columns: 0, names: 0, open: false, prepared: None };
+    let mut generator = Generator {
+        product,
+        dice,
+        tables: Vec::new(),
+        columns: 0,
+        names: 0,
+        open: false,
+        prepared: None,
+    };
     let mut program = Vec::new();
     for _ in 0..generator.dice.between(1, 3) {
         program.push(generator.create_table());

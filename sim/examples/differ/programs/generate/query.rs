@@ -286,10 +286,9 @@ impl Generator {
         };
         match self.dice.percent(20) {
             true => format!("select d.x, count(*) from ({inner}) d group by d.x"),
-            false => format!(
-                "select a.id, d.x from {} a {kind} ({inner}) d on d.id = a.id",
-                a.name
-            ),
+            false => {
+                format!("select a.id, d.x from {} a {kind} ({inner}) d on d.id = a.id", a.name)
+            }
         }
     }
 
