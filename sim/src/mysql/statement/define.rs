@@ -29,7 +29,7 @@ use super::build;
 use super::check;
 use super::scope::{constant_default, kind_of};
 use super::tables::Opened;
-use super::write::key_texts;
+use super::write::{joined, key_texts};
 
 impl Run {
     pub async fn define(&self, statement: &Statement) -> Result<Outcome, SqlError> {
@@ -400,7 +400,7 @@ impl Run {
                 if !seen.insert(schema.key_of_row(at, row)) {
                     let values = key_texts(schema, at, row);
                     return Err(error::duplicate_entry(
-                        &values.join("-"),
+                        &joined(&values),
                         &schema.name,
                         &index.name,
                     ));

@@ -83,7 +83,11 @@ impl Run {
                         self.insert_streamed(&mut inserting, select, trx).await?;
                         None
                     }
-                    _ => Some(self.run_prepared(&prepared, &[], trx, u64::MAX).await?),
+                    _ => {
+                        let mut found = self.run_prepared(&prepared, &[], trx, u64::MAX).await?;
+                        inserting.outcome.warnings.append(&mut found.warnings);
+                        Some(found)
+                    }
                 }
             }
         };
@@ -117,9 +121,11 @@ impl Run {
         let mut number = 0;
         while let Some(values) = self.next_output(&mut loops, &mut env, trx).await? {
             number += 1;
+            inserting.outcome.warnings.append(&mut env.warnings);
             let row = self.row_of_values(inserting, &values, number)?;
             self.write_new(inserting, trx, row, number).await?;
         }
+        inserting.outcome.warnings.append(&mut env.warnings);
         self.keep(&mut env)
     }
 
