@@ -42,7 +42,7 @@ impl Compiler<'_> {
                 Ok((Node::Argument(name.0.clone()), Facts::new(Kind::Unknown)))
             }
             Expr::ListArgument(_) => Err(SqlError::operand_columns(1)),
-            Expr::Column(name) => {
+            Expr::Column(name) | Expr::Bound(name, _) => {
                 let (offset, kind) = self.scope.resolve(name)?;
                 Ok(column(offset, kind))
             }

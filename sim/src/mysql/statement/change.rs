@@ -223,6 +223,7 @@ fn reads(query: &Query, is_it: &dyn Fn(&TableName) -> bool) -> bool {
 fn reads_table(table: &TableExpr, is_it: &dyn Fn(&TableName) -> bool) -> bool {
     match table {
         TableExpr::Table(table) => is_it(&table.name),
+        TableExpr::Bound(table, _) => reads_table(table, is_it),
         TableExpr::Join(join) => reads_table(&join.left, is_it) || reads_table(&join.right, is_it),
         TableExpr::Parens(tables) => tables.iter().any(|table| reads_table(table, is_it)),
         // MySQL reads these into a table of their own first.

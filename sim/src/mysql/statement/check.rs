@@ -7,13 +7,14 @@ use crate::eval::{Env, Program, item_text};
 use crate::mysql::execution::Run;
 use crate::mysql::schema;
 use crate::sql::ast::{ColumnDefinition, Constraint, Expr, Ident};
+use crate::sql::walk::children;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::scope::{InScope, TableScope};
 use super::subquery::is_strict_error;
 use super::tables::Opened;
-use super::visit::{children, subqueries_of};
+use super::visit::subqueries_of;
 
 /// The first enforced check that a row violates.
 pub fn check_row(
