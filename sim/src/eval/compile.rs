@@ -396,7 +396,17 @@ impl Compiler<'_> {
             _ => {
                 let facts = arithmetic_facts(op, &a, &b);
                 let text = self.expression_text(whole);
-                Ok((Node::Arithmetic { op, left, right, text }, facts))
+                let node = Node::Arithmetic { op, left, right, text };
+                let timed = |own: &Facts| {
+                    matches!(own.kind, Kind::DateTime | Kind::Time) && 0 < own.decimals
+                };
+                match facts.kind {
+                    Kind::Decimal if timed(&a) || timed(&b) => {
+                        let (kind, decimals) = (facts.kind, facts.decimals);
+                        Ok((Node::Unify { expr: Box::new(node), kind, decimals }, facts))
+                    }
+                    _ => Ok((node, facts)),
+                }
             }
         }
     }
@@ -797,8 +807,16 @@ fn numeric_kind(kind: Kind) -> Kind {
     }
 }
 
+/// With digits behind the second a time is a decimal in arithmetic.
+fn numeric_kind_of(facts: &Facts) -> Kind {
+    match facts.kind {
+        Kind::DateTime | Kind::Time if 0 < facts.decimals => Kind::Decimal,
+        other => numeric_kind(other),
+    }
+}
+
 fn arithmetic_facts(op: BinaryOp, left: &Facts, right: &Facts) -> Facts {
-    let (a, b) = (numeric_kind(left.kind), numeric_kind(right.kind));
+    let (a, b) = (numeric_kind_of(left), numeric_kind_of(right));
     let kind = match (a, b) {
         (Kind::Unknown, _) | (_, Kind::Unknown) => Kind::Unknown,
         _ if op == BinaryOp::IntegerDivide && (a == Kind::Uint || b == Kind::Uint) => Kind::Uint,

@@ -199,12 +199,12 @@ pub fn check_unused(table: &schema::Table, column: &Ident) -> Result<(), SqlErro
     Ok(())
 }
 
-/// A check of one column alone goes with it.
+/// A check of one column alone goes with it, and one of no column with any.
 pub fn drop_own(table: &mut schema::Table, column: &Ident) {
     table.constraints.retain(|constraint| match constraint {
         Constraint::Check { expr, .. } => {
             let names = names_of(expr);
-            names.is_empty() || !names.iter().all(|own| own.is(column.as_str()))
+            !names.iter().all(|own| own.is(column.as_str()))
         }
         Constraint::ForeignKey { .. } => true,
     });
