@@ -106,7 +106,6 @@ pub fn add_column(route: &mut Route, expr: &Expr) -> Result<usize, PlanError> {
 
 /// The same with a name for a new column.
 pub fn add_named_column(
-    planning: &mut Planning<'_>,
     route: &mut Route,
     expr: &Expr,
     alias: Option<Ident>,

@@ -62,7 +62,7 @@ pub fn column_of(
             if planning.semantics.has_aggregate(expr) {
                 return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
             }
-            add_column(aggregator, expr, group)
+            add_column(planning, aggregator, expr, group)
         }
         Operator::ApplyJoin(join) => {
             if let Some(at) = join.columns.iter().position(|column| same(&column.expr, expr)) {
@@ -103,7 +103,7 @@ fn named_column_of(
     if let Operator::Route(route) = operator
         && column.alias.is_some()
     {
-        return offset::add_named_column(planning, route, &column.expr, column.alias.clone());
+        return offset::add_named_column(route, &column.expr, column.alias.clone());
     }
     if let Operator::ApplyJoin(join) = operator
         && !join.columns.iter().any(|known| same(&known.expr, &column.expr))
@@ -214,7 +214,7 @@ fn add_aggregate(
     if aggr.distinct || aggr.op == AggregateOp::Avg || !aggregator.pushed {
         return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
     }
-    aggr.column = add_column(aggregator, expr, Grouped::No)?;
+    aggr.column = add_column(planning, aggregator, expr, Grouped::No)?;
     aggregate_again(&mut aggr);
     let column = aggr.column;
     aggregator.aggregates.push(aggr);
@@ -229,12 +229,12 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Resul
         let expr = aggregator.groups[at].expr.clone();
         let column = match aggregator.groups[at].column {
             Some(column) => column,
-            None => add_column(aggregator, &expr, Grouped::Yes)?,
+            None => add_column(planning, aggregator, &expr, Grouped::Yes)?,
         };
         aggregator.groups[at].column = Some(column);
         if planning.semantics.needs_weight_string(&expr) {
             let weight = weight_string(&given(aggregator, column, &expr));
-            let weight = add_column(aggregator, &weight, Grouped::Yes)?;
+            let weight = add_column(planning, aggregator, &weight, Grouped::Yes)?;
             aggregator.groups[at].weight_column = Some(weight);
         }
     }
@@ -250,7 +250,7 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Resul
             let of = given(aggregator, column, &argument);
             let group = if distinct { Grouped::Yes } else { Grouped::No };
             let of = if distinct { argument } else { of };
-            let weight = add_column(aggregator, &weight_string(&of), group)?;
+            let weight = add_column(planning, aggregator, &weight_string(&of), group)?;
             aggregator.aggregates[at].weight_column = Some(weight);
         }
     }

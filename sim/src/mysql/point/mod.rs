@@ -187,7 +187,7 @@ impl Accepts {
             }
             (Accepts::Stored(ty, name), value) => crate::eval::store(value, ty, name, 1, true)
                 .ok()
-                .filter(|(_, warning)| warning.is_none())
+                .filter(|(_, warning)| warning.is_empty())
                 .map(|(value, _)| value),
             _ => None,
         }

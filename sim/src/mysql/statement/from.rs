@@ -160,6 +160,7 @@ fn derived_schema(
             on_update: None,
             auto_increment: false,
             comment: None,
+            no_default: false,
             invisible: false,
             generated: None,
         });
@@ -174,6 +175,7 @@ fn type_of(kind: Kind, decimals: u8) -> ColumnType {
         Kind::Int => ("bigint", false),
         Kind::Uint => ("bigint", true),
         Kind::Decimal => ("decimal", false),
+        Kind::Single => ("float", false),
         Kind::Float => ("double", false),
         Kind::Bytes => ("varbinary", false),
         Kind::Date => ("date", false),

@@ -243,7 +243,15 @@ impl Run {
         if select.distinct {
             let kinds: Vec<ColumnKind> = plan.columns.iter().map(|column| column.kind).collect();
             let mut seen = BTreeSet::new();
-            output.retain(|(row, _)| seen.insert(row_key(row, &kinds)));
+            // A temporary table has one scale for all rows.
+            for (row, _) in &mut output {
+                let same = |(value, kind): (&Value, &ColumnKind)| match value {
+                    Value::Decimal(_) => kind.convert(value.clone(), &mut env),
+                    other => other.clone(),
+                };
+                *row = row.iter().zip(&kinds).map(same).collect();
+            }
+            output.retain(|(row, _)| seen.insert(row_key(row, &kinds, &env)));
         }
         if !plan.order.is_empty() && plan.follows.is_none() {
             plan.sort(&mut output, &mut env);
@@ -352,6 +360,7 @@ impl Run {
         let mut number = |expr: &Expr| match Program::compile(expr, &NoColumns)?.run(&[], env)? {
             Value::Int(number) if 0 <= number => Ok(number as u64),
             Value::Uint(number) => Ok(number),
+            Value::Null if matches!(expr, Expr::Argument { .. }) => Ok(0),
             Value::Int(_) if matches!(expr, Expr::Argument { .. }) => {
                 let message = "unsigned integer value is out of range in 'EXECUTE'";
                 Err(SqlError::new(1690, "22003", message))
