@@ -93,7 +93,7 @@ impl Drop for RealServer {
 }
 
 /// What both products take.
-const COMMON: [&str; 15] = [
+const COMMON: [&str; 16] = [
     "--skip-networking",
     "--character-set-server=utf8mb4",
     "--default-time-zone=+00:00",
@@ -101,6 +101,7 @@ const COMMON: [&str; 15] = [
     "--log-bin=binlog",
     "--binlog-format=ROW",
     "--binlog-row-image=FULL",
+    "--binlog-row-metadata=FULL",
     "--sync-binlog=0",
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-flush-method=nosync",

@@ -6,7 +6,7 @@
 //! comparison warned of a text that is no number (an optimizer's business). A statement that the
 //! model refuses with 1235 ends its program.
 
-mod generate;
+pub mod generate;
 
 use mysql::Error;
 
@@ -36,12 +36,7 @@ impl<'a> Programs<'a> {
 
     /// Runs a script of statements, one a line, and tells what both said to each.
     pub fn replay(&mut self, text: &str) -> (String, bool) {
-        let program: Vec<String> = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with("--"))
-            .map(|line| line.trim_end_matches(';').to_string())
-            .collect();
+        let program = statements(text);
         match self.play(&program) {
             Played::Same | Played::NotModelled => ("both agree".to_string(), true),
             Played::Differs(told) => (told, false),
@@ -49,19 +44,12 @@ impl<'a> Programs<'a> {
     }
 
     fn play(&mut self, program: &[String]) -> Played {
-        for setup in [
-            "drop database if exists program",
-            "create database program",
-            "use program",
-            "set names utf8mb4 collate utf8mb4_0900_ai_ci",
-            "rollback",
-            "set autocommit = 1, sql_mode = default",
-        ] {
+        for setup in REAL_SETUP {
             self.real.query(setup);
         }
         let server = ModelServer::with(crate::programs::options());
         let mut model = server.connect(Count::Changed);
-        for setup in ["create database program", "use program"] {
+        for setup in MODEL_SETUP {
             model.query(setup);
         }
         for (number, statement) in program.iter().enumerate() {
@@ -88,6 +76,26 @@ impl<'a> Programs<'a> {
         }
         Played::Same
     }
+}
+
+/// What a program finds done.
+pub const REAL_SETUP: [&str; 6] = [
+    "drop database if exists program",
+    "create database program",
+    "use program",
+    "set names utf8mb4 collate utf8mb4_0900_ai_ci",
+    "rollback",
+    "set autocommit = 1, sql_mode = default",
+];
+pub const MODEL_SETUP: [&str; 2] = ["create database program", "use program"];
+
+/// The statements of a script, one a line.
+pub fn statements(text: &str) -> Vec<String> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("--"))
+        .map(|line| line.trim_end_matches(';').to_string())
+        .collect()
 }
 
 enum Played {

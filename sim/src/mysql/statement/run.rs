@@ -154,7 +154,7 @@ impl Run {
         })
     }
 
-    /// Notes a row change for the binlog; rows of one table and statement make one event.
+    /// Notes a row change for the binlog; rows of one statement, table and kind make one event.
     pub fn log(
         &self,
         trx: TrxId,
@@ -182,11 +182,14 @@ impl Engine {
             return;
         }
         let checks_off = session.is_some_and(|session| !session.foreign_key_checks);
-        let events = &mut self.transaction_mut(trx).events;
+        let transaction = self.transaction_mut(trx);
+        transaction.entered_binlog = true;
+        let events = &mut transaction.events;
         let same = statement.and_then(|at| events.get_mut(at));
         if let Some(Event::Rows(rows)) = same
             && rows.table.name == table.name
             && rows.table.database == table.database
+            && rows.changes.last().map(RowChange::kind) == Some(change.kind())
         {
             rows.changes.push(change);
             return;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::eval::{NoColumns, Program};
+use crate::mysql::binlog::Event;
 use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::mysql::metadata::{Duration, MetadataMode, TablePath};
@@ -95,6 +96,9 @@ impl Run {
         let trx = self.transaction()?;
         self.engine(|engine| {
             let transaction = engine.transaction_mut(trx);
+            if transaction.entered_binlog {
+                transaction.events.push(Event::Savepoint { name: name.0.clone() });
+            }
             let mark = transaction.mark();
             transaction.savepoints.retain(|(other, _)| !name.is(other));
             transaction.savepoints.push((name.0.clone(), mark));
@@ -111,6 +115,7 @@ impl Run {
             let at = at.ok_or_else(missing)?;
             let mark = transaction.savepoints[at].1;
             transaction.savepoints.truncate(at + 1);
+            transaction.entered_binlog = mark.entered_binlog;
             if mark.entered_engine {
                 engine.undo_to(trx, mark);
             } else {
