@@ -45,9 +45,19 @@ pub enum StartError {
 }
 
 impl RealServer {
+    /// In memory where there is room for it: a server of the comparison syncs nothing, and still
+    /// its definitions of tables are slow on a disk.
     pub fn start(product: Product) -> Result<RealServer, StartError> {
-        let name = format!("vindicate-differ-{}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
+        let in_memory = Path::new("/dev/shm");
+        let started = in_memory.is_dir().then(|| RealServer::start_in(in_memory, product));
+        match started {
+            Some(Ok(server)) => Ok(server),
+            _ => RealServer::start_in(&std::env::temp_dir(), product),
+        }
+    }
+
+    fn start_in(folder: &Path, product: Product) -> Result<RealServer, StartError> {
+        let directory = folder.join(format!("vindicate-differ-{}", std::process::id()));
         let run = |source| StartError::Run { program: directory.display().to_string(), source };
         fs::create_dir_all(&directory).map_err(run)?;
         let child = match product {

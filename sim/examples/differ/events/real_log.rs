@@ -79,6 +79,8 @@ impl Log {
         match text {
             "BEGIN" => self.lines.push("begin".to_string()),
             "COMMIT" => self.lines.push("commit".to_string()),
+            // What MariaDB sends in the place of an event that MySQL's replicas do not know.
+            dummy if dummy.starts_with('#') => {}
             _ => self.lines.push(format!("query {text}")),
         }
     }
