@@ -14,7 +14,7 @@ pub struct Difference {
 
 pub const RACE: &str = "race";
 pub const LEFT_OUT: &str = "left-out";
-pub const JOIN_ORDER: &str = "join-order";
+pub const ROW_ORDER: &str = "row-order";
 const UPGRADE: &str = "upgrade-kills-waiter";
 const UNDONE_INSERT: &str = "undone-insert-leaves-no-gap";
 const RANGE_END: &str = "range-end-is-next-key";
@@ -32,9 +32,9 @@ pub const KNOWN: [Difference; 9] = [
                  events of the others are compared",
     },
     Difference {
-        name: JOIN_ORDER,
-        reason: "in which order an UPDATE or DELETE of a join meets its rows is the optimizer's \
-                 choice, by statistics; the same rows are changed",
+        name: ROW_ORDER,
+        reason: "in which order an UPDATE or DELETE meets the rows of a join, or (MariaDB) those \
+                 that ORDER BY finds equal, is the server's choice; the same rows are changed",
     },
     Difference {
         name: UPGRADE,

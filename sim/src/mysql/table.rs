@@ -234,13 +234,14 @@ impl Table {
                 values
             }),
         };
-        match values {
-            Some(values) if !values.is_empty() => {
-                let texts: Vec<String> = values.iter().map(Value::to_string).collect();
-                texts.join(",")
-            }
-            _ => format!("{key:?}"),
+        let mut texts: Vec<String> =
+            values.unwrap_or_default().iter().map(Value::to_string).collect();
+        if index == 0 && texts.is_empty() {
+            texts.push(format!("0x{:012X}", key.row_id()));
+        } else if let Some(id) = self.row_id_of(index, key) {
+            texts.push(format!("0x{id:012X}"));
         }
+        texts.join(",")
     }
 
     /// A record's key, part by part, the clustered key behind a secondary one; none where there is

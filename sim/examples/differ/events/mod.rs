@@ -18,7 +18,7 @@ use crate::differences;
 use crate::model::ModelServer;
 use crate::programs::{self, generate};
 use crate::real::Real;
-use crate::server::RealServer;
+use crate::server::{Product, RealServer};
 use crate::shrink::shrink;
 use crate::{Kind, Verdict};
 
@@ -30,7 +30,7 @@ pub struct Events<'a> {
 /// What became of a program on both servers.
 enum Played {
     Same,
-    /// But for the order in which a join met its rows.
+    /// But for the order in which a statement met its rows.
     SameRows,
     /// The statement at this place is answered differently.
     Parts(usize),
@@ -81,10 +81,10 @@ impl<'a> Events<'a> {
         model.query("rollback");
         let real = real_log::read(self.server.connect(Count::Changed)?, &start)?;
         let own = model_log::read(&server.0.borrow().durable().binlog[logged..]);
-        let joins = program.iter().any(|statement| joins(statement));
+        let unordered = program.iter().any(|text| is_unordered(self.server.product, text));
         Ok(match first_difference(&real, &own) {
             None => Played::Same,
-            Some(_) if joins && sorted(&real) == sorted(&own) => Played::SameRows,
+            Some(_) if unordered && sorted(&real) == sorted(&own) => Played::SameRows,
             Some(told) => Played::Differs(format!("{};\n{told}", program.join(";\n"))),
         })
     }
@@ -131,7 +131,7 @@ impl Kind for Events<'_> {
             let mut names = Vec::new();
             names.extend((left_out != 0).then_some(differences::LEFT_OUT));
             let ordered = matches!(played, Played::SameRows);
-            names.extend(ordered.then_some(differences::JOIN_ORDER));
+            names.extend(ordered.then_some(differences::ROW_ORDER));
             return Ok(Verdict::Agrees(names));
         };
         let differs = |played| matches!(played, Ok(Played::Differs(_)));
@@ -150,9 +150,12 @@ fn part(real: &Answer, own: &Answer) -> bool {
     failed.0 != failed.1 || counts && real.affected != own.affected
 }
 
-fn joins(statement: &str) -> bool {
-    let changes = statement.starts_with("update ") || statement.starts_with("delete ");
-    changes && statement.contains(" join ")
+/// Does a change meet its rows in an order that the statement leaves open? Rows that ORDER BY
+/// finds equal stay in their order on MySQL.
+fn is_unordered(product: Product, text: &str) -> bool {
+    let changes = text.starts_with("update ") || text.starts_with("delete ");
+    let ties = product == Product::MariaDb && text.contains(" order by ");
+    changes && (text.contains(" join ") || ties)
 }
 
 /// A log with the rows of each event in order of their images.

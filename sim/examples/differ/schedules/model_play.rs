@@ -158,7 +158,9 @@ impl Play {
         if real.answers != model.answers || blocked(real) != blocked(model) {
             told.push(format!("    model: {}", model.describe(step.session)));
         } else if real.locks.is_some() {
-            for (waiter, blockers) in &model.waiting {
+            // Who waits for a definition waits for nobody by name.
+            let rows = model.waiting.iter().filter(|(waiter, _)| !real.waiting[waiter].is_empty());
+            for (waiter, blockers) in rows {
                 if blockers.is_empty() || !blockers.is_subset(&real.waiting[waiter]) {
                     told.push(format!("    model: {}", model.describe(step.session)));
                 }

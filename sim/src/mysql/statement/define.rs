@@ -33,7 +33,7 @@ use super::write::key_texts;
 
 impl Run {
     pub async fn define(&self, statement: &Statement) -> Result<Outcome, SqlError> {
-        self.check_writable()?;
+        self.check_commit()?;
         self.commit().await?;
         let trx = self.transaction()?;
         let result = self.change_definition(statement).await;
@@ -281,7 +281,7 @@ impl Run {
         alter: &AlterTable,
         outcome: &mut Outcome,
     ) -> Result<Vec<Change>, SqlError> {
-        let table = self.open_alone(&alter.table).await?;
+        let table = self.open(&alter.table, MetadataMode::Upgradable).await?;
         let mut altered = Altered {
             schema: (*table.schema).clone(),
             columns: (0..table.schema.columns.len()).map(Source::Old).collect(),
@@ -313,6 +313,11 @@ impl Run {
         altered.schema.order_indexes();
         build::check_auto_increment(&altered.schema)?;
         let copies = altered.copies || altered.had_primary && !altered.schema.has_primary_key();
+        let algorithm = match copies {
+            true => Algorithm::Copy,
+            false => algorithm(&table.schema, &altered.schema, &alter.changes),
+        };
+        self.alter_alone(&self.path(&alter.table)?, algorithm).await?;
         let (rows, mut auto_increment) = self.rows_of(&table);
         if let Some(wanted) = altered.auto_increment {
             auto_increment = wanted.max(self.next_automatic(&altered.schema, &rows));
@@ -336,8 +341,27 @@ impl Run {
         if copies {
             self.check_rows(&schema, &rows)?;
             outcome.affected = rows.len() as u64;
+            outcome.matched = outcome.affected;
         }
         Ok(self.rebuilt(&table, schema, rows, auto_increment))
+    }
+
+    /// Gets an ALTER from its upgradable lock to the exclusive one.
+    async fn alter_alone(&self, path: &TablePath, algorithm: Algorithm) -> Result<(), SqlError> {
+        let (connection, duration) = (self.connection, Duration::Transaction);
+        match algorithm {
+            Algorithm::Instant => {}
+            Algorithm::InPlace => {
+                // Alone to begin with; not while the work is done, and whoever waited goes first.
+                let alone = MetadataMode::Exclusive;
+                self.lock_metadata(path, alone, duration).await?;
+                self.engine(|engine| engine.metadata.downgrade(connection, path, alone));
+            }
+            Algorithm::Copy => {
+                self.lock_metadata(path, MetadataMode::NoWrite, duration).await?;
+            }
+        }
+        self.lock_metadata(path, MetadataMode::Exclusive, duration).await
     }
 
     /// The least value that AUTO_INCREMENT may go on with.
@@ -691,6 +715,59 @@ impl Altered {
             None if column.not_null => build::zero_of(column),
             None => Ok(Value::Null),
         }
+    }
+}
+
+/// How an ALTER is carried out, by which it stops others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Algorithm {
+    /// Alone for a moment.
+    Instant,
+    /// Alone twice, before the work and after it.
+    InPlace,
+    /// Rows are copied while they may be read; then alone.
+    Copy,
+}
+
+fn algorithm(old: &schema::Table, new: &schema::Table, changes: &[AlterChange]) -> Algorithm {
+    let of = |change: &AlterChange| match change {
+        AlterChange::AddColumn { column, .. } if column.auto_increment => Algorithm::Copy,
+        AlterChange::AddColumn { column, .. } if column.unique => Algorithm::InPlace,
+        AlterChange::AddColumn { .. }
+        | AlterChange::RenameColumn { .. }
+        | AlterChange::SetDefault { .. }
+        | AlterChange::RenameTo(_) => Algorithm::Instant,
+        AlterChange::DropColumn(name) => match is_indexed(old, name) {
+            true => Algorithm::InPlace,
+            false => Algorithm::Instant,
+        },
+        AlterChange::ModifyColumn { column, .. } => same_null(old, new, &column.name, &column.name),
+        AlterChange::ChangeColumn { old: name, column, .. } => {
+            same_null(old, new, name, &column.name)
+        }
+        _ => Algorithm::InPlace,
+    };
+    changes.iter().map(of).max().unwrap_or(Algorithm::Instant)
+}
+
+fn is_indexed(table: &schema::Table, column: &Ident) -> bool {
+    let at = table.column(column.as_str());
+    (0..table.indexes.len()).any(|index| table.columns_of(index).any(|own| Some(own) == at))
+}
+
+/// A column that takes NULL no longer, or anew, is rebuilt.
+fn same_null(
+    old: &schema::Table,
+    new: &schema::Table,
+    old_name: &Ident,
+    new_name: &Ident,
+) -> Algorithm {
+    let not_null = |table: &schema::Table, name: &Ident| {
+        table.column(name.as_str()).map(|at| table.columns[at].not_null)
+    };
+    match not_null(old, old_name) == not_null(new, new_name) {
+        true => Algorithm::Instant,
+        false => Algorithm::InPlace,
     }
 }
 

@@ -44,6 +44,14 @@ struct Inserting<'a> {
     event: Option<usize>,
 }
 
+/// What REPLACE did to the row in its way.
+enum Overwritten {
+    Deleted,
+    Changed,
+    /// It was the new one already.
+    Same,
+}
+
 impl Run {
     pub async fn insert(&self, insert: &Insert, trx: TrxId) -> Result<Outcome, SqlError> {
         let table = self.open(&insert.table, MetadataMode::Write).await?;
@@ -78,6 +86,9 @@ impl Run {
             }
             InsertSource::Query(query) => {
                 let prepared = self.prepare(query, None, trx, Locks::InsertSelect).await?;
+                if prepared.columns().len() != inserting.targets.len() {
+                    return Err(error::value_count(1));
+                }
                 match &prepared {
                     Prepared::Select(select) if streams_into(select, &inserting.table) => {
                         self.insert_streamed(&mut inserting, select, trx).await?;
@@ -269,9 +280,6 @@ impl Run {
         values: &[Value],
         number: usize,
     ) -> Result<Vec<Option<Value>>, SqlError> {
-        if values.len() != inserting.targets.len() {
-            return Err(error::value_count(number));
-        }
         let mut row = vec![None; inserting.table.schema.columns.len()];
         for (target, value) in inserting.targets.clone().into_iter().zip(values) {
             row[target] = Some(self.stored(inserting, target, value.clone(), number)?);
@@ -357,12 +365,17 @@ impl Run {
                         self.note_explicit_value(inserting, &row);
                     }
                     if insert.replace {
-                        if self.overwrite(inserting, trx, index, &key, &row).await? {
-                            inserting.outcome.affected += 2 + replaced;
-                            inserting.outcome.matched += 2 + replaced;
-                            return Ok(());
-                        }
-                        replaced += 1;
+                        let rows = match self.overwrite(inserting, trx, index, &key, &row).await? {
+                            Overwritten::Deleted => {
+                                replaced += 1;
+                                continue;
+                            }
+                            Overwritten::Same => 1,
+                            Overwritten::Changed => 2,
+                        };
+                        inserting.outcome.affected += rows + replaced;
+                        inserting.outcome.matched += rows + replaced;
+                        return Ok(());
                     } else if overwrites {
                         return self.update_duplicate(inserting, trx, &key, &row, number).await;
                     } else {
@@ -477,8 +490,8 @@ impl Run {
         });
     }
 
-    /// REPLACE: the row in the way is changed into the new one where that was the last unique key
-    /// (true), otherwise deleted.
+    /// REPLACE: the row in the way is changed into the new one where that was the last unique key,
+    /// otherwise deleted.
     async fn overwrite(
         &self,
         inserting: &mut Inserting<'_>,
@@ -486,17 +499,22 @@ impl Run {
         index: usize,
         key: &Key,
         row: &Row,
-    ) -> Result<bool, SqlError> {
+    ) -> Result<Overwritten, SqlError> {
         let table = inserting.table.clone();
-        let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(false) };
+        let Some(old) = self.lock_row(trx, &table, key).await? else {
+            return Ok(Overwritten::Deleted);
+        };
         let later = &table.schema.indexes[index + 1..];
-        if later.iter().all(|index| !index.unique) && !table.schema.has_hidden_row_id() {
+        if later.iter().all(|index| !index.unique) {
+            if same(&old, row) {
+                return Ok(Overwritten::Same);
+            }
             let mark = self.engine(|engine| engine.transaction(trx).mark());
             match self.update_row(trx, &table, key, &old, row, Mode::X).await? {
                 Written::Done => {
                     let change = RowChange { before: Some(old), after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
-                    return Ok(true);
+                    return Ok(Overwritten::Changed);
                 }
                 Written::Duplicate { .. } => self.engine(|engine| engine.undo_to(trx, mark)),
             }
@@ -504,7 +522,7 @@ impl Run {
         self.delete_row(trx, &table, key, &old).await?;
         let change = RowChange { before: Some(old), after: None };
         self.log(trx, &table.schema, &mut inserting.event, change);
-        Ok(false)
+        Ok(Overwritten::Deleted)
     }
 
     /// ON DUPLICATE KEY UPDATE of the row in the way.

@@ -108,19 +108,18 @@ impl Run {
 
     /// 1290 and 1792.
     pub fn check_writable(&self) -> Result<(), SqlError> {
-        let connection = self.connection;
-        self.engine(|engine| {
-            let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
-            let read_only = session
-                .transaction
-                .and_then(|trx| engine.transactions.get(&trx))
-                .is_some_and(|transaction| transaction.read_only);
-            if read_only {
-                return Err(error::read_only_transaction());
-            }
-            Ok(())
-        })?;
+        self.check_not_read_only()?;
         self.check_commit()
+    }
+
+    /// 1792: what START TRANSACTION READ ONLY rules out.
+    pub fn check_not_read_only(&self) -> Result<(), SqlError> {
+        let trx = self.session(|session| session.transaction)?;
+        let read_only = self.engine(|engine| {
+            let transaction = trx.and_then(|trx| engine.transactions.get(&trx));
+            transaction.is_some_and(|transaction| transaction.read_only)
+        });
+        if read_only { Err(error::read_only_transaction()) } else { Ok(()) }
     }
 
     /// 1290: what a commit of changes still asks, since the server may have become read-only.

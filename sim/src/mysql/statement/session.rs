@@ -57,13 +57,18 @@ impl Run {
     }
 
     async fn begin(&self, begin: &Begin) -> Result<Outcome, SqlError> {
+        // What BEGIN ends hands its access mode on: only COMMIT and ROLLBACK give that back.
+        let ended = self.session(|session| session.transaction)?;
+        let inherited = self.engine(|engine| {
+            ended.and_then(|trx| engine.transactions.get(&trx)).is_some_and(|trx| trx.read_only)
+        });
         self.commit().await?;
         self.release_table_locks()?;
         let trx = self.transaction()?;
         let isolation = self.engine(|engine| {
             let transaction = engine.transaction_mut(trx);
             transaction.explicit = true;
-            transaction.read_only = begin.read_only == Some(true);
+            transaction.read_only = begin.read_only.unwrap_or(inherited);
             transaction.isolation
         });
         let mut outcome = Outcome::default();
