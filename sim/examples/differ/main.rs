@@ -49,7 +49,7 @@ pub trait Kind {
 
 pub enum Verdict {
     /// The names of the known differences that it took.
-    Agrees(Vec<&'static str>),
+    Agrees(Vec<String>),
     /// The smallest case that still differs, for a reader.
     Differs(String),
 }
@@ -94,7 +94,7 @@ fn compare(arguments: &Arguments, server: &RealServer) -> Result<u64, mysql::Err
     };
     let start = Instant::now();
     let (mut cases, mut differ) = (0, 0);
-    let mut allowed: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut allowed: BTreeMap<String, u64> = BTreeMap::new();
     for seed in arguments.seeds.clone() {
         if arguments.time.is_some_and(|time| time < start.elapsed()) {
             break;
@@ -113,7 +113,7 @@ fn compare(arguments: &Arguments, server: &RealServer) -> Result<u64, mysql::Err
         }
     }
     for (name, count) in allowed {
-        println!("{count} took a known difference: {name} ({})", differences::reason(name));
+        println!("{count} took a known difference: {name} ({})", differences::reason(&name));
     }
     println!("{cases} cases, {} agree, {differ} differ", cases - differ);
     Ok(differ)

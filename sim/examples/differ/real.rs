@@ -35,6 +35,11 @@ impl Real {
         self.connection.get_binlog_stream(request)
     }
 
+    /// Forgets what the session has: variables, prepared statements, an open transaction.
+    pub fn reset(&mut self) -> Result<(), mysql::Error> {
+        self.connection.reset()
+    }
+
     fn try_query(&mut self, text: &str) -> Result<Answer, mysql::Error> {
         let mut answer = Answer::default();
         let mut result = self.connection.query_iter(text)?;

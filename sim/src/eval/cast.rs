@@ -71,7 +71,8 @@ impl Target {
             Target::Signed | Target::Year => Kind::Int,
             Target::Unsigned => Kind::Uint,
             Target::Decimal { .. } => Kind::Decimal,
-            Target::Double | Target::Float => Kind::Float,
+            Target::Double => Kind::Float,
+            Target::Float => Kind::Single,
             Target::Char { .. } => Kind::Text,
             Target::Binary { .. } => Kind::Bytes,
             Target::Date => Kind::Date,
@@ -95,7 +96,7 @@ pub fn cast(value: &Value, target: &Target, env: &mut Env) -> Result<Value, SqlE
         Target::Double => Value::Float(number(value, env).map_or(0.0, |n| n.to_f64())),
         Target::Float => {
             let number = number(value, env).map_or(0.0, |n| n.to_f64());
-            Value::Float(shortest_single(number))
+            Value::Float(single(number))
         }
         Target::Char { length } => char_value(value, *length, env),
         Target::Binary { length } => binary_value(value, *length, env),
@@ -133,7 +134,9 @@ pub fn to_kind(value: Value, kind: Kind, decimals: u8, env: &mut Env) -> Value {
             let scale = i64::from(decimals);
             Value::Decimal(decimal(&value, env).with_scale_round(scale, RoundingMode::HalfUp))
         }
-        (Kind::Float, _) => Value::Float(number(&value, env).map_or(0.0, |n| n.to_f64())),
+        (Kind::Single | Kind::Float, _) => {
+            Value::Float(number(&value, env).map_or(0.0, |n| n.to_f64()))
+        }
         (Kind::Text, Value::Text(_) | Value::Bytes(_)) | (Kind::Bytes, Value::Bytes(_)) => value,
         (Kind::Text, Value::DateTime(_) | Value::Time(_)) if 0 < decimals => {
             Value::text(&temporal::with_fraction(&value, decimals))
@@ -225,9 +228,26 @@ fn clamped(number: i128, low: i128, high: i128, value: &Value, env: &mut Env) ->
     clamped
 }
 
-/// A FLOAT is shown by the digits of a single: 0.1, not 0.10000000149011612.
-pub fn shortest_single(number: f64) -> f64 {
-    format!("{}", number as f32).parse().unwrap_or(number)
+/// The double that a FLOAT holds for a number.
+pub fn single(number: f64) -> f64 {
+    f64::from(number as f32)
+}
+
+/// A FLOAT as it is shown: with six digits, 0.1 and not 0.10000000149011612.
+pub fn single_text(number: f64) -> String {
+    let rounded = format!("{number:.5e}").parse().unwrap_or(number);
+    Value::Float(rounded).to_string()
+}
+
+/// A value of a kind as a text: what its type says of its digits counts.
+pub fn to_text(value: Value, kind: Kind, decimals: u8) -> Value {
+    match (kind, &value) {
+        (Kind::Single, Value::Float(number)) => Value::text(&single_text(*number)),
+        (Kind::DateTime | Kind::Time, Value::DateTime(_) | Value::Time(_)) if 0 < decimals => {
+            Value::text(&temporal::with_fraction(&value, decimals))
+        }
+        _ => value,
+    }
 }
 
 fn char_value(value: &Value, length: Option<u32>, env: &mut Env) -> Value {

@@ -47,7 +47,7 @@ use crate::sql_error::SqlError;
 use crate::value::{Binds, Row, Value};
 
 pub use compare::{compare, equal};
-pub use kind::{ColumnKind, Kind};
+pub use kind::{ColumnKind, Kind, Strength};
 pub use store::store;
 
 /// Where an expression's names are found.

@@ -102,6 +102,12 @@ pub enum Node {
         kind: Kind,
         decimals: u8,
     },
+    /// As a text shows a value of a kind.
+    AsText {
+        expr: Box<Node>,
+        kind: Kind,
+        decimals: u8,
+    },
     Call {
         function: &'static Function,
         args: Vec<Node>,
@@ -277,6 +283,9 @@ impl Node {
             Node::Unify { expr, kind, decimals } => {
                 let value = expr.run(row, env)?;
                 Ok(cast::to_kind(value, *kind, *decimals, env))
+            }
+            Node::AsText { expr, kind, decimals } => {
+                Ok(cast::to_text(expr.run(row, env)?, *kind, *decimals))
             }
             Node::Call { function, args, collation } => {
                 let args = run_all(args, row, env)?;

@@ -7,7 +7,7 @@
 use bigdecimal::{BigDecimal, RoundingMode};
 use jiff::civil::DateTime;
 
-use super::cast::{bytes_of, decimal, largest, shortest_single};
+use super::cast::{bytes_of, decimal, largest};
 use super::number::{float_prefix, number};
 use super::{Env, temporal};
 use crate::collation::Collation;
@@ -15,7 +15,7 @@ use crate::sql::ast::ColumnType;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
-/// The value as the column holds it, and the warning that the conversion leaves. NULL passes:
+/// The value as the column holds it, and the warnings that the conversion leaves. NULL passes:
 /// whether a column takes it is the caller's to check (1048).
 pub fn store(
     value: &Value,
@@ -23,9 +23,9 @@ pub fn store(
     column: &str,
     row: usize,
     strict: bool,
-) -> Result<(Value, Option<SqlError>), SqlError> {
+) -> Result<(Value, Vec<SqlError>), SqlError> {
     if value.is_null() {
-        return Ok((Value::Null, None));
+        return Ok((Value::Null, Vec::new()));
     }
     let target = Target { ty, column, row };
     let stored = match &*ty.name {
@@ -50,12 +50,16 @@ pub fn store(
         Some(Problem::Error(error) | Problem::Graded { error, .. }) if strict => Err(error),
         Some(Problem::NoMoment(error)) if strict => Err(error),
         Some(Problem::NoMoment(_)) => Err(SqlError::not_supported("zero dates")),
-        Some(Problem::Error(warning)) => Ok((stored.value, Some(warning))),
+        Some(Problem::Error(warning)) => Ok((stored.value, vec![warning])),
         Some(Problem::Note(note) | Problem::Graded { warning: note, note: true, .. }) => {
-            Ok((stored.value, Some(note.as_note())))
+            Ok((stored.value, vec![note.as_note()]))
         }
-        Some(Problem::Graded { warning, .. }) => Ok((stored.value, Some(warning))),
-        None => Ok((stored.value, None)),
+        Some(Problem::Graded { warning, .. }) => Ok((stored.value, vec![warning])),
+        Some(Problem::Both { error, warnings }) => match strict {
+            true => Err(error),
+            false => Ok((stored.value, warnings)),
+        },
+        None => Ok((stored.value, Vec::new())),
     }
 }
 
@@ -73,6 +77,8 @@ enum Problem {
     Note(SqlError),
     /// An error in strict mode, and in other words a warning, or a note.
     Graded { error: SqlError, warning: SqlError, note: bool },
+    /// An error in strict mode, else several warnings.
+    Both { error: SqlError, warnings: Vec<SqlError> },
 }
 
 fn fits(value: Value) -> Result<Stored, SqlError> {
@@ -103,7 +109,7 @@ impl Target<'_> {
     }
 
     fn incorrect(&self, kind: &str, value: &Value) -> SqlError {
-        SqlError::incorrect_value(kind, &value.to_string(), self.column, self.row)
+        SqlError::incorrect_value(kind, &shown(value), self.column, self.row)
     }
 
     fn integer(&self, value: &Value, bits: u32) -> Result<Stored, SqlError> {
@@ -113,6 +119,11 @@ impl Target<'_> {
         };
         let (number, problem) = match value {
             Value::Text(_) | Value::Bytes(_) => self.integer_of_text(&value.to_string(), value),
+            Value::DateTime(at) => {
+                let rounded = temporal::round_fraction(*at, 0).unwrap_or(*at);
+                (whole(&Value::DateTime(rounded)), None)
+            }
+            Value::Time(micros) => (whole(&Value::Time(temporal::round_micros(*micros, 0))), None),
             other => (whole(other), None),
         };
         let clamped = number.clamp(low, high);
@@ -222,11 +233,14 @@ impl Target<'_> {
         if u64::from(digits) < rounded.digits() && !is_zero {
             let most = Value::Decimal(largest(digits, scale, negative));
             return match problem {
-                Some(Problem::Graded { error, .. }) => warns(most, error, self.out_of_range()),
+                Some(Problem::Graded { error, warning, .. }) => {
+                    let warnings = vec![warning.as_note(), self.out_of_range()];
+                    Ok(Stored { value: most, problem: Some(Problem::Both { error, warnings }) })
+                }
                 _ => fails(most, self.out_of_range()),
             };
         }
-        if problem.is_none() && rounded != exact && !matches!(value, Value::Float(_)) {
+        if problem.is_none() && rounded != exact {
             problem = Some(Problem::Note(self.truncated()));
         }
         Ok(Stored { value: Value::Decimal(rounded), problem })
@@ -247,7 +261,7 @@ impl Target<'_> {
             other => number(other, &mut scratch()).map_or(0.0, |number| number.to_f64()),
         };
         let single = &*self.ty.name == "float";
-        let mut stored = if single { shortest_single(exact) } else { exact };
+        let mut stored = if single { super::cast::single(exact) } else { exact };
         if let (Some(digits), Some(scale)) = (self.ty.length, self.ty.scale) {
             let factor = 10_f64.powi(scale.min(30) as i32);
             let high = 10_f64.powi(digits.saturating_sub(scale) as i32) - 1.0 / factor;
@@ -269,7 +283,7 @@ impl Target<'_> {
     }
 
     fn no_moment(&self, kind: &str, value: &Value) -> Result<Stored, SqlError> {
-        let text = value.to_string();
+        let text = shown(value);
         // There is no zero date here, which the column would hold without strict mode.
         let error = SqlError::incorrect_temporal(kind, &text, self.column, self.row);
         Ok(Stored { value: Value::Null, problem: Some(Problem::NoMoment(error)) })
@@ -314,6 +328,14 @@ impl Target<'_> {
                 Some(micros) => warns(Value::Time(micros), error, self.truncated()),
                 None => self.no_moment("time", value),
             };
+        }
+        if let Value::Text(text) = value
+            && temporal::parse_time(text).is_none()
+            && let Some(micros) = temporal::to_time(value)
+        {
+            let error = SqlError::incorrect_temporal("time", text, self.column, self.row);
+            let stored = Value::Time(temporal::round_micros(micros, digits));
+            return warns(stored, error, self.truncated());
         }
         match temporal::to_time(value) {
             None => self.no_moment("time", value),
@@ -478,6 +500,16 @@ impl Target<'_> {
             _ => declared.unwrap_or(usize::MAX),
         }
     }
+}
+
+/// A value in a message: bytes that are no text as `\\x00`.
+fn shown(value: &Value) -> String {
+    let Value::Bytes(bytes) = value else { return value.to_string() };
+    let byte = |byte: &u8| match byte {
+        0x20..=0x7e => char::from(*byte).to_string(),
+        other => format!("\\x{other:02X}"),
+    };
+    bytes.iter().map(byte).collect()
 }
 
 /// Conversions that only ever warn need an environment to warn in; here the column has its own

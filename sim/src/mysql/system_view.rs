@@ -165,6 +165,7 @@ fn column(name: &str, ty: &Type) -> schema::Column {
         on_update: None,
         auto_increment: false,
         comment: None,
+        no_default: false,
         invisible: false,
         generated: None,
     }

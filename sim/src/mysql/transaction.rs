@@ -130,6 +130,12 @@ impl Transaction {
         self.intentions.clear();
     }
 
+    /// Was its lasting read view made before a transaction committed?
+    pub fn is_older_than(&self, trx: TrxId) -> bool {
+        let view = self.view.as_ref().filter(|_| self.isolation.locks_gaps());
+        view.is_some_and(|view| !view.sees(trx))
+    }
+
     /// Do its locks go on as gap locks when their record vanishes?
     pub fn inherits_locks(&self) -> bool {
         self.isolation.locks_gaps() || self.checks_duplicates

@@ -61,6 +61,7 @@ impl<'a> Events<'a> {
     }
 
     fn play(&mut self, program: &[String], watch: Watch) -> Result<Played, Error> {
+        self.real.reset()?;
         for text in programs::REAL_SETUP {
             self.real.query(text);
         }
@@ -129,9 +130,9 @@ impl Kind for Events<'_> {
         let (played, left_out) = self.play_what_agrees(&mut program)?;
         let Played::Differs(told) = played else {
             let mut names = Vec::new();
-            names.extend((left_out != 0).then_some(differences::LEFT_OUT));
+            names.extend((left_out != 0).then(|| differences::LEFT_OUT.to_string()));
             let ordered = matches!(played, Played::SameRows);
-            names.extend(ordered.then_some(differences::ROW_ORDER));
+            names.extend(ordered.then(|| differences::ROW_ORDER.to_string()));
             return Ok(Verdict::Agrees(names));
         };
         let differs = |played| matches!(played, Ok(Played::Differs(_)));

@@ -11,6 +11,7 @@ pub mod generate;
 use mysql::Error;
 
 use crate::answer::{Answer, Connection, Count, Diagnostic};
+use crate::differences::{self, NOT_MODELLED};
 use crate::model::ModelServer;
 use crate::real::Real;
 use crate::server::{Product, RealServer};
@@ -25,7 +26,10 @@ pub struct Programs<'a> {
 /// How two answers to one statement are held together.
 enum Outcome {
     Same,
-    NotModelled,
+    /// The model refuses; by its message.
+    NotModelled(String),
+    /// The servers are known to part here, and what follows is no longer comparable.
+    Parted(&'static str),
     Differs(String),
 }
 
@@ -38,12 +42,17 @@ impl<'a> Programs<'a> {
     pub fn replay(&mut self, text: &str) -> (String, bool) {
         let program = statements(text);
         match self.play(&program) {
-            Played::Same | Played::NotModelled => ("both agree".to_string(), true),
-            Played::Differs(told) => (told, false),
+            Played::Same => ("both agree".to_string(), true),
+            Played::Parted(name) => (format!("both agree but for {name}"), true),
+            Played::Differs { told, .. } => (told, false),
         }
     }
 
     fn play(&mut self, program: &[String]) -> Played {
+        if let Err(error) = self.real.reset() {
+            let told = error.to_string();
+            return Played::Differs { told, errors: (Some(2013), None) };
+        }
         for setup in REAL_SETUP {
             self.real.query(setup);
         }
@@ -66,10 +75,17 @@ impl<'a> Programs<'a> {
                 let (real, own) = (self.real.query(&probe), model.query(&probe));
                 match compare(self.server.product, &probe, &real, &own) {
                     Outcome::Same => {}
-                    Outcome::NotModelled => return Played::NotModelled,
+                    Outcome::NotModelled(message) => {
+                        if std::env::var_os("TELL").is_some() {
+                            eprintln!("{message}: {probe}");
+                        }
+                        return Played::Parted(format!("{NOT_MODELLED}: {message}"));
+                    }
+                    Outcome::Parted(name) => return Played::Parted(name.to_string()),
                     Outcome::Differs(told) => {
                         let script = program[..=number].join(";\n");
-                        return Played::Differs(format!("{script};\n-- {probe}\n{told}"));
+                        let told = format!("{script};\n-- {probe}\n{told}");
+                        return Played::Differs { told, errors: (real.errno(), own.errno()) };
                     }
                 }
             }
@@ -79,13 +95,11 @@ impl<'a> Programs<'a> {
 }
 
 /// What a program finds done.
-pub const REAL_SETUP: [&str; 6] = [
+pub const REAL_SETUP: [&str; 4] = [
     "drop database if exists program",
     "create database program",
     "use program",
     "set names utf8mb4 collate utf8mb4_0900_ai_ci",
-    "rollback",
-    "set autocommit = 1, sql_mode = default",
 ];
 pub const MODEL_SETUP: [&str; 2] = ["create database program", "use program"];
 
@@ -100,8 +114,13 @@ pub fn statements(text: &str) -> Vec<String> {
 
 enum Played {
     Same,
-    NotModelled,
-    Differs(String),
+    /// Nothing differs up to a statement at which the servers are known to part.
+    Parted(String),
+    Differs {
+        told: String,
+        /// The error numbers: a smaller program that differs otherwise is another one.
+        errors: (Option<u16>, Option<u16>),
+    },
 }
 
 pub fn options() -> sim::mysql::options::Options {
@@ -112,14 +131,15 @@ pub fn options() -> sim::mysql::options::Options {
 impl Kind for Programs<'_> {
     fn run(&mut self, seed: u64) -> Result<Verdict, Error> {
         let program = generate::program(seed);
-        match self.play(&program) {
+        let wanted = match self.play(&program) {
             Played::Same => return Ok(Verdict::Agrees(Vec::new())),
-            Played::NotModelled => return Ok(Verdict::Agrees(vec!["not-modelled"])),
-            Played::Differs(_) => {}
-        }
-        let small = shrink(&program, |part| matches!(self.play(part), Played::Differs(_)));
+            Played::Parted(name) => return Ok(Verdict::Agrees(vec![name])),
+            Played::Differs { errors, .. } => errors,
+        };
+        let differs = |played| matches!(played, Played::Differs { errors, .. } if errors == wanted);
+        let small = shrink(&program, |part| differs(self.play(part)));
         match self.play(&small) {
-            Played::Differs(told) => Ok(Verdict::Differs(told)),
+            Played::Differs { told, .. } => Ok(Verdict::Differs(told)),
             _ => Ok(Verdict::Differs(small.join(";\n"))),
         }
     }
@@ -133,7 +153,8 @@ fn changes(statement: &str) -> bool {
 
 fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome {
     if own.errno() == Some(1235) && real.errno() != Some(1235) {
-        return Outcome::NotModelled;
+        let message = own.error.as_ref().map_or_else(String::new, |own| own.message.clone());
+        return Outcome::NotModelled(message);
     }
     // Which of several missing tables is missed first is nobody's business.
     if (real.errno(), own.errno()) == (Some(1146), Some(1146)) {
@@ -141,8 +162,9 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     }
     // A range error comes where the optimizer evaluates what it does not need.
     let joined = text.contains("join") || text.contains("(select");
-    if joined && (real.errno() == Some(1690)) != (own.errno() == Some(1690)) {
-        return Outcome::NotModelled;
+    let filtered = joined || text.contains(" where ");
+    if filtered && (real.errno() == Some(1690)) != (own.errno() == Some(1690)) {
+        return Outcome::Parted(differences::RANGE_ERROR);
     }
     // Equal columns stand for each other in the text of a joined statement's range error, and an
     // index that is built finds its duplicates in the order of its sort.
@@ -164,7 +186,7 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
         message.is_some_and(|message| message.starts_with("Truncated incorrect"))
     };
     if changes(text) && coerced(real) != coerced(own) {
-        return Outcome::NotModelled;
+        return Outcome::Parted(differences::COERCED);
     }
     let mut told = Vec::new();
     let mut note = |what: &str, real: String, own: String| {
@@ -181,12 +203,19 @@ fn compare(product: Product, text: &str, real: &Answer, own: &Answer) -> Outcome
     }
     let warnings = |answer: &Answer| {
         let listed = answer.warnings.iter().filter(|warning| is_compared(text, warning));
-        let listed: Vec<String> =
-            listed.map(|own| format!("{} {}", own.errno, own.message)).collect();
+        let listed: Vec<String> = listed.map(warning).collect();
         listed.join(" / ")
     };
     note("warnings", warnings(real), warnings(own));
     if told.is_empty() { Outcome::Same } else { Outcome::Differs(told.join("\n")) }
+}
+
+/// The text of a range error names columns now in full and now not.
+fn warning(told: &Diagnostic) -> String {
+    match told.errno {
+        1690 => told.errno.to_string(),
+        _ => format!("{} {}", told.errno, told.message),
+    }
 }
 
 fn is_compared(text: &str, warning: &Diagnostic) -> bool {
@@ -195,7 +224,8 @@ fn is_compared(text: &str, warning: &Diagnostic) -> bool {
     let coerced = warning.message.starts_with("Truncated incorrect")
         || warning.message.starts_with("Incorrect datetime value")
         || warning.errno == 1365
-        || warning.errno == 1292 && text.starts_with("select");
+        || warning.errno == 1292 && text.starts_with("select")
+        || matches!(warning.errno, 1292 | 1366) && text.starts_with("execute");
     !DEPRECATED.contains(&warning.errno) && !coerced
 }
 
@@ -203,10 +233,18 @@ fn error(product: Product, answer: &Answer) -> String {
     match (&answer.error, product) {
         (None, _) => "none".to_string(),
         (Some(error), Product::MySql) => {
-            format!("{} ({}) {}", error.errno, error.state, error.message)
+            format!("{} ({}) {}", error.errno, error.state, unwrapped(&error.message))
         }
         // MariaDB words many of them otherwise.
         (Some(error), Product::MariaDb) => error.errno.to_string(),
+    }
+}
+
+/// A range error shows which constant part of a condition is computed once: a plan, not an answer.
+fn unwrapped(message: &str) -> String {
+    match message.contains("<cache>") || message.contains("value is out of range in") {
+        true => message.replace("<cache>", "").replace(['(', ')'], ""),
+        false => message.to_string(),
     }
 }
 
@@ -223,7 +261,18 @@ fn rows(text: &str, answer: &Answer) -> String {
         let cells: Vec<String> = row.iter().map(cell).collect();
         format!("({})", cells.join(","))
     };
-    let mut rows: Vec<String> = answer.rows.iter().map(row).collect();
+    // The cardinality of an index is an estimate.
+    let estimated = text.starts_with("show index");
+    let shown = |own: &Vec<Option<Vec<u8>>>| match estimated {
+        true => row(&own
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != 6)
+            .map(|(_, v)| v.clone())
+            .collect()),
+        false => row(own),
+    };
+    let mut rows: Vec<String> = answer.rows.iter().map(shown).collect();
     if !text.ends_with(generate::TOTAL_ORDER) {
         rows.sort();
     }

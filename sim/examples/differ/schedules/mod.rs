@@ -74,7 +74,7 @@ impl Kind for Schedules<'_> {
             return Ok(Verdict::Agrees(Vec::new()));
         };
         if self.is_race(&case)? {
-            return Ok(Verdict::Agrees(vec![differences::RACE]));
+            return Ok(Verdict::Agrees(vec![differences::RACE.to_string()]));
         }
         let steps = shrink(&case.steps, |steps| {
             let smaller = Case { steps: steps.to_vec(), ..case.clone() };
@@ -86,7 +86,7 @@ impl Kind for Schedules<'_> {
             None => format!("{first}\n(it differs only sometimes: this is the whole case)"),
         };
         Ok(match differences::known(self.stage.product(), &told) {
-            Some(name) => Verdict::Agrees(vec![name]),
+            Some(name) => Verdict::Agrees(vec![name.to_string()]),
             None => Verdict::Differs(format!("{}{told}", small.describe())),
         })
     }

@@ -64,7 +64,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 fn numeric(args: &[Facts]) -> Facts {
     let kind = match args[0].kind {
-        Kind::Text | Kind::Bytes => Kind::Float,
+        Kind::Text | Kind::Bytes | Kind::Single => Kind::Float,
         Kind::Date | Kind::DateTime | Kind::Time => Kind::Unknown,
         other => other,
     };

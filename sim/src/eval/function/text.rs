@@ -52,9 +52,14 @@ pub const FUNCTIONS: &[Function] = &[
     strict("substring_index", 3, 3, text_like, substring_index),
     strict("strcmp", 2, 2, int, strcmp),
     strict("hex", 1, 1, plain_text, hex),
-    strict("unhex", 1, 1, bytes, |args, _, _| {
-        Ok(unhex(&args[0].to_string()).map_or(Value::Null, |bytes| Value::bytes(&bytes)))
+    strict("unhex", 1, 1, bytes, |args, _, env| {
+        let found = unhex(&args[0].to_string());
+        if found.is_none() {
+            env.warnings.push(super::incorrect_argument("unhex", args));
+        }
+        Ok(found.map_or(Value::Null, |bytes| Value::bytes(&bytes)))
     }),
+    strict("soundex", 1, 1, text_like, |args, _, _| Ok(soundex(&args[0].to_string()))),
     strict("ascii", 1, 1, int, |args, _, _| {
         Ok(Value::Int(bytes_of(&args[0]).first().map_or(0, |&byte| i64::from(byte))))
     }),
@@ -241,6 +246,29 @@ fn space(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
         return Ok(Value::Null);
     }
     Ok(Value::text(&" ".repeat(count as usize)))
+}
+
+/// The first letter, and the consonants behind it as classes of sound.
+fn soundex(text: &str) -> Value {
+    const CLASSES: &[u8; 26] = b"01230120022455012623010202";
+    let class = |c: char| match c.to_ascii_uppercase() {
+        upper @ 'A'..='Z' => char::from(CLASSES[upper as usize - 'A' as usize]),
+        _ => '0',
+    };
+    let mut letters = text.chars().filter(|c| c.is_alphabetic());
+    let Some(first) = letters.next() else { return Value::text("") };
+    let mut found = String::from(first.to_ascii_uppercase());
+    let mut last = class(first);
+    for own in letters.map(class).filter(|own| *own != '0') {
+        if own != last {
+            found.push(own);
+        }
+        last = own;
+    }
+    while found.chars().count() < 4 {
+        found.push('0');
+    }
+    Value::text(&found)
 }
 
 fn pad(args: &[Value], front: bool, env: &mut Env) -> Result_ {

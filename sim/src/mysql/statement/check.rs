@@ -3,7 +3,7 @@
 //! A row is tested before it goes to the engine, so that a violated check leaves no locks. NULL is
 //! no violation.
 
-use crate::eval::{Env, Program};
+use crate::eval::{Env, Program, item_text};
 use crate::mysql::execution::Run;
 use crate::mysql::schema;
 use crate::sql::ast::{ColumnDefinition, Constraint, Expr, Ident};
@@ -11,6 +11,7 @@ use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::scope::{InScope, TableScope};
+use super::subquery::is_strict_error;
 use super::tables::Opened;
 use super::visit::{children, subqueries_of};
 
@@ -31,8 +32,15 @@ pub fn check_row(
             continue;
         };
         let program = Program::compile(expr, &TableScope::new(&tables, "check constraint"))?;
-        // An error is as good as false.
-        let value = program.run(row, env).unwrap_or(Value::Int(0));
+        let told = env.warnings.len();
+        // An error is as good as false, and so is in strict mode what would be one.
+        let value = program.run(row, env).unwrap_or_else(|error| {
+            env.warnings.push(error);
+            Value::Int(0)
+        });
+        if env.strict_change && env.warnings[told..].iter().any(is_strict_error) {
+            return Err(violated(name.as_str()));
+        }
         if !value.is_null() && !crate::eval::is_true(&value, env) {
             return Err(violated(name.as_str()));
         }
@@ -80,14 +88,15 @@ pub fn add_check(
             _ => false,
         })
     };
-    let mut generated = (1..).map(|number| format!("{}_chk_{number}", table.name));
+    let number = table.constraints.iter().filter_map(|own| generated_number(own, &table.name));
+    let generated = format!("{}_chk_{}", table.name, number.max().map_or(1, |last| last + 1));
     let name = match name {
         Some(name) if known(name.as_str()) => {
             let message = format!("Duplicate check constraint name '{}'.", name.as_str());
             return Err(SqlError::new(3822, "HY000", message));
         }
         Some(name) => name.as_str().to_string(),
-        None => generated.find(|name| !known(name)).unwrap_or_default(),
+        None => generated,
     };
     let mut nested = Vec::new();
     subqueries_of(expr, &mut nested);
@@ -95,6 +104,11 @@ pub fn add_check(
         let message =
             format!("An expression of a check constraint '{name}' contains disallowed function.");
         return Err(SqlError::new(3815, "HY000", message));
+    }
+    if !item_text::is_condition(expr) {
+        let message =
+            format!("An expression of non-boolean type specified to a check constraint '{name}'.");
+        return Err(SqlError::new(3812, "HY000", message));
     }
     for column in names_of(expr) {
         if table.column(column.as_str()).is_none() {
@@ -119,6 +133,33 @@ pub fn add_check(
     };
     table.constraints.sort_by_key(key);
     Ok(name)
+}
+
+/// Checks that were named after their table follow its name.
+pub fn rename_generated(table: &mut schema::Table, old: &str) {
+    let new = table.name.clone();
+    for constraint in &mut table.constraints {
+        let number = generated_number(constraint, old);
+        if let (Constraint::Check { name, .. }, Some(number)) = (constraint, number) {
+            *name = Some(Ident::new(&format!("{new}_chk_{number}")));
+        }
+    }
+}
+
+/// The checks of a table that was made LIKE another one: under new names, in their order.
+pub fn name_anew(table: &mut schema::Table) {
+    table.constraints.retain(|own| matches!(own, Constraint::Check { .. }));
+    for (at, constraint) in table.constraints.iter_mut().enumerate() {
+        if let Constraint::Check { name, .. } = constraint {
+            *name = Some(Ident::new(&format!("{}_chk_{}", table.name, at + 1)));
+        }
+    }
+}
+
+/// The number of a check that was named after its table.
+fn generated_number(constraint: &Constraint, table: &str) -> Option<u32> {
+    let Constraint::Check { name: Some(name), .. } = constraint else { return None };
+    name.as_str().strip_prefix(table)?.strip_prefix("_chk_")?.parse().ok()
 }
 
 /// A column that a check names cannot go, nor get another name.

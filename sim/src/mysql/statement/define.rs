@@ -42,6 +42,9 @@ impl Run {
                 if !changes.is_empty() {
                     self.engine(|engine| {
                         changes.iter().for_each(|change| engine.apply_change(change));
+                        if builds_anew(statement) {
+                            engine.note_built(&changes, trx);
+                        }
                     });
                     self.log_definition(trx, statement)?;
                     self.commit_transaction(trx, changes).await?;
@@ -156,7 +159,7 @@ impl Run {
                 let mut schema = (*like.schema).clone();
                 schema.database = path.0.clone();
                 schema.name = path.1.clone();
-                schema.constraints.clear();
+                check::name_anew(&mut schema);
                 (schema, 1)
             }
             None => {
@@ -181,6 +184,7 @@ impl Run {
         let mut missing = Vec::new();
         for name in &drop.tables {
             let path = self.path(name)?;
+            self.check_locked_tables(&path, MetadataMode::Exclusive)?;
             self.lock_metadata(&path, MetadataMode::Exclusive, Duration::Transaction).await?;
             match self.find(&path) {
                 Ok(table) => changes.push(Change::DropTable { id: table.id }),
@@ -267,8 +271,9 @@ impl Run {
             moved.iter().map(|(table, _)| Change::DropTable { id: table.id }).collect();
         for (table, path) in &moved {
             let mut schema = (*table.schema).clone();
+            let old = std::mem::replace(&mut schema.name, path.1.clone());
             schema.database = path.0.clone();
-            schema.name = path.1.clone();
+            check::rename_generated(&mut schema, &old);
             let (rows, auto_increment) = self.rows_of(table);
             let put = self.rebuilt(table, Arc::new(schema), rows, auto_increment);
             changes.extend(put.into_iter().skip(1));
@@ -287,7 +292,6 @@ impl Run {
             columns: (0..table.schema.columns.len()).map(Source::Old).collect(),
             auto_increment: None,
             copies: false,
-            had_primary: table.schema.has_primary_key(),
         };
         let mut rename = None;
         for change in &alter.changes {
@@ -312,7 +316,14 @@ impl Run {
         }
         altered.schema.order_indexes();
         build::check_auto_increment(&altered.schema)?;
-        let copies = altered.copies || altered.had_primary && !altered.schema.has_primary_key();
+        // Without its clustered index a table is copied.
+        let clustered = |schema: &schema::Table| {
+            (!schema.has_hidden_row_id()).then(|| schema.indexes[0].name.clone())
+        };
+        let lost = clustered(&table.schema).is_some_and(|old| {
+            altered.schema.index(&old).is_none() && !altered.schema.has_primary_key()
+        });
+        let copies = altered.copies || lost;
         let algorithm = match copies {
             true => Algorithm::Copy,
             false => algorithm(&table.schema, &altered.schema, &alter.changes),
@@ -333,8 +344,9 @@ impl Run {
             if self.find(path).is_ok() {
                 return Err(error::table_exists(&path.1));
             }
+            let old = std::mem::replace(&mut altered.schema.name, path.1.clone());
             altered.schema.database = path.0.clone();
-            altered.schema.name = path.1.clone();
+            check::rename_generated(&mut altered.schema, &old);
         }
         let schema = Arc::new(altered.schema);
         self.check_unique_keys(&schema, &rows)?;
@@ -435,7 +447,6 @@ struct Altered {
     auto_increment: Option<u64>,
     /// MySQL copies the table row by row, and says how many it copied.
     copies: bool,
-    had_primary: bool,
 }
 
 impl Altered {
@@ -489,10 +500,7 @@ impl Altered {
             AlterChange::SetDefault { column, default } => {
                 let at = self.column(column)?;
                 let column = &mut self.schema.columns[at];
-                if default.is_none() && !column.not_null {
-                    // It would have no default at all, not even NULL.
-                    return Err(SqlError::not_supported("DROP DEFAULT of a nullable column"));
-                }
+                column.no_default = default.is_none() && !column.not_null;
                 column.default = match default {
                     Some(Expr::Literal(Literal::Null)) if column.not_null => {
                         return Err(error::invalid_default(&column.name));
@@ -640,10 +648,15 @@ impl Altered {
             check::check_unused(&self.schema, old)?;
         }
         let mut built = build::column(column, self.schema.collation)?;
-        built.not_null |= self
+        let in_primary = self
             .schema
             .index(schema::PRIMARY)
             .is_some_and(|index| self.schema.columns_of(index).any(|key| key == at));
+        if in_primary && build::is_null(column) {
+            return Err(error::nullable_primary_key());
+        }
+        built.not_null |= in_primary;
+        self.fit_keys(at, &built)?;
         self.copies |= is_other_type(&self.schema.columns[at].ty, &built.ty);
         let source = match self.columns[at] {
             Source::Old(old) | Source::Converted(old) => Source::Converted(old),
@@ -655,6 +668,24 @@ impl Altered {
             self.move_column(at, target);
         }
         self.add_column_keys(column)
+    }
+
+    /// The parts of keys that a changed column is: a prefix that its new type has no use for goes.
+    fn fit_keys(&mut self, at: usize, built: &schema::Column) -> Result<(), SqlError> {
+        let name = &*built.ty.name;
+        let long = name.ends_with("text") || name.ends_with("blob");
+        let text = long || matches!(name, "char" | "varchar" | "binary" | "varbinary");
+        let parts = self.schema.indexes.iter_mut().flat_map(|index| &mut index.parts);
+        for part in parts.filter(|part| part.column == at) {
+            match part.length {
+                None if long => return Err(error::blob_key(&built.name)),
+                Some(length) if !text || !long && built.ty.length.unwrap_or(1) <= length => {
+                    part.length = None;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn move_column(&mut self, from: usize, to: usize) {
@@ -691,7 +722,8 @@ impl Altered {
             let value = match source {
                 Source::Old(at) => row[*at].clone(),
                 Source::Converted(at) => {
-                    let value = eval::store(&row[*at], &column.ty, &column.name, number, true)?.0;
+                    let stored = eval::store(&row[*at], &column.ty, &column.name, number, true);
+                    let value = stored.map_err(|error| copy_error(error, column))?.0;
                     if value.is_null() && column.not_null {
                         return Err(SqlError::data_truncated(&column.name, number));
                     }
@@ -715,6 +747,23 @@ impl Altered {
             None if column.not_null => build::zero_of(column),
             None => Ok(Value::Null),
         }
+    }
+}
+
+/// Does a definition leave a table without what its rows were before?
+fn builds_anew(statement: &Statement) -> bool {
+    match statement {
+        Statement::AlterTable(alter) => alter.changes.iter().any(|change| {
+            !matches!(
+                change,
+                AlterChange::AddColumn { .. }
+                    | AlterChange::RenameColumn { .. }
+                    | AlterChange::SetDefault { .. }
+                    | AlterChange::RenameTo(_)
+            )
+        }),
+        Statement::CreateTable(_) | Statement::TruncateTable(_) => true,
+        _ => false,
     }
 }
 
@@ -768,6 +817,17 @@ fn same_null(
     match not_null(old, old_name) == not_null(new, new_name) {
         true => Algorithm::Instant,
         false => Algorithm::InPlace,
+    }
+}
+
+/// A text that is copied into a DECIMAL and is none loses its name on the way.
+fn copy_error(error: SqlError, column: &schema::Column) -> SqlError {
+    match (error.errno, &*column.ty.name) {
+        (1366, "decimal") => {
+            let message = "Incorrect DECIMAL value: '0' for column '' at row -1";
+            SqlError::new(1366, "HY000", message)
+        }
+        _ => error,
     }
 }
 

@@ -116,6 +116,7 @@ impl Run {
             self.check_not_read_only()?;
         }
         let opened = self.open(&table.name, mode).await?;
+        self.check_not_rebuilt(&opened)?;
         for name in table.hints.iter().flat_map(|hint| &hint.indexes) {
             if opened.schema.index(name.as_str()).is_none() {
                 return Err(error::key_missing(name.as_str(), &opened.schema.name));
@@ -162,6 +163,7 @@ fn derived_schema(
             on_update: None,
             auto_increment: false,
             comment: None,
+            no_default: false,
             invisible: false,
             generated: None,
         });
@@ -176,6 +178,7 @@ fn type_of(kind: Kind, decimals: u8) -> ColumnType {
         Kind::Int => ("bigint", false),
         Kind::Uint => ("bigint", true),
         Kind::Decimal => ("decimal", false),
+        Kind::Single => ("float", false),
         Kind::Float => ("double", false),
         Kind::Bytes => ("varbinary", false),
         Kind::Date => ("date", false),

@@ -44,14 +44,6 @@ struct Inserting<'a> {
     event: Option<usize>,
 }
 
-/// What REPLACE did to the row in its way.
-enum Overwritten {
-    Deleted,
-    Changed,
-    /// It was the new one already.
-    Same,
-}
-
 impl Run {
     pub async fn insert(&self, insert: &Insert, trx: TrxId) -> Result<Outcome, SqlError> {
         let table = self.open(&insert.table, MetadataMode::Write).await?;
@@ -105,7 +97,10 @@ impl Run {
         }
         self.keep(&mut inserting.env)?;
         let Inserting { mut outcome, mut env, .. } = inserting;
-        if outcome.affected == 0 && !outcome.generated {
+        // A row of a SELECT is forgotten before the next one comes.
+        let queried = matches!(insert.source, InsertSource::Query(_));
+        let forgotten = queried && !insert.on_duplicate.is_empty();
+        if (outcome.affected == 0 || forgotten) && !outcome.generated {
             outcome.last_insert_id = 0;
         }
         outcome.warnings.append(&mut env.warnings);
@@ -269,6 +264,7 @@ impl Run {
                 row.iter().map(|value| value.clone().unwrap_or(Value::Null)).collect();
             let (env, subqueries) = (&mut inserting.env, &inserting.subqueries);
             let value = self.value(&program, &left, env, subqueries, trx).await?;
+            inserting.outcome.warnings.append(&mut inserting.env.warnings);
             row[target] = Some(self.stored(inserting, target, value, number)?);
         }
         Ok(row)
@@ -323,23 +319,33 @@ impl Run {
         row: Vec<Option<Value>>,
         number: usize,
     ) -> Result<(), SqlError> {
-        let row = self.complete(inserting, row, number)?;
+        let (mut row, automatic) = self.complete(inserting, row, number)?;
         let insert = inserting.insert;
         let schema = inserting.table.schema.clone();
+        // What a check refuses takes no value: no check may name the generated column.
         if let Err(error) = check_row(&schema, &row, &mut inserting.env) {
             if !insert.ignore {
                 return Err(error);
             }
+            inserting.outcome.warnings.append(&mut inserting.env.warnings);
             inserting.outcome.warnings.push(error);
             inserting.turned_away += 1;
+            inserting.note_last(&row);
             return Ok(());
         }
+        let before = inserting.automatic.next;
+        inserting.automatic.given = None;
+        if let Some(at) = automatic {
+            row[at] = self.generate(inserting);
+        } else if let Some(at) = schema.auto_increment() {
+            inserting.automatic.note(&row[at]);
+        }
+        inserting.note_last(&row);
+        let row: Row = row.into();
         let overwrites = insert.replace || !insert.on_duplicate.is_empty();
         let check = if overwrites { Mode::X } else { Mode::S };
         let table = inserting.table.clone();
         self.engine(|engine| engine.transaction_mut(trx).intend(table.id, Mode::X));
-        let given = inserting.automatic.given.take();
-        inserting.note_insert_id(&row);
         let mut replaced = 0;
         loop {
             let mark = self.engine(|engine| engine.transaction(trx).mark());
@@ -347,43 +353,39 @@ impl Run {
             inserting.automatic.left = inserting.automatic.left.saturating_sub(1);
             match written {
                 Written::Done => {
-                    inserting.outcome.affected += 1 + replaced;
-                    inserting.outcome.matched += 1 + replaced;
+                    inserting.count(1 + replaced);
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     self.note_explicit_value(inserting, &row);
-                    // The first row that goes in with a value of its own names the statement's.
-                    if let Some(id) = given.filter(|_| !inserting.outcome.generated) {
-                        inserting.outcome.last_insert_id = id;
-                        inserting.outcome.generated = true;
-                    }
+                    inserting.note_first();
                     return Ok(());
                 }
                 Written::Duplicate { index, key } => {
                     self.engine(|engine| engine.undo_to(trx, mark));
-                    if overwrites {
+                    // InnoDB's `write_row` leaves its counter alone for any other INSERT.
+                    if insert.replace || matches!(insert.source, InsertSource::Query(_)) {
                         self.note_explicit_value(inserting, &row);
                     }
                     if insert.replace {
-                        let rows = match self.overwrite(inserting, trx, index, &key, &row).await? {
-                            Overwritten::Deleted => {
-                                replaced += 1;
-                                continue;
-                            }
-                            Overwritten::Same => 1,
-                            Overwritten::Changed => 2,
-                        };
-                        inserting.outcome.affected += rows + replaced;
-                        inserting.outcome.matched += rows + replaced;
-                        return Ok(());
+                        let changed = self.overwrite(inserting, trx, index, &key, &row).await?;
+                        if let Some(rows) = changed {
+                            inserting.count(rows + replaced);
+                            inserting.note_first();
+                            return Ok(());
+                        }
+                        replaced += 1;
                     } else if overwrites {
-                        return self.update_duplicate(inserting, trx, &key, &row, number).await;
+                        let updated =
+                            self.update_duplicate(inserting, trx, &key, &row, number).await;
+                        inserting.give_back(before);
+                        return updated;
                     } else {
                         let error = self.duplicate_error(&table, index, &row);
                         if !insert.ignore {
                             return Err(error);
                         }
                         inserting.outcome.warnings.push(error);
+                        inserting.give_back(before);
                         return Ok(());
                     }
                 }
@@ -391,26 +393,21 @@ impl Run {
         }
     }
 
-    /// The row with defaults and a generated value.
+    /// The row with its defaults, and the place of a value that is still to be generated.
     fn complete(
         &self,
         inserting: &mut Inserting<'_>,
         row: Vec<Option<Value>>,
         number: usize,
-    ) -> Result<Row, SqlError> {
+    ) -> Result<(Vec<Value>, Option<usize>), SqlError> {
         let schema = inserting.table.schema.clone();
         let mut complete = Vec::with_capacity(row.len());
         let mut automatic: Option<usize> = None;
         for (at, (value, column)) in row.into_iter().zip(&schema.columns).enumerate() {
             let value = match value {
-                // Generated last: what another column refuses takes no value.
                 _ if column.auto_increment && asks_for_value(&value) => {
                     automatic = Some(at);
                     Value::Null
-                }
-                Some(value) if column.auto_increment => {
-                    inserting.automatic.note(&value);
-                    value
                 }
                 Some(value) => value,
                 None => {
@@ -426,10 +423,7 @@ impl Run {
             };
             complete.push(value);
         }
-        if let Some(at) = automatic {
-            complete[at] = self.generate(inserting);
-        }
-        Ok(complete.into())
+        Ok((complete, automatic))
     }
 
     fn default_value(&self, inserting: &mut Inserting<'_>, at: usize) -> Result<Value, SqlError> {
@@ -440,10 +434,7 @@ impl Run {
                 let program = Program::compile(default, &crate::eval::NoColumns)?;
                 program.run(&[], &mut inserting.env)
             }
-            None if column.not_null => {
-                let error = error::no_default(&column.name);
-                Err(error)
-            }
+            None if column.not_null || column.no_default => Err(error::no_default(&column.name)),
             None => Ok(Value::Null),
         }
     }
@@ -474,24 +465,13 @@ impl Run {
 
     /// An explicit larger value pushes the counter.
     fn note_explicit_value(&self, inserting: &Inserting<'_>, row: &Row) {
-        let Some(column) = inserting.table.schema.auto_increment() else { return };
-        let value = match &row[column] {
-            Value::Int(value) => u64::try_from(*value).unwrap_or(0),
-            Value::Uint(value) => *value,
-            _ => return,
-        };
-        let table = inserting.table.id;
-        self.engine(|engine| {
-            if engine.table(table).auto_increment <= value {
-                let next = value.saturating_add(1);
-                engine.table_mut(table).auto_increment = next;
-                engine.durable.redo.push(RedoRecord::AutoIncrement { table, next });
-            }
-        });
+        if let Some(column) = inserting.table.schema.auto_increment() {
+            self.push_automatic(&inserting.table, &row[column]);
+        }
     }
 
-    /// REPLACE: the row in the way is changed into the new one where that was the last unique key,
-    /// otherwise deleted.
+    /// REPLACE: the row in the way is changed into the new one where that was the last unique key
+    /// (and counts as two rows, or one where it is the same), otherwise deleted.
     async fn overwrite(
         &self,
         inserting: &mut Inserting<'_>,
@@ -499,22 +479,20 @@ impl Run {
         index: usize,
         key: &Key,
         row: &Row,
-    ) -> Result<Overwritten, SqlError> {
+    ) -> Result<Option<u64>, SqlError> {
         let table = inserting.table.clone();
-        let Some(old) = self.lock_row(trx, &table, key).await? else {
-            return Ok(Overwritten::Deleted);
-        };
+        let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(None) };
         let later = &table.schema.indexes[index + 1..];
         if later.iter().all(|index| !index.unique) {
             if same(&old, row) {
-                return Ok(Overwritten::Same);
+                return Ok(Some(1));
             }
             let mark = self.engine(|engine| engine.transaction(trx).mark());
             match self.update_row(trx, &table, key, &old, row, Mode::X).await? {
                 Written::Done => {
                     let change = RowChange { before: Some(old), after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
-                    return Ok(Overwritten::Changed);
+                    return Ok(Some(2));
                 }
                 Written::Duplicate { .. } => self.engine(|engine| engine.undo_to(trx, mark)),
             }
@@ -522,7 +500,7 @@ impl Run {
         self.delete_row(trx, &table, key, &old).await?;
         let change = RowChange { before: Some(old), after: None };
         self.log(trx, &table.schema, &mut inserting.event, change);
-        Ok(Overwritten::Deleted)
+        Ok(None)
     }
 
     /// ON DUPLICATE KEY UPDATE of the row in the way.
@@ -547,6 +525,10 @@ impl Run {
         }
         inserting.updates = updates;
         let new: Row = new.into();
+        inserting.note_last(&new);
+        if let Some(column) = table.schema.auto_increment() {
+            inserting.automatic.note(&new[column]);
+        }
         if same(&old, &new) {
             inserting.outcome.matched += 1;
             return Ok(());
@@ -561,9 +543,8 @@ impl Run {
         let mark = self.engine(|engine| engine.transaction(trx).mark());
         match self.update_row(trx, &table, key, &old, &new, Mode::X).await? {
             Written::Done => {
-                inserting.outcome.affected += 2;
+                inserting.count(2);
                 self.note_explicit_value(inserting, &new);
-                inserting.outcome.matched += 2;
                 let change = RowChange { before: Some(old), after: Some(new) };
                 self.log(trx, &table.schema, &mut inserting.event, change);
                 Ok(())
@@ -584,8 +565,13 @@ fn streams_into(select: &PreparedSelect, table: &Opened) -> bool {
 }
 
 impl Inserting<'_> {
-    /// What an OK packet calls the insert id where nothing was generated: the last explicit value.
-    fn note_insert_id(&mut self, row: &Row) {
+    fn count(&mut self, rows: u64) {
+        self.outcome.affected += rows;
+        self.outcome.matched += rows;
+    }
+
+    /// The value of the row at hand: the last one is the OK packet's where none was generated.
+    fn note_last(&mut self, row: &[Value]) {
         let Some(column) = self.table.schema.auto_increment() else { return };
         if !self.outcome.generated {
             self.outcome.last_insert_id = match &row[column] {
@@ -594,6 +580,22 @@ impl Inserting<'_> {
                 _ => 0,
             };
         }
+    }
+
+    /// The first generated value that goes in names the statement's.
+    fn note_first(&mut self) {
+        if let Some(id) = self.automatic.given.filter(|_| !self.outcome.generated) {
+            self.outcome.last_insert_id = id;
+            self.outcome.generated = true;
+        }
+    }
+
+    /// A value that was generated and not used is the next row's.
+    fn give_back(&mut self, before: u64) {
+        self.automatic.next = match before {
+            0 => self.automatic.given.unwrap_or(0),
+            before => before,
+        };
     }
 }
 

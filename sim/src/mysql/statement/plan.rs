@@ -10,7 +10,9 @@ use crate::mysql::cursor::{Cursor, Found, Interval};
 use crate::mysql::execution::Run;
 use crate::mysql::key::Key;
 use crate::mysql::outcome::Column;
-use crate::sql::ast::{Aggregate, ColumnName, Expr, OrderBy, Select, SelectItem, TableName};
+use crate::sql::ast::{
+    Aggregate, AggregateKind, ColumnName, Expr, OrderBy, Select, SelectItem, TableName,
+};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
@@ -185,11 +187,20 @@ impl Groups {
             }
         };
         let aggregates = self.aggregates.iter().map(|(aggregate, _)| aggregate);
-        for ((values, aggregate), accumulator) in
-            args.iter().zip(aggregates).zip(&mut self.groups[at].1)
+        let programs = self.args.iter();
+        for (((values, aggregate), programs), accumulator) in
+            args.iter().zip(aggregates).zip(programs).zip(&mut self.groups[at].1)
         {
             let (args, order) = values.split_at(aggregate.args.len());
-            accumulator.add_ordered(args, order.to_vec(), env)?;
+            match aggregate.kind {
+                AggregateKind::GroupConcat => {
+                    let shown = args.iter().zip(programs);
+                    let shown: Vec<Value> =
+                        shown.map(|(arg, program)| program.kind().text_of(arg.clone())).collect();
+                    accumulator.add_ordered(&shown, order.to_vec(), env)?;
+                }
+                _ => accumulator.add_ordered(args, order.to_vec(), env)?,
+            }
         }
         Ok(())
     }

@@ -23,6 +23,8 @@ pub(in crate::mysql) async fn run(
     statement: Arc<Statement>,
 ) -> Result<Outcome, SqlError> {
     let result = run.dispatch(&statement).await;
+    let database = run.session(|session| session.database.clone())?;
+    let result = result.map_err(|error| qualified(error, database));
     let diagnostics = matches!(&*statement, Statement::Show(show)
         if matches!(&show.kind, ShowKind::Warnings)
             || matches!(&show.kind, ShowKind::Other(words) if words.contains("errors")));
@@ -31,6 +33,18 @@ pub(in crate::mysql) async fn run(
         Err(error) => session.note_error(error),
     })?;
     result
+}
+
+/// A function that there is not is looked for in the session's database.
+fn qualified(error: SqlError, database: Option<Arc<str>>) -> SqlError {
+    let name = match (error.errno, error.message.strip_prefix("FUNCTION ")) {
+        (1305, Some(name)) if !name.contains('.') => name,
+        _ => return error,
+    };
+    match database {
+        Some(database) => SqlError::new(1305, "42000", format!("FUNCTION {database}.{name}")),
+        None => error::no_database(),
+    }
 }
 
 impl Run {

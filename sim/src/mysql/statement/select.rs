@@ -352,6 +352,7 @@ impl Run {
         let mut number = |expr: &Expr| match Program::compile(expr, &NoColumns)?.run(&[], env)? {
             Value::Int(number) if 0 <= number => Ok(number as u64),
             Value::Uint(number) => Ok(number),
+            Value::Null if matches!(expr, Expr::Argument { .. }) => Ok(0),
             Value::Int(_) if matches!(expr, Expr::Argument { .. }) => {
                 let message = "unsigned integer value is out of range in 'EXECUTE'";
                 Err(SqlError::new(1690, "22003", message))

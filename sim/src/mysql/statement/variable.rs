@@ -7,15 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::eval::{NoColumns, Program};
+use crate::eval::{ColumnKind, NoColumns, Program};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::mysql::outcome::Outcome;
 use crate::mysql::session::SQL_MODE;
 use crate::mysql::transaction::Isolation;
-use crate::sql::ast::{Assignment, Expr, Variable, VariableScope};
+use crate::sql::ast::{Assignment, Expr, Statement, Variable, VariableScope};
+use crate::sql::parse;
 use crate::sql_error::SqlError;
 use crate::value::Value;
+
+use super::plan::nests_subqueries;
 
 /// Shown, kept per session, and without effect on the model.
 const KEPT: [(&str, &str); 24] = [
@@ -46,6 +49,19 @@ const KEPT: [(&str, &str); 24] = [
 ];
 
 const VERSION: &str = "8.4.6";
+
+/// A variable has no times: it keeps their texts.
+fn kept(value: Value, kind: ColumnKind) -> Value {
+    if matches!(value, Value::Float(_)) {
+        return value;
+    }
+    match kind.text_of(value) {
+        time @ (Value::Date(_) | Value::DateTime(_) | Value::Time(_)) => {
+            Value::text(&time.to_string())
+        }
+        other => other,
+    }
+}
 
 impl Run {
     /// All variables by name, as this session sees them.
@@ -99,7 +115,10 @@ impl Run {
 
     pub async fn set(&self, assignments: &[Assignment]) -> Result<Outcome, SqlError> {
         for assignment in assignments {
-            let value = self.assigned(&assignment.value)?;
+            let value = match &assignment.value {
+                expr if nests_subqueries(expr) => Some(self.queried(expr).await?),
+                other => self.assigned(other)?,
+            };
             match &assignment.variable {
                 Variable::User(name) => {
                     let value = value.unwrap_or(Value::Null);
@@ -122,11 +141,26 @@ impl Run {
             Expr::Column(name) if name.table.is_none() => Ok(Some(Value::text(name.name.as_str()))),
             other => {
                 let mut env = self.env()?;
-                let value = Program::compile(other, &NoColumns)?.run(&[], &mut env)?;
+                let program = Program::compile(other, &NoColumns)?;
+                let value = program.run(&[], &mut env)?;
                 self.keep(&mut env)?;
-                Ok(Some(value))
+                Ok(Some(kept(value, program.kind())))
             }
         }
+    }
+
+    /// The value of an expression that asks tables.
+    async fn queried(&self, expr: &Expr) -> Result<Value, SqlError> {
+        let Statement::Query(query) = parse(&format!("select {expr}"))? else {
+            return Err(SqlError::not_supported("subquery"));
+        };
+        let outcome = self.query(&query).await?;
+        let value = outcome.rows.first().and_then(|row| row.first()).cloned();
+        let kind = outcome.columns.first().map(|column| column.kind);
+        Ok(match (value, kind) {
+            (Some(value), Some(kind)) => kept(value, kind),
+            (value, _) => value.unwrap_or(Value::Null),
+        })
     }
 
     async fn set_system(
