@@ -22,8 +22,10 @@ const UPGRADE: &str = "upgrade-kills-waiter";
 const UNDONE_INSERT: &str = "undone-insert-leaves-no-gap";
 const RANGE_END: &str = "range-end-is-next-key";
 const EDGES: &str = "other-victim";
+const SUCCESSOR: &str = "unique-successor-is-next-key";
+const GIVEN_BACK: &str = "deleted-row-is-given-back";
 
-pub const KNOWN: [Difference; 11] = [
+pub const KNOWN: [Difference; 13] = [
     Difference {
         name: RACE,
         reason: "several threads wake at once and interleave inside of statements: the same case \
@@ -58,6 +60,16 @@ pub const KNOWN: [Difference; 11] = [
         name: EDGES,
         reason: "lock structs are counted and waiters are chained otherwise: another member of a \
                  cycle dies, or none does yet",
+    },
+    Difference {
+        name: SUCCESSOR,
+        reason: "a duplicate check locks the entry behind the last equal one: its gap on MySQL, the \
+                 entry itself on MariaDB",
+    },
+    Difference {
+        name: GIVEN_BACK,
+        reason: "a point read below REPEATABLE READ waits for a row that goes: MySQL keeps the lock \
+                 on what was deleted, MariaDB gives it back",
     },
     Difference { name: NOT_MODELLED, reason: "the model refuses with 1235" },
     Difference {
@@ -123,11 +135,25 @@ pub fn known(product: Product, told: &str) -> Option<&'static str> {
         let words = [" > ", " >= ", " < ", " <= ", " between ", " in (", " order by "];
         words.iter().any(|word| step.contains(word))
     };
+    let changes = |step: &str| inserted(step) || step.contains("> update");
+    let last = steps.last().copied().unwrap_or("");
+    let gives_up = last.contains("nowait") || last.contains("skip locked");
     match (waits(real), waits(model)) {
-        (_, true) if dies(real) && !dies(model) => Some(UPGRADE),
+        _ if dies(real) && dies(model) => Some(EDGES),
+        (_, true) if dies(real) => Some(UPGRADE),
         (false, true) if any(&undone) => Some(UNDONE_INSERT),
+        (false, true) if waits_for_nothing(model) => Some(GIVEN_BACK),
         (true, false) if any(&ranges) => Some(RANGE_END),
+        (true, false) if changes(last) => Some(SUCCESSOR),
         (true, _) if dies(model) => Some(EDGES),
+        (false, false) if gives_up && any(&ranges) => Some(RANGE_END),
         _ => None,
     }
+}
+
+/// Somebody waits for a session that has just read nothing: `S4< empty; S3 waits for S4`.
+fn waits_for_nothing(told: &str) -> bool {
+    let parts = told.split("; ").filter_map(|part| part.strip_suffix("< empty"));
+    let readers: Vec<&str> = parts.collect();
+    readers.iter().any(|reader| told.contains(&format!("waits for {reader}")))
 }
