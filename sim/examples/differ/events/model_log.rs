@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use sim::mysql::binlog::{BinlogTransaction, Event, RowsEvent};
 use sim::mysql::schema::Column;
 use sim::value::{Row, Value};
@@ -48,14 +50,26 @@ fn image_of(columns: &[Column], row: &Row) -> String {
     cells.join(", ")
 }
 
+/// A TIMESTAMP as it is stored: seconds, with a fraction only where there is one.
+fn seconds(at: DateTime) -> String {
+    let Ok(instant) = at.to_zoned(TimeZone::UTC) else { return at.to_string() };
+    let micros = instant.timestamp().as_microsecond();
+    match micros % 1_000_000 {
+        0 => (micros / 1_000_000).to_string(),
+        fraction => format!("{}.{fraction:06}", micros / 1_000_000),
+    }
+}
+
 fn cell(column: &Column, value: &Value) -> String {
     let bytes = |bytes: &[u8]| quoted(bytes, &*column.ty.name == "binary");
     match value {
         Value::Null => "NULL".to_string(),
+        Value::Float(number) if &*column.ty.name == "float" => format!("{:?}", *number as f32),
         Value::Float(number) => format!("{number:?}"),
         Value::Text(text) => bytes(text.as_bytes()),
         Value::Bytes(raw) => bytes(raw),
         Value::Date(date) => date.to_string(),
+        Value::DateTime(at) if &*column.ty.name == "timestamp" => seconds(*at),
         Value::DateTime(at) => {
             let of_day = microseconds_of_day(
                 at.hour() as u64,

@@ -137,8 +137,14 @@ fn cell(ty: Option<ColumnType>, column: Option<&Column>, value: BinlogValue<'_>)
     let unsigned = column.is_some_and(|column| column.flags().contains(ColumnFlags::UNSIGNED_FLAG));
     match value {
         Value::NULL => "NULL".to_string(),
-        Value::Bytes(bytes) if is(ColumnType::MYSQL_TYPE_NEWDECIMAL) => {
+        Value::Bytes(bytes)
+            if is(ColumnType::MYSQL_TYPE_NEWDECIMAL) || is(ColumnType::MYSQL_TYPE_TIMESTAMP2) =>
+        {
             String::from_utf8_lossy(&bytes).into_owned()
+        }
+        Value::Bytes(bytes) if column.is_some_and(|column| is_latin1(column.character_set())) => {
+            let text: String = bytes.iter().copied().map(char::from).collect();
+            quoted(text.as_bytes(), false)
         }
         Value::Bytes(bytes) => quoted(&bytes, binary && is(ColumnType::MYSQL_TYPE_STRING)),
         // The decoder leaves out the sign of three bytes.
@@ -173,6 +179,11 @@ fn cell(ty: Option<ColumnType>, column: Option<&Column>, value: BinlogValue<'_>)
             shown_time(negative, time)
         }
     }
+}
+
+/// By the numbers of its collations.
+fn is_latin1(collation: u16) -> bool {
+    matches!(collation, 5 | 8 | 15 | 31 | 47 | 48 | 49 | 94)
 }
 
 pub fn microseconds_of_day(hours: u64, minutes: u64, seconds: u64, micros: u64) -> u64 {
