@@ -127,6 +127,9 @@ impl<'a> Events<'a> {
 impl Kind for Events<'_> {
     fn run(&mut self, seed: u64) -> Result<Verdict, Error> {
         let mut program = generate::program(seed);
+        if program.iter().any(|text| is_undecodable(text)) {
+            return Ok(Verdict::Agrees(vec![differences::UNDECODABLE.to_string()]));
+        }
         let (played, left_out) = self.play_what_agrees(&mut program)?;
         let Played::Differs(told) = played else {
             let mut names = Vec::new();
@@ -151,6 +154,11 @@ fn part(real: &Answer, own: &Answer) -> bool {
     failed.0 != failed.1 || counts && real.affected != own.affected
 }
 
+/// A TIME of one or two digits behind the second: below zero, the decoder fails.
+fn is_undecodable(text: &str) -> bool {
+    text.contains(" time(1)") || text.contains(" time(2)")
+}
+
 /// Does a change meet its rows in an order that the statement leaves open? Rows that ORDER BY
 /// finds equal stay in their order on MySQL.
 fn is_unordered(product: Product, text: &str) -> bool {
@@ -159,7 +167,8 @@ fn is_unordered(product: Product, text: &str) -> bool {
     changes && (text.contains(" join ") || ties)
 }
 
-/// A log with the rows of each event in order of their images.
+/// A log with the rows of each event, and the events of each transaction, in the order of their
+/// texts.
 fn sorted(log: &[String]) -> Vec<String> {
     let mut events: Vec<(String, Vec<String>)> = Vec::new();
     for line in log {
@@ -174,11 +183,11 @@ fn sorted(log: &[String]) -> Vec<String> {
             _ => events.push((line.clone(), Vec::new())),
         }
     }
-    let lines = events.into_iter().flat_map(|(head, mut rows)| {
-        rows.sort();
-        std::iter::once(head).chain(rows)
-    });
-    lines.collect()
+    events.iter_mut().for_each(|(_, rows)| rows.sort());
+    for transaction in events.split_mut(|(head, _)| head == "begin" || head == "commit") {
+        transaction.sort();
+    }
+    events.into_iter().flat_map(|(head, rows)| std::iter::once(head).chain(rows)).collect()
 }
 
 fn is_before(line: &str) -> bool {
