@@ -153,6 +153,11 @@ fn start_mariadb(directory: &Path) -> Result<Child, StartError> {
     // nosync is MySQL's word; MariaDB syncs nothing where the log is not flushed.
     command.args(COMMON.iter().filter(|option| !option.contains("nosync")));
     command.args(["--innodb-snapshot-isolation=OFF", "--collation-server=utf8mb4_bin"]);
+    // MySQL's default, and what MySQL does without being told.
+    command.arg(
+        "--sql-mode=ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
+         ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,TIME_ROUND_FRACTIONAL",
+    );
     spawn(&mut command, directory)
 }
 

@@ -162,9 +162,13 @@ fn is_undecodable(text: &str) -> bool {
 /// Does a change meet its rows in an order that the statement leaves open? Rows that ORDER BY
 /// finds equal stay in their order on MySQL.
 fn is_unordered(product: Product, text: &str) -> bool {
+    let several = match text.split_once(" set ") {
+        Some((tables, _)) if text.starts_with("update ") => tables.contains(", "),
+        _ => text.starts_with("delete ") && !text.starts_with("delete from "),
+    };
     let changes = text.starts_with("update ") || text.starts_with("delete ");
     let ties = product == Product::MariaDb && text.contains(" order by ");
-    changes && (text.contains(" join ") || ties)
+    changes && (several || text.contains(" join ") || ties)
 }
 
 /// A log with the rows of each event, and the events of each transaction, in the order of their

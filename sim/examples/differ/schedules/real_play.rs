@@ -85,6 +85,7 @@ impl<'a> Stage<'a> {
         self.control.query("analyze table t, d");
         for (session, isolation) in case.isolations.iter().enumerate() {
             self.run(session, &format!("set session transaction isolation level {isolation}"));
+            self.run(session, "set innodb_lock_wait_timeout = 50");
         }
         let mut busy = BTreeMap::new();
         let mut steps = Vec::new();
