@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
 mod any_text;
+mod binlog;
 mod crashes;
 mod durability;
 mod lock_table;
