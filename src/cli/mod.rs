@@ -7,6 +7,7 @@
 //! It knows nothing of how anything works; it reads arguments, calls, and prints.
 
 mod conform;
+mod plan;
 pub mod run;
 mod vindex;
 mod vschema;
@@ -35,6 +36,8 @@ enum Command {
     Vindex(vindex::Command),
     /// Replay scenarios, and say whether they still hold
     Run(run::Arguments),
+    /// Show how vtgate would run queries
+    Plan(plan::Arguments),
     /// Check a vschema
     #[command(subcommand)]
     Vschema(vschema::Command),
@@ -77,6 +80,8 @@ enum CommandError {
     Replace { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Scenario(Box<run::bad::BadScenario>),
+    #[error(transparent)]
+    Located(Box<vschema::Shown>),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
 }
@@ -110,6 +115,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<Verdict, CommandError> {
     match command {
         Command::Vindex(command) => vindex::run(command),
+        Command::Plan(arguments) => plan::run(arguments),
         Command::Vschema(command) => vschema::run(command),
         Command::Conform(command) => conform::run(command),
         Command::Run(arguments) => run::run(arguments, crate::scenario::run),
@@ -134,6 +140,7 @@ impl miette::Diagnostic for CommandError {
         match self {
             CommandError::Usage { hint: Some(hint), .. } => Some(Box::new(hint)),
             CommandError::Scenario(bad) => bad.help(),
+            CommandError::Located(shown) => shown.help(),
             _ => None,
         }
     }
@@ -141,6 +148,7 @@ impl miette::Diagnostic for CommandError {
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
         match self {
             CommandError::Scenario(bad) => bad.source_code(),
+            CommandError::Located(shown) => shown.source_code(),
             _ => None,
         }
     }
@@ -148,6 +156,7 @@ impl miette::Diagnostic for CommandError {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
         match self {
             CommandError::Scenario(bad) => bad.labels(),
+            CommandError::Located(shown) => shown.labels(),
             _ => None,
         }
     }

@@ -146,11 +146,30 @@ fn json_problem(text: &str, error: JsonError) -> Found {
 }
 
 fn show(file: &Path, text: &str, problem: &Found) {
+    report(shown(file, text, problem));
+}
+
+/// A text that is no vschema, and where it stops being one.
+pub(super) fn unreadable(file: &Path, text: &str, error: JsonError) -> CommandError {
+    let mut problem = json_problem(text, error);
+    let hint = "`vindicate vschema check` shows everything that is wrong with a vschema";
+    problem.hint = Some(hint.to_string());
+    CommandError::Located(Box::new(shown(file, text, &problem)))
+}
+
+/// Shows what is wrong with a vschema as warnings: queries that meet it get it as their error.
+pub(super) fn warn(file: &Path, text: &str, problems: Vec<Problem>) {
+    for problem in problems {
+        show(file, text, &found(text, problem, true));
+    }
+}
+
+fn shown(file: &Path, text: &str, problem: &Found) -> Shown {
     let label = match problem.pointer.as_str() {
         "" => "here".to_string(),
         pointer => pointer.to_string(),
     };
-    report(Shown {
+    Shown {
         message: problem.message.clone(),
         is_warning: problem.is_warning,
         hint: problem.hint.clone(),
@@ -158,7 +177,7 @@ fn show(file: &Path, text: &str, problem: &Found) {
         label,
         // A value over many lines would show all of itself.
         span: (problem.place.offset, first_line(text, &problem.place).min(80)).into(),
-    });
+    }
 }
 
 fn first_line(text: &str, place: &Place) -> usize {
@@ -168,7 +187,7 @@ fn first_line(text: &str, place: &Place) -> usize {
 
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-struct Shown {
+pub(super) struct Shown {
     message: String,
     is_warning: bool,
     hint: Option<String>,

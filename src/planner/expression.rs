@@ -1,94 +1,13 @@
-//! Walking and rewriting expressions.
+//! Small things about expressions: conjuncts, what is in them, plain selects.
 //!
-//! It knows nothing of what a rewrite is for.
+//! It knows nothing of what they are for.
 
-use sim::sql::ast::{
-    Aggregate, ColumnName, Expr, Function, OrderBy, Query, Select, SelectItem, Statement, TableExpr,
-};
+use sim::sql::ast::{Aggregate, Comments, Expr, Lock, Select, Statement, TableExpr};
+use sim::sql::walk::{children, children_mut};
 
-/// The direct children of an expression.
-fn children(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::Literal(_)
-        | Expr::Argument { .. }
-        | Expr::ListArgument(_)
-        | Expr::Column(_)
-        | Expr::Subquery(_)
-        | Expr::Exists(_)
-        | Expr::Variable(_)
-        | Expr::Default(_)
-        | Expr::Values(_) => Vec::new(),
-        Expr::And(terms) | Expr::Or(terms) | Expr::Tuple(terms) => terms.iter().collect(),
-        Expr::Xor(left, right) => vec![left, right],
-        Expr::Not(expr)
-        | Expr::Is { expr, .. }
-        | Expr::Unary { expr, .. }
-        | Expr::Cast { expr, .. }
-        | Expr::ConvertUsing { expr, .. }
-        | Expr::Collate { expr, .. }
-        | Expr::Interval { value: expr, .. }
-        | Expr::Match { against: expr, .. }
-        | Expr::Assign { value: expr, .. } => vec![expr],
-        Expr::Compare { left, right, escape, .. } => {
-            [Some(left), Some(right), escape.as_ref()].into_iter().flatten().map(|e| &**e).collect()
-        }
-        Expr::Between { expr, low, high, .. } => vec![expr, low, high],
-        Expr::Binary { left, right, .. } => vec![left, right],
-        Expr::Case { operand, whens, otherwise } => {
-            let whens = whens.iter().flat_map(|(when, then)| [when, then]);
-            let ends = [operand, otherwise].into_iter().flatten().map(|e| &**e);
-            ends.chain(whens).collect()
-        }
-        Expr::Function(Function { args, .. }) => args.iter().collect(),
-        Expr::Aggregate(aggregate) => aggregate.args.iter().collect(),
-        Expr::MemberOf { value, array } => vec![value, array],
-        Expr::Quantified { left: expr, .. } | Expr::Extract { expr, .. } => vec![expr],
-        Expr::Trim { what, expr, .. } => what.iter().map(|e| &**e).chain([&**expr]).collect(),
-    }
-}
-
-fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
-    match expr {
-        Expr::Literal(_)
-        | Expr::Argument { .. }
-        | Expr::ListArgument(_)
-        | Expr::Column(_)
-        | Expr::Subquery(_)
-        | Expr::Exists(_)
-        | Expr::Variable(_)
-        | Expr::Default(_)
-        | Expr::Values(_) => Vec::new(),
-        Expr::And(terms) | Expr::Or(terms) | Expr::Tuple(terms) => terms.iter_mut().collect(),
-        Expr::Xor(left, right) => vec![left, right],
-        Expr::Not(expr)
-        | Expr::Is { expr, .. }
-        | Expr::Unary { expr, .. }
-        | Expr::Cast { expr, .. }
-        | Expr::ConvertUsing { expr, .. }
-        | Expr::Collate { expr, .. }
-        | Expr::Interval { value: expr, .. }
-        | Expr::Match { against: expr, .. }
-        | Expr::Assign { value: expr, .. } => vec![expr],
-        Expr::Compare { left, right, escape, .. } => {
-            let all = [Some(left), Some(right), escape.as_mut()];
-            all.into_iter().flatten().map(|e| &mut **e).collect()
-        }
-        Expr::Between { expr, low, high, .. } => vec![expr, low, high],
-        Expr::Binary { left, right, .. } => vec![left, right],
-        Expr::Case { operand, whens, otherwise } => {
-            let whens = whens.iter_mut().flat_map(|(when, then)| [when, then]);
-            let ends = [operand, otherwise].into_iter().flatten().map(|e| &mut **e);
-            ends.chain(whens).collect()
-        }
-        Expr::Function(Function { args, .. }) => args.iter_mut().collect(),
-        Expr::Aggregate(aggregate) => aggregate.args.iter_mut().collect(),
-        Expr::MemberOf { value, array } => vec![value, array],
-        Expr::Quantified { left: expr, .. } | Expr::Extract { expr, .. } => vec![expr],
-        Expr::Trim { what, expr, .. } => {
-            what.iter_mut().map(|e| &mut **e).chain([&mut **expr]).collect()
-        }
-    }
-}
+use super::PlanError;
+use super::walk::{self, VisitMut};
+use crate::key::Code;
 
 /// Whether the test holds for the expression or anything in it; subqueries are not entered.
 pub fn any(expr: &Expr, test: &mut dyn FnMut(&Expr) -> bool) -> bool {
@@ -101,31 +20,39 @@ pub fn walk_mut(expr: &mut Expr, change: &mut dyn FnMut(&mut Expr)) {
     children_mut(expr).into_iter().for_each(|child| walk_mut(child, change));
 }
 
-pub fn has_aggregate(expr: &Expr) -> bool {
-    any(expr, &mut |expr| matches!(expr, Expr::Aggregate(_)))
-}
-
 pub fn has_subquery(expr: &Expr) -> bool {
-    any(expr, &mut |expr| matches!(expr, Expr::Subquery(_) | Expr::Exists(_)))
+    any(expr, &mut |expr| walk::own_query(expr).is_some())
 }
 
+pub fn has_window(expr: &Expr) -> bool {
+    any(expr, &mut |expr| walk::over(expr).is_some())
+}
+
+/// An aggregate of the query itself; with OVER it is a window function.
 pub fn as_aggregate(expr: &Expr) -> Option<&Aggregate> {
     match expr {
-        Expr::Aggregate(aggregate) => Some(aggregate),
+        Expr::Aggregate(aggregate) if aggregate.over.is_none() => Some(aggregate),
         _ => None,
     }
 }
 
-/// The conjuncts of a filter.
-pub fn conjuncts(filter: Option<&Expr>) -> Vec<&Expr> {
-    match filter {
+/// The conjuncts of a clause.
+pub fn conjuncts(clause: Option<&Expr>) -> Vec<&Expr> {
+    match clause {
         None => Vec::new(),
-        Some(Expr::And(terms)) => terms.iter().collect(),
+        Some(Expr::And(terms)) => terms.iter().flat_map(|term| conjuncts(Some(term))).collect(),
         Some(other) => vec![other],
     }
 }
 
-/// Conjuncts as a filter again.
+pub fn into_conjuncts(clause: Expr) -> Vec<Expr> {
+    match clause {
+        Expr::And(terms) => terms.into_iter().flat_map(into_conjuncts).collect(),
+        other => vec![other],
+    }
+}
+
+/// Conjuncts as a clause again.
 pub fn conjunction(mut terms: Vec<Expr>) -> Option<Expr> {
     match terms.len() {
         0 | 1 => terms.pop(),
@@ -133,74 +60,46 @@ pub fn conjunction(mut terms: Vec<Expr>) -> Option<Expr> {
     }
 }
 
-/// Every expression of a select, its own clauses only.
-pub fn of_select_mut(select: &mut Select) -> Vec<&mut Expr> {
-    let items = select.items.iter_mut().filter_map(|item| match item {
-        SelectItem::Expr { expr, .. } => Some(expr),
-        SelectItem::Star(_) | SelectItem::Next(_) => None,
-    });
-    let mut all: Vec<&mut Expr> = items.collect();
-    all.extend(select.filter.as_mut());
-    all.extend(select.group_by.iter_mut());
-    all.extend(select.having.as_mut());
-    all.extend(select.order_by.iter_mut().map(|OrderBy { expr, .. }| expr));
-    all
-}
-
-/// The subqueries in a select's expressions.
-pub fn subqueries_of_select<'a>(select: &'a Select, into: &mut Vec<&'a Query>) {
-    for item in &select.items {
-        if let SelectItem::Expr { expr, .. } = item {
-            subqueries(expr, into);
-        }
+/// A SELECT of nothing from nothing, to be filled.
+pub fn empty_select() -> Select {
+    Select {
+        with: None,
+        comments: Comments::default(),
+        distinct: false,
+        flags: Vec::new(),
+        items: Vec::new(),
+        from: Vec::new(),
+        filter: None,
+        group_by: Vec::new(),
+        rollup: false,
+        having: None,
+        windows: Vec::new(),
+        order_by: Vec::new(),
+        limit: None,
+        lock: Lock::None,
+        into: None,
+        parens: false,
     }
-    let orders = select.order_by.iter().map(|order| &order.expr);
-    let clauses = select.filter.iter().chain(&select.group_by).chain(&select.having).chain(orders);
-    clauses.for_each(|expr| subqueries(expr, into));
 }
 
-fn subqueries<'a>(expr: &'a Expr, into: &mut Vec<&'a Query>) {
-    if let Expr::Subquery(query) | Expr::Exists(query) = expr {
-        into.push(query);
-    }
-    children(expr).into_iter().for_each(|child| subqueries(child, into));
-}
-
-/// Takes the keyspace off every column.
-pub fn drop_column_keyspaces(expr: &mut Expr) {
-    walk_mut(expr, &mut |expr| {
-        if let Expr::Column(ColumnName { table: Some(table), .. }) = expr {
-            table.qualifier = None;
-        }
-    });
+pub fn schema_tracking_required() -> PlanError {
+    PlanError::new(Code::FailedPrecondition, "VT09015: schema tracking required")
 }
 
 /// Takes the keyspace off every table and column of a statement: on a shard there is one database.
 pub fn drop_keyspaces(statement: &mut Statement) {
+    walk::statement_mut(statement, &mut DropKeyspaces);
     match statement {
-        Statement::Query(query) => drop_in_query(query),
-        Statement::Insert(insert) => {
-            insert.table.qualifier = None;
-            if let sim::sql::ast::InsertSource::Query(query) = &mut insert.source {
-                drop_in_query(query);
-            }
-        }
+        Statement::Insert(insert) => insert.table.qualifier = None,
         Statement::Update(update) => {
-            drop_in_tables(&mut update.tables);
-            update.filter.iter_mut().for_each(drop_in_expr);
             for item in &mut update.set {
                 if let Some(table) = &mut item.column.table {
                     table.qualifier = None;
                 }
-                drop_in_expr(&mut item.value);
             }
-            update.order_by.iter_mut().for_each(|order| drop_in_expr(&mut order.expr));
         }
         Statement::Delete(delete) => {
             delete.targets.iter_mut().for_each(|target| target.qualifier = None);
-            drop_in_tables(&mut delete.tables);
-            delete.filter.iter_mut().for_each(drop_in_expr);
-            delete.order_by.iter_mut().for_each(|order| drop_in_expr(&mut order.expr));
         }
         Statement::CreateTable(create) => create.table.qualifier = None,
         Statement::AlterTable(alter) => alter.table.qualifier = None,
@@ -214,46 +113,33 @@ pub fn drop_keyspaces(statement: &mut Statement) {
     }
 }
 
-fn drop_in_query(query: &mut Query) {
-    match query {
-        Query::Select(select) => {
-            drop_in_tables(&mut select.from);
+struct DropKeyspaces;
+
+impl VisitMut for DropKeyspaces {
+    fn expr(&mut self, expr: &mut Expr) -> bool {
+        if let Expr::Column(column) | Expr::Bound(column, _) = expr
+            && let Some(table) = &mut column.table
+        {
+            table.qualifier = None;
+        }
+        true
+    }
+
+    fn table(&mut self, table: &mut TableExpr) -> bool {
+        if let TableExpr::Table(table) = table {
+            table.name.qualifier = None;
+        }
+        true
+    }
+
+    fn query(&mut self, query: &mut sim::sql::ast::Query) -> bool {
+        if let sim::sql::ast::Query::Select(select) = query {
             for item in &mut select.items {
-                if let SelectItem::Star(Some(table)) = item {
+                if let sim::sql::ast::SelectItem::Star(Some(table)) = item {
                     table.qualifier = None;
                 }
             }
-            of_select_mut(select).into_iter().for_each(drop_in_expr);
         }
-        Query::Union(union) => {
-            drop_in_query(&mut union.left);
-            drop_in_query(&mut union.right);
-        }
-        Query::Values(_) => {}
+        true
     }
-}
-
-fn drop_in_tables(tables: &mut [TableExpr]) {
-    for table in tables {
-        match table {
-            TableExpr::Table(table) => table.name.qualifier = None,
-            TableExpr::Join(join) => {
-                drop_in_tables(std::slice::from_mut(&mut join.left));
-                drop_in_tables(std::slice::from_mut(&mut join.right));
-                join.on.iter_mut().for_each(drop_in_expr);
-            }
-            TableExpr::Parens(list) => drop_in_tables(list),
-            TableExpr::Derived { query, .. } => drop_in_query(query),
-            TableExpr::JsonTable { .. } => {}
-        }
-    }
-}
-
-fn drop_in_expr(expr: &mut Expr) {
-    drop_column_keyspaces(expr);
-    walk_mut(expr, &mut |expr| {
-        if let Expr::Subquery(query) | Expr::Exists(query) = expr {
-            drop_in_query(query);
-        }
-    });
 }

@@ -1,123 +1,252 @@
-//! INSERT.
+//! INSERT and REPLACE.
 //!
 //! Every vindex column's value leaves the text for a bind variable, `:_column_row`, because vtgate
-//! must know it; columns that the statement leaves out are added with NULL.
+//! must know it; so does the value that a sequence may give, as `:__seqrow`. Columns that the
+//! statement leaves out are added: first the sequence's, then those of the vindexes. See
+//! `operators/insert.go`.
+//!
+//! It knows nothing of where rows go.
 
 use std::sync::Arc;
 
 use sim::sql::ast::{ColumnName, Expr, Ident, Insert, InsertSource, Literal, Statement};
 
-use super::primitive::{Insert as InsertPrimitive, Keyspace, Primitive, VindexValues};
-use super::{Context, PlanError, expression, is_value, keyspace};
+use super::directive::Directives;
+use super::primitive::{Generate, Insert as InsertPrimitive, Keyspace, Primitive, VindexValues};
+use super::select::Planned;
+use super::semantics::analyse::{analyse, column_count};
+use super::target::Target;
+use super::{Context, PlanError, evaluable, expression, keyspace, shortcut};
 use crate::key::Code;
+use crate::vschema::find::TableOrVindex;
 use crate::vschema::{Table, TableType};
 
-pub fn plan(
-    insert: &Insert,
-    context: &Context<'_>,
-) -> Result<(Option<Primitive>, Vec<String>), PlanError> {
-    let table = super::find_table(&insert.table, context)?;
+pub fn plan(insert: &Insert, context: &Context<'_>) -> Result<Planned, PlanError> {
+    let table = target(insert, context)?;
+    let mut insert = insert.clone();
+    insert.table.name = Ident::new(&table.name);
+    insert.table.qualifier = Some(Ident::new(&table.keyspace));
+    insert.alias = None;
     let of = keyspace(context, &table.keyspace)?;
-    let used = vec![format!("{}.{}", table.keyspace, table.name)];
-    if table.table_type != TableType::Normal {
-        return Err(PlanError::unsupported("sequence and reference tables"));
+    let statement = Statement::Insert(insert.clone());
+    super::check_foreign_keys(context, &table)?;
+    if table.auto_increment.is_none()
+        && !of.sharded
+        && let Some(unsharded) = shortcut::unsharded(&statement, context)
+    {
+        let used = unsharded.used.into_iter().collect();
+        return Ok((Some(Primitive::Insert(whole(insert, &table, unsharded.keyspace))), used));
     }
-    if table.auto_increment.is_some() && names_auto_increment(insert, &table) {
-        return Err(PlanError::unsupported("sequences"));
-    }
-    if !of.sharded {
-        return Ok((Some(unsharded(insert, &table, of)), used));
-    }
-    if insert.replace {
+    if insert.replace && of.sharded {
         return Err(PlanError::unsupported("REPLACE INTO with sharded keyspace"));
     }
-    Ok((Some(sharded(insert, &table, of)?), used))
+    let used = vec![format!("{}.{}", table.keyspace, table.name)];
+    let plan = values(insert, &table, of, context)?;
+    Ok((Some(Primitive::Insert(plan)), used))
 }
 
-/// A sequence is asked only where the statement leaves its column open.
-fn names_auto_increment(insert: &Insert, table: &Table) -> bool {
-    let Some(auto_increment) = &table.auto_increment else { return false };
-    let given = insert.columns.iter().flatten().position(|name| name.is(&auto_increment.column));
-    let Some(at) = given else { return true };
-    let open = |expr: Option<&Expr>| match expr {
-        Some(Expr::Literal(Literal::Null)) | Some(Expr::Default(None)) => true,
-        Some(Expr::Literal(Literal::Integer(digits))) => &**digits == "0",
-        _ => false,
+/// The table that takes the rows: a reference table's source, if it has one.
+fn target(insert: &Insert, context: &Context<'_>) -> Result<Arc<Table>, PlanError> {
+    let name = &insert.table;
+    let written = match &name.qualifier {
+        Some(qualifier) => Some(
+            Target::parse(qualifier.as_str())
+                .map_err(|error| PlanError::new(Code::InvalidArgument, error.to_string()))?,
+        ),
+        None => None,
     };
-    match &insert.source {
-        InsertSource::Values(rows) => rows.iter().any(|row| open(row.get(at))),
-        InsertSource::Query(_) => true,
+    if written.as_ref().is_some_and(|target| target.destination.is_some()) {
+        let text = "VT09017: INSERT with a target destination is not allowed";
+        return Err(PlanError::new(Code::FailedPrecondition, text));
     }
+    let replica =
+        |target: &Target| target.tablet_type.as_deref().is_some_and(|kind| kind != "primary");
+    if written.as_ref().is_some_and(replica) {
+        let text = "VT09002: insert statement with a replica target";
+        return Err(PlanError::new(Code::FailedPrecondition, text));
+    }
+    let of = written.as_ref().map(|target| target.keyspace.as_str()).or(context.keyspace);
+    let found = context.vschema.find_table_or_vindex(
+        of.unwrap_or(""),
+        name.name.as_str(),
+        context.tablet_type,
+    );
+    let table = match found.map_err(|error| PlanError::new(error.code, error.to_string()))? {
+        TableOrVindex::Table(table) => table,
+        TableOrVindex::Vindex(_) => {
+            let text = "VT09014: vindex cannot be modified";
+            return Err(PlanError::new(Code::FailedPrecondition, text));
+        }
+    };
+    let Some(source) = table.source.clone().filter(|_| table.table_type == TableType::Reference)
+    else {
+        return Ok(table);
+    };
+    let source = context.vschema.find_table(&source.keyspace, &source.name);
+    source.map_err(|error| PlanError::new(error.code, error.to_string()))
 }
 
-fn unsharded(insert: &Insert, table: &Table, keyspace: Keyspace) -> Primitive {
-    let mut statement = Statement::Insert(insert.clone());
+/// The statement as it is, on the one shard of an unsharded keyspace.
+fn whole(insert: Insert, table: &Table, keyspace: Keyspace) -> InsertPrimitive {
+    let directives = Directives::of(&insert.comments);
+    let mut statement = Statement::Insert(insert);
     expression::drop_keyspaces(&mut statement);
-    Primitive::Insert(InsertPrimitive {
+    InsertPrimitive {
         keyspace,
         table: table.name.as_str().into(),
         query: Arc::new(statement),
         vindex_values: Vec::new(),
         ignore: false,
         generate: None,
-        multi_shard_autocommit: false,
-        query_timeout_ms: 0,
+        multi_shard_autocommit: directives.multi_shard_autocommit,
+        query_timeout_ms: directives.query_timeout_ms,
+        fetch_last_insert_id: false,
+    }
+}
+
+/// An INSERT whose rows vtgate looks into.
+fn values(
+    mut insert: Insert,
+    table: &Table,
+    keyspace: Keyspace,
+    context: &Context<'_>,
+) -> Result<InsertPrimitive, PlanError> {
+    let empty = matches!(&insert.source, InsertSource::Values(rows)
+        if rows.iter().all(Vec::is_empty));
+    let mut columns = match insert.columns.take() {
+        Some(columns) => columns,
+        None if empty => Vec::new(),
+        None => listed_columns(table)?,
+    };
+    let mut rows = rows(&mut insert, &columns, context)?;
+    check_on_duplicate(&insert, table)?;
+    let directives = Directives::of(&insert.comments);
+    let generate = sequence(table, &mut columns, &mut rows, context)?;
+    let vindex_values = vindex_values(table, &mut columns, &mut rows)?;
+    let ignore = insert.ignore || !insert.on_duplicate.is_empty();
+    insert.columns = Some(columns);
+    insert.source = InsertSource::Values(rows);
+    let mut statement = Statement::Insert(insert);
+    expression::drop_keyspaces(&mut statement);
+    Ok(InsertPrimitive {
+        keyspace,
+        table: table.name.as_str().into(),
+        query: Arc::new(statement),
+        vindex_values,
+        ignore,
+        generate,
+        multi_shard_autocommit: directives.multi_shard_autocommit,
+        query_timeout_ms: directives.query_timeout_ms,
+        fetch_last_insert_id: false,
     })
 }
 
-fn sharded(insert: &Insert, table: &Table, keyspace: Keyspace) -> Result<Primitive, PlanError> {
-    let InsertSource::Values(rows) = &insert.source else {
-        return Err(PlanError::unsupported("insert with a query in a sharded keyspace"));
+fn listed_columns(table: &Table) -> Result<Vec<Ident>, PlanError> {
+    if table.column_list_authoritative {
+        return Ok(table.columns.iter().map(|column| Ident::new(&column.name)).collect());
+    }
+    Err(PlanError::new(
+        Code::FailedPrecondition,
+        "VT09004: INSERT should contain column list or the table should have authoritative columns in vschema",
+    ))
+}
+
+fn rows(
+    insert: &mut Insert,
+    columns: &[Ident],
+    context: &Context<'_>,
+) -> Result<Vec<Vec<Expr>>, PlanError> {
+    let mismatch = || {
+        let text = "VT03006: column count does not match value count with the row";
+        PlanError::new(Code::InvalidArgument, text)
     };
-    let mut rows = rows.clone();
-    let mut columns = columns_of(insert, table)?;
-    check_arity(&columns, &rows)?;
-    check_on_duplicate(insert, table)?;
-    let vindexes = table.column_vindexes.iter().filter(|vindex| !vindex.partial);
-    for name in vindexes.clone().flat_map(|vindex| &vindex.columns) {
-        if !columns.iter().any(|column| column.is(name)) {
-            columns.push(Ident::new(name));
-            rows.iter_mut().for_each(|row| row.push(Expr::Literal(Literal::Null)));
+    match &mut insert.source {
+        InsertSource::Values(rows) => {
+            if rows.iter().any(|row| row.len() != columns.len()) {
+                return Err(mismatch());
+            }
+            Ok(std::mem::take(rows))
+        }
+        InsertSource::Query(query) => {
+            let mut statement = Statement::Query(query.clone());
+            analyse(&mut statement, context)?;
+            if column_count(query).is_some_and(|count| count != columns.len()) {
+                return Err(mismatch());
+            }
+            Err(PlanError::unsupported("insert with a query over shards"))
         }
     }
-    let mut vindex_values = Vec::new();
-    for vindex in vindexes {
+}
+
+/// The values that a sequence may give leave the rows.
+fn sequence(
+    table: &Table,
+    columns: &mut Vec<Ident>,
+    rows: &mut [Vec<Expr>],
+    context: &Context<'_>,
+) -> Result<Option<Generate>, PlanError> {
+    let Some(auto_increment) = &table.auto_increment else { return Ok(None) };
+    let at = position_or_add(columns, rows, &auto_increment.column);
+    let mut values = Vec::new();
+    for (number, row) in rows.iter_mut().enumerate() {
+        let argument = Expr::Argument { name: Ident::new(&format!("__seq{number}")), ty: None };
+        let value = std::mem::replace(&mut row[at], argument);
+        values.push(match value {
+            Expr::Default(None) => Expr::Literal(Literal::Null),
+            value => evaluable::translate(&value)?,
+        });
+    }
+    let sequence = &auto_increment.sequence;
+    let of = keyspace(context, &sequence.keyspace)?;
+    let name = sim::sql::print::printed_name(&sequence.name).into_owned();
+    Ok(Some(Generate {
+        keyspace: of,
+        sequence: format!("select next :n /* INT64 */ values from {name}").into(),
+        values,
+    }))
+}
+
+/// Where a column stands; it is added with NULL if it does not.
+fn position_or_add(columns: &mut Vec<Ident>, rows: &mut [Vec<Expr>], name: &str) -> usize {
+    if let Some(at) = columns.iter().position(|column| column.is(name)) {
+        return at;
+    }
+    columns.push(Ident::new(name));
+    rows.iter_mut().for_each(|row| row.push(Expr::Literal(Literal::Null)));
+    columns.len() - 1
+}
+
+fn vindex_values(
+    table: &Table,
+    columns: &mut Vec<Ident>,
+    rows: &mut [Vec<Expr>],
+) -> Result<Vec<VindexValues>, PlanError> {
+    let vindexes: Vec<_> = table.column_vindexes.iter().filter(|vindex| !vindex.partial).collect();
+    for name in vindexes.iter().flat_map(|vindex| &vindex.columns) {
+        position_or_add(columns, rows, name);
+    }
+    let mut all = Vec::new();
+    for vindex in &vindexes {
         let mut values = Vec::new();
         for name in &vindex.columns {
-            let at = position(&columns, name);
-            values.push(take_values(&rows, at, name)?);
+            let at = position_or_add(columns, rows, name);
+            let column = rows.iter().map(|row| evaluable::translate(&row[at]));
+            values.push(column.collect::<Result<Vec<Expr>, _>>()?);
         }
-        vindex_values.push(VindexValues {
+        all.push(VindexValues {
             vindex: vindex.name.as_str().into(),
             columns: vindex.columns.iter().map(|name| name.as_str().into()).collect(),
             values,
         });
     }
-    for vindex in &vindex_values {
-        for name in &vindex.columns {
-            let at = position(&columns, name);
-            for (row, values) in rows.iter_mut().enumerate() {
-                let argument = Ident::new(&vindex_argument(name, row));
-                values[at] = Expr::Argument { name: argument, ty: None };
-            }
+    for name in vindexes.iter().flat_map(|vindex| &vindex.columns) {
+        let at = position_or_add(columns, rows, name);
+        for (number, row) in rows.iter_mut().enumerate() {
+            let argument = Ident::new(&vindex_argument(name, number));
+            row[at] = Expr::Argument { name: argument, ty: None };
         }
     }
-    let mut statement = Statement::Insert(Insert {
-        columns: Some(columns),
-        source: InsertSource::Values(rows),
-        ..insert.clone()
-    });
-    expression::drop_keyspaces(&mut statement);
-    Ok(Primitive::Insert(InsertPrimitive {
-        keyspace,
-        table: table.name.as_str().into(),
-        query: Arc::new(statement),
-        vindex_values,
-        ignore: insert.ignore || !insert.on_duplicate.is_empty(),
-        generate: None,
-        multi_shard_autocommit: false,
-        query_timeout_ms: 0,
-    }))
+    Ok(all)
 }
 
 /// `_column_row`, with what is neither letter nor digit made `_`.
@@ -127,27 +256,6 @@ pub fn vindex_argument(column: &str, row: usize) -> String {
     format!("_{word}_{row}")
 }
 
-fn columns_of(insert: &Insert, table: &Table) -> Result<Vec<Ident>, PlanError> {
-    match &insert.columns {
-        Some(columns) => Ok(columns.clone()),
-        None if table.column_list_authoritative => {
-            Ok(table.columns.iter().map(|column| Ident::new(&column.name)).collect())
-        }
-        None => Err(PlanError::new(
-            Code::FailedPrecondition,
-            "VT09004: INSERT should contain column list or the table should have authoritative columns in vschema",
-        )),
-    }
-}
-
-fn check_arity(columns: &[Ident], rows: &[Vec<Expr>]) -> Result<(), PlanError> {
-    if rows.iter().all(|row| row.len() == columns.len()) {
-        return Ok(());
-    }
-    let text = "VT03006: column count does not match value count with the row";
-    Err(PlanError::new(Code::InvalidArgument, text))
-}
-
 /// A vindex column may only be set to what the row would have had.
 fn check_on_duplicate(insert: &Insert, table: &Table) -> Result<(), PlanError> {
     let is_vindex_column = |column: &ColumnName| {
@@ -155,32 +263,11 @@ fn check_on_duplicate(insert: &Insert, table: &Table) -> Result<(), PlanError> {
         names.into_iter().any(|name| column.name.is(name))
     };
     for item in &insert.on_duplicate {
-        let itself = matches!(&item.value, Expr::Values(of) if of.name == item.column.name);
+        let itself =
+            matches!(&item.value, Expr::Values(of) if of.name.is(item.column.name.as_str()));
         if is_vindex_column(&item.column) && !itself {
             return Err(PlanError::unsupported("DML cannot update vindex column"));
         }
     }
     Ok(())
-}
-
-fn position(columns: &[Ident], name: &str) -> usize {
-    let found = columns.iter().position(|column| column.is(name));
-    found.expect("columns that were missing have been added")
-}
-
-fn take_values(rows: &[Vec<Expr>], at: usize, name: &str) -> Result<Vec<Expr>, PlanError> {
-    let value = |row: &Vec<Expr>| {
-        if is_value(&row[at]) {
-            return Ok(row[at].clone());
-        }
-        let text = match &row[at] {
-            Expr::Column(column) => format!(
-                "cannot lookup column '{}' (column access not supported here)",
-                column.name.as_str()
-            ),
-            other => format!("expr cannot be translated, not supported: {other} for {name}"),
-        };
-        Err(PlanError::new(Code::Unimplemented, text))
-    };
-    rows.iter().map(value).collect()
 }

@@ -11,8 +11,9 @@ use sim::sql::ast::{Expr, Statement};
 use sim::value::Value;
 
 use super::primitive::{
-    Aggregate, AggregateOp, Dml, Insert, Keyspace, Limit, Opcode, Plan, Primitive, QueryType,
-    Route, Routing, Send, SortKey, VindexLookup,
+    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Join, JoinSide,
+    Keyspace, Limit, Opcode, Plan, Primitive, ProjectedColumn, Pullout, QueryType, Route, Routing,
+    Send, SortKey, UncorrelatedSubquery, VindexLookup,
 };
 use super::table;
 
@@ -75,11 +76,12 @@ impl QueryType {
     }
 }
 
-fn plan_type(root: Option<&Primitive>) -> &'static str {
+pub(crate) fn plan_type(root: Option<&Primitive>) -> &'static str {
     let Some(root) = root else { return "Complex" };
     match root {
         Primitive::Route(route) => routing_type(&route.routing),
         Primitive::VindexLookup(_) => "Lookup",
+        Primitive::Join(_) => "Join",
         Primitive::Insert(insert) if insert.keyspace.sharded => "MultiShard",
         Primitive::Insert(_) => "Passthrough",
         Primitive::Update(update) => dml_type(&update.dml, !update.changed_vindexes.is_empty()),
@@ -93,6 +95,7 @@ fn plan_type(root: Option<&Primitive>) -> &'static str {
         Primitive::Ddl(_) => "DirectDDL",
         Primitive::Rows(_) => "Passthrough",
         Primitive::SingleRow | Primitive::UpdateTarget(_) => "Local",
+        Primitive::Utility(utility) => utility.plan_type(),
         _ => "Complex",
     }
 }
@@ -101,9 +104,11 @@ fn plan_type(root: Option<&Primitive>) -> &'static str {
 fn routing_type(routing: &Routing) -> &'static str {
     match routing.opcode {
         Opcode::Unsharded | Opcode::Next | Opcode::Dba | Opcode::Reference => "Passthrough",
-        Opcode::EqualUnique => "Passthrough",
+        Opcode::EqualUnique if !routing.needs_lookup => "Passthrough",
         Opcode::Scatter => "Scatter",
         Opcode::None => "Local",
+        Opcode::ByDestination => "MultiShard",
+        _ if routing.needs_lookup => "Lookup",
         _ => "MultiShard",
     }
 }
@@ -148,6 +153,10 @@ impl Primitive {
             Primitive::Aggregate(_) => "Aggregate",
             Primitive::Sort(_) => "Sort",
             Primitive::Projection(_) => "Projection",
+            Primitive::Filter(_) => "Filter",
+            Primitive::Distinct(_) => "Distinct",
+            Primitive::UncorrelatedSubquery(_) => "UncorrelatedSubquery",
+            Primitive::Join(_) => "Join",
             Primitive::SimpleProjection(_) => "SimpleProjection",
             Primitive::Send(send) if !send.rename.is_empty() => "RenameFields",
             Primitive::Send(_) => "Send",
@@ -155,6 +164,7 @@ impl Primitive {
             Primitive::Rows(_) => "Rows",
             Primitive::UpdateTarget(_) => "UpdateTarget",
             Primitive::Ddl(_) => "DDL",
+            Primitive::Utility(utility) => utility.operator(),
         }
     }
 }
@@ -234,13 +244,22 @@ pub fn describe(primitive: &Primitive) -> Json {
             let mut node = Node::new("DDL", "");
             node.keyspace(&send.keyspace);
             node.own("Query", send.query.to_string());
+            let is_temporary = match &*send.query {
+                Statement::CreateTable(create) => create.temporary,
+                Statement::DropTable(drop) => drop.temporary,
+                _ => false,
+            };
+            node.own("TempTable", is_temporary);
             node.json()
         }
+        Primitive::Utility(utility) => super::utility::json::describe(utility),
         Primitive::Rows(rows) => {
             let mut node = Node::new("Rows", "");
             let fields: Map<String, Json> =
                 rows.fields.iter().map(|(name, ty)| (name.to_string(), json!(&**ty))).collect();
-            node.own("Fields", Json::Object(fields));
+            if !fields.is_empty() {
+                node.own("Fields", Json::Object(fields));
+            }
             node.own("RowCount", rows.rows.len());
             node.json()
         }
@@ -249,8 +268,98 @@ pub fn describe(primitive: &Primitive) -> Json {
             node.own("target", target.as_str());
             node.json()
         }
+        Primitive::Sort(sort) => {
+            let mut node = Node::new("Sort", "Memory");
+            node.own("OrderBy", order_text(&sort.order_by));
+            node.own("ResultColumns", sort.result_columns);
+            node.inputs = vec![describe(&sort.input)];
+            node.json()
+        }
+        Primitive::Filter(filter) => {
+            let mut node = Node::new("Filter", "");
+            node.own("Predicate", filter.written.to_string());
+            node.own("ResultColumns", filter.result_columns);
+            node.inputs = vec![describe(&filter.input)];
+            node.json()
+        }
+        Primitive::Distinct(distinct) => describe_distinct(distinct),
+        Primitive::UncorrelatedSubquery(subquery) => describe_subquery(subquery),
+        Primitive::Join(join) => describe_join(join),
+        Primitive::Projection(projection) => {
+            let mut node = Node::new("Projection", "");
+            let column = |column: &ProjectedColumn| {
+                let pass = matches!(&column.evaluated, Expr::Argument { name, .. }
+                    if name.as_str().bytes().all(|byte| byte.is_ascii_digit()));
+                match pass {
+                    true => format!("{} as {}", column.evaluated, column.name),
+                    false => format!("{} as {}", value_text(&column.written), column.name),
+                }
+            };
+            let columns: Vec<String> = projection.columns.iter().map(column).collect();
+            node.own("Expressions", columns);
+            node.inputs = vec![describe(&projection.input)];
+            node.json()
+        }
         other => Node::new(other.operator(), "").json(),
     }
+}
+
+fn describe_join(join: &Join) -> Json {
+    let mut node = Node::new("Join", if join.outer { "LeftJoin" } else { "Join" });
+    let side = |side: &JoinSide| match side {
+        JoinSide::Left(at) => format!("L:{at}"),
+        JoinSide::Right(at) => format!("R:{at}"),
+    };
+    node.own("JoinColumnIndexes", join.columns.iter().map(side).collect::<Vec<_>>().join(","));
+    let vars: Map<String, Json> =
+        join.vars.iter().map(|(name, at)| (name.to_string(), json!(at))).collect();
+    if !vars.is_empty() {
+        node.own("JoinVars", Json::Object(vars));
+    }
+    node.inputs = vec![describe(&join.left), describe(&join.right)];
+    node.json()
+}
+
+fn describe_distinct(distinct: &Distinct) -> Json {
+    let mut node = Node::new("Distinct", "");
+    let column = |check: &CheckColumn| match (check.weight_column, &check.collation) {
+        (Some(weight), _) => format!("({}:{weight})", check.column),
+        (None, Some(collation)) => format!("{}: {collation}", check.column),
+        (None, None) => check.column.to_string(),
+    };
+    let columns: Vec<String> = distinct.columns.iter().map(column).collect();
+    node.own("Collations", columns);
+    node.own("ResultColumns", distinct.result_columns);
+    node.inputs = vec![describe(&distinct.input)];
+    node.json()
+}
+
+fn describe_subquery(subquery: &UncorrelatedSubquery) -> Json {
+    let (variant, names) = match subquery.pullout {
+        Pullout::Value => ("PulloutValue", [None, Some(&subquery.argument)]),
+        Pullout::In => ("PulloutIn", [subquery.has_values.as_ref(), Some(&subquery.argument)]),
+        Pullout::NotIn => {
+            ("PulloutNotIn", [subquery.has_values.as_ref(), Some(&subquery.argument)])
+        }
+        Pullout::Exists => ("PulloutExists", [subquery.has_values.as_ref(), None]),
+    };
+    let mut node = Node::new("UncorrelatedSubquery", variant);
+    let names: Vec<&str> = names.into_iter().flatten().map(|name| &**name).collect();
+    node.own("PulloutVars", names);
+    node.inputs = vec![
+        named(describe(&subquery.subquery), "SubQuery"),
+        named(describe(&subquery.outer), "Outer"),
+    ];
+    node.json()
+}
+
+/// What an input is to its parent stands first.
+fn named(node: Json, name: &str) -> Json {
+    let Json::Object(inner) = node else { return node };
+    let mut object = Map::new();
+    object.insert("InputName".into(), json!(name));
+    object.extend(inner);
+    Json::Object(object)
 }
 
 fn routing_keys(node: &mut Node, routing: &Routing) {
@@ -263,22 +372,34 @@ fn routing_keys(node: &mut Node, routing: &Routing) {
 
 /// A value as the evalengine prints it.
 pub fn value_text(value: &Expr) -> String {
-    value.to_string()
+    match value {
+        // A column of a list's tuples.
+        Expr::ListArgument(name) if name.as_str().contains(':') => name.as_str().to_owned(),
+        value => super::evaluable::text(value),
+    }
 }
 
 fn describe_route(route: &Route) -> Json {
     let mut node = Node::new("Route", route.routing.opcode.name());
     node.keyspace(&route.routing.keyspace);
-    if let Some(destination) = &route.routing.destination {
-        node.destination(destination);
-    }
     routing_keys(&mut node, &route.routing);
     node.own("FieldQuery", route.field_query.to_string());
     node.own("Query", route.query.to_string());
     node.own("OrderBy", order_text(&route.order_by));
     node.own("ResultColumns", route.result_columns);
     node.own("ScatterErrorsAsWarnings", route.scatter_errors_as_warnings);
+    node.own("FetchLastInsertID", route.fetch_last_insert_id);
     node.own("QueryTimeout", route.query_timeout_ms);
+    let schemas: Vec<String> = route.system.schemas.iter().map(value_text).collect();
+    if !schemas.is_empty() {
+        node.own("SysTableTableSchema", format!("[{}]", schemas.join(", ")));
+    }
+    let tables = route.system.tables.iter();
+    let tables: Vec<String> =
+        tables.map(|(name, value)| format!("{name}:{}", value_text(value))).collect();
+    if !tables.is_empty() {
+        node.own("SysTableTableName", format!("[{}]", tables.join(", ")));
+    }
     node.json()
 }
 
@@ -318,6 +439,11 @@ fn describe_insert(insert: &Insert) -> Json {
     if !values.is_empty() {
         node.own("VindexValues", Json::Object(values));
     }
+    if let Some(generate) = &insert.generate {
+        let values: Vec<String> = generate.values.iter().map(value_text).collect();
+        let text = format!("{}:Values::({})", generate.sequence, values.join(", "));
+        node.own("AutoIncrement", text);
+    }
     node.own("InsertIgnore", insert.ignore);
     node.own("MultiShardAutocommit", insert.multi_shard_autocommit);
     node.own("QueryTimeout", insert.query_timeout_ms);
@@ -327,9 +453,6 @@ fn describe_insert(insert: &Insert) -> Json {
 fn dml_node(operator: &str, dml: &Dml) -> Node {
     let mut node = Node::new(operator, dml.routing.opcode.name());
     node.keyspace(&dml.routing.keyspace);
-    if let Some(destination) = &dml.routing.destination {
-        node.destination(destination);
-    }
     routing_keys(&mut node, &dml.routing);
     node.own("Query", dml.query.to_string());
     let owned = dml.owned_vindex_query.as_deref().map(Statement::to_string);
@@ -337,6 +460,7 @@ fn dml_node(operator: &str, dml: &Dml) -> Node {
     node.own("KsidVindex", dml.ksid_vindex.as_deref().unwrap_or(""));
     node.own("KsidLength", dml.ksid_length);
     node.own("MultiShardAutocommit", dml.multi_shard_autocommit);
+    node.own("FetchLastInsertID", dml.fetch_last_insert_id);
     node.own("QueryTimeout", dml.query_timeout_ms);
     node
 }
@@ -352,25 +476,50 @@ fn describe_limit(limit: &Limit) -> Json {
 fn describe_aggregate(aggregate: &Aggregate) -> Json {
     let variant = if aggregate.group_by.is_empty() { "Scalar" } else { "Ordered" };
     let mut node = Node::new("Aggregate", variant);
-    let texts: Vec<String> = aggregate
-        .aggregates
-        .iter()
-        .map(|column| {
-            let mut text = op_name(column.op).to_owned();
-            if let Some(original) = column.original {
-                let _ = write!(text, "_{}", op_name(original));
-            }
-            let _ = write!(text, "({})", column.column);
-            if let Some(alias) = &column.alias {
-                let _ = write!(text, " AS {alias}");
-            }
-            text
-        })
-        .collect();
+    let texts: Vec<String> = aggregate.aggregates.iter().map(aggregate_text).collect();
     node.own("Aggregates", texts.join(", "));
+    let groups: Vec<String> = aggregate.group_by.iter().map(group_text).collect();
+    node.own("GroupBy", groups.join(", "));
     node.own("ResultColumns", aggregate.result_columns);
     node.inputs = vec![describe(&aggregate.input)];
     node.json()
+}
+
+fn aggregate_text(column: &AggregateColumn) -> String {
+    let mut text = op_name(column.op).to_owned();
+    if let Some(original) = column.original {
+        let _ = write!(text, "_{}", op_name(original));
+    }
+    match (&column.constant, column.weight_column) {
+        (Some(constant), _) => {
+            let _ = write!(text, "({}", value_text(constant));
+        }
+        (None, Some(weight)) => {
+            let _ = write!(text, "({}|{weight}", column.column);
+        }
+        (None, None) => {
+            let _ = write!(text, "({}", column.column);
+        }
+    }
+    if let Some(collation) = &column.collation {
+        let _ = write!(text, " COLLATE {collation}");
+    }
+    text.push(')');
+    if let Some(alias) = &column.alias {
+        let _ = write!(text, " AS {alias}");
+    }
+    text
+}
+
+fn group_text(key: &SortKey) -> String {
+    let mut text = match key.weight_column {
+        Some(weight) => format!("({}|{weight})", key.column),
+        None => key.column.to_string(),
+    };
+    if let Some(collation) = &key.collation {
+        let _ = write!(text, " COLLATE {collation}");
+    }
+    text
 }
 
 fn op_name(op: AggregateOp) -> &'static str {
@@ -385,6 +534,9 @@ fn op_name(op: AggregateOp) -> &'static str {
         AggregateOp::AnyValue => "any_value",
         AggregateOp::GroupConcat => "group_concat",
         AggregateOp::Constant => "constant_aggr",
+        AggregateOp::Avg => "avg",
+        AggregateOp::UserDefined => "udf",
+        AggregateOp::Other => "unknown",
     }
 }
 

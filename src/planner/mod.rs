@@ -7,31 +7,55 @@
 //!                              routing: which vindex, which opcode
 //! ```
 //!
-//! The first rooms: statements over one table of a sharded keyspace, any statement within one
-//! unsharded keyspace, statements with a shard target. What is not built yet is VT12001, never a
-//! wrong plan. See `go/vt/vtgate/planbuilder`.
+//! A statement is normalised, analysed, made into operators, rewritten until nothing changes, and
+//! lowered to primitives. What is not built yet is VT12001, never a wrong plan. See
+//! `go/vt/vtgate/planbuilder`.
 //!
 //! It knows nothing of shards, tablets or values: only the VSchema.
 
+pub mod aggregation;
+pub mod build;
+pub mod change;
 pub mod ddl;
-pub mod dml;
+pub mod directive;
+pub mod environment;
+pub mod evaluable;
 pub mod expression;
 pub mod insert;
 pub mod json;
+pub mod local;
+pub mod lower;
+pub mod lower_above;
+pub mod normalize;
+pub mod offset;
+pub mod offset_above;
+pub mod offset_union;
+pub mod operator;
+pub mod planning;
+pub mod predicate;
 pub mod primitive;
-pub mod routing;
+pub mod rewrite;
+pub mod route;
 pub mod select;
+pub mod semantics;
+pub mod shortcut;
 pub mod show;
 pub mod statement;
+pub mod system_tables;
 pub mod table;
+pub mod target;
+pub mod text;
+pub mod utility;
+pub mod walk;
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Expr, Query, Statement, TableExpr, TableName};
+use sim::sql::ast::{Ident, Statement, TableName, Verbatim};
 
 use crate::key::Code;
-use crate::vschema::{Table, VSchema};
-use primitive::{Keyspace, Plan, Primitive, QueryType, Send};
+use crate::vschema::{ForeignKeyMode, Table, VSchema};
+use environment::Environment;
+use primitive::{Keyspace, Plan, Primitive, QueryType};
 use statement::Outer;
 
 /// What planning reads besides the statement.
@@ -46,6 +70,7 @@ pub struct Context<'a> {
     pub tablet_type: &'a str,
     /// What SHOW TABLES writes before the keyspace's name.
     pub tables_header: &'a str,
+    pub environment: &'a Environment,
 }
 
 /// Why there is no plan, as vtgate tells its client.
@@ -64,76 +89,42 @@ impl PlanError {
     pub fn unsupported(what: impl std::fmt::Display) -> PlanError {
         PlanError::new(Code::Unimplemented, format!("VT12001: unsupported: {what}"))
     }
+
+    /// Something that cannot be, as vtgate says it of itself.
+    pub fn bug(what: impl std::fmt::Display) -> PlanError {
+        PlanError::new(Code::Internal, format!("VT13001: [BUG] {what}"))
+    }
 }
 
 /// Plans a query.
 pub fn build(query: &str, context: &Context<'_>) -> Result<Plan, PlanError> {
-    let Outer::Sql(statement) = statement::parse(query)? else {
-        return Err(PlanError::unsupported("this statement"));
+    let mut variables = Default::default();
+    let (query_type, (root, tables_used)) = match statement::parse(query)? {
+        Outer::Sql(mut statement) => {
+            let query_type = query_type(&statement);
+            variables = normalize::normalize(&mut statement, context)?.variables;
+            (query_type, plan(&statement, query, context)?)
+        }
+        outer => utility::of_vitess(&outer, query, context)?,
     };
-    let query_type = query_type(&statement);
-    let (root, tables_used) = match context.shard {
-        Some(shard) => (Some(targeted(&statement, shard, context)?), Vec::new()),
-        None => plan(&statement, context)?,
-    };
-    Ok(Plan { query_type, original: query.to_owned(), root, tables_used })
+    Ok(Plan { query_type, original: query.to_owned(), root, tables_used, variables })
 }
 
 fn plan(
     statement: &Statement,
+    query: &str,
     context: &Context<'_>,
 ) -> Result<(Option<Primitive>, Vec<String>), PlanError> {
+    if let Some(planned) = utility::plan(statement, query, context)? {
+        return Ok(planned);
+    }
     match statement {
         Statement::Query(query) => select::plan(query, context),
         Statement::Insert(insert) => insert::plan(insert, context),
-        Statement::Update(update) => dml::update(update, context),
-        Statement::Delete(delete) => dml::delete(delete, context),
-        Statement::Show(show) => show::show(show, context).map(no_tables),
-        Statement::Describe { .. } => show::describe(statement, context).map(no_tables),
-        Statement::CreateTable(_)
-        | Statement::AlterTable(_)
-        | Statement::DropTable(_)
-        | Statement::TruncateTable(_)
-        | Statement::CreateIndex(_)
-        | Statement::DropIndex { .. }
-        | Statement::RenameTable(_) => ddl::plan(statement, context),
-        Statement::Begin(_)
-        | Statement::Commit
-        | Statement::Rollback
-        | Statement::Savepoint(_)
-        | Statement::RollbackTo(_)
-        | Statement::Release(_) => Ok((None, Vec::new())),
+        Statement::Update(update) => change::update(update, context),
+        Statement::Delete(delete) => change::delete(delete, context),
         other => Err(PlanError::unsupported(format!("{other}"))),
     }
-}
-
-fn no_tables(root: Primitive) -> (Option<Primitive>, Vec<String>) {
-    (Some(root), Vec::new())
-}
-
-/// With a shard target a statement goes there as it is: no vindex is asked or told.
-fn targeted(
-    statement: &Statement,
-    shard: &str,
-    context: &Context<'_>,
-) -> Result<Primitive, PlanError> {
-    let keyspace = current_keyspace(context)?;
-    if let Statement::Show(show) = statement {
-        return show::show_on(show, context, format!("Shard({shard})"));
-    }
-    let is_dml =
-        matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_));
-    let mut query = statement.clone();
-    expression::drop_keyspaces(&mut query);
-    Ok(Primitive::Send(Send {
-        keyspace,
-        destination: format!("Shard({shard})"),
-        query: Arc::new(query),
-        is_dml,
-        single_shard_only: false,
-        shard_name_needed: false,
-        rename: Vec::new(),
-    }))
 }
 
 // ---------------------------------------------------------------- names
@@ -172,63 +163,48 @@ fn find_table(name: &TableName, context: &Context<'_>) -> Result<Arc<Table>, Pla
     }
 }
 
-/// All tables of a FROM, where there is nothing but tables and joins of them; the subqueries'
-/// tables too.
-fn tables_of(from: &[TableExpr], into: &mut Vec<TableName>) -> Result<(), PlanError> {
-    for expr in from {
-        match expr {
-            TableExpr::Table(table) => into.push(table.name.clone()),
-            TableExpr::Join(join) => {
-                tables_of(std::slice::from_ref(&join.left), into)?;
-                tables_of(std::slice::from_ref(&join.right), into)?;
-            }
-            TableExpr::Parens(list) => tables_of(list, into)?,
-            TableExpr::Derived { query, .. } => tables_of_query(query, into)?,
-            TableExpr::JsonTable { .. } => return Err(PlanError::unsupported("json_table")),
-        }
+/// The keyspace that stands in where a statement names none.
+fn any_keyspace(context: &Context<'_>) -> Option<Keyspace> {
+    let name = match &context.environment.any_keyspace {
+        Some(name) => name.as_str(),
+        None => context.keyspace.or_else(|| first_keyspace(context))?,
+    };
+    keyspace(context, name).ok()
+}
+
+fn first_keyspace<'a>(context: &Context<'a>) -> Option<&'a str> {
+    context.vschema.keyspaces.keys().next().map(String::as_str)
+}
+
+/// The keyspace that `dual` is counted to.
+fn dual_keyspace(context: &Context<'_>) -> String {
+    context.keyspace.or_else(|| first_keyspace(context)).unwrap_or("").to_owned()
+}
+
+/// The table that a reference table copies, if the name is a reference table's.
+fn reference_source(name: &TableName, context: &Context<'_>) -> Option<TableName> {
+    let table = find_table(name, context).ok()?;
+    let source = table.source.as_ref()?;
+    Some(TableName {
+        qualifier: Some(Ident::new(&source.keyspace)),
+        name: Ident::new(&source.name),
+    })
+}
+
+/// Foreign keys that vtgate manages need plans of their own, which are not made yet.
+fn check_foreign_keys(context: &Context<'_>, table: &Table) -> Result<(), PlanError> {
+    let managed = context
+        .vschema
+        .keyspaces
+        .get(&table.keyspace)
+        .is_some_and(|keyspace| keyspace.foreign_key_mode == ForeignKeyMode::Managed);
+    let name = crate::vschema::TableName::new(&table.keyspace, &table.name);
+    let has_keys = context.vschema.parent_foreign_keys(&name).next().is_some()
+        || context.vschema.child_foreign_keys(&name).next().is_some();
+    if managed && has_keys && context.environment.foreign_key_checks != Some(false) {
+        return Err(PlanError::unsupported("foreign keys that vtgate manages"));
     }
     Ok(())
-}
-
-fn tables_of_query(query: &Query, into: &mut Vec<TableName>) -> Result<(), PlanError> {
-    match query {
-        Query::Select(select) => {
-            if select.with.is_some() {
-                return Err(PlanError::unsupported("common table expressions"));
-            }
-            tables_of(&select.from, into)?;
-            let mut nested = Vec::new();
-            expression::subqueries_of_select(select, &mut nested);
-            nested.into_iter().try_for_each(|query| tables_of_query(query, into))
-        }
-        Query::Union(union) => {
-            tables_of_query(&union.left, into)?;
-            tables_of_query(&union.right, into)
-        }
-        Query::Values(_) => Ok(()),
-    }
-}
-
-/// The one unsharded keyspace that all tables are in, with the tables as `keyspace.table`; None if
-/// they are not.
-fn all_unsharded(
-    names: &[TableName],
-    context: &Context<'_>,
-) -> Result<Option<(Keyspace, Vec<String>)>, PlanError> {
-    let mut only: Option<String> = None;
-    let mut used = Vec::new();
-    for name in names {
-        let table = find_table(name, context)?;
-        let found = keyspace(context, &table.keyspace)?;
-        if found.sharded || only.as_ref().is_some_and(|only| *only != table.keyspace) {
-            return Ok(None);
-        }
-        used.push(format!("{}.{}", table.keyspace, table.name));
-        only = Some(table.keyspace.clone());
-    }
-    used.sort();
-    used.dedup();
-    Ok(only.map(|name| (Keyspace { name: name.into(), sharded: false }, used)))
 }
 
 fn query_type(statement: &Statement) -> QueryType {
@@ -268,24 +244,9 @@ fn query_type(statement: &Statement) -> QueryType {
         | Statement::CreateDatabase { .. }
         | Statement::AlterDatabase { .. }
         | Statement::DropDatabase { .. } => QueryType::Ddl,
+        Statement::Verbatim {
+            kind: Verbatim::CreateProcedure | Verbatim::DropProcedure, ..
+        } => QueryType::Ddl,
         Statement::Kill { .. } | Statement::Verbatim { .. } => QueryType::Other,
     }
-}
-
-/// Whether vtgate can give an expression a value by itself: it reads no column.
-fn is_value(expr: &Expr) -> bool {
-    !expression::any(expr, &mut |expr| {
-        matches!(
-            expr,
-            Expr::Column(_)
-                | Expr::Subquery(_)
-                | Expr::Exists(_)
-                | Expr::Aggregate(_)
-                | Expr::Variable(_)
-                | Expr::Values(_)
-                | Expr::Default(_)
-                | Expr::Match { .. }
-                | Expr::Assign { .. }
-        )
-    })
 }

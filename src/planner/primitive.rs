@@ -4,9 +4,12 @@
 //! Data only. A vindex stands here by its name in the keyspace's VSchema, a value by its
 //! expression; vtgate resolves both when it runs the plan. See `go/vt/vtgate/engine/`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Statement};
+
+use crate::key::Destination;
 
 /// A plan: what the cache holds, what `vexplain` shows, what runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +21,8 @@ pub struct Plan {
     pub root: Option<Primitive>,
     /// `keyspace.table`, sorted, without repeats.
     pub tables_used: Vec<String>,
+    /// Bind variables that the session fills in: `__lastInsertId`, `__vtudvname`.
+    pub variables: BTreeSet<Arc<str>>,
 }
 
 /// The kind of the statement, as `QueryType` prints it.
@@ -64,12 +69,18 @@ pub enum Primitive {
     Sort(Box<Sort>),
     Projection(Box<Projection>),
     SimpleProjection(Box<SimpleProjection>),
+    Filter(Box<Filter>),
+    Distinct(Box<Distinct>),
+    UncorrelatedSubquery(Box<UncorrelatedSubquery>),
+    Join(Box<Join>),
     Send(Send),
     SingleRow,
     Rows(Rows),
     UpdateTarget(String),
     /// DDL goes to every shard of the keyspace as it prints.
     Ddl(Send),
+    /// What statements other than queries and data changes plan to.
+    Utility(super::utility::Utility),
 }
 
 /// A keyspace as a plan names it.
@@ -105,9 +116,11 @@ pub struct Routing {
     /// Name of the vindex in the keyspace's VSchema; with its own columns' values, one a column.
     pub vindex: Option<Arc<str>>,
     pub values: Vec<Expr>,
-    /// Of ByDestination alone, as it prints: `Shard(-80)`, `ExactKeyRange(-)`, `AllShards()`. None
-    /// below a VindexLookup, which names the shards.
-    pub destination: Option<String>,
+    /// Whether the vindex runs statements to map.
+    pub needs_lookup: bool,
+    /// Of ByDestination alone; it does not print. None below a VindexLookup, which names the
+    /// shards.
+    pub destination: Option<Destination>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +137,18 @@ pub struct Route {
     pub query_timeout_ms: u64,
     /// An aggregate query without a shard to go to goes to any one.
     pub no_routes_special_handling: bool,
+    /// `last_insert_id(x)` in it sets the session's value.
+    pub fetch_last_insert_id: bool,
+    /// Of DBA alone: the schemas and tables that it asks about.
+    pub system: SystemNames,
+}
+
+/// What a query of system tables says of schemas and tables.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SystemNames {
+    pub schemas: Vec<Expr>,
+    /// By argument, sorted.
+    pub tables: Vec<(Arc<str>, Expr)>,
 }
 
 /// `(0|2) DESC COLLATE x`.
@@ -162,6 +187,7 @@ pub struct Insert {
     pub generate: Option<Generate>,
     pub multi_shard_autocommit: bool,
     pub query_timeout_ms: u64,
+    pub fetch_last_insert_id: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -195,6 +221,7 @@ pub struct Dml {
     pub ksid_length: usize,
     pub multi_shard_autocommit: bool,
     pub query_timeout_ms: u64,
+    pub fetch_last_insert_id: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -235,7 +262,7 @@ pub struct Aggregate {
 }
 
 /// `sum_count(0) AS count(*)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AggregateColumn {
     pub op: AggregateOp,
     /// What the query asked for, where vtgate does something else with the shards' answers.
@@ -244,6 +271,8 @@ pub struct AggregateColumn {
     pub weight_column: Option<usize>,
     pub collation: Option<Arc<str>>,
     pub alias: Option<Arc<str>>,
+    /// Of `constant_aggr` alone.
+    pub constant: Option<Expr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,6 +287,12 @@ pub enum AggregateOp {
     AnyValue,
     GroupConcat,
     Constant,
+    /// Becomes a sum and a count before it runs over shards.
+    Avg,
+    /// A function that was loaded into the servers; it runs there alone.
+    UserDefined,
+    /// One that runs on one shard alone.
+    Other,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -267,11 +302,85 @@ pub struct Sort {
     pub input: Primitive,
 }
 
+/// Rows for which a condition holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// As it prints.
+    pub written: Expr,
+    /// Over offsets: `:0` is the input's first column.
+    pub evaluated: Expr,
+    pub result_columns: usize,
+    pub input: Primitive,
+}
+
+/// Each row once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distinct {
+    pub columns: Vec<CheckColumn>,
+    pub result_columns: usize,
+    pub input: Primitive,
+}
+
+/// A column by which rows are compared: `0`, `(0:2)`, `0: latin1_swedish_ci`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckColumn {
+    pub column: usize,
+    pub weight_column: Option<usize>,
+    pub collation: Option<Arc<str>>,
+}
+
+/// For each row of the left the right, with values of that row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Join {
+    /// A left row without a match is there with NULLs.
+    pub outer: bool,
+    pub columns: Vec<JoinSide>,
+    /// By argument of the right the left's column.
+    pub vars: BTreeMap<Arc<str>, usize>,
+    pub left: Primitive,
+    pub right: Primitive,
+}
+
+/// `L:0`, `R:1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinSide {
+    Left(usize),
+    Right(usize),
+}
+
+/// A subquery that runs before the query that uses its result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UncorrelatedSubquery {
+    pub pullout: Pullout,
+    /// Name of the value or of the list.
+    pub argument: Arc<str>,
+    /// Name of the number that says whether there was a row.
+    pub has_values: Option<Arc<str>>,
+    pub subquery: Primitive,
+    pub outer: Primitive,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pullout {
+    Value,
+    In,
+    NotIn,
+    Exists,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
-    /// Expression and output name.
-    pub columns: Vec<(Expr, Arc<str>)>,
+    pub columns: Vec<ProjectedColumn>,
     pub input: Primitive,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectedColumn {
+    /// As it prints.
+    pub written: Expr,
+    /// Over offsets: `:0` is the input's first column.
+    pub evaluated: Expr,
+    pub name: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

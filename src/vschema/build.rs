@@ -56,6 +56,7 @@ impl VSchema {
             shard_routing_rules: BTreeMap::new(),
             keyspace_routing_rules: BTreeMap::new(),
             mirror_rules: BTreeMap::new(),
+            tracked: Default::default(),
         };
         let mut problems = Vec::new();
         for (name, keyspace) in &source.keyspaces {

@@ -27,6 +27,7 @@ mod sequence;
 pub mod source;
 pub mod table;
 pub mod table_name;
+pub mod tracked;
 
 pub use build::{Build, Problem};
 pub use error::VSchemaError;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 
 use crate::vindex::Vindex;
 use routing::{MirrorRule, RoutingRule, ShardRoutingKey};
+use tracked::Tracked;
 
 /// A vschema, built.
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ pub struct VSchema {
     shard_routing_rules: BTreeMap<ShardRoutingKey, String>,
     keyspace_routing_rules: BTreeMap<String, String>,
     mirror_rules: BTreeMap<String, MirrorRule>,
+    tracked: Tracked,
 }
 
 /// What a name without a keyspace means.

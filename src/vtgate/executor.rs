@@ -16,7 +16,7 @@ use std::sync::Arc;
 use sim::mysql::outcome::Outcome;
 use sim::sql::ast::{Assignment, Expr, Ident, Literal, Show, ShowKind, Statement, Variable};
 use sim::sql_error::SqlError;
-use sim::value::{Binds, Value};
+use sim::value::{Bind, Binds, Value};
 use sim::wait::join_all;
 use sim::world::Process;
 
@@ -27,6 +27,7 @@ use super::session::{
 use super::{Edition, Gate, Snapshot, errors, tx_conn};
 use crate::history::{self, Event, List};
 use crate::key::Code;
+use crate::planner::environment::Environment;
 use crate::planner::primitive::{Plan, Primitive};
 use crate::planner::statement::{self, Outer};
 use crate::planner::{self, table};
@@ -141,6 +142,7 @@ impl Run {
                 Edition::V24 => "Tables_in_",
                 Edition::V6 => "Tables_in_vt_",
             },
+            environment: &Environment::default(),
         };
         let plan = Arc::new(planner::build(sql, &context).map_err(planned)?);
         self.gate.cache_plan(key, Arc::clone(&plan));
@@ -291,6 +293,7 @@ impl Run {
     /// Runs a plan, in a transaction of its own if it changes data outside of one.
     pub async fn execute_plan(&self, plan: &Plan, binds: &Arc<Binds>) -> Result<Outcome, Status> {
         let Some(root) = &plan.root else { return Ok(Outcome::default()) };
+        let binds = &self.with_session_variables(plan, binds)?;
         if !needs_transaction(root) {
             return self.primitive_or_undo(root, binds).await;
         }
@@ -327,6 +330,36 @@ impl Run {
                 Err(status)
             }
         }
+    }
+
+    /// The bind variables with those that the session fills in.
+    fn with_session_variables(
+        &self,
+        plan: &Plan,
+        binds: &Arc<Binds>,
+    ) -> Result<Arc<Binds>, Status> {
+        if plan.variables.is_empty() {
+            return Ok(Arc::clone(binds));
+        }
+        let session = self.session.borrow();
+        let mut all = (**binds).clone();
+        for name in &plan.variables {
+            let value = match &**name {
+                "__lastInsertId" => Value::Uint(session.last_insert_id),
+                "__vtrcount" => Value::Int(session.row_count),
+                "__vtdbname" => match &session.target.keyspace {
+                    Some(keyspace) => Value::text(keyspace),
+                    None => Value::Null,
+                },
+                "__vtautocommit" => Value::Int(i64::from(session.autocommit)),
+                other => {
+                    let name = other.trim_start_matches("__vtudv").trim_start_matches("__vt");
+                    return Err(unsupported(format!("the value of {name}")));
+                }
+            };
+            all.insert(Arc::clone(name), Bind::Value(value));
+        }
+        Ok(Arc::new(all))
     }
 
     async fn primitive_or_undo(
@@ -557,6 +590,11 @@ pub(super) fn unsupported(what: impl std::fmt::Display) -> Status {
     Status::new(Code::Unimplemented, format!("VT12001: unsupported: {what}"))
 }
 
+/// A text that is no statement gets its number here; the others have it by their code.
 fn planned(error: planner::PlanError) -> Status {
-    Status::new(error.code, error.message)
+    let message = match error.message.starts_with("syntax error at position ") {
+        true => format!("{} (errno 1064) (sqlstate 42000)", error.message),
+        false => error.message,
+    };
+    Status::new(error.code, message)
 }

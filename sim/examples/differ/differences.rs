@@ -5,6 +5,7 @@
 //! listed here and nowhere else.
 
 use crate::answer::Answer;
+use crate::programs::Outcome;
 use crate::server::Product;
 
 pub struct Difference {
@@ -26,7 +27,7 @@ const EDGES: &str = "other-victim";
 const SUCCESSOR: &str = "unique-successor-is-next-key";
 const DELETED: &str = "deleted-row-is-not-locked";
 
-pub const KNOWN: [Difference; 14] = [
+pub const KNOWN: [Difference; 25] = [
     Difference {
         name: RACE,
         reason: "several threads wake at once and interleave inside of statements: the same case \
@@ -83,6 +84,55 @@ pub const KNOWN: [Difference; 14] = [
                  not what it does not look at: one server has 1690",
     },
     Difference {
+        name: "default-asked-first",
+        reason: "MariaDB refuses DEFAULT of a column without one before it has a row, and under IGNORE",
+    },
+    Difference {
+        name: "wrong-arguments",
+        reason: "inet_aton, inet_ntoa and unhex of what is none warn on MySQL only, which strict mode \
+                 makes 1411",
+    },
+    Difference {
+        name: "dropped-primary-key",
+        reason: "MySQL copies the table and counts its rows, MariaDB counts none",
+    },
+    Difference {
+        name: "short-dates",
+        reason: "a date without a time is a time of the day to MariaDB's addtime, subtime, timediff",
+    },
+    Difference {
+        name: "rounded-texts",
+        reason: "a rounded text is a decimal on MariaDB, a double on MySQL",
+    },
+    Difference {
+        name: "limit-argument",
+        reason: "EXECUTE with an argument for LIMIT: MariaDB takes texts, and refuses negative numbers \
+                 with 1210",
+    },
+    Difference {
+        name: "long-columns",
+        reason: "MariaDB cuts a key to what it takes of a TEXT or BLOB, and lets these have defaults",
+    },
+    Difference {
+        name: "key-column-stays",
+        reason: "MariaDB refuses to drop a column of a unique key of several columns",
+    },
+    Difference {
+        name: "texts-of-times",
+        reason: "which texts and numbers are a date or a time: '' or 128 is on one server, 1292 on \
+                 the other",
+    },
+    Difference {
+        name: "rounded-quotient",
+        reason: "MySQL 9 rounds a quotient to the digits that it shows before it goes on, MariaDB does \
+                 not",
+    },
+    Difference {
+        name: "implied-default",
+        reason: "a column without a default has its type's zero on MariaDB where the INSERT has ON \
+                 DUPLICATE KEY UPDATE",
+    },
+    Difference {
         name: COERCED,
         reason: "whether a change that compares a text with a number has the 1292 of a strict \
                  mode depends on which of several conditions the optimizer asks first",
@@ -107,6 +157,83 @@ pub fn errno(product: Product, text: &str, errno: u16) -> u16 {
         (Product::MariaDb, 1969) => 3024,
         _ => errno,
     }
+}
+
+/// A number or time without zeros at its end: how many digits an expression's result shows behind
+/// the point differs.
+pub fn without_scale(text: &str) -> String {
+    let fraction = text.rsplit_once('.').map(|(_, fraction)| fraction);
+    match fraction {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.trim_end_matches('0').trim_end_matches('.').to_string()
+        }
+        _ => text.to_string(),
+    }
+}
+
+/// By name: is it this difference that two answers show?
+type IsIt = fn(&str, &Answer, &Answer) -> bool;
+
+const ANSWERS: [(&str, IsIt); 10] = [
+    ("wrong-arguments", |_, real, own| own.errno() == Some(1411) && real.error.is_none()),
+    ("dropped-primary-key", |text, real, own| {
+        text.ends_with(" drop primary key") && real.error.is_none() && own.error.is_none()
+    }),
+    ("short-dates", |text, real, own| {
+        let words = ["addtime(", "subtime(", "timediff("];
+        words.iter().any(|word| text.contains(word)) && real.rows != own.rows
+    }),
+    ("rounded-texts", |text, real, own| {
+        (text.contains("round('") || text.contains("truncate('")) && real.rows != own.rows
+    }),
+    ("implied-default", |text, _, own| {
+        own.errno() == Some(1364) && text.contains(" on duplicate key update ")
+    }),
+    ("limit-argument", |text, _, own| {
+        text.starts_with("execute ") && matches!(own.errno(), Some(1210 | 1690))
+    }),
+    ("long-columns", |text, real, own| {
+        text.starts_with("alter ")
+            && real.errno().is_none()
+            && matches!(own.errno(), Some(1101 | 1170))
+    }),
+    ("key-column-stays", |text, real, own| {
+        text.contains(" drop column ") && real.errno() == Some(1072) && own.errno().is_none()
+    }),
+    ("texts-of-times", |text, real, own| {
+        let changes = ["insert", "replace", "update", "alter"];
+        let one = (real.errno() == Some(1292)) != (own.errno() == Some(1292));
+        one && changes.iter().any(|word| text.starts_with(word))
+    }),
+    ("rounded-quotient", |text, real, own| {
+        text.contains(" / ") && real.error.is_none() && own.error.is_none() && real.rows != own.rows
+    }),
+];
+
+/// What is known of two answers to a statement of a program that differ.
+pub fn of_answers(product: Product, text: &str, real: &Answer, own: &Answer) -> Option<Outcome> {
+    if product == Product::MySql {
+        return None;
+    }
+    let (theirs, ours) = (real.errno(), own.errno());
+    // Which of the errors of a row's values comes first.
+    const VALUES: [u16; 9] = [1048, 1264, 1265, 1292, 1364, 1366, 1406, 1411, 1690];
+    let of_values = |errno: Option<u16>| errno.is_some_and(|errno| VALUES.contains(&errno));
+    if of_values(theirs) && of_values(ours) {
+        return Some(Outcome::Same);
+    }
+    // MariaDB asks for the defaults of a statement before it has a row to fill.
+    if theirs == Some(1364) && ours.is_none() {
+        return Some(match own.affected {
+            0 => Outcome::Same,
+            _ => Outcome::Parted("default-asked-first"),
+        });
+    }
+    let found = ANSWERS.iter().find(|(_, is_it)| is_it(text, real, own));
+    if let Some((name, _)) = found {
+        return Some(Outcome::Parted(name));
+    }
+    None
 }
 
 /// An answer as it is compared.

@@ -102,7 +102,10 @@ pub fn cast(value: &Value, target: &Target, env: &mut Env) -> Result<Value, SqlE
         Target::Binary { length } => binary_value(value, *length, env),
         Target::Date => match temporal::to_datetime(value, env.now) {
             Some(at) => Value::Date(at.date()),
-            None => incorrect(value, env),
+            None => {
+                env.warnings.push(SqlError::truncated_value("date", &value.to_string()));
+                Value::Null
+            }
         },
         Target::DateTime { digits } => {
             let at = temporal::to_datetime(value, env.now);
@@ -111,9 +114,9 @@ pub fn cast(value: &Value, target: &Target, env: &mut Env) -> Result<Value, SqlE
                 None => incorrect(value, env),
             }
         }
-        Target::Time { digits } => match temporal::to_time(value) {
+        Target::Time { digits } => match time_of(value, env) {
             Some(micros) => Value::Time(temporal::round_micros(micros, *digits)),
-            None => incorrect(value, env),
+            None => Value::Null,
         },
         Target::Year => match number(value, env).map_or(0, |n| n.to_i128()) {
             year @ 1901..=2155 => Value::Int(year as i64),
@@ -175,7 +178,7 @@ fn fit(number: BigDecimal, digits: u32, scale: u32, env: &mut Env) -> BigDecimal
     env.warnings.push(SqlError::new(
         1264,
         "22003",
-        "Out of range value for column 'cast as decimal' at row 1",
+        "Out of range value for column '(null)' at row 1",
     ));
     largest(digits, scale, rounded.sign() == bigdecimal::num_bigint::Sign::Minus)
 }
@@ -213,6 +216,9 @@ fn to_unsigned(value: &Value, env: &mut Env) -> u64 {
         Value::Int(number) => *number as u64,
         Value::Decimal(_) => {
             let number = number::integer(value, env).unwrap_or(0);
+            if number < 0 {
+                return number.max(i128::from(i64::MIN)) as i64 as u64;
+            }
             clamped(number, 0, i128::from(u64::MAX), value, env) as u64
         }
         other => super::arithmetic::to_bits(number::integer(other, env).unwrap_or(0)),
@@ -282,6 +288,22 @@ pub fn bytes_of(value: &Value) -> Arc<[u8]> {
         Value::Text(text) => text.as_bytes().into(),
         other => other.to_string().as_bytes().into(),
     }
+}
+
+/// A time, with a warning where a text is more than one, or none.
+pub fn time_of(value: &Value, env: &mut Env) -> Option<i64> {
+    let found = temporal::to_time(value);
+    let whole = match value {
+        Value::Text(text) => {
+            let short_date = text.trim().len() < 12 && text.trim_start_matches('-').contains('-');
+            temporal::parse_time(text).is_some() && !short_date
+        }
+        other => other.is_null() || found.is_some(),
+    };
+    if !whole {
+        env.warnings.push(SqlError::truncated_value("time", &value.to_string()));
+    }
+    found
 }
 
 fn incorrect(value: &Value, env: &mut Env) -> Value {

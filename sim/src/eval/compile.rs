@@ -1,5 +1,6 @@
 //! From the tree to a program: names become offsets, types and collations are settled.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::cast::Target;
@@ -17,15 +18,18 @@ use crate::value::Value;
 type Compiled = Result<(Node, Facts), SqlError>;
 
 pub fn compile(expr: &Expr, scope: &dyn Scope) -> Compiled {
-    Compiler { scope }.expr(expr)
+    Compiler { scope, negated: Cell::new(false) }.expr(expr)
 }
 
 struct Compiler<'a> {
     scope: &'a dyn Scope,
+    /// The condition at hand stands under a NOT.
+    negated: Cell<bool>,
 }
 
 impl Compiler<'_> {
     fn expr(&self, expr: &Expr) -> Compiled {
+        let negated = self.negated.take();
         if let Expr::Literal(literal) = expr {
             return literal_node(literal);
         }
@@ -38,19 +42,27 @@ impl Compiler<'_> {
                 Ok((Node::Argument(name.0.clone()), Facts::new(Kind::Unknown)))
             }
             Expr::ListArgument(_) => Err(SqlError::operand_columns(1)),
-            Expr::Column(name) => {
+            Expr::Column(name) | Expr::Bound(name, _) => {
                 let (offset, kind) = self.scope.resolve(name)?;
                 Ok(column(offset, kind))
             }
-            Expr::And(terms) => Ok((Node::And(self.nodes(terms)?), Facts::new(Kind::Int))),
-            Expr::Or(terms) => Ok((Node::Or(self.nodes(terms)?), Facts::new(Kind::Int))),
+            Expr::And(terms) => Ok((Node::And(self.terms(terms, negated)?), Facts::new(Kind::Int))),
+            Expr::Or(terms) => Ok((Node::Or(self.terms(terms, negated)?), Facts::new(Kind::Int))),
             Expr::Xor(left, right) => {
                 let (left, right) = (self.node(left)?, self.node(right)?);
                 Ok((Node::Xor(left, right), Facts::new(Kind::Int)))
             }
-            Expr::Not(expr) => Ok((Node::Not(self.node(expr)?), Facts::new(Kind::Int))),
+            Expr::Not(expr) => {
+                self.negated.set(!negated);
+                Ok((Node::Not(self.node(expr)?), Facts::new(Kind::Int)))
+            }
             Expr::Compare { op, left, right, escape } => {
-                self.comparison(*op, left, right, escape.as_deref())
+                let compared = self.comparison(*op, left, right, escape.as_deref());
+                // Under NOT it is the opposite that is compared.
+                match negated {
+                    true => compared.map_err(|error| opposite_mix(error, *op)),
+                    false => compared,
+                }
             }
             Expr::Is { expr, test } => {
                 let expr = self.node(expr)?;
@@ -103,11 +115,8 @@ impl Compiler<'_> {
                 let (id, kinds) = self.scope.subquery(query)?;
                 same_width(left.len(), kinds.len())?;
                 let facts: Vec<Facts> = kinds.into_iter().map(Facts::of_column).collect();
-                // MySQL makes IN of `= any` and NOT IN of `<> all`.
-                let operation = match (op, all) {
-                    (CompareOp::NotEqual, true) => CompareOp::Equal,
-                    _ => *op,
-                };
+                // ALL is NOT of the opposite's ANY.
+                let operation = if *all { opposite(*op).unwrap_or(*op) } else { *op };
                 let collations = collate_all(symbol(operation), &left_facts, &facts)?;
                 let node = Node::Quantified { op: *op, left, all: *all, id, collations };
                 Ok((node, Facts::new(Kind::Int)))
@@ -160,6 +169,17 @@ impl Compiler<'_> {
             Expr::Collate { expr, collation } => {
                 let (node, facts) = self.expr(expr)?;
                 let collation = named_collation(collation.as_str())?;
+                let charset = match facts.kind {
+                    Kind::Text | Kind::Bytes => facts.collation.unwrap_or_default().charset(),
+                    _ => collation.charset(),
+                };
+                if charset != collation.charset() {
+                    let message = format!(
+                        "COLLATION '{}' is not valid for CHARACTER SET '{charset}'",
+                        collation.name()
+                    );
+                    return Err(SqlError::new(1253, "42000", message));
+                }
                 let facts =
                     Facts { collation: Some(collation), strength: Strength::Explicit, ..facts };
                 Ok((node, facts))
@@ -206,8 +226,12 @@ impl Compiler<'_> {
         Ok(Box::new(self.expr(expr)?.0))
     }
 
-    fn nodes(&self, exprs: &[Expr]) -> Result<Vec<Node>, SqlError> {
-        exprs.iter().map(|expr| Ok(self.expr(expr)?.0)).collect()
+    fn terms(&self, terms: &[Expr], negated: bool) -> Result<Vec<Node>, SqlError> {
+        let term = |term| {
+            self.negated.set(negated);
+            Ok(self.expr(term)?.0)
+        };
+        terms.iter().map(term).collect()
     }
 
     fn all(&self, exprs: &[Expr]) -> Result<(Vec<Node>, Vec<Facts>), SqlError> {
@@ -543,7 +567,7 @@ impl Compiler<'_> {
         if choice_of(name) {
             return Ok(unify(node, &facts));
         }
-        if matches!(name, "unix_timestamp" | "timediff" | "addtime" | "subtime") {
+        if DIGITS_OF_ARGUMENTS.contains(&name) {
             return Ok(with_digits(name, node, args, &facts));
         }
         Ok((node, result))
@@ -607,11 +631,14 @@ fn as_texts(nodes: Vec<Node>, facts: &[Facts], target: Kind) -> Vec<Node> {
     nodes.into_iter().zip(facts).map(convert).collect()
 }
 
+const DIGITS_OF_ARGUMENTS: [&str; 7] =
+    ["unix_timestamp", "timediff", "addtime", "subtime", "time", "timestamp", "sec_to_time"];
+
 /// Functions whose result has the digits behind the second that their arguments have. A text
 /// that is written out has those that it shows, any other six.
 fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node, Facts) {
     let digits = |(arg, facts): (&Expr, &Facts)| match (arg, facts.kind) {
-        (Expr::Literal(Literal::String(text)), _) => {
+        (Expr::Literal(Literal::String(text)), _) if name != "sec_to_time" => {
             text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len().min(6)) as u8
         }
         (_, Kind::Text | Kind::Bytes | Kind::Unknown) => 6,
@@ -623,7 +650,9 @@ fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node,
     let kind = match (name, first) {
         ("unix_timestamp", _) if decimals == 0 => Kind::Int,
         ("unix_timestamp", _) => Kind::Decimal,
-        ("timediff", _) | (_, Kind::Time) => Kind::Time,
+        ("timediff" | "time" | "sec_to_time", _) => Kind::Time,
+        ("timestamp", _) => Kind::DateTime,
+        (_, Kind::Time) => Kind::Time,
         (_, Kind::DateTime) => Kind::DateTime,
         _ => return (node, Facts::new(Kind::Text)),
     };
@@ -652,6 +681,31 @@ fn no_such_function(name: &str) -> SqlError {
 
 fn same_width(left: usize, right: usize) -> Result<(), SqlError> {
     if left == right { Ok(()) } else { Err(SqlError::operand_columns(left)) }
+}
+
+fn opposite(op: CompareOp) -> Option<CompareOp> {
+    Some(match op {
+        CompareOp::Equal => CompareOp::NotEqual,
+        CompareOp::NotEqual => CompareOp::Equal,
+        CompareOp::Less => CompareOp::GreaterEqual,
+        CompareOp::LessEqual => CompareOp::Greater,
+        CompareOp::Greater => CompareOp::LessEqual,
+        CompareOp::GreaterEqual => CompareOp::Less,
+        _ => return None,
+    })
+}
+
+/// 1267 of a comparison that NOT has turned around.
+fn opposite_mix(error: SqlError, op: CompareOp) -> SqlError {
+    let Some(opposite) = opposite(op) else { return error };
+    let own = format!("operation '{}'", symbol(op));
+    match error.message.strip_suffix(&own) {
+        Some(start) if error.errno == 1267 => {
+            let message = format!("{start}operation '{}'", symbol(opposite));
+            SqlError::new(1267, "HY000", message)
+        }
+        _ => error,
+    }
 }
 
 fn collate(operation: &str, left: &Facts, right: &Facts) -> Result<Collated, SqlError> {
@@ -689,6 +743,14 @@ fn collate_texts(operation: &str, facts: &[Facts]) -> Result<Collated, SqlError>
     let text = |facts: &Facts| matches!(facts.kind, Kind::Text | Kind::Bytes | Kind::Null);
     if !facts.iter().all(text) {
         return Ok(None);
+    }
+    // A literal beside what has no collation decides alone.
+    if let [left, right] = facts {
+        for (none, own) in [(left, right), (right, left)] {
+            if none.strength == Strength::Conflict && own.strength == Strength::Literal {
+                return Ok(Some(own.collation.unwrap_or_default()));
+            }
+        }
     }
     let all = facts.iter().skip(1).fold(facts.first().copied(), together);
     match all {

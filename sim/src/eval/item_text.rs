@@ -18,7 +18,14 @@ pub fn item_text(expr: &Expr, named: Naming<'_>) -> String {
     match expr {
         Expr::Column(column) => named(column),
         Expr::Literal(literal) => literal_text(literal),
-        Expr::And(terms) => joined(terms, " and ", &|term| condition(term, named)),
+        Expr::And(terms) => joined(terms, " and ", &|term| {
+            let text = condition(term, named);
+            // The columns of a row join the terms before it.
+            match is_row_equality(term) && !std::ptr::eq(term, &terms[0]) {
+                true => text[1..text.len() - 1].to_string(),
+                false => text,
+            }
+        }),
         Expr::Or(terms) => joined(terms, " or ", &|term| condition(term, named)),
         Expr::Xor(left, right) => {
             format!("({} xor {})", condition(left, named), condition(right, named))
@@ -191,6 +198,12 @@ fn compared(op: CompareOp, left: &Expr, right: &Expr, named: Naming<'_>) -> Stri
         return format!("({})", pairs.join(word));
     }
     format!("({} {} {})", item_text(left, named), symbol(op), item_text(right, named))
+}
+
+fn is_row_equality(expr: &Expr) -> bool {
+    matches!(expr, Expr::Compare { op: CompareOp::Equal, left, right, .. }
+        if matches!((&**left, &**right), (Expr::Tuple(left), Expr::Tuple(right))
+            if 1 < left.len() && left.len() == right.len()))
 }
 
 fn operator(op: BinaryOp) -> &'static str {

@@ -29,6 +29,8 @@ pub struct ColumnKind {
     pub kind: Kind,
     /// Of texts; `binary` for everything else.
     pub collation: Collation,
+    /// The collation is the connection's, whichever that is when it runs.
+    pub of_connection: bool,
     /// How much the collation weighs against another one.
     pub strength: Strength,
     /// Digits behind the point, of decimals; behind the second, of times.
@@ -38,13 +40,19 @@ pub struct ColumnKind {
 impl ColumnKind {
     pub fn new(kind: Kind) -> ColumnKind {
         let collation = if kind == Kind::Text { Collation::default() } else { Collation::Binary };
-        ColumnKind { kind, collation, strength: Strength::of_column(kind), decimals: 0 }
+        let strength = Strength::of_column(kind);
+        ColumnKind { kind, collation, of_connection: false, strength, decimals: 0 }
     }
 
     /// Of a column that has values of both kinds: UNION.
     #[inline(never)]
     pub fn union(left: ColumnKind, right: ColumnKind) -> ColumnKind {
         Facts::union(&[Facts::of_column(left), Facts::of_column(right)]).column_kind()
+    }
+
+    /// The collation that values of this kind are sorted and grouped by.
+    pub fn collation_in(&self, env: &Env) -> Collation {
+        if self.of_connection { env.collation } else { self.collation }
     }
 
     /// A value of this kind as a text shows it.
@@ -98,7 +106,8 @@ impl ColumnKind {
             Kind::DateTime | Kind::Time => ty.length.unwrap_or(0).min(6) as u8,
             _ => 0,
         };
-        ColumnKind { kind, collation, strength: Strength::of_column(kind), decimals }
+        let strength = Strength::of_column(kind);
+        ColumnKind { kind, collation, of_connection: false, strength, decimals }
     }
 }
 
@@ -168,7 +177,7 @@ impl Facts {
         Facts {
             kind: kind.kind,
             decimals: kind.decimals,
-            collation: text.then_some(kind.collation),
+            collation: (text && !kind.of_connection).then_some(kind.collation),
             strength: if text { kind.strength } else { Strength::None },
         }
     }
@@ -180,7 +189,8 @@ impl Facts {
             _ => Collation::Binary,
         };
         let (kind, strength, decimals) = (self.kind, self.strength, self.decimals);
-        ColumnKind { kind, collation, strength, decimals }
+        let of_connection = self.collation.is_none() && collation != Collation::Binary;
+        ColumnKind { kind, collation, of_connection, strength, decimals }
     }
 
     /// The collation of two operands together: the stronger one's; among equals binary, then the
@@ -188,10 +198,10 @@ impl Facts {
     /// `DTCollation::aggregate`.
     #[inline(never)]
     pub fn collate_with(&self, other: &Facts) -> (Option<Collation>, Strength) {
-        // What has no collation takes that of the other one, unless it is a column's `_bin`.
+        // What has no collation takes that of a column, unless it is a `_bin`.
         for (none, own) in [(self, other), (other, self)] {
             let bin = own.collation == Some(Collation::Utf8mb4Bin);
-            if none.strength == Strength::Conflict && Strength::Column <= own.strength && !bin {
+            if none.strength == Strength::Conflict && own.strength == Strength::Column && !bin {
                 return (own.collation, own.strength);
             }
         }
@@ -259,6 +269,7 @@ fn union_kind(left: Kind, right: Kind) -> Kind {
         (Text, _) | (_, Text) => Text,
         (Int, Uint) | (Uint, Int) => Decimal,
         (Decimal, Int | Uint) | (Int | Uint, Decimal) => Decimal,
+        (Single, Int | Uint) | (Int | Uint, Single) => Single,
         (Float | Single, Int | Uint | Decimal) | (Int | Uint | Decimal, Float | Single) => Float,
         (Float, Single) | (Single, Float) => Float,
         (Date, DateTime) | (DateTime, Date) => DateTime,

@@ -55,11 +55,25 @@ pub fn store(
             Ok((stored.value, vec![note.as_note()]))
         }
         Some(Problem::Graded { warning, .. }) => Ok((stored.value, vec![warning])),
+        Some(Problem::Notes { strict: own, .. }) if strict => {
+            Ok((stored.value, vec![own.as_note()]))
+        }
+        Some(Problem::Notes { lenient, .. }) => Ok((stored.value, vec![lenient.as_note()])),
         Some(Problem::Both { error, warnings }) => match strict {
             true => Err(error),
             false => Ok((stored.value, warnings)),
         },
         None => Ok((stored.value, Vec::new())),
+    }
+}
+
+/// A time of the day that becomes a date stands on today's.
+pub fn dated(value: Value, ty: &ColumnType, now: DateTime) -> Value {
+    match (&value, &*ty.name) {
+        (Value::Time(_), "date" | "datetime" | "timestamp") => {
+            temporal::to_datetime(&value, now).map_or(Value::Null, Value::DateTime)
+        }
+        _ => value,
     }
 }
 
@@ -75,6 +89,8 @@ enum Problem {
     NoMoment(SqlError),
     /// A note in any mode.
     Note(SqlError),
+    /// A note, in other words in strict mode.
+    Notes { strict: SqlError, lenient: SqlError },
     /// An error in strict mode, and in other words a warning, or a note.
     Graded { error: SqlError, warning: SqlError, note: bool },
     /// An error in strict mode, else several warnings.
@@ -294,6 +310,12 @@ impl Target<'_> {
             None => self.no_moment("date", value),
             Some(at) => {
                 let cut = temporal::micros_of_day(at.time()) != 0;
+                if cut && matches!(value, Value::DateTime(_)) {
+                    let text = value.to_string();
+                    let strict = SqlError::incorrect_temporal("date", &text, self.column, self.row);
+                    let problem = Some(Problem::Notes { strict, lenient: self.truncated() });
+                    return Ok(Stored { value: Value::Date(at.date()), problem });
+                }
                 let text = value.to_string();
                 let note = || SqlError::incorrect_temporal("date", &text, self.column, self.row);
                 let problem = cut.then(|| Problem::Note(note()));
@@ -317,6 +339,9 @@ impl Target<'_> {
 
     fn time(&self, value: &Value) -> Result<Stored, SqlError> {
         let digits = self.ty.length.unwrap_or(0);
+        if matches!(value, Value::Text(text) if text.trim().is_empty()) {
+            return fits(Value::Time(0));
+        }
         if let Value::Text(text) = value
             && text.trim().len() < 12
             && text.trim_start().trim_start_matches('-').contains('-')

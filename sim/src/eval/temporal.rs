@@ -42,10 +42,10 @@ pub fn to_time(value: &Value) -> Option<i64> {
 fn time_at_start(text: &str) -> Option<i64> {
     let trimmed = text.trim();
     let dated = trimmed.trim_start_matches('-').contains('-');
-    if !dated || 12 <= trimmed.len() {
-        if let Some(micros) = parse_time(trimmed) {
-            return Some(micros);
-        }
+    if (!dated || 12 <= trimmed.len())
+        && let Some(micros) = parse_time(trimmed)
+    {
+        return Some(micros);
     }
     let sign = usize::from(trimmed.starts_with('-'));
     let digits = trimmed[sign..].bytes().take_while(u8::is_ascii_digit).count();

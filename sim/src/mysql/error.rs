@@ -99,6 +99,10 @@ pub fn key_too_long() -> SqlError {
     error(1071, "42000", "Specified key was too long; max key length is 3072 bytes")
 }
 
+pub fn invalid_null() -> SqlError {
+    error(1138, "22004", "Invalid use of NULL value")
+}
+
 pub fn nullable_primary_key() -> SqlError {
     let message = "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead";
     SqlError::new(1171, "42000", message)

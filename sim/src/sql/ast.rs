@@ -189,6 +189,8 @@ pub struct Select {
     pub limit: Option<Limit>,
     pub lock: Lock,
     pub into: Option<String>,
+    /// As a side of a union it keeps its parentheses, though nothing in it asks for them any more.
+    pub parens: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,6 +268,9 @@ pub enum TableExpr {
         text: String,
         alias: Ident,
     },
+    /// A table to which the router has given this number in its statement. It prints as the table,
+    /// and never leaves the router.
+    Bound(Box<TableExpr>, u32),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -418,6 +423,9 @@ pub enum Expr {
     /// `::name`.
     ListArgument(Ident),
     Column(ColumnName),
+    /// A column that the router has bound to the table of this number in its statement. It prints
+    /// as the column, and never leaves the router.
+    Bound(ColumnName, u32),
     /// Two terms at least. The first is no AND; a later one is where the text had parentheses
     /// around it (`a and (b and c)`), which Vitess prints as well.
     And(Vec<Expr>),

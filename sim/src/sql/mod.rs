@@ -9,5 +9,6 @@ pub mod keyword;
 mod lower;
 mod parse;
 pub mod print;
+pub mod walk;
 
 pub use parse::{ParseError, parse};

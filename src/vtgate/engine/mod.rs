@@ -8,7 +8,10 @@ mod dml;
 mod insert;
 mod lookup;
 mod route;
+mod routing;
+mod rows;
 mod send;
+mod utility;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -42,6 +45,19 @@ impl Run {
                 Primitive::Aggregate(aggregate) => self.aggregate(aggregate, binds).await,
                 Primitive::Send(send) | Primitive::Ddl(send) => self.send(send, binds).await,
                 Primitive::Rows(rows) => Ok(constant(rows)),
+                Primitive::Sort(sort) => self.sort(sort, binds).await,
+                Primitive::Filter(filter) => self.filter(filter, binds).await,
+                Primitive::Distinct(distinct) => self.distinct(distinct, binds).await,
+                Primitive::Projection(projection) => self.projection(projection, binds).await,
+                Primitive::SimpleProjection(projection) => {
+                    self.simple_projection(projection, binds).await
+                }
+                Primitive::Join(join) => self.join(join, binds).await,
+                Primitive::UncorrelatedSubquery(subquery) => {
+                    self.uncorrelated_subquery(subquery, binds).await
+                }
+                Primitive::SingleRow => Ok(table::outcome(&[], vec![Vec::new().into()])),
+                Primitive::Utility(utility) => self.utility(utility, binds).await,
                 other => Err(unsupported(format!("execution of {}", other.operator()))),
             }
         })
@@ -92,7 +108,7 @@ impl Run {
             Expr::Tuple(items) => items.iter().map(|item| self.evaluate(item, binds)).collect(),
             Expr::ListArgument(name) => match binds.get(name.as_str()) {
                 Some(Bind::List(items)) => items.iter().map(single).collect(),
-                _ => Err(missing_bind(name.as_str())),
+                _ => column_of_list(name.as_str(), binds),
             },
             other => Ok(vec![self.evaluate(other, binds)?]),
         }
@@ -151,6 +167,23 @@ fn single(bind: &Bind) -> Result<Value, Status> {
         Bind::Value(value) => Ok(value.clone()),
         Bind::List(_) => Err(unsupported("tuples in a list of values")),
     }
+}
+
+/// `list:1` is the second column of a list of tuples.
+fn column_of_list(name: &str, binds: &Binds) -> Result<Vec<Value>, Status> {
+    let found = name.split_once(':').and_then(|(list, at)| {
+        let at: usize = at.parse().ok()?;
+        match binds.get(list)? {
+            Bind::List(rows) => Some((rows, at)),
+            Bind::Value(_) => None,
+        }
+    });
+    let Some((rows, at)) = found else { return Err(missing_bind(name)) };
+    let column = |row: &Bind| match row {
+        Bind::List(items) => items.get(at).map_or_else(|| Err(missing_bind(name)), single),
+        Bind::Value(_) => Err(missing_bind(name)),
+    };
+    rows.iter().map(column).collect()
 }
 
 fn missing_bind(name: &str) -> Status {

@@ -1,17 +1,16 @@
 //! Route: a query on the shards that its routing names.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use sim::collation::Collation;
 use sim::eval::{Env, aggregate::sort_order};
 use sim::mysql::outcome::Outcome;
-use sim::value::{Bind, Binds, Value};
+use sim::value::Binds;
 
 use super::super::executor::Run;
-use crate::key::{Code, Destination};
-use crate::planner::primitive::{Opcode, Route, Routing, SortKey};
+use crate::key::Destination;
+use crate::planner::primitive::{Route, SortKey};
 use crate::rpc::Status;
 
 /// A shard of a route, with the bind variables that are its own.
@@ -49,108 +48,6 @@ impl Run {
         }
         truncate(&mut outcome, route.result_columns);
         Ok(outcome)
-    }
-
-    /// The shards that a routing names, in the order of the first value that goes to each.
-    pub(super) async fn routed(
-        &self,
-        routing: &Routing,
-        binds: &Arc<Binds>,
-    ) -> Result<Vec<Routed>, Status> {
-        let keyspace = &routing.keyspace.name;
-        let all_binds = |names: Vec<String>| {
-            names.into_iter().map(|name| (Rc::from(name), Arc::clone(binds))).collect()
-        };
-        match routing.opcode {
-            Opcode::None => Ok(Vec::new()),
-            Opcode::Scatter => Ok(all_binds(self.resolve(keyspace, &Destination::AllShards)?)),
-            Opcode::Unsharded | Opcode::Next | Opcode::Dba | Opcode::Reference => {
-                Ok(all_binds(self.only_shard(routing)?))
-            }
-            Opcode::ByDestination => {
-                let text = routing.destination.as_deref().unwrap_or_default();
-                let destination: Destination =
-                    format!("Destination{text}").parse().map_err(|error| {
-                        let text = format!("VT13001: [BUG] destination {text}: {error}");
-                        Status::new(Code::Internal, text)
-                    })?;
-                Ok(all_binds(self.resolve(keyspace, &destination)?))
-            }
-            Opcode::Equal | Opcode::EqualUnique => {
-                let row = self.vindex_row(routing, binds)?;
-                let vindex = self.vindex(keyspace, routing.vindex.as_deref().unwrap_or(""))?;
-                let destinations = self.map(&vindex, &[row]).await?;
-                let mut names = Vec::new();
-                for destination in &destinations {
-                    for name in self.resolve(keyspace, destination)? {
-                        if !names.contains(&name) {
-                            names.push(name);
-                        }
-                    }
-                }
-                Ok(all_binds(names))
-            }
-            Opcode::In => self.routed_in(routing, binds).await,
-            other => Err(super::unsupported(format!("execution of a {other:?} route"))),
-        }
-    }
-
-    fn only_shard(&self, routing: &Routing) -> Result<Vec<String>, Status> {
-        let keyspace = &routing.keyspace.name;
-        let shards = self.snapshot.shards(keyspace)?;
-        if routing.opcode == Opcode::Unsharded && shards.len() != 1 {
-            let names: Vec<&str> = shards.iter().map(|shard| shard.name.as_str()).collect();
-            let text = format!("Keyspace '{keyspace}' does not have exactly one shard: {names:?}");
-            return Err(Status::new(Code::FailedPrecondition, text));
-        }
-        self.resolve(keyspace, &Destination::AnyShard)
-    }
-
-    fn vindex_row(&self, routing: &Routing, binds: &Binds) -> Result<crate::vindex::Row, Status> {
-        let value = |expr| Ok(crate::vindex::Value::from(&self.evaluate(expr, binds)?));
-        routing.values.iter().map(value).collect()
-    }
-
-    /// Each shard gets the part of the list that may be there, as `::__vals`.
-    async fn routed_in(
-        &self,
-        routing: &Routing,
-        binds: &Arc<Binds>,
-    ) -> Result<Vec<Routed>, Status> {
-        let keyspace = &routing.keyspace.name;
-        let Some(list) = routing.values.first() else { return Ok(Vec::new()) };
-        let values = self.evaluate_list(list, binds)?;
-        let vindex = self.vindex(keyspace, routing.vindex.as_deref().unwrap_or(""))?;
-        let rows: Vec<_> = values.iter().map(|value| vec![value.into()]).collect();
-        let destinations = self.map(&vindex, &rows).await?;
-        self.split(keyspace, &values, &destinations, binds)
-    }
-
-    /// Values by the shards that their destinations name.
-    pub(super) fn split(
-        &self,
-        keyspace: &str,
-        values: &[Value],
-        destinations: &[Destination],
-        binds: &Arc<Binds>,
-    ) -> Result<Vec<Routed>, Status> {
-        let mut order: Vec<String> = Vec::new();
-        let mut parts: BTreeMap<String, Vec<Bind>> = BTreeMap::new();
-        for (value, destination) in values.iter().zip(destinations) {
-            for name in self.resolve(keyspace, destination)? {
-                if !order.contains(&name) {
-                    order.push(name.clone());
-                }
-                parts.entry(name).or_default().push(Bind::Value(value.clone()));
-            }
-        }
-        let routed = order.into_iter().map(|name| {
-            let mut own = (**binds).clone();
-            let part = parts.remove(&name).unwrap_or_default();
-            own.insert("__vals".into(), Bind::List(part));
-            (Rc::from(name), Arc::new(own))
-        });
-        Ok(routed.collect())
     }
 }
 

@@ -62,18 +62,21 @@ impl<'a> Events<'a> {
 
     fn play(&mut self, program: &[String], watch: Watch) -> Result<Played, Error> {
         self.real.reset()?;
-        for text in programs::REAL_SETUP {
-            self.real.query(text);
+        let product = self.server.product;
+        self.real.query("drop database if exists program");
+        for text in programs::setups(product) {
+            self.real.query(&programs::spoken(product, &text));
         }
         let server = ModelServer::with(programs::options());
         let mut model = server.connect(Count::Changed);
-        for text in programs::MODEL_SETUP {
-            model.query(text);
+        for text in programs::setups(product) {
+            model.query(&text);
         }
         let start = real_log::position(&mut self.real);
         let logged = server.0.borrow().durable().binlog.len();
         for (at, statement) in program.iter().enumerate() {
-            let (real, own) = (self.real.query(statement), model.query(statement));
+            let spoken = programs::spoken(product, statement);
+            let (real, own) = (self.real.query(&spoken), model.query(statement));
             if part(&real, &own) || watch == Watch::Contents && self.contents_part(&mut model) {
                 return Ok(Played::Parts(at));
             }
@@ -126,7 +129,7 @@ impl<'a> Events<'a> {
 
 impl Kind for Events<'_> {
     fn run(&mut self, seed: u64) -> Result<Verdict, Error> {
-        let mut program = generate::program(seed);
+        let mut program = generate::program(seed, self.server.product);
         if program.iter().any(|text| is_undecodable(text)) {
             return Ok(Verdict::Agrees(vec![differences::UNDECODABLE.to_string()]));
         }

@@ -5,6 +5,7 @@ use jiff::civil::{Date, DateTime};
 use super::{Function, date, datetime, int, lenient, plain_text, strict, time_of_day};
 use crate::collation::Collation;
 use crate::eval::Env;
+use crate::eval::cast::time_of;
 use crate::eval::kind::Facts;
 use crate::eval::number::{integer, number};
 use crate::eval::temporal::{
@@ -23,11 +24,11 @@ pub const FUNCTIONS: &[Function] = &[
     strict("timediff", 2, 2, time_of_day, time_difference),
     strict("dayname", 1, 1, plain_text, |args, _, env| {
         let name = |at: DateTime| Value::text(day_name(at.date()));
-        Ok(moment(&args[0], env).map_or(Value::Null, name))
+        Ok(super::time::day_of(&args[0], env).map_or(Value::Null, name))
     }),
     strict("monthname", 1, 1, plain_text, |args, _, env| {
         let name = |at: DateTime| Value::text(super::time::MONTHS[(at.month() - 1) as usize]);
-        Ok(moment(&args[0], env).map_or(Value::Null, name))
+        Ok(super::time::day_of(&args[0], env).map_or(Value::Null, name))
     }),
     strict("week", 1, 2, int, |args, _, env| {
         let mode = args.get(1).and_then(|mode| integer(mode, env)).unwrap_or(0);
@@ -52,8 +53,8 @@ pub const FUNCTIONS: &[Function] = &[
         };
         Ok(moment(&args[0], env).map_or(Value::Null, seconds))
     }),
-    strict("time_to_sec", 1, 1, int, |args, _, _| {
-        Ok(to_time(&args[0]).map_or(Value::Null, |micros| Value::Int(micros / SECOND)))
+    strict("time_to_sec", 1, 1, int, |args, _, env| {
+        Ok(time_of(&args[0], env).map_or(Value::Null, |micros| Value::Int(micros / SECOND)))
     }),
     strict("sec_to_time", 1, 1, time_of_day, |args, _, env| {
         let seconds = number(&args[0], env).map_or(0.0, |seconds| seconds.to_f64());
@@ -154,7 +155,11 @@ fn time_format(micros: i64, format: &str) -> Option<String> {
             text.push(c);
             continue;
         }
-        text.push_str(&match chars.next()? {
+        let Some(letter) = chars.next() else {
+            text.push('%');
+            break;
+        };
+        text.push_str(&match letter {
             'H' => format!("{hour:02}"),
             'k' => hour.to_string(),
             'h' | 'I' => format!("{twelve:02}"),
@@ -354,7 +359,7 @@ fn read(text: &str, format: &str) -> Option<Value> {
                     let name = if short { &month[..3] } else { month };
                     rest.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name))
                 };
-                let at = super::time::MONTHS.iter().position(|name| named(&name))?;
+                let at = super::time::MONTHS.iter().position(named)?;
                 let length = if short { 3 } else { super::time::MONTHS[at].len() };
                 rest = &rest[length..];
                 month = Some(at as i64 + 1);

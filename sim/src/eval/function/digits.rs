@@ -4,10 +4,11 @@ use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
+use super::text::encoded;
 use super::{Function, bytes, float, int, plain_text, strict, uint};
 use crate::collation::Collation;
 use crate::eval::Env;
-use crate::eval::cast::{bytes_of, decimal};
+use crate::eval::cast::decimal;
 use crate::eval::number::{integer, number};
 use crate::sql_error::SqlError;
 use crate::value::Value;
@@ -74,13 +75,17 @@ pub const FUNCTIONS: &[Function] = &[
         let is_one = args[0].to_string().parse::<std::net::Ipv6Addr>().is_ok();
         Ok(Value::Int(i64::from(is_one)))
     }),
-    strict("md5", 1, 1, plain_text, |args, _, _| Ok(hex_text(&Md5::digest(&*bytes_of(&args[0]))))),
-    strict("sha1", 1, 1, plain_text, |args, _, _| {
-        Ok(hex_text(&Sha1::digest(&*bytes_of(&args[0]))))
+    strict("md5", 1, 1, plain_text, |args, collation, _| {
+        Ok(hex_text(&Md5::digest(&*encoded(&args[0], collation))))
     }),
-    strict("sha", 1, 1, plain_text, |args, _, _| Ok(hex_text(&Sha1::digest(&*bytes_of(&args[0]))))),
-    strict("sha2", 2, 2, plain_text, |args, _, env| {
-        let text = bytes_of(&args[0]);
+    strict("sha1", 1, 1, plain_text, |args, collation, _| {
+        Ok(hex_text(&Sha1::digest(&*encoded(&args[0], collation))))
+    }),
+    strict("sha", 1, 1, plain_text, |args, collation, _| {
+        Ok(hex_text(&Sha1::digest(&*encoded(&args[0], collation))))
+    }),
+    strict("sha2", 2, 2, plain_text, |args, collation, env| {
+        let text = encoded(&args[0], collation);
         Ok(match integer(&args[1], env).unwrap_or(-1) {
             224 => hex_text(&Sha224::digest(&*text)),
             0 | 256 => hex_text(&Sha256::digest(&*text)),
@@ -89,8 +94,8 @@ pub const FUNCTIONS: &[Function] = &[
             _ => Value::Null,
         })
     }),
-    strict("to_base64", 1, 1, plain_text, |args, _, _| {
-        Ok(Value::text(&to_base64(&bytes_of(&args[0]))))
+    strict("to_base64", 1, 1, plain_text, |args, collation, _| {
+        Ok(Value::text(&to_base64(&encoded(&args[0], collation))))
     }),
     strict("from_base64", 1, 1, bytes, |args, _, _| {
         Ok(from_base64(&args[0].to_string()).map_or(Value::Null, |found| Value::bytes(&found)))
@@ -141,7 +146,7 @@ fn digits(mut number: u64, base: u32) -> String {
 /// As many digits as the text begins with. A negative base to convert to keeps the sign.
 fn in_base(text: &str, from: i128, to: i128) -> Value {
     let valid = |base: i128| (2..=36).contains(&base.abs());
-    if !valid(from) || !valid(to) {
+    if !valid(from) || !valid(to) || text.is_empty() {
         return Value::Null;
     }
     let text = text.trim_start();
@@ -201,7 +206,7 @@ fn to_base64(bytes: &[u8]) -> String {
 
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     let significant: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if significant.len() % 4 != 0 {
+    if !significant.len().is_multiple_of(4) {
         return None;
     }
     let mut found = Vec::new();

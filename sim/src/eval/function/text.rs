@@ -18,8 +18,8 @@ pub const FUNCTIONS: &[Function] = &[
     lenient("concat_ws", 2, MANY, text_like, concat_ws),
     strict("length", 1, 1, int, length),
     strict("octet_length", 1, 1, int, length),
-    strict("bit_length", 1, 1, int, |args, _, _| {
-        Ok(Value::Int(bytes_of(&args[0]).len() as i64 * 8))
+    strict("bit_length", 1, 1, int, |args, collation, _| {
+        Ok(Value::Int(encoded(&args[0], collation).len() as i64 * 8))
     }),
     strict("char_length", 1, 1, int, char_length),
     strict("character_length", 1, 1, int, char_length),
@@ -60,15 +60,18 @@ pub const FUNCTIONS: &[Function] = &[
         Ok(found.map_or(Value::Null, |bytes| Value::bytes(&bytes)))
     }),
     strict("soundex", 1, 1, text_like, |args, _, _| Ok(soundex(&args[0].to_string()))),
-    strict("ascii", 1, 1, int, |args, _, _| {
-        Ok(Value::Int(bytes_of(&args[0]).first().map_or(0, |&byte| i64::from(byte))))
+    strict("ascii", 1, 1, int, |args, collation, _| {
+        Ok(Value::Int(encoded(&args[0], collation).first().map_or(0, |&byte| i64::from(byte))))
     }),
     strict("ord", 1, 1, int, ord),
     lenient("char", 1, MANY, bytes, char_codes),
     lenient("field", 2, MANY, int, field),
     lenient("elt", 2, MANY, text_like, elt),
     strict("find_in_set", 2, 2, int, find_in_set),
-    strict("quote", 1, 1, text_like, |args, _, _| {
+    lenient("quote", 1, 1, text_like, |args, _, _| {
+        if args[0].is_null() {
+            return Ok(Value::text("NULL"));
+        }
         Ok(Value::text(&crate::sql::print::quoted(&args[0].to_string())))
     }),
     strict("weight_string", 1, 1, bytes, |args, collation, _| {
@@ -125,8 +128,18 @@ fn concat_ws(args: &[Value], _: Collation, _: &mut Env) -> Result_ {
     Ok(as_kind(args.iter().any(is_bytes), parts.join(&separator[..])))
 }
 
-fn length(args: &[Value], _: Collation, _: &mut Env) -> Result_ {
-    Ok(Value::Int(bytes_of(&args[0]).len() as i64))
+fn length(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
+    Ok(Value::Int(encoded(&args[0], collation).len() as i64))
+}
+
+/// The bytes of a text in its own character set.
+pub fn encoded(value: &Value, collation: Collation) -> std::sync::Arc<[u8]> {
+    match value {
+        Value::Text(text) if collation.charset() == "latin1" && !text.is_ascii() => {
+            text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+        }
+        other => bytes_of(other),
+    }
 }
 
 fn char_length(args: &[Value], _: Collation, _: &mut Env) -> Result_ {
@@ -283,7 +296,7 @@ fn pad(args: &[Value], front: bool, env: &mut Env) -> Result_ {
         return Ok(join_units(&args[0], &text[..length]));
     }
     if fill.is_empty() {
-        return Ok(join_units(&args[0], &[]));
+        return Ok(join_units(&args[0], &text));
     }
     let padding: Vec<_> = fill.iter().cycle().take(length - text.len()).cloned().collect();
     let parts = if front { [padding, text] } else { [text, padding] };
@@ -328,13 +341,15 @@ fn strcmp(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
     Ok(Value::Int(collation.compare(&bytes_of(&args[0]), &bytes_of(&args[1])) as i64))
 }
 
-fn hex(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
+fn hex(args: &[Value], collation: Collation, env: &mut Env) -> Result_ {
     Ok(Value::text(&match &args[0] {
         value @ (Value::Text(_)
         | Value::Bytes(_)
         | Value::Date(_)
         | Value::DateTime(_)
-        | Value::Time(_)) => bytes_of(value).iter().map(|byte| format!("{byte:02X}")).collect(),
+        | Value::Time(_)) => {
+            encoded(value, collation).iter().map(|byte| format!("{byte:02X}")).collect()
+        }
         other => {
             let number = number(other, env).map_or(0, |number| number.to_i128());
             format!("{:X}", crate::eval::arithmetic::to_bits(number))
@@ -342,7 +357,11 @@ fn hex(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     }))
 }
 
-fn ord(args: &[Value], _: Collation, _: &mut Env) -> Result_ {
+fn ord(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
+    if collation.charset() == "latin1" {
+        let first = encoded(&args[0], collation).first().copied();
+        return Ok(Value::Int(i64::from(first.unwrap_or(0))));
+    }
     let first = units(&args[0]).into_iter().next().unwrap_or_default();
     Ok(Value::Int(first.iter().fold(0, |code, &byte| code << 8 | i64::from(byte))))
 }
@@ -383,7 +402,11 @@ fn find_in_set(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
     if list.is_empty() {
         return Ok(Value::Int(0));
     }
-    let same = |item: &str| collation.compare(item.as_bytes(), what.as_bytes()).is_eq();
+    // No blanks are filled up here.
+    let blanks = |text: &str| text.len() - text.trim_end_matches(' ').len();
+    let same = |item: &str| {
+        collation.compare(item.as_bytes(), what.as_bytes()).is_eq() && blanks(item) == blanks(&what)
+    };
     let found = list.split(',').position(same);
     Ok(Value::Int(found.map_or(0, |at| at as i64 + 1)))
 }

@@ -7,6 +7,7 @@ use super::calendar::{Mode, week};
 use super::{Function, date, datetime, int, plain_text, strict, time_of_day, unknown};
 use crate::collation::Collation;
 use crate::eval::Env;
+use crate::eval::cast::time_of;
 use crate::eval::kind::Facts;
 use crate::eval::number::{Number, integer, number};
 use crate::eval::temporal::{
@@ -34,10 +35,11 @@ pub const FUNCTIONS: &[Function] = &[
     strict("unix_timestamp", 0, 1, unknown, unix_timestamp),
     strict("from_unixtime", 1, 2, from_unixtime_facts, from_unixtime),
     strict("date", 1, 1, date, |args, _, env| {
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Date(at.date())))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Date(at.date())))
     }),
-    strict("time", 1, 1, time_of_day, |args, _, _| {
-        Ok(to_time(&args[0]).map_or(Value::Null, Value::Time))
+    strict("time", 1, 1, time_of_day, |args, _, env| {
+        let found = time_of(&args[0], env);
+        Ok(found.map_or(Value::Null, Value::Time))
     }),
     strict("year", 1, 1, int, |args, _, env| extract("YEAR", &args[0], env)),
     strict("quarter", 1, 1, int, |args, _, env| extract("QUARTER", &args[0], env)),
@@ -50,26 +52,26 @@ pub const FUNCTIONS: &[Function] = &[
     strict("microsecond", 1, 1, int, |args, _, env| magnitude("MICROSECOND", &args[0], env)),
     strict("dayofweek", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().weekday().to_sunday_one_offset());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("weekday", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().weekday().to_monday_zero_offset());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("dayofyear", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().day_of_year());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("last_day", 1, 1, date, |args, _, env| {
         let of = |at: DateTime| Value::Date(at.date().last_of_month());
-        Ok(moment(&args[0], env).map_or(Value::Null, of))
+        Ok(day_of(&args[0], env).map_or(Value::Null, of))
     }),
     strict("to_days", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| Value::Int(to_days(at.date()));
-        Ok(moment(&args[0], env).map_or(Value::Null, of))
+        Ok(day_of(&args[0], env).map_or(Value::Null, of))
     }),
     strict("datediff", 2, 2, int, |args, _, env| {
-        let sides = moment(&args[0], env).zip(moment(&args[1], env));
+        let sides = day_of(&args[0], env).zip(day_of(&args[1], env));
         let of = |(a, b): (DateTime, DateTime)| Value::Int(to_days(a.date()) - to_days(b.date()));
         Ok(sides.map_or(Value::Null, of))
     }),
@@ -83,6 +85,12 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// HOUR() and the like of a negative time are positive, unlike EXTRACT of it.
 fn magnitude(unit: &str, value: &Value, env: &mut Env) -> Result_ {
+    // A text too short for a date and a time is a time, unlike in EXTRACT.
+    let short = matches!(value, Value::Text(text) if text.trim().len() < 12);
+    let value = match short {
+        true => &time_of(value, env).map_or(Value::Null, Value::Time),
+        false => value,
+    };
     Ok(match extract(unit, value, env)? {
         Value::Int(found) => Value::Int(found.abs()),
         other => other,
@@ -100,7 +108,7 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
     if of_time {
         let dated = |text: &str| {
             let text = text.trim();
-            text.trim_start_matches('-').contains('-') && 12 <= text.len()
+            text.trim_start_matches('-').contains('-')
         };
         let looks_like_time = matches!(value, Value::Time(_))
             || (!matches!(value, Value::Date(_) | Value::DateTime(_))
@@ -139,7 +147,7 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         };
         return Ok(Value::Int(if micros < 0 { -found } else { found }));
     }
-    let Some(at) = moment(value, env) else { return Ok(Value::Null) };
+    let Some(at) = day_of(value, env) else { return Ok(Value::Null) };
     let (year, month, day) = (i64::from(at.year()), i64::from(at.month()), i64::from(at.day()));
     Ok(Value::Int(match unit.as_str() {
         "YEAR" => year,
@@ -150,6 +158,15 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         "YEAR_MONTH" => year * 100 + month,
         other => return Err(SqlError::not_supported(format!("EXTRACT({other})"))),
     }))
+}
+
+/// A date; what is none leaves a warning.
+pub fn day_of(value: &Value, env: &mut Env) -> Option<DateTime> {
+    let at = to_datetime(value, env.now);
+    if at.is_none() && !value.is_null() {
+        env.warnings.push(SqlError::truncated_value("date", &value.to_string()));
+    }
+    at
 }
 
 /// A point in time; what is none leaves a warning.
@@ -308,7 +325,10 @@ pub fn date_format(at: DateTime, format: &str) -> String {
             text.push(c);
             continue;
         }
-        let Some(letter) = chars.next() else { break };
+        let Some(letter) = chars.next() else {
+            text.push('%');
+            break;
+        };
         text.push_str(&match letter {
             'Y' => format!("{:04}", at.year()),
             'y' => format!("{:02}", at.year() % 100),

@@ -265,6 +265,9 @@ pub fn check_auto_increment(table: &Table) -> Result<(), SqlError> {
 
 /// What a column that cannot be NULL holds where there is nothing better.
 pub fn zero_of(column: &Column) -> Result<Value, SqlError> {
+    if !column.not_null {
+        return Ok(Value::Null);
+    }
     let zero = match &*column.ty.name {
         "date" | "datetime" | "timestamp" => return Err(SqlError::not_supported("zero dates")),
         "char" | "varchar" | "text" | "tinytext" | "mediumtext" | "longtext" => Value::text(""),

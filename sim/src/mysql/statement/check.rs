@@ -7,13 +7,14 @@ use crate::eval::{Env, Program, item_text};
 use crate::mysql::execution::Run;
 use crate::mysql::schema;
 use crate::sql::ast::{ColumnDefinition, Constraint, Expr, Ident};
+use crate::sql::walk::children;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::scope::{InScope, TableScope};
 use super::subquery::is_strict_error;
 use super::tables::Opened;
-use super::visit::{children, subqueries_of};
+use super::visit::subqueries_of;
 
 /// The first enforced check that a row violates.
 pub fn check_row(
@@ -100,6 +101,12 @@ pub fn add_check(
     };
     let mut nested = Vec::new();
     subqueries_of(expr, &mut nested);
+    if let Some(function) = clock_of(expr) {
+        let message = format!(
+            "An expression of a check constraint '{name}' contains disallowed function: {function}."
+        );
+        return Err(SqlError::new(3814, "HY000", message));
+    }
     if !nested.is_empty() || is_disallowed(expr) {
         let message =
             format!("An expression of a check constraint '{name}' contains disallowed function.");
@@ -124,6 +131,11 @@ pub fn add_check(
             return Err(SqlError::new(3818, "HY000", message));
         }
     }
+    if let Err(error) = compiled(table, &table.name, expr)
+        && matches!(error.errno, 1267 | 1270 | 1271)
+    {
+        return Err(error);
+    }
     let constraint =
         Constraint::Check { name: Some(Ident::new(&name)), expr: expr.clone(), enforced };
     table.constraints.push(constraint);
@@ -133,6 +145,15 @@ pub fn add_check(
     };
     table.constraints.sort_by_key(key);
     Ok(name)
+}
+
+/// An expression over one table, for what is wrong with it.
+pub fn compiled(table: &schema::Table, alias: &str, expr: &Expr) -> Result<Program, SqlError> {
+    let schema = std::sync::Arc::new(table.clone());
+    let opened = Opened { id: crate::mysql::key::TableId(0), schema };
+    let alias = alias.into();
+    let tables = [InScope { alias, opened, hints: Vec::new(), offset: 0, rows: None, lock: None }];
+    Program::compile(expr, &TableScope::new(&tables, "check constraint"))
 }
 
 /// Checks that were named after their table follow its name.
@@ -196,13 +217,18 @@ pub fn not_found(name: &str) -> SqlError {
 fn names_of(expr: &Expr) -> Vec<Ident> {
     match expr {
         Expr::Column(column) => vec![column.name.clone()],
+        // Its first argument is a unit.
+        Expr::Function(call) if call.name.is("timestampdiff") || call.name.is("timestampadd") => {
+            call.args.iter().skip(1).flat_map(names_of).collect()
+        }
         other => children(other).into_iter().flat_map(names_of).collect(),
     }
 }
 
-/// What is not the same every time it is asked.
-fn is_disallowed(expr: &Expr) -> bool {
-    const CLOCKS: [&str; 14] = [
+/// A function that does not say the same every time.
+fn clock_of(expr: &Expr) -> Option<String> {
+    const CLOCKS: [&str; 15] = [
+        "unix_timestamp",
         "now",
         "current_timestamp",
         "curdate",
@@ -218,11 +244,16 @@ fn is_disallowed(expr: &Expr) -> bool {
         "current_user",
         "database",
     ];
-    let own = match expr {
-        Expr::Function(call) => CLOCKS.iter().any(|name| call.name.is(name)),
-        Expr::Variable(_) | Expr::Assign { .. } | Expr::Default(_) => true,
-        _ => false,
-    };
+    match expr {
+        Expr::Function(call) if CLOCKS.iter().any(|name| call.name.is(name)) => {
+            Some(call.name.as_str().to_ascii_lowercase())
+        }
+        other => children(other).into_iter().find_map(clock_of),
+    }
+}
+
+fn is_disallowed(expr: &Expr) -> bool {
+    let own = matches!(expr, Expr::Variable(_) | Expr::Assign { .. } | Expr::Default(_));
     own || children(expr).into_iter().any(is_disallowed)
 }
 
@@ -234,6 +265,7 @@ impl Run {
         rows: &[crate::value::Row],
     ) -> Result<(), SqlError> {
         let mut env = self.env()?;
+        env.strict_change = env.mode.strict;
         rows.iter().try_for_each(|row| check_row(schema, row, &mut env))
     }
 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::collation::Collation;
-use crate::eval::{self, Env, Program};
+use crate::eval::{self, ColumnKind, Env, Program};
 use crate::mysql::binlog::Event;
 use crate::mysql::durable::Change;
 use crate::mysql::error;
@@ -20,16 +20,16 @@ use crate::mysql::schema;
 use crate::mysql::table::Table;
 use crate::sql::ast::{
     AlterChange, AlterTable, ColumnPosition, ColumnType, Constraint, CreateTable, DropTable, Expr,
-    Ident, IndexDefinition, IndexKind, Literal, Statement, TableName,
+    Ident, IndexDefinition, IndexKind, Literal, Statement, TableName, UnaryOp,
 };
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
 use super::build;
 use super::check;
-use super::scope::constant_default;
+use super::scope::{constant_default, kind_of};
 use super::tables::Opened;
-use super::write::key_texts;
+use super::write::{joined, key_texts};
 
 impl Run {
     pub async fn define(&self, statement: &Statement) -> Result<Outcome, SqlError> {
@@ -308,6 +308,7 @@ impl Run {
         let mut altered = Altered {
             schema: (*table.schema).clone(),
             columns: (0..table.schema.columns.len()).map(Source::Old).collect(),
+            kinds: (0..table.schema.columns.len()).map(|at| kind_of(&table.schema, at)).collect(),
             auto_increment: None,
             copies: false,
         };
@@ -319,6 +320,11 @@ impl Run {
             }
         }
         for change in &alter.changes {
+            if let AlterChange::SetDefault { column, default: Some(_) } = change
+                && let Some(at) = altered.schema.column(column.as_str())
+            {
+                outcome.warnings.extend(build::default_note(&altered.schema.columns[at]));
+            }
             let definition = match change {
                 AlterChange::AddColumn { column, .. }
                 | AlterChange::ModifyColumn { column, .. }
@@ -336,10 +342,11 @@ impl Run {
         build::check_auto_increment(&altered.schema)?;
         // Without its clustered index a table is copied.
         let clustered = |schema: &schema::Table| {
-            (!schema.has_hidden_row_id()).then(|| schema.indexes[0].name.clone())
+            let names = schema.columns_of(0).map(|at| schema.columns[at].name.clone());
+            (!schema.has_hidden_row_id()).then(|| names.collect::<Vec<_>>())
         };
         let lost = clustered(&table.schema).is_some_and(|old| {
-            altered.schema.index(&old).is_none() && !altered.schema.has_primary_key()
+            clustered(&altered.schema).as_ref() != Some(&old) && !altered.schema.has_primary_key()
         });
         let copies = altered.copies || lost;
         let algorithm = match copies {
@@ -355,7 +362,7 @@ impl Run {
         let rows: Vec<Row> = rows
             .iter()
             .enumerate()
-            .map(|(at, row)| altered.convert(at + 1, row, &mut env))
+            .map(|(at, row)| altered.convert(at + 1, row, &mut env, &mut outcome.warnings))
             .collect::<Result<_, _>>()?;
         if let Some(path) = &rename {
             self.lock_metadata(path, MetadataMode::Exclusive, Duration::Transaction).await?;
@@ -439,7 +446,7 @@ impl Run {
                 if !seen.insert(schema.key_of_row(at, row)) {
                     let values = key_texts(schema, at, row);
                     return Err(error::duplicate_entry(
-                        &values.join("-"),
+                        &joined(&values),
                         &schema.name,
                         &index.name,
                     ));
@@ -462,6 +469,8 @@ enum Source {
 struct Altered {
     schema: schema::Table,
     columns: Vec<Source>,
+    /// Of the old columns.
+    kinds: Vec<ColumnKind>,
     auto_increment: Option<u64>,
     /// MySQL copies the table row by row, and says how many it copied.
     copies: bool,
@@ -519,12 +528,16 @@ impl Altered {
                 let at = self.column(column)?;
                 let column = &mut self.schema.columns[at];
                 column.no_default = default.is_none() && !column.not_null;
+                let name = &*column.ty.name;
+                if default.is_some() && (name.ends_with("text") || name.ends_with("blob")) {
+                    return Err(error::no_default_allowed(&column.name));
+                }
                 column.default = match default {
                     Some(Expr::Literal(Literal::Null)) if column.not_null => {
                         return Err(error::invalid_default(&column.name));
                     }
                     Some(Expr::Literal(Literal::Null)) => None,
-                    other => other.clone(),
+                    other => other.clone().map(folded),
                 };
                 if matches!(column.default, Some(Expr::Literal(_)))
                     && constant_default(column).is_err()
@@ -734,16 +747,37 @@ impl Altered {
         Ok(())
     }
 
-    fn convert(&self, number: usize, row: &Row, env: &mut Env) -> Result<Row, SqlError> {
+    fn convert(
+        &self,
+        number: usize,
+        row: &Row,
+        env: &mut Env,
+        warnings: &mut Vec<SqlError>,
+    ) -> Result<Row, SqlError> {
         let mut converted = Vec::with_capacity(self.columns.len());
         for (source, column) in self.columns.iter().zip(&self.schema.columns) {
             let value = match source {
+                Source::Old(at) if row[*at].is_null() && column.not_null => {
+                    return Err(error::invalid_null());
+                }
                 Source::Old(at) => row[*at].clone(),
                 Source::Converted(at) => {
-                    let stored = eval::store(&row[*at], &column.ty, &column.name, number, true);
-                    let value = stored.map_err(|error| copy_error(error, column))?.0;
+                    let old = self.as_copied(&row[*at], *at, column, env);
+                    let strict = env.mode.strict;
+                    let stored = eval::store(&old, &column.ty, &column.name, number, strict);
+                    let (value, told) = stored.map_err(|error| copy_error(error, column))?;
+                    // A time that loses its date loses it in silence.
+                    if &*column.ty.name != "time" {
+                        warnings.extend(told);
+                    }
                     if value.is_null() && column.not_null {
-                        return Err(SqlError::data_truncated(&column.name, number));
+                        let error = SqlError::data_truncated(&column.name, number);
+                        if strict {
+                            return Err(error);
+                        }
+                        warnings.push(error);
+                        converted.push(build::zero_of(column)?);
+                        continue;
                     }
                     value
                 }
@@ -752,6 +786,22 @@ impl Altered {
             converted.push(value);
         }
         Ok(converted.into())
+    }
+
+    /// A value as its copy begins: a number goes into a date or time by its digits, a time of the
+    /// day into a date stands on today's.
+    fn as_copied(&self, value: &Value, at: usize, column: &schema::Column, env: &Env) -> Value {
+        let name = &*column.ty.name;
+        let temporal = matches!(name, "date" | "datetime" | "timestamp");
+        let text = ["char", "text", "binary", "blob"].iter().any(|kind| name.ends_with(kind));
+        match value {
+            Value::Int(_) | Value::Uint(_) if temporal => Value::text(&value.to_string()),
+            Value::Time(_) if temporal => eval::dated(value.clone(), &column.ty, env.now),
+            Value::DateTime(_) | Value::Time(_) | Value::Float(_) if text => {
+                self.kinds[at].text_of(value.clone())
+            }
+            other => other.clone(),
+        }
     }
 
     /// What an added column holds in rows that exist: its default, or its type's zero.
@@ -838,6 +888,20 @@ fn same_null(
     }
 }
 
+/// A negative number as one literal.
+fn folded(expr: Expr) -> Expr {
+    let Expr::Unary { op: UnaryOp::Minus, expr: inner } = &expr else { return expr };
+    match &**inner {
+        Expr::Literal(Literal::Integer(digits)) => {
+            Expr::Literal(Literal::Integer(format!("-{digits}").into()))
+        }
+        Expr::Literal(Literal::Decimal(digits)) => {
+            Expr::Literal(Literal::Decimal(format!("-{digits}").into()))
+        }
+        _ => expr,
+    }
+}
+
 /// A text that is copied into a DECIMAL and is none loses its name on the way.
 fn copy_error(error: SqlError, column: &schema::Column) -> SqlError {
     match (error.errno, &*column.ty.name) {
@@ -854,6 +918,7 @@ fn is_other_type(old: &ColumnType, new: &ColumnType) -> bool {
     let grows = &*old.name == "varchar"
         && &*new.name == "varchar"
         && old.length <= new.length
+        && (&old.collation, &old.charset) == (&new.collation, &new.charset)
         && (old.length.unwrap_or(0) * 4 < 256) == (new.length.unwrap_or(0) * 4 < 256);
     let width = |ty: &ColumnType| if ty.name.ends_with("int") { None } else { ty.length };
     let same = (&old.name, width(old), old.scale, old.unsigned, &old.collation, &old.charset)

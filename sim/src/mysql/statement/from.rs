@@ -81,6 +81,7 @@ impl Run {
                 let hints = Vec::new();
                 Ok(From::one(InScope { alias, opened, hints, offset: 0, rows, lock: None }))
             }
+            TableExpr::Bound(table, _) => Box::pin(self.operand(table, lock, trx, locks)).await,
             TableExpr::Join(join) => {
                 let left = Box::pin(self.operand(&join.left, lock, trx, locks)).await?;
                 let right = Box::pin(self.operand(&join.right, lock, trx, locks)).await?;

@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 
 use crate::sql::ast::{ColumnName, CompareOp, Expr};
+use crate::sql::walk::children;
 use crate::sql_error::SqlError;
 
 use super::join::From;
 use super::scope::TableScope;
-use super::visit::children;
 
 pub struct Query<'a> {
     pub from: &'a From,

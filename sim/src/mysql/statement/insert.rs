@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::eval::{Env, Program, store};
+use crate::eval::{Env, Program, dated, store};
 use crate::mysql::binlog::RowChange;
 use crate::mysql::durable::RedoRecord;
 use crate::mysql::error;
@@ -86,7 +86,11 @@ impl Run {
                         self.insert_streamed(&mut inserting, select, trx).await?;
                         None
                     }
-                    _ => Some(self.run_prepared(&prepared, &[], trx, u64::MAX).await?),
+                    _ => {
+                        let mut found = self.run_prepared(&prepared, &[], trx, u64::MAX).await?;
+                        inserting.outcome.warnings.append(&mut found.warnings);
+                        Some(found)
+                    }
                 }
             }
         };
@@ -120,9 +124,11 @@ impl Run {
         let mut number = 0;
         while let Some(values) = self.next_output(&mut loops, &mut env, trx).await? {
             number += 1;
+            inserting.outcome.warnings.append(&mut env.warnings);
             let row = self.row_of_values(inserting, &values, number)?;
             self.write_new(inserting, trx, row, number).await?;
         }
+        inserting.outcome.warnings.append(&mut env.warnings);
         self.keep(&mut env)
     }
 
@@ -293,6 +299,7 @@ impl Run {
     ) -> Result<Value, SqlError> {
         let definition = &inserting.table.schema.columns[column];
         let strict = inserting.env.strict_change;
+        let value = dated(value, &definition.ty, inserting.env.now);
         let (value, warning) = store(&value, &definition.ty, &definition.name, number, strict)?;
         inserting.outcome.warnings.extend(warning);
         if value.is_null() && definition.not_null && !definition.auto_increment {
@@ -357,7 +364,7 @@ impl Run {
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     self.note_explicit_value(inserting, &row);
-                    inserting.note_first();
+                    self.note_first(inserting)?;
                     return Ok(());
                 }
                 Written::Duplicate { index, key } => {
@@ -370,7 +377,7 @@ impl Run {
                         let changed = self.overwrite(inserting, trx, index, &key, &row).await?;
                         if let Some(rows) = changed {
                             inserting.count(rows + replaced);
-                            inserting.note_first();
+                            self.note_first(inserting)?;
                             return Ok(());
                         }
                         replaced += 1;
@@ -391,6 +398,18 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// The first generated value that goes in names the statement's, even where the statement fails
+    /// in the end.
+    fn note_first(&self, inserting: &mut Inserting<'_>) -> Result<(), SqlError> {
+        let outcome = &mut inserting.outcome;
+        let Some(id) = inserting.automatic.given.filter(|_| !outcome.generated) else {
+            return Ok(());
+        };
+        outcome.last_insert_id = id;
+        outcome.generated = true;
+        self.session(|session| session.last_insert_id = id)
     }
 
     /// The row with its defaults, and the place of a value that is still to be generated.
@@ -579,14 +598,6 @@ impl Inserting<'_> {
                 Value::Uint(value) => *value,
                 _ => 0,
             };
-        }
-    }
-
-    /// The first generated value that goes in names the statement's.
-    fn note_first(&mut self) {
-        if let Some(id) = self.automatic.given.filter(|_| !self.outcome.generated) {
-            self.outcome.last_insert_id = id;
-            self.outcome.generated = true;
         }
     }
 

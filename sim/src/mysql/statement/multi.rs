@@ -308,5 +308,6 @@ pub fn bare_select(filter: Option<&Expr>) -> Select {
         limit: None,
         lock: Lock::None,
         into: None,
+        parens: false,
     }
 }

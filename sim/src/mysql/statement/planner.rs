@@ -9,13 +9,14 @@ use crate::eval::{ColumnKind, Program, Scope};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::sql::ast::{Aggregate, ColumnName, Expr, Literal, Select, SelectItem};
+use crate::sql::walk::children_mut;
 use crate::sql_error::SqlError;
 
 use super::grouping;
 use super::join::From;
 use super::plan::{Plan, Step, column_name, conjuncts, expression_column, starred, table_column};
 use super::scope::{Context, TableScope, full_name};
-use super::visit::{children_mut, has_aggregate};
+use super::visit::has_aggregate;
 
 /// An item of the SELECT list as ORDER BY, GROUP BY and HAVING may name it.
 #[derive(Clone, Debug)]
@@ -165,6 +166,13 @@ impl Run {
             plan.terms.push((term.clone(), owner));
             Ok::<(), SqlError>(())
         };
+        // WHERE is looked at before ON.
+        if !from.ons.is_empty() {
+            for term in select.filter.iter().flat_map(conjuncts) {
+                let scope = TableScope::new(&from.tables, "where clause").with(&from.subqueries);
+                Program::compile(term, &scope.within(outer).seeing(&from.visible))?;
+            }
+        }
         for on in &from.ons {
             for term in conjuncts(&on.expr) {
                 let tables = &from.tables[on.first..on.end];

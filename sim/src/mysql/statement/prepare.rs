@@ -113,6 +113,7 @@ impl Run {
     fn check_table(&self, table: &TableExpr) -> Result<(), SqlError> {
         match table {
             TableExpr::Table(table) => self.find(&self.path(&table.name)?).map(drop),
+            TableExpr::Bound(table, _) => self.check_table(table),
             TableExpr::Derived { query, .. } => self.check_tables(query),
             TableExpr::Join(join) => {
                 self.check_table(&join.left)?;

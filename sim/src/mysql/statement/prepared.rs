@@ -200,7 +200,7 @@ impl Run {
                 }
                 if union.distinct {
                     let mut seen = BTreeSet::new();
-                    rows.retain(|row| seen.insert(row_key(row, &kinds)));
+                    rows.retain(|row| seen.insert(row_key(row, &kinds, &env)));
                 }
                 self.finish(&union.tail, &union.columns, rows, env)
             }
@@ -232,7 +232,8 @@ impl Run {
         if !tail.order.is_empty() {
             rows.sort_by(|a, b| {
                 let orders = tail.order.iter().map(|(at, descending)| {
-                    let order = sort_order(&a[*at], &b[*at], columns[*at].kind.collation, &mut env);
+                    let collation = columns[*at].kind.collation_in(&env);
+                    let order = sort_order(&a[*at], &b[*at], collation, &mut env);
                     if *descending { order.reverse() } else { order }
                 });
                 orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)

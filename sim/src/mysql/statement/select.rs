@@ -243,7 +243,15 @@ impl Run {
         if select.distinct {
             let kinds: Vec<ColumnKind> = plan.columns.iter().map(|column| column.kind).collect();
             let mut seen = BTreeSet::new();
-            output.retain(|(row, _)| seen.insert(row_key(row, &kinds)));
+            // A temporary table has one scale for all rows.
+            for (row, _) in &mut output {
+                let same = |(value, kind): (&Value, &ColumnKind)| match value {
+                    Value::Decimal(_) => kind.convert(value.clone(), &mut env),
+                    other => other.clone(),
+                };
+                *row = row.iter().zip(&kinds).map(same).collect();
+            }
+            output.retain(|(row, _)| seen.insert(row_key(row, &kinds, &env)));
         }
         if !plan.order.is_empty() && plan.follows.is_none() {
             plan.sort(&mut output, &mut env);

@@ -3,7 +3,7 @@
 //! A row is changed as soon as it is found, with its lock already held; where the statement
 //! changes the index that it scans, the rows are found first, so that none is met twice.
 
-use crate::eval::{Env, Program, store};
+use crate::eval::{Env, Program, dated, store};
 use crate::mysql::binlog::RowChange;
 use crate::mysql::cursor::Found;
 use crate::mysql::error;
@@ -128,6 +128,7 @@ impl Run {
     ) -> Result<Value, SqlError> {
         let definition = &table.opened.schema.columns[column];
         let strict = env.strict_change;
+        let value = dated(value, &definition.ty, env.now);
         let (value, warning) = store(&value, &definition.ty, &definition.name, number, strict)?;
         outcome.warnings.extend(warning);
         if value.is_null() && definition.not_null {

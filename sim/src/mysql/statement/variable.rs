@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::collation::Collation;
 use crate::eval::{ColumnKind, NoColumns, Program};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -114,10 +115,17 @@ impl Run {
     }
 
     pub async fn set(&self, assignments: &[Assignment]) -> Result<Outcome, SqlError> {
+        let mut outcome = Outcome::default();
         for assignment in assignments {
+            if let Variable::System { name, .. } = &assignment.variable
+                && (name.is("names") || name.is("charset"))
+            {
+                self.set_names(&assignment.value)?;
+                continue;
+            }
             let value = match &assignment.value {
                 expr if nests_subqueries(expr) => Some(self.queried(expr).await?),
-                other => self.assigned(other)?,
+                other => self.assigned(other, &mut outcome.warnings)?,
             };
             match &assignment.variable {
                 Variable::User(name) => {
@@ -131,11 +139,46 @@ impl Run {
                 }
             }
         }
-        Ok(Outcome::default())
+        Ok(outcome)
+    }
+
+    /// SET NAMES: of it only the collation of literals is felt.
+    fn set_names(&self, value: &Expr) -> Result<(), SqlError> {
+        let (value, named) = match value {
+            Expr::Collate { expr, collation } => (&**expr, Some(collation)),
+            value => (value, None),
+        };
+        let charset = self.assigned(value, &mut Vec::new())?.map(|charset| charset.to_string());
+        let collation = match (named, &charset) {
+            (Some(name), _) => Collation::by_name(name.as_str()).ok_or_else(|| {
+                let message = format!("Unknown collation: '{}'", name.as_str());
+                SqlError::new(1273, "HY000", message)
+            })?,
+            (None, None) => Collation::default(),
+            (None, Some(charset)) => Collation::of_charset(charset).ok_or_else(|| {
+                SqlError::new(1115, "42000", format!("Unknown character set: '{charset}'"))
+            })?,
+        };
+        if let (Some(_), Some(charset)) = (named, &charset)
+            && Collation::of_charset(charset).is_none_or(|own| own.charset() != collation.charset())
+        {
+            let name = collation.name();
+            let message = format!("COLLATION '{name}' is not valid for CHARACTER SET '{charset}'");
+            return Err(SqlError::new(1253, "42000", message));
+        }
+        let value = Value::text(collation.name());
+        self.session(|session| {
+            session.variables.insert("collation_connection".into(), value);
+            session.shown_variables = None;
+        })
     }
 
     /// A bare word is a text here: `set sql_mode = ansi`, `set autocommit = on`.
-    fn assigned(&self, expr: &Expr) -> Result<Option<Value>, SqlError> {
+    fn assigned(
+        &self,
+        expr: &Expr,
+        warnings: &mut Vec<SqlError>,
+    ) -> Result<Option<Value>, SqlError> {
         match expr {
             Expr::Default(None) => Ok(None),
             Expr::Column(name) if name.table.is_none() => Ok(Some(Value::text(name.name.as_str()))),
@@ -144,6 +187,7 @@ impl Run {
                 let program = Program::compile(other, &NoColumns)?;
                 let value = program.run(&[], &mut env)?;
                 self.keep(&mut env)?;
+                warnings.append(&mut env.warnings);
                 Ok(Some(kept(value, program.kind())))
             }
         }
@@ -217,7 +261,6 @@ impl Run {
                 });
                 Ok(())
             }
-            "names" | "charset" | "character set" => Ok(()),
             "gtid_executed" | "server_uuid" | "version" | "log_bin" | "version_comment" => {
                 Err(error::read_only_variable(name))
             }

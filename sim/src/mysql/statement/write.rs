@@ -252,7 +252,7 @@ impl Run {
     pub fn duplicate_error(&self, table: &Opened, index: usize, row: &Row) -> SqlError {
         let values = key_texts(&table.schema, index, row);
         let key = &table.schema.indexes[index].name;
-        error::duplicate_entry(&values.join("-"), &table.schema.name, key)
+        error::duplicate_entry(&joined(&values), &table.schema.name, key)
     }
 }
 
@@ -278,6 +278,18 @@ pub fn key_texts(schema: &schema::Table, index: usize, row: &[Value]) -> Vec<Str
         }
     };
     schema.indexes[index].parts.iter().map(text).collect()
+}
+
+/// The values of a key in 1062; nothing stands between an empty beginning and what follows.
+pub fn joined(values: &[String]) -> String {
+    let mut text = String::new();
+    for value in values {
+        if !text.is_empty() {
+            text.push('-');
+        }
+        text.push_str(value);
+    }
+    text
 }
 
 /// Bytes that are no text as `\\x00`.

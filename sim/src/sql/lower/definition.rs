@@ -563,6 +563,8 @@ impl Grammar<'_> {
     fn alter_option(&mut self) -> Parsed<AlterChange> {
         let mut words: Vec<String> = Vec::new();
         let mut depth = 0;
+        // `engine=InnoDB` keeps the value's case.
+        let mut is_value = false;
         while !self.at_end() && (0 < depth || self.peek().token != Token::Comma) {
             let token = self.advance();
             match &token.token {
@@ -571,8 +573,12 @@ impl Grammar<'_> {
                 Token::Placeholder(_) => return refuse(),
                 _ => {}
             }
+            let keeps_case = std::mem::replace(&mut is_value, token.token == Token::Eq);
             words.push(match &token.token {
-                Token::Word(word) if word.quote_style.is_none() => word.value.to_ascii_lowercase(),
+                Token::Word(word) if word.quote_style.is_none() && !keeps_case => {
+                    word.value.to_ascii_lowercase()
+                }
+                Token::Eq if words.last().is_some_and(|word| word == "algorithm") => "=".to_owned(),
                 Token::SingleQuotedString(text) => crate::sql::print::quoted(text),
                 Token::Eq => continue,
                 _ => self.scanned.source(&token).to_owned(),
@@ -587,6 +593,10 @@ impl Grammar<'_> {
         }
         if let Some(constraint) = self.constraint()? {
             return Ok(AlterChange::AddConstraint(constraint));
+        }
+        if self.peek_word(0, "partition") {
+            let AlterChange::Option(text) = self.alter_option()? else { return refuse() };
+            return Ok(AlterChange::Option(format!("add {text}")));
         }
         self.accept("column");
         if self.accept_token(&Token::LParen) {

@@ -207,6 +207,7 @@ impl Lowering<'_> {
             limit: None,
             lock: Lock::None,
             into: None,
+            parens: false,
         })
     }
 
@@ -341,6 +342,7 @@ fn whole_table(name: TableName) -> Select {
         limit: None,
         lock: Lock::None,
         into: None,
+        parens: false,
     }
 }
 

@@ -57,6 +57,7 @@ fn precedence(expr: &Expr) -> Precedence {
             BinaryOp::JsonExtract | BinaryOp::JsonUnquoteExtract => Precedence::Atom,
         },
         Expr::Unary { op: UnaryOp::Plus | UnaryOp::Minus, .. } => Precedence::Sign,
+        Expr::Unary { op: UnaryOp::Binary, .. } => Precedence::Atom,
         Expr::Unary { .. } => Precedence::Unary,
         Expr::Assign { .. } => Precedence::Assign,
         _ => Precedence::Atom,
@@ -74,7 +75,7 @@ impl Printer<'_> {
                     None => self.push(&format!("::{}", name.as_str())),
                 }
             }
-            Expr::Column(column) => self.column_name(column),
+            Expr::Column(column) | Expr::Bound(column, _) => self.column_name(column),
             Expr::And(terms) => self.chain(terms, " and ", Precedence::And),
             Expr::Or(terms) => self.chain(terms, " or ", Precedence::Or),
             Expr::Xor(left, right) => {
@@ -333,12 +334,19 @@ impl Printer<'_> {
     }
 
     fn unary(&mut self, op: UnaryOp, operand: &Expr, own: Precedence) {
+        if op == UnaryOp::Binary {
+            // Vitess reads the one as the other.
+            self.push("convert(");
+            self.expr(operand);
+            self.push(", binary)");
+            return;
+        }
         self.push(match op {
             UnaryOp::Plus => "+",
             UnaryOp::Minus => "-",
             UnaryOp::Invert => "~",
             UnaryOp::Bang => "!",
-            UnaryOp::Binary => "binary ",
+            UnaryOp::Binary => "",
         });
         // A unary inside a unary gets a blank: `- -x` is no comment. So does a signed number.
         let signed = match operand {
@@ -348,7 +356,7 @@ impl Printer<'_> {
             ) => text.starts_with('-'),
             _ => false,
         };
-        if signed && op != UnaryOp::Binary {
+        if signed {
             self.push(" ");
         }
         self.operand(operand, own, Side::Left);

@@ -75,7 +75,8 @@ impl Printer<'_> {
             // Without them it would read as the other way round.
             Query::Union(_) if right => true,
             Query::Select(select) => {
-                !select.order_by.is_empty()
+                select.parens
+                    || !select.order_by.is_empty()
                     || select.limit.is_some()
                     || select.lock != Lock::None
                     || select.into.is_some()
@@ -172,6 +173,7 @@ impl Printer<'_> {
                     self.ident_list(columns);
                 }
             }
+            TableExpr::Bound(table, _) => self.table_expr(table),
             TableExpr::Join(join) => self.join(join),
             TableExpr::Parens(tables) => {
                 self.push("(");

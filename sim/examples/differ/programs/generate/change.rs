@@ -49,7 +49,7 @@ impl Generator {
     }
 
     fn on_duplicate(&mut self, table: &Table) -> String {
-        let new = self.dice.percent(40);
+        let new = self.is_mysql() && self.dice.percent(40);
         let count = self.dice.between(1, 2);
         let mut items = Vec::new();
         for _ in 0..count {
@@ -144,6 +144,10 @@ impl Generator {
     fn nested_condition(&mut self, table: &Table) -> String {
         let at = self.table();
         let other = self.tables[at].clone();
+        // MariaDB may read the table that it changes.
+        if !self.is_mysql() && other.name == table.name {
+            return "1 = 1".to_string();
+        }
         let column = self.column(table).clone();
         let inner = named(&other, None);
         let found = self.column_of(&inner, column.class).unwrap_or_else(|| "id".to_string());

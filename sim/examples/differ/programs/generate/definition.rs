@@ -69,6 +69,10 @@ impl Generator {
         let mut text = format!("{name} {}", ty.text);
         let nullable = self.dice.percent(65);
         match nullable {
+            // MariaDB makes NULL of one that cannot be the time that it is.
+            false if !self.is_mysql() && ty.text.starts_with("timestamp") => {
+                text.push_str(" null");
+            }
             false => text.push_str(" not null"),
             // Without a word a TIMESTAMP's NULL is a matter of a server option.
             true if ty.text.starts_with("timestamp") => text.push_str(" null"),
@@ -102,7 +106,10 @@ impl Generator {
         if automatic {
             parts.push("id int auto_increment".to_string());
         } else {
-            parts.push(format!("id {}", self.dice.pick(&["int", "bigint", "smallint unsigned"])));
+            // On MariaDB what becomes NOT NULL by a key has a default.
+            let null = if self.is_mysql() { "" } else { " not null" };
+            let ty = self.dice.pick(&["int", "bigint", "smallint unsigned"]);
+            parts.push(format!("id {ty}{null}"));
         }
         columns.push(Column { name: "id".to_string(), class: Class::Int, automatic, long: false });
         for _ in 0..self.dice.between(2, 5) {
@@ -113,7 +120,7 @@ impl Generator {
         }
         if automatic || key < 7 {
             parts.push("primary key (id)".to_string());
-        } else if key == 7 {
+        } else if key == 7 && self.is_mysql() {
             parts.push(format!("primary key (id, {})", key_part(&columns[1])));
         }
         let mut table = Table { name, columns, keys: Vec::new(), checks: Vec::new() };
@@ -124,7 +131,7 @@ impl Generator {
                 table.keys.push(name);
             }
         }
-        if self.dice.percent(15) {
+        if self.is_mysql() && self.dice.percent(15) {
             let condition = self.condition(&named(&table, None), 1);
             if self.dice.percent(50) {
                 let check = self.new_name("ch");
@@ -222,7 +229,7 @@ impl Generator {
                 }
             },
             10 => match table.keys.first() {
-                None => format!("show index from {name}"),
+                None => format!("select max(id) from {name}"),
                 Some(key) => {
                     let new = self.new_name("k");
                     self.tables[at].keys[0] = new.clone();
@@ -250,7 +257,7 @@ impl Generator {
             }
             18 | 19 => {
                 if column.name == "id" {
-                    return vec![format!("show create table {name}")];
+                    return vec![format!("select count(*) from {name}")];
                 }
                 let new = self.new_column();
                 let own = Column { name: new.clone(), ..column.clone() };
@@ -264,14 +271,14 @@ impl Generator {
                     format!("alter table {name} alter column {} set default {value}", column.name)
                 }
             },
-            21 | 22 => {
+            21 | 22 if self.is_mysql() => {
                 let check = self.new_name("ch");
                 let condition = self.condition(&named(&table, None), 1);
                 self.tables[at].checks.push(check.clone());
                 format!("alter table {name} add constraint {check} check ({condition})")
             }
             23 => match table.checks.last() {
-                None => format!("describe {name}"),
+                None => format!("select min(id) from {name}"),
                 Some(check) => {
                     self.tables[at].checks.pop();
                     let word = self.dice.pick(&["check", "constraint"]);

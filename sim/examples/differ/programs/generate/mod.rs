@@ -6,16 +6,29 @@ mod expression;
 mod query;
 mod session;
 
+use crate::server::Product;
+
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+
+pub use session::STRICT;
 
 /// What ends a query whose rows are compared in their order.
 pub const TOTAL_ORDER: &str = " -- in order";
 
-pub fn program(seed: u64) -> Vec<String> {
+/// On MariaDB only what both have is generated: no CHECK, no row alias, no SHOW of types, no
+/// prefix of what MySQL alone accepts.
+pub fn program(seed: u64, product: Product) -> Vec<String> {
     let dice = Dice(Xoshiro256PlusPlus::seed_from_u64(seed));
-    let mut generator =
-        Generator { dice, tables: Vec::new(), columns: 0, names: 0, open: false, prepared: None };
+    let mut generator = Generator {
+        product,
+        dice,
+        tables: Vec::new(),
+        columns: 0,
+        names: 0,
+        open: false,
+        prepared: None,
+    };
     let mut program = Vec::new();
     for _ in 0..generator.dice.between(1, 3) {
         program.push(generator.create_table());
@@ -83,6 +96,7 @@ struct Named {
 }
 
 struct Generator {
+    product: Product,
     dice: Dice,
     tables: Vec<Table>,
     columns: usize,
@@ -94,6 +108,10 @@ struct Generator {
 }
 
 impl Generator {
+    fn is_mysql(&self) -> bool {
+        self.product == Product::MySql
+    }
+
     fn table(&mut self) -> usize {
         self.dice.between(0, self.tables.len() - 1)
     }

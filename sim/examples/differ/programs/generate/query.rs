@@ -122,7 +122,7 @@ impl Generator {
                     self.dice.between(0, 3)
                 )
             }
-            2 => {
+            2 if self.is_mysql() => {
                 let shown = scope[self.dice.between(0, scope.len() - 1)].text.clone();
                 format!(
                     "select {shown}, {aggregate} as x from {} group by {key} order by {key}",
@@ -229,7 +229,7 @@ impl Generator {
                 column.text, a.name, column.text, b.name
             ),
             8 => format!(
-                "select o.id from {} o where {} = (select {other} from {} i order by i.id limit 1)",
+                "select o.id from {} o where {} = (select {other} from {} i order by i.id, {other} limit 1)",
                 a.name, column.text, b.name
             ),
             9 => format!(

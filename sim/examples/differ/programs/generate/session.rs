@@ -2,19 +2,29 @@
 
 use super::{Class, Generator, named};
 
+/// The mode of both, without what they disagree on.
+pub const STRICT: &str = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
+                          ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
+
 impl Generator {
     pub fn of_session(&mut self) -> Vec<String> {
         let at = self.table();
         let name = self.tables[at].name.clone();
-        let statement = match self.dice.between(0, 17) {
+        let kind = match self.dice.between(0, 17) {
+            // MariaDB shows types with their widths.
+            2..=6 if !self.is_mysql() => 9,
+            kind => kind,
+        };
+        let statement = match kind {
             0 => "set sql_mode = ''".to_string(),
-            1 => "set sql_mode = default".to_string(),
+            1 if self.is_mysql() => "set sql_mode = default".to_string(),
+            1 => format!("set sql_mode = '{STRICT}'"),
             2 => format!("show columns from {name}"),
             3 | 4 => format!("show create table {name}"),
             5 => format!("show index from {name}"),
             6 => format!("{} {name}", self.dice.pick(&["describe", "desc", "show fields from"])),
             7 => "show tables".to_string(),
-            8 => "show warnings".to_string(),
+            8 if self.is_mysql() => "show warnings".to_string(),
             9 | 10 => self.set_variable(),
             11 => {
                 let shown = ["@v", "@w + 1", "@v, @w", "concat(@v, '-')", "@nope", "@v is null"];
@@ -22,14 +32,14 @@ impl Generator {
             }
             12 => {
                 let shown = [
-                    "select @@autocommit, @@sql_mode",
+                    "select @@autocommit",
                     "show variables like 'autocommit'",
                     "select row_count()",
                     "select last_insert_id()",
                     "select found_rows()",
                     "select database(), 1 + 1",
-                    "select @@session.transaction_isolation",
-                    "show full columns from nope",
+                    "select @@sql_mode is not null",
+                    "select @v <=> @w",
                 ];
                 self.dice.pick(&shown).to_string()
             }

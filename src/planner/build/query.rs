@@ -1,0 +1,72 @@
+//! Queries: FROM and WHERE as joins, the rest as a horizon.
+
+use sim::sql::ast::{Comments, Lock, Query, Select, SelectItem, Union as UnionQuery};
+
+use super::super::operator::{Horizon, LockAndComment, Operator, Union};
+use super::super::planning::Planning;
+use super::super::semantics::check::first_select;
+use super::super::{PlanError, expression};
+use super::{from, predicate};
+
+pub fn query(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, PlanError> {
+    match query {
+        Query::Select(select) => self::select(planning, select),
+        Query::Union(union) => self::union(planning, union),
+        Query::Values(_) => Err(PlanError::unsupported("values statement")),
+    }
+}
+
+fn select(planning: &mut Planning<'_>, select: &Select) -> Result<Operator, PlanError> {
+    let source = from::tables(planning, &select.from)?;
+    let source = predicate::add_all(planning, source, select.filter.as_ref())?;
+    let mut rest = select.clone();
+    rest.from = Vec::new();
+    rest.filter = None;
+    rest.comments = Comments::default();
+    rest.lock = Lock::None;
+    let query = Query::Select(Box::new(rest));
+    let horizon = Operator::Horizon(Box::new(Horizon { source, query, derived: None }));
+    Ok(with_lock(horizon, select.comments.clone(), select.lock))
+}
+
+fn union(planning: &mut Planning<'_>, union: &UnionQuery) -> Result<Operator, PlanError> {
+    if matches!(union.right, Query::Union(_)) {
+        return Err(PlanError::unsupported("nesting of UNIONs on the right-hand side"));
+    }
+    let sources = vec![query(planning, &union.left)?, query(planning, &union.right)?];
+    let items = vec![items_of(&union.left), items_of(&union.right)];
+    let source = Operator::Union(Box::new(Union { sources, items, distinct: union.distinct }));
+    let rest = UnionQuery { lock: Lock::None, ..union.clone() };
+    let query = Query::Union(Box::new(rest));
+    let horizon = Operator::Horizon(Box::new(Horizon { source, query, derived: None }));
+    Ok(with_lock(horizon, Comments::default(), union.lock))
+}
+
+fn items_of(query: &Query) -> Vec<SelectItem> {
+    first_select(query).map(|select| select.items.clone()).unwrap_or_default()
+}
+
+pub fn with_lock(source: Operator, comments: Comments, lock: Lock) -> Operator {
+    if comments.0.is_empty() && lock == Lock::None {
+        return source;
+    }
+    Operator::LockAndComment(Box::new(LockAndComment { source, comments, lock }))
+}
+
+/// Whether a query asks for nothing but the rows of its tables: what a scatter can answer by
+/// putting the shards' rows one after the other.
+pub fn is_plain(planning: &Planning<'_>, query: &Query) -> bool {
+    let Query::Select(select) = query else { return false };
+    let computed = |item: &SelectItem| match item {
+        SelectItem::Expr { expr, .. } => {
+            planning.semantics.has_aggregate(expr) || expression::has_window(expr)
+        }
+        _ => false,
+    };
+    !select.distinct
+        && select.group_by.is_empty()
+        && select.having.is_none()
+        && select.order_by.is_empty()
+        && select.limit.is_none()
+        && !select.items.iter().any(computed)
+}

@@ -1,0 +1,212 @@
+//! Primitives of operators above routes.
+//!
+//! It knows nothing of text.
+
+use sim::sql::ast::Ident;
+
+use super::PlanError;
+use super::lower::{lower, plain};
+use super::offset_above::{cut_off, width};
+use super::operator::apply_join::Side;
+use super::operator::projection::Info;
+use super::operator::sub_query::Kind;
+use super::operator::{
+    Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, SubQuery, VindexTable,
+};
+use super::planning::Planning;
+use super::primitive::{
+    self, Aggregate, AggregateColumn, AggregateOp, CheckColumn, JoinSide, Primitive, Pullout, Sort,
+    SortKey, UncorrelatedSubquery,
+};
+use super::utility::{Utility, VindexFunction};
+
+pub fn lower_above(
+    planning: &mut Planning<'_>,
+    operator: Operator,
+) -> Result<Primitive, PlanError> {
+    match operator {
+        Operator::Aggregator(aggregator) => self::aggregator(planning, *aggregator),
+        Operator::Ordering(ordering) => self::ordering(planning, *ordering),
+        Operator::Filter(filter) => self::filter(planning, *filter),
+        Operator::Distinct(distinct) => self::distinct(planning, *distinct),
+        Operator::SubQuery(subquery) => sub_query(planning, *subquery),
+        Operator::Union(union) => {
+            let mut inputs = Vec::new();
+            for source in union.sources {
+                inputs.push(lower(planning, source)?);
+            }
+            Ok(Primitive::Utility(Utility::Concatenate(inputs)))
+        }
+        Operator::ApplyJoin(join) => self::join(planning, *join),
+        Operator::Projection(projection) => self::projection(planning, *projection),
+        Operator::VindexTable(table) => vindex_function(&table),
+        other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
+    }
+}
+
+fn vindex_function(table: &VindexTable) -> Result<Primitive, PlanError> {
+    let function = VindexFunction {
+        keyspace: table.keyspace.as_str().into(),
+        vindex: table.vindex.as_str().into(),
+        value: table.wanted()?.clone(),
+        columns: table.columns.clone(),
+    };
+    Ok(Primitive::Utility(Utility::VindexFunction(function)))
+}
+
+fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Primitive, PlanError> {
+    let mut group_by = Vec::new();
+    for group in &aggregator.groups {
+        let column = group.column.ok_or_else(|| PlanError::bug("a group without a column"))?;
+        group_by.push(SortKey {
+            column,
+            weight_column: group.weight_column,
+            descending: false,
+            collation: planning.semantics.collation_of(&group.expr),
+        });
+    }
+    let mut aggregates = Vec::new();
+    for aggr in &aggregator.aggregates {
+        aggregates.push(AggregateColumn {
+            op: aggr.op,
+            original: aggr.original_op,
+            column: aggr.column,
+            weight_column: aggr.weight_column,
+            collation: aggr.collation.clone(),
+            alias: Some(alias(planning, &aggr.alias, &aggr.original)),
+            constant: (aggr.op == AggregateOp::Constant).then(|| plain(planning, &aggr.original)),
+        });
+    }
+    let result_columns = aggregator.result_columns.unwrap_or(0);
+    let input = lower(planning, aggregator.source)?;
+    Ok(Primitive::Aggregate(Box::new(Aggregate { group_by, aggregates, result_columns, input })))
+}
+
+/// A name that is an expression's text is the text that the client wrote.
+fn alias(_: &Planning<'_>, alias: &Ident, _: &sim::sql::ast::Expr) -> std::sync::Arc<str> {
+    std::sync::Arc::clone(&alias.0)
+}
+
+fn keys(ordering: &Ordering) -> Vec<SortKey> {
+    let key = |order: &super::operator::ordering::Order| SortKey {
+        column: order.column,
+        weight_column: order.weight_column,
+        descending: order.descending,
+        collation: order.collation.clone(),
+    };
+    ordering.order.iter().map(key).collect()
+}
+
+fn ordering(planning: &mut Planning<'_>, ordering: Ordering) -> Result<Primitive, PlanError> {
+    let order_by = keys(&ordering);
+    let result_columns = ordering.result_columns.unwrap_or(0);
+    let input = lower(planning, ordering.source)?;
+    Ok(Primitive::Sort(Box::new(Sort { order_by, result_columns, input })))
+}
+
+fn filter(planning: &mut Planning<'_>, filter: Filter) -> Result<Primitive, PlanError> {
+    let written = super::expression::conjunction(filter.predicates)
+        .ok_or_else(|| PlanError::bug("a filter without a predicate"))?;
+    let evaluated = filter.evaluated.ok_or_else(|| PlanError::bug("a filter without offsets"))?;
+    super::evaluable::translate(&evaluated).map_err(|_| refused(&written))?;
+    let written = plain(planning, &written);
+    let result_columns = filter.result_columns.unwrap_or(0);
+    let input = lower(planning, filter.source)?;
+    let filter = primitive::Filter { written, evaluated, result_columns, input };
+    Ok(Primitive::Filter(Box::new(filter)))
+}
+
+fn refused(written: &sim::sql::ast::Expr) -> PlanError {
+    let text = format!("expr cannot be translated, not supported: {written}");
+    PlanError::new(crate::key::Code::Unimplemented, text)
+}
+
+fn distinct(planning: &mut Planning<'_>, distinct: Distinct) -> Result<Primitive, PlanError> {
+    let columns = distinct
+        .columns
+        .into_iter()
+        .map(|(column, weight_column, collation)| CheckColumn { column, weight_column, collation });
+    let columns = columns.collect();
+    let result_columns = distinct.result_columns.unwrap_or(0);
+    let input = lower(planning, distinct.source)?;
+    let distinct = primitive::Distinct { columns, result_columns, input };
+    Ok(Primitive::Distinct(Box::new(distinct)))
+}
+
+fn sub_query(planning: &mut Planning<'_>, subquery: SubQuery) -> Result<Primitive, PlanError> {
+    if !subquery.outer_vars.is_empty() {
+        return Err(PlanError::unsupported("semi joins over shards"));
+    }
+    let pullout = match subquery.kind {
+        Kind::Value => Pullout::Value,
+        Kind::In => Pullout::In,
+        Kind::NotIn => Pullout::NotIn,
+        Kind::Exists | Kind::NotExists => Pullout::Exists,
+    };
+    let inner = lower(planning, subquery.inner)?;
+    let outer = lower(planning, subquery.outer)?;
+    Ok(Primitive::UncorrelatedSubquery(Box::new(UncorrelatedSubquery {
+        pullout,
+        argument: subquery.argument,
+        has_values: subquery.has_values,
+        subquery: inner,
+        outer,
+    })))
+}
+
+fn join(planning: &mut Planning<'_>, join: ApplyJoin) -> Result<Primitive, PlanError> {
+    let side = |side: &Side| match side {
+        Side::Left(at) => JoinSide::Left(*at),
+        Side::Right(at) => JoinSide::Right(*at),
+    };
+    let columns = join.output.iter().map(side).collect();
+    let outer = !join.kind.is_inner();
+    let left = lower(planning, join.left)?;
+    let right = lower(planning, join.right)?;
+    let vars = join.vars;
+    Ok(Primitive::Join(Box::new(primitive::Join { outer, columns, vars, left, right })))
+}
+
+/// A projection that only passes its input on is none.
+fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Primitive, PlanError> {
+    let passes =
+        projection.columns.iter().enumerate().all(|(at, column)| column.info == Info::Offset(at));
+    let mut projection = projection;
+    let (given, wanted) = (width(&projection.source), projection.columns.len());
+    if passes && (given == Some(wanted) || cut_off(&mut projection.source, wanted)) {
+        return lower(planning, projection.source);
+    }
+    let offsets: Option<Vec<usize>> = projection
+        .columns
+        .iter()
+        .map(|column| match column.info {
+            Info::Offset(at) => Some(at),
+            _ => None,
+        })
+        .collect();
+    if let Some(columns) = offsets {
+        let input = lower(planning, projection.source)?;
+        let names = Vec::new();
+        let projection = primitive::SimpleProjection { columns, names, input };
+        return Ok(Primitive::SimpleProjection(Box::new(projection)));
+    }
+    let mut columns = Vec::new();
+    for column in &projection.columns {
+        let evaluated = match &column.info {
+            Info::Offset(at) => {
+                sim::sql::ast::Expr::Argument { name: Ident::new(&at.to_string()), ty: None }
+            }
+            Info::Evaluated(expr) => expr.clone(),
+            Info::Unplanned => return Err(PlanError::bug("a column without an offset")),
+        };
+        let written = plain(planning, &column.expr);
+        super::evaluable::translate(&evaluated).map_err(|_| refused(&written))?;
+        let name = match &column.alias {
+            Some(alias) => std::sync::Arc::clone(&alias.0),
+            None => plain(planning, &column.original).to_string().into(),
+        };
+        columns.push(primitive::ProjectedColumn { written, evaluated, name });
+    }
+    let input = lower(planning, projection.source)?;
+    Ok(Primitive::Projection(Box::new(primitive::Projection { columns, input })))
+}

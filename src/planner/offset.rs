@@ -1,0 +1,269 @@
+//! Offset planning: which column of its input each operator reads.
+//!
+//! From the root down, so an operator adds the columns that it needs to its input before the input
+//! plans its own. What is below a route is text: columns are added to its select list. See
+//! `operators/offset_planning.go` and each operator's `planOffsets`.
+//!
+//! It knows nothing of values.
+
+use sim::sql::ast::{Expr, Function, Ident};
+
+use super::operator::ordering::Order;
+use super::operator::projection::{Column, Projection};
+use super::operator::route::RouteOrder;
+use super::operator::{Operator, Route, aggregator};
+use super::planning::Planning;
+use super::predicate::same;
+use super::{PlanError, expression};
+
+/// Plans the offsets of an operator and all below.
+pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
+    match operator {
+        Operator::Route(route) => return route_order(planning, route),
+        Operator::Distinct(_)
+        | Operator::Ordering(_)
+        | Operator::Aggregator(_)
+        | Operator::ApplyJoin(_)
+        | Operator::Filter(_)
+        | Operator::Projection(_) => {
+            super::offset_above::plan(planning, operator)?;
+        }
+        _ => {}
+    }
+    operator.inputs_mut().into_iter().try_for_each(|input| plan(planning, input))
+}
+
+/// A route over several shards merges their answers by columns that must be there.
+fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
+    if route.routing.is_single_shard() {
+        return Ok(());
+    }
+    for order in order_of(&route.source) {
+        if is_special(&order.expr) {
+            continue;
+        }
+        let column = add_column(planning, route, &order.simplified)?;
+        let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
+            true => {
+                let given = column_at(&route.source, column).unwrap_or(order.simplified.clone());
+                Some(add_column(planning, route, &weight_string(&given))?)
+            }
+            false => None,
+        };
+        route.ordering.push(RouteOrder {
+            collation: planning.semantics.collation_of(&order.simplified),
+            expr: order.simplified,
+            descending: order.descending,
+            column,
+            weight_column,
+        });
+    }
+    Ok(())
+}
+
+/// `order by null`, `order by rand()`: the order of the merge does not matter.
+fn is_special(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(sim::sql::ast::Literal::Null) => true,
+        Expr::Function(function) => function.name.is("rand"),
+        _ => false,
+    }
+}
+
+pub fn weight_string(expr: &Expr) -> Expr {
+    Expr::Function(Function {
+        qualifier: None,
+        name: Ident::new("weight_string"),
+        args: vec![expr.clone()],
+        over: None,
+    })
+}
+
+/// The order in which a query gives its rows.
+pub fn order_of(operator: &Operator) -> Vec<Order> {
+    match operator {
+        Operator::Ordering(ordering) => ordering.order.clone(),
+        Operator::Limit(limit) => order_of(&limit.source),
+        Operator::Distinct(distinct) => order_of(&distinct.source),
+        Operator::Filter(filter) => order_of(&filter.source),
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            order_of(&projection.source)
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            order_of(&aggregator.source)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Where a route gives an expression; its query gets the column if it has not.
+pub fn add_column(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    if let Some(at) = find_in_text(&route.source, expr) {
+        return Ok(at);
+    }
+    append(planning, &mut route.source, expr)
+}
+
+/// The same with a name for a new column.
+pub fn add_named_column(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    expr: &Expr,
+    alias: Option<Ident>,
+) -> Result<usize, PlanError> {
+    let before = width(&route.source);
+    let at = add_column(planning, route, expr)?;
+    if before.is_none_or(|before| before <= at) {
+        name_column(&mut route.source, at, alias);
+    }
+    Ok(at)
+}
+
+fn name_column(source: &mut Operator, at: usize, alias: Option<Ident>) {
+    match source {
+        Operator::Projection(projection) => {
+            if let Some(column) = projection.columns.get_mut(at) {
+                column.alias = alias;
+            }
+        }
+        Operator::Filter(filter) => name_column(&mut filter.source, at, alias),
+        Operator::Ordering(ordering) => name_column(&mut ordering.source, at, alias),
+        Operator::Limit(limit) => name_column(&mut limit.source, at, alias),
+        _ => {}
+    }
+}
+
+/// Where the query below a route gives an expression.
+pub fn find_in_text(source: &Operator, expr: &Expr) -> Option<usize> {
+    match source {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            if projection.star.is_some() {
+                return None;
+            }
+            let is = |column: &Column| same(&column.expr, expr) || same(&column.original, expr);
+            projection.columns.iter().position(is)
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            aggregator.columns.iter().position(|column| same(&column.expr, expr))
+        }
+        Operator::Filter(filter) => find_in_text(&filter.source, expr),
+        Operator::Ordering(ordering) => find_in_text(&ordering.source, expr),
+        Operator::Limit(limit) => find_in_text(&limit.source, expr),
+        Operator::Distinct(distinct) => find_in_text(&distinct.source, expr),
+        _ => None,
+    }
+}
+
+/// The columns of the query below a route; None where a star hides them.
+pub fn columns_in_text(source: &Operator) -> Option<Vec<Expr>> {
+    match source {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            let columns = projection.columns.iter().map(|column| column.expr.clone());
+            projection.star.is_none().then(|| columns.collect())
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            Some(aggregator.columns.iter().map(|column| column.expr.clone()).collect())
+        }
+        Operator::Filter(filter) => columns_in_text(&filter.source),
+        Operator::Ordering(ordering) => columns_in_text(&ordering.source),
+        Operator::Limit(limit) => columns_in_text(&limit.source),
+        Operator::Distinct(distinct) => columns_in_text(&distinct.source),
+        Operator::Union(union) => columns_in_text(union.sources.first()?),
+        Operator::Horizon(horizon) if horizon.derived.is_none() => {
+            let select = super::semantics::check::first_select(&horizon.query)?;
+            let expr = |item: &sim::sql::ast::SelectItem| match item {
+                sim::sql::ast::SelectItem::Expr { expr, .. } => Some(expr.clone()),
+                _ => None,
+            };
+            select.items.iter().map(expr).collect()
+        }
+        _ => None,
+    }
+}
+
+/// One more group of an aggregation below a route.
+pub fn group_in_text(source: &mut Operator, expr: &Expr) {
+    match source {
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            if !aggregator.groups.iter().any(|group| same(&group.expr, expr)) {
+                aggregator.groups.push(aggregator::Group::new(expr.clone()));
+            }
+        }
+        Operator::Filter(filter) => group_in_text(&mut filter.source, expr),
+        Operator::Ordering(ordering) => group_in_text(&mut ordering.source, expr),
+        Operator::Limit(limit) => group_in_text(&mut limit.source, expr),
+        _ => {}
+    }
+}
+
+/// The expression of a column, as the query writes it.
+fn column_at(source: &Operator, at: usize) -> Option<Expr> {
+    match source {
+        Operator::Projection(projection) => projection.columns.get(at).map(|c| c.expr.clone()),
+        Operator::Aggregator(aggregator) => aggregator.columns.get(at).map(|c| c.expr.clone()),
+        Operator::Filter(filter) => column_at(&filter.source, at),
+        Operator::Ordering(ordering) => column_at(&ordering.source, at),
+        Operator::Limit(limit) => column_at(&limit.source, at),
+        Operator::Distinct(distinct) => column_at(&distinct.source, at),
+        _ => None,
+    }
+}
+
+/// How many columns the query gives; None where nobody has said.
+pub fn width(source: &Operator) -> Option<usize> {
+    match source {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            Some(projection.columns.len())
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            Some(aggregator.columns.len())
+        }
+        Operator::Filter(filter) => width(&filter.source),
+        Operator::Ordering(ordering) => width(&ordering.source),
+        Operator::Limit(limit) => width(&limit.source),
+        Operator::Distinct(distinct) => width(&distinct.source),
+        Operator::Union(_) | Operator::Horizon(_) => columns_in_text(source).map(|c| c.len()),
+        _ => None,
+    }
+}
+
+/// One more column of the query below a route.
+pub fn append(
+    planning: &mut Planning<'_>,
+    source: &mut Operator,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    match source {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            if projection.star.is_some() {
+                return Err(expression::schema_tracking_required());
+            }
+            projection.columns.push(Column::new(expr.clone(), None));
+            Ok(projection.columns.len() - 1)
+        }
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            aggregator.columns.push(aggregator::Column { expr: expr.clone(), alias: None });
+            Ok(aggregator.columns.len() - 1)
+        }
+        Operator::Filter(filter) => append(planning, &mut filter.source, expr),
+        Operator::Ordering(ordering) => append(planning, &mut ordering.source, expr),
+        Operator::Limit(limit) => append(planning, &mut limit.source, expr),
+        // The shards' own duplicates go; more columns keep a few of them.
+        Operator::Distinct(distinct) if !distinct.required => {
+            append(planning, &mut distinct.source, expr)
+        }
+        Operator::Distinct(_) | Operator::Union(_) | Operator::Horizon(_) => {
+            Err(PlanError::unsupported("columns beside those of a union or a distinct query"))
+        }
+        _ => {
+            let mut projection = Projection::new(source.take());
+            projection.columns.push(Column::new(expr.clone(), None));
+            *source = Operator::Projection(Box::new(projection));
+            Ok(0)
+        }
+    }
+}

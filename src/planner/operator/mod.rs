@@ -1,0 +1,229 @@
+//! The operators that a statement is planned with: a tree between the syntax tree and the
+//! primitives.
+//!
+//! ```text
+//!   FROM, WHERE ─> QueryGraph, Join            ─┐
+//!   select list, GROUP BY, ORDER BY ─> Horizon  ├─ rewritten until ─> Route, ApplyJoin ..
+//!   subqueries ─> SubQueryContainer            ─┘  nothing changes
+//! ```
+//!
+//! What ends up below a [`Route`] becomes the text of its query; what stays above becomes
+//! primitives. One file an operator. See `go/vt/vtgate/planbuilder/operators`.
+//!
+//! It knows nothing of how a primitive runs.
+
+pub mod aggregator;
+pub mod apply_join;
+pub mod delete;
+pub mod distinct;
+pub mod filter;
+pub mod horizon;
+pub mod insert;
+pub mod join;
+pub mod limit;
+pub mod lock_and_comment;
+pub mod ordering;
+pub mod projection;
+pub mod query_graph;
+pub mod route;
+pub mod sub_query;
+pub mod table;
+pub mod union;
+pub mod update;
+pub mod vindex_table;
+
+use super::semantics::Semantics;
+use super::semantics::table_set::TableSet;
+
+pub use aggregator::Aggregator;
+pub use apply_join::ApplyJoin;
+pub use delete::Delete;
+pub use distinct::Distinct;
+pub use filter::Filter;
+pub use horizon::Horizon;
+pub use insert::Insert;
+pub use join::Join;
+pub use limit::Limit;
+pub use lock_and_comment::LockAndComment;
+pub use ordering::Ordering;
+pub use projection::Projection;
+pub use query_graph::QueryGraph;
+pub use route::Route;
+pub use sub_query::{SubQuery, SubQueryContainer};
+pub use table::Table;
+pub use union::Union;
+pub use update::Update;
+pub use vindex_table::VindexTable;
+
+/// A node with what is below it.
+#[derive(Clone, Debug)]
+pub enum Operator {
+    Table(Box<Table>),
+    VindexTable(Box<VindexTable>),
+    QueryGraph(Box<QueryGraph>),
+    Join(Box<Join>),
+    ApplyJoin(Box<ApplyJoin>),
+    Route(Box<Route>),
+    Horizon(Box<Horizon>),
+    Projection(Box<Projection>),
+    Aggregator(Box<Aggregator>),
+    Filter(Box<Filter>),
+    Ordering(Box<Ordering>),
+    Limit(Box<Limit>),
+    Distinct(Box<Distinct>),
+    Union(Box<Union>),
+    SubQuery(Box<SubQuery>),
+    SubQueryContainer(Box<SubQueryContainer>),
+    LockAndComment(Box<LockAndComment>),
+    Insert(Box<Insert>),
+    Update(Box<Update>),
+    Delete(Box<Delete>),
+    /// What a rewrite has taken out; never seen by one.
+    Taken,
+}
+
+impl Operator {
+    /// What traces call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Operator::Table(_) => "Table",
+            Operator::VindexTable(_) => "Vindex",
+            Operator::QueryGraph(_) => "QueryGraph",
+            Operator::Join(_) => "Join",
+            Operator::ApplyJoin(_) => "ApplyJoin",
+            Operator::Route(_) => "Route",
+            Operator::Horizon(_) => "Horizon",
+            Operator::Projection(_) => "Projection",
+            Operator::Aggregator(_) => "Aggregator",
+            Operator::Filter(_) => "Filter",
+            Operator::Ordering(_) => "Ordering",
+            Operator::Limit(_) => "Limit",
+            Operator::Distinct(_) => "Distinct",
+            Operator::Union(_) => "Union",
+            Operator::SubQuery(_) => "SubQuery",
+            Operator::SubQueryContainer(_) => "SubQueryContainer",
+            Operator::LockAndComment(_) => "LockAndComment",
+            Operator::Insert(_) => "Insert",
+            Operator::Update(_) => "Update",
+            Operator::Delete(_) => "Delete",
+            Operator::Taken => "Taken",
+        }
+    }
+
+    /// The operator, leaving nothing in its place.
+    pub fn take(&mut self) -> Operator {
+        std::mem::replace(self, Operator::Taken)
+    }
+
+    pub fn inputs(&self) -> Vec<&Operator> {
+        match self {
+            Operator::Table(_) | Operator::VindexTable(_) | Operator::QueryGraph(_) => Vec::new(),
+            Operator::Join(join) => vec![&join.left, &join.right],
+            Operator::ApplyJoin(join) => vec![&join.left, &join.right],
+            Operator::Route(route) => vec![&route.source],
+            Operator::Horizon(horizon) => vec![&horizon.source],
+            Operator::Projection(projection) => vec![&projection.source],
+            Operator::Aggregator(aggregator) => vec![&aggregator.source],
+            Operator::Filter(filter) => vec![&filter.source],
+            Operator::Ordering(ordering) => vec![&ordering.source],
+            Operator::Limit(limit) => vec![&limit.source],
+            Operator::Distinct(distinct) => vec![&distinct.source],
+            Operator::Union(union) => union.sources.iter().collect(),
+            Operator::SubQuery(subquery) => vec![&subquery.outer, &subquery.inner],
+            Operator::SubQueryContainer(container) => {
+                let inner = container.subqueries.iter().map(|subquery| &subquery.inner);
+                [&container.outer].into_iter().chain(inner).collect()
+            }
+            Operator::LockAndComment(lock) => vec![&lock.source],
+            Operator::Insert(insert) => insert.source.iter().collect(),
+            Operator::Update(update) => vec![&update.source],
+            Operator::Delete(delete) => vec![&delete.source],
+            Operator::Taken => Vec::new(),
+        }
+    }
+
+    pub fn inputs_mut(&mut self) -> Vec<&mut Operator> {
+        match self {
+            Operator::Table(_) | Operator::VindexTable(_) | Operator::QueryGraph(_) => Vec::new(),
+            Operator::Join(join) => vec![&mut join.left, &mut join.right],
+            Operator::ApplyJoin(join) => vec![&mut join.left, &mut join.right],
+            Operator::Route(route) => vec![&mut route.source],
+            Operator::Horizon(horizon) => vec![&mut horizon.source],
+            Operator::Projection(projection) => vec![&mut projection.source],
+            Operator::Aggregator(aggregator) => vec![&mut aggregator.source],
+            Operator::Filter(filter) => vec![&mut filter.source],
+            Operator::Ordering(ordering) => vec![&mut ordering.source],
+            Operator::Limit(limit) => vec![&mut limit.source],
+            Operator::Distinct(distinct) => vec![&mut distinct.source],
+            Operator::Union(union) => union.sources.iter_mut().collect(),
+            Operator::SubQuery(subquery) => {
+                let SubQuery { outer, inner, .. } = &mut **subquery;
+                vec![outer, inner]
+            }
+            Operator::SubQueryContainer(container) => {
+                let SubQueryContainer { outer, subqueries } = &mut **container;
+                let inner = subqueries.iter_mut().map(|subquery| &mut subquery.inner);
+                [outer].into_iter().chain(inner).collect()
+            }
+            Operator::LockAndComment(lock) => vec![&mut lock.source],
+            Operator::Insert(insert) => insert.source.iter_mut().collect(),
+            Operator::Update(update) => vec![&mut update.source],
+            Operator::Delete(delete) => vec![&mut delete.source],
+            Operator::Taken => Vec::new(),
+        }
+    }
+
+    /// The numbers of the tables below, derived tables included.
+    pub fn tables(&self) -> TableSet {
+        let own = match self {
+            Operator::Table(table) => TableSet::one(table.number),
+            Operator::VindexTable(table) => TableSet::one(table.number),
+            Operator::QueryGraph(graph) => {
+                graph.tables.iter().map(|t| TableSet::one(t.number)).collect()
+            }
+            Operator::Horizon(horizon) => {
+                horizon.derived.iter().map(|d| TableSet::one(d.number)).collect()
+            }
+            Operator::Projection(p) => p.derived.iter().map(|d| TableSet::one(d.number)).collect(),
+            Operator::Aggregator(a) => a.derived.iter().map(|d| TableSet::one(d.number)).collect(),
+            _ => TableSet::EMPTY,
+        };
+        let below: TableSet = match self {
+            // What a subquery reads is its own business.
+            Operator::SubQuery(subquery) => subquery.outer.tables(),
+            Operator::SubQueryContainer(container) => container.outer.tables(),
+            _ => self.inputs().into_iter().map(Operator::tables).collect(),
+        };
+        own | below
+    }
+
+    /// Whether any operator in the tree passes the test.
+    pub fn any(&self, test: &mut dyn FnMut(&Operator) -> bool) -> bool {
+        test(self) || self.inputs().into_iter().any(|input| input.any(test))
+    }
+
+    /// Calls for every operator in the tree, parents first.
+    pub fn each(&self, call: &mut dyn FnMut(&Operator)) {
+        call(self);
+        self.inputs().into_iter().for_each(|input| input.each(call));
+    }
+
+    pub fn each_mut(&mut self, call: &mut dyn FnMut(&mut Operator)) {
+        call(self);
+        self.inputs_mut().into_iter().for_each(|input| input.each_mut(call));
+    }
+
+    /// The cost of all routes below.
+    pub fn cost(&self) -> u64 {
+        let own = match self {
+            Operator::Route(route) => route.routing.cost(),
+            _ => 0,
+        };
+        own + self.inputs().into_iter().map(Operator::cost).sum::<u64>()
+    }
+
+    /// Whether all tables that an expression needs are below.
+    pub fn solves(&self, semantics: &Semantics, expr: &sim::sql::ast::Expr) -> bool {
+        semantics.tables_of(expr).is_within(self.tables())
+    }
+}

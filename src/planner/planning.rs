@@ -1,0 +1,167 @@
+//! What one planning of one statement carries along.
+//!
+//! It knows nothing of operators.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sim::sql::ast::{Expr, Statement};
+
+use super::primitive::Keyspace;
+use super::semantics::Semantics;
+use super::{Context, PlanError, predicate, walk};
+
+pub struct Planning<'a> {
+    pub context: &'a Context<'a>,
+    pub semantics: Semantics,
+    pub names: Names,
+    /// Tables that the plan uses beside those of its routes: of subqueries that became text.
+    pub merged_tables: BTreeSet<String>,
+    /// Arguments of subqueries that became text again, with that text.
+    pub merged: Vec<(Arc<str>, Expr)>,
+    pub phase: Phase,
+    /// Which rule did what, if somebody asks.
+    pub trace: Vec<Step>,
+}
+
+/// The phases of rewriting, in order. See `operators/phases.go`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    #[default]
+    PhysicalTransform,
+    InitialPlanning,
+    PullDistinctFromUnion,
+    DelegateAggregation,
+    AddAggregationOrdering,
+    CleanOutPerformanceDistinct,
+    DmlWithInput,
+    SettleSubqueries,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 8] = [
+        Phase::PhysicalTransform,
+        Phase::InitialPlanning,
+        Phase::PullDistinctFromUnion,
+        Phase::DelegateAggregation,
+        Phase::AddAggregationOrdering,
+        Phase::CleanOutPerformanceDistinct,
+        Phase::DmlWithInput,
+        Phase::SettleSubqueries,
+    ];
+
+    /// As a trace names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::PhysicalTransform => "physical transform",
+            Phase::InitialPlanning => "initial horizon planning",
+            Phase::PullDistinctFromUnion => "pull distinct from union",
+            Phase::DelegateAggregation => "delegate aggregation",
+            Phase::AddAggregationOrdering => "add ordering for aggregation",
+            Phase::CleanOutPerformanceDistinct => "clean out performance distinct",
+            Phase::DmlWithInput => "dml with input",
+            Phase::SettleSubqueries => "settle subqueries",
+        }
+    }
+}
+
+/// One rewrite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub phase: Phase,
+    pub operator: &'static str,
+    pub rule: &'static str,
+}
+
+impl Planning<'_> {
+    pub fn reached(&self, phase: Phase) -> bool {
+        phase <= self.phase
+    }
+
+    pub fn keyspace(&self, name: &str) -> Result<Keyspace, PlanError> {
+        super::keyspace(self.context, name)
+    }
+
+    /// The keyspace that stands in where none is named.
+    pub fn any_keyspace(&self) -> Option<Keyspace> {
+        super::any_keyspace(self.context)
+    }
+}
+
+/// Names of the arguments that planning makes.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    taken: BTreeSet<String>,
+    /// Expressions that already have a name, with it.
+    of: Vec<(Expr, Arc<str>)>,
+    subqueries: usize,
+}
+
+impl Names {
+    /// Those that the statement itself uses are taken.
+    pub fn of(statement: &Statement) -> Names {
+        let mut names = Names::default();
+        let mut each = walk::EachExpr(|expr: &Expr| match expr {
+            Expr::Argument { name, .. } | Expr::ListArgument(name) => {
+                names.taken.insert(name.as_str().to_owned());
+            }
+            _ => {}
+        });
+        walk::statement(statement, &mut each);
+        names
+    }
+
+    /// The name for an expression's value; the same expression keeps its name.
+    pub fn argument_for(&mut self, expr: &Expr) -> Arc<str> {
+        if let Some((_, name)) = self.of.iter().find(|(known, _)| predicate::same(known, expr)) {
+            return Arc::clone(name);
+        }
+        let wanted = compliant(expr);
+        let name: Arc<str> = self.reserve(&wanted).into();
+        self.of.push((expr.clone(), Arc::clone(&name)));
+        name
+    }
+
+    /// The name, or with the first number behind it that is free.
+    pub fn reserve(&mut self, wanted: &str) -> String {
+        let mut name = wanted.to_owned();
+        let mut number = 1;
+        while !self.taken.insert(name.clone()) {
+            name = format!("{wanted}{number}");
+            number += 1;
+        }
+        name
+    }
+
+    /// `__sq1`, `__sq2` ..
+    pub fn subquery(&mut self) -> Arc<str> {
+        loop {
+            self.subqueries += 1;
+            let name = format!("__sq{}", self.subqueries);
+            if self.taken.insert(name.clone()) {
+                return name.into();
+            }
+        }
+    }
+
+    /// `__sq_has_values`, `__sq_has_values1` ..
+    pub fn has_values(&mut self) -> Arc<str> {
+        self.reserve("__sq_has_values").into()
+    }
+}
+
+/// An expression's text as a name: `qualifier_column`, other characters as `_`.
+fn compliant(expr: &Expr) -> String {
+    let text = match expr {
+        Expr::Bound(column, _) | Expr::Column(column) => match &column.table {
+            Some(table) => format!("{}_{}", table.name.as_str(), column.name.as_str()),
+            None => column.name.as_str().to_owned(),
+        },
+        other => other.to_string(),
+    };
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+    text.chars().map(plain).collect()
+}
+
+/// Values by name, as a statement's arguments are kept.
+pub type Arguments = BTreeMap<Arc<str>, Expr>;

@@ -1,0 +1,269 @@
+//! A horizon goes below a route whole, or is taken apart.
+//!
+//! Whole: over one shard, or where every shard's answer is a part of the answer. Apart: projection
+//! or aggregation, then DISTINCT, HAVING, ORDER BY, LIMIT, each an operator. See
+//! `operators/horizon_planning.go` and `horizon_expanding.go`.
+
+use sim::sql::ast::{Expr, Literal, Query, Select, SelectItem};
+
+use super::super::build::query::is_plain;
+use super::super::build::{predicate as predicates, sub_query};
+use super::super::operator::ordering::{Order, Ordering};
+use super::super::operator::projection::{Column, Projection};
+use super::super::operator::{Distinct, Horizon, Limit, Operator};
+use super::super::planning::{Phase, Planning};
+use super::super::predicate::same;
+use super::super::route::merge::unique_vindex;
+use super::super::semantics::item_name;
+use super::super::{PlanError, aggregation, expression};
+use super::Rewritten;
+
+pub fn push_or_expand(planning: &mut Planning<'_>, horizon: Box<Horizon>) -> Rewritten {
+    if horizon.derived.is_some() && may_go_below(planning, &horizon) {
+        return Ok((below_route(horizon), Some("push derived under route")));
+    }
+    if !planning.reached(Phase::InitialPlanning) {
+        return Ok((Operator::Horizon(horizon), None));
+    }
+    if planning.semantics.signature.subqueries {
+        return expand(planning, *horizon);
+    }
+    let whole = match &horizon.source {
+        Operator::Route(route) => {
+            route.routing.is_single_shard() || is_plain(planning, &horizon.query)
+        }
+        _ => false,
+    };
+    match whole {
+        true => Ok((below_route(horizon), Some("push horizon into route"))),
+        false => expand(planning, *horizon),
+    }
+}
+
+/// A derived table goes below over one shard, or where no row of it is made of several shards'.
+fn may_go_below(planning: &Planning<'_>, horizon: &Horizon) -> bool {
+    let Operator::Route(route) = &horizon.source else { return false };
+    if route.routing.is_single_shard() {
+        return true;
+    }
+    let Query::Select(select) = &horizon.query else { return false };
+    let windows = select
+        .items
+        .iter()
+        .any(|item| matches!(item, SelectItem::Expr { expr, .. } if expression::has_window(expr)));
+    if select.limit.is_some() || windows {
+        return false;
+    }
+    let tables = route.source.tables();
+    let by_vindex = |expr: &Expr| unique_vindex(planning, expr, tables).is_some();
+    let aggregates = select.items.iter().any(|item| {
+        matches!(item, SelectItem::Expr { expr, .. } if planning.semantics.has_aggregate(expr))
+    });
+    let grouped = !select.group_by.is_empty() || aggregates || select.having.is_some();
+    let selected = || {
+        select
+            .items
+            .iter()
+            .any(|item| matches!(item, SelectItem::Expr { expr, .. } if by_vindex(expr)))
+    };
+    (!grouped || select.group_by.iter().any(by_vindex)) && (!select.distinct || selected())
+}
+
+fn below_route(mut horizon: Box<Horizon>) -> Operator {
+    let Operator::Route(mut route) = horizon.source.take() else {
+        return Operator::Horizon(horizon);
+    };
+    horizon.source = route.source;
+    route.source = Operator::Horizon(horizon);
+    Operator::Route(route)
+}
+
+fn expand(planning: &mut Planning<'_>, horizon: Horizon) -> Rewritten {
+    let Horizon { source, query, derived } = horizon;
+    match query {
+        Query::Select(select) => {
+            let operator = expand_select(planning, source, *select, derived)?;
+            Ok((operator, Some("expand SELECT horizon")))
+        }
+        Query::Union(union) => {
+            let mut operator = source;
+            let order: Vec<Order> = union
+                .order_by
+                .iter()
+                .map(|order| Order::new(order.expr.clone(), order.descending))
+                .collect();
+            if !order.is_empty() {
+                operator = ordering(operator, order);
+            }
+            if let Some(limit) = union.limit {
+                operator = limited(operator, limit, derived.is_none());
+            }
+            if let Some(derived) = derived {
+                operator = aggregation::named(planning, operator, derived)?;
+            }
+            Ok((operator, Some("expand UNION horizon")))
+        }
+        Query::Values(_) => Err(PlanError::unsupported("values statement")),
+    }
+}
+
+fn expand_select(
+    planning: &mut Planning<'_>,
+    source: Operator,
+    select: Select,
+    derived: Option<super::super::operator::horizon::Derived>,
+) -> Result<Operator, PlanError> {
+    if !select.windows.is_empty()
+        || select.items.iter().any(
+            |item| matches!(item, SelectItem::Expr { expr, .. } if expression::has_window(expr)),
+        )
+    {
+        return Err(PlanError::unsupported(
+            "window functions are only supported for single-shard queries",
+        ));
+    }
+    let mut select = select;
+    let aggregates = select.items.iter().any(|item| {
+        matches!(item, SelectItem::Expr { expr, .. } if planning.semantics.has_aggregate(expr))
+    });
+    if select.distinct && !aggregates && select.having.is_none() {
+        // Both lead to unique rows.
+        select.group_by.clear();
+    }
+    let order = order_of(planning, &select)?;
+    let is_derived = derived.is_some();
+    let distinct = select.distinct;
+    let mut operator = match aggregation::is_needed(planning, &select, &order) {
+        true => aggregation::expand(planning, source, &select, &order, derived)?,
+        false => project(planning, source, &select, derived)?,
+    };
+    if distinct && !aggregation::makes_distinct(planning, &select, &order) {
+        operator = Operator::Distinct(Box::new(Distinct {
+            source: operator,
+            required: true,
+            pushed: false,
+            columns: Vec::new(),
+            result_columns: None,
+        }));
+    }
+    if let Some(having) = &select.having {
+        operator = predicates::add_all(planning, operator, Some(having))?;
+    }
+    if !order.is_empty() {
+        operator = expand_order(planning, operator, order)?;
+    }
+    if let Some(limit) = select.limit {
+        operator = limited(operator, limit, !is_derived);
+    }
+    Ok(operator)
+}
+
+fn limited(source: Operator, limit: sim::sql::ast::Limit, top: bool) -> Operator {
+    Operator::Limit(Box::new(Limit { source, limit, top, pushed: false }))
+}
+
+fn ordering(source: Operator, order: Vec<Order>) -> Operator {
+    Operator::Ordering(Box::new(Ordering { source, order, result_columns: None }))
+}
+
+/// ORDER BY without what orders nothing: constants, repetitions.
+fn order_of(planning: &Planning<'_>, select: &Select) -> Result<Vec<Order>, PlanError> {
+    let mut order: Vec<Order> = Vec::new();
+    for item in &select.order_by {
+        let constant = matches!(item.expr, Expr::Literal(_) | Expr::Argument { .. });
+        let subquery = matches!(&item.expr, Expr::Subquery(query)
+            if planning.semantics.outer_tables_of(query).is_empty());
+        if constant || subquery {
+            continue;
+        }
+        let simplified = simplified(planning, &item.expr, select);
+        if order.iter().any(|known| same(&known.simplified, &simplified)) {
+            continue;
+        }
+        let mut new = Order::new(item.expr.clone(), item.descending);
+        new.simplified = simplified;
+        order.push(new);
+    }
+    // A lone `order by null` orders nothing either, but the text of one route keeps it.
+    if order.is_empty()
+        && let [only] = &select.order_by[..]
+        && matches!(only.expr, Expr::Literal(Literal::Null))
+    {
+        return Ok(Vec::new());
+    }
+    Ok(order)
+}
+
+/// The expression that a bare name of the select list stands for.
+fn simplified(_: &Planning<'_>, expr: &Expr, select: &Select) -> Expr {
+    let Expr::Column(column) = expr else { return expr.clone() };
+    if column.table.is_some() {
+        return expr.clone();
+    }
+    let named = select.items.iter().find_map(|item| match item {
+        SelectItem::Expr { expr, alias: alias @ Some(_) }
+            if item_name(expr, alias.as_ref()).is(column.name.as_str()) =>
+        {
+            Some(expr.clone())
+        }
+        _ => None,
+    });
+    named.unwrap_or_else(|| expr.clone())
+}
+
+/// Subqueries in ORDER BY are pulled out as values.
+fn expand_order(
+    planning: &mut Planning<'_>,
+    operator: Operator,
+    order: Vec<Order>,
+) -> Result<Operator, PlanError> {
+    let tables = operator.tables();
+    let mut subqueries = Vec::new();
+    let mut planned = Vec::new();
+    for mut item in order {
+        if let Some((expr, own)) = sub_query::of_value(planning, &item.expr, tables)? {
+            let known = own
+                .iter()
+                .all(|subquery| planning.semantics.outer_tables_of(&subquery.query).is_empty());
+            if !known {
+                return Err(PlanError::unsupported(
+                    "correlated subquery is only supported for EXISTS",
+                ));
+            }
+            item.simplified = expr.clone();
+            item.expr = expr;
+            subqueries.extend(own);
+        }
+        planned.push(item);
+    }
+    Ok(ordering(predicates::contained(operator, subqueries), planned))
+}
+
+fn project(
+    planning: &mut Planning<'_>,
+    source: Operator,
+    select: &Select,
+    derived: Option<super::super::operator::horizon::Derived>,
+) -> Result<Operator, PlanError> {
+    let mut projection = Projection::new(Operator::Taken);
+    projection.derived = derived;
+    let stars = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
+    if stars {
+        projection.star = Some(select.items.clone());
+        projection.source = source;
+        return Ok(Operator::Projection(Box::new(projection)));
+    }
+    let tables = source.tables();
+    let mut subqueries = Vec::new();
+    for item in &select.items {
+        let SelectItem::Expr { expr, alias } = item else { continue };
+        let mut column = Column::new(expr.clone(), alias.clone());
+        if let Some((replaced, own)) = sub_query::of_value(planning, expr, tables)? {
+            column.expr = replaced;
+            subqueries.extend(own);
+        }
+        projection.columns.push(column);
+    }
+    projection.source = predicates::contained(source, subqueries);
+    Ok(Operator::Projection(Box::new(projection)))
+}

@@ -1,0 +1,168 @@
+//! How a join runs: in one route, or row by row.
+
+use sim::sql::ast::Expr;
+
+use super::super::build::predicate::add_join_predicate;
+use super::super::operator::join::Kind;
+use super::super::operator::{ApplyJoin, Join, Operator, QueryGraph, Route};
+use super::super::planning::Planning;
+use super::super::route::merge;
+use super::super::{PlanError, predicate};
+use super::Rewritten;
+
+/// Two query graphs under an inner join are one; anything else waits until both sides are planned.
+pub fn choose(planning: &mut Planning<'_>, mut join: Box<Join>) -> Rewritten {
+    let waits = |side: &Operator| matches!(side, Operator::QueryGraph(_) | Operator::Join(_));
+    if waits(&join.left) || waits(&join.right) {
+        return Ok((Operator::Join(join), None));
+    }
+    let (left, right) = (join.left.take(), join.right.take());
+    let operator = merge_or_join(planning, left, right, join.predicates, join.kind)?;
+    let rule = match operator {
+        Operator::Route(_) => "merge routes into single operator",
+        _ => "logical join to apply join",
+    };
+    Ok((operator, Some(rule)))
+}
+
+/// Inner joins of query graphs, put together before any is solved: outer joins may have become
+/// inner when predicates were added.
+pub fn compact(planning: &mut Planning<'_>, operator: Operator) -> Operator {
+    let mut operator = operator;
+    for input in operator.inputs_mut() {
+        *input = compact(planning, input.take());
+    }
+    let Operator::Join(mut join) = operator else { return operator };
+    if join.kind != Kind::Inner {
+        return Operator::Join(join);
+    }
+    match (join.left.take(), join.right.take()) {
+        (Operator::QueryGraph(left), Operator::QueryGraph(right)) => {
+            let mut graph = QueryGraph {
+                tables: left.tables.into_iter().chain(right.tables).collect(),
+                joins: left.joins.into_iter().chain(right.joins).collect(),
+                without_tables: left
+                    .without_tables
+                    .into_iter()
+                    .chain(right.without_tables)
+                    .collect(),
+            };
+            for predicate in std::mem::take(&mut join.predicates) {
+                graph.add(planning.semantics.tables_of(&predicate), predicate);
+            }
+            Operator::QueryGraph(Box::new(graph))
+        }
+        (left, right) => {
+            (join.left, join.right) = (left, right);
+            Operator::Join(join)
+        }
+    }
+}
+
+/// One route if the sides merge, a nested-loop join otherwise.
+pub fn merge_or_join(
+    planning: &mut Planning<'_>,
+    left: Operator,
+    right: Operator,
+    predicates: Vec<Expr>,
+    kind: Kind,
+) -> Result<Operator, PlanError> {
+    let merged = match (&left, &right) {
+        (Operator::Route(one), Operator::Route(other)) => {
+            merge::merge(planning, one, other, &predicates, kind)
+        }
+        _ => None,
+    };
+    match (merged, left, right) {
+        (Some(merged), Operator::Route(left), Operator::Route(right)) => {
+            Ok(Operator::Route(Box::new(merged_route(merged, *left, *right, predicates, kind))))
+        }
+        (_, left, right) => Ok(apply(planning, left, right, predicates, kind)),
+    }
+}
+
+fn merged_route(
+    merged: merge::Merge,
+    left: Route,
+    right: Route,
+    predicates: Vec<Expr>,
+    kind: Kind,
+) -> Route {
+    let routing = merged.routing.clone();
+    let (left, right) = merged.routes(left, right);
+    let source = ApplyJoin::in_route(left.source, right.source, kind, predicates);
+    let mut route = Route::new(Operator::ApplyJoin(Box::new(source)), routing);
+    route.comments = if left.comments.0.is_empty() { right.comments } else { left.comments };
+    route.lock = left.lock;
+    route
+}
+
+fn apply(
+    planning: &mut Planning<'_>,
+    left: Operator,
+    right: Operator,
+    predicates: Vec<Expr>,
+    kind: Kind,
+) -> Operator {
+    let mut join = ApplyJoin::new(left, right, kind);
+    // The last that was found comes first in the text of the right.
+    for predicate in predicates.into_iter().rev() {
+        add_join_predicate(planning, &mut join, predicate);
+    }
+    join.predicates.reverse();
+    Operator::ApplyJoin(Box::new(join))
+}
+
+/// Sides that became routes later are tried again, with the predicates as they were written.
+pub fn merge_again(planning: &mut Planning<'_>, mut join: Box<ApplyJoin>) -> Rewritten {
+    let (Operator::Route(left), Operator::Route(right)) = (&join.left, &join.right) else {
+        return Ok((Operator::ApplyJoin(join), None));
+    };
+    if !join.columns.is_empty() {
+        return Ok((Operator::ApplyJoin(join), None));
+    }
+    let originals: Vec<Expr> =
+        join.predicates.iter().map(|predicate| predicate.original.clone()).collect();
+    let Some(merged) = merge::merge(planning, left, right, &originals, join.kind) else {
+        return Ok((Operator::ApplyJoin(join), None));
+    };
+    let (Operator::Route(left), Operator::Route(mut right)) = (join.left.take(), join.right.take())
+    else {
+        return Ok((Operator::ApplyJoin(join), None));
+    };
+    for predicate in &join.predicates {
+        if let Some(pushed) = &predicate.right {
+            right.source.each_mut(&mut |operator| remove(operator, pushed));
+        }
+    }
+    let mut route = merged_route(merged, *left, *right, originals, join.kind);
+    // What the right was routed by may have been a value of the left.
+    let seen = match &route.routing {
+        super::super::route::Routing::Sharded(sharded) => Some(sharded.seen.clone()),
+        _ => None,
+    };
+    if let (Some(seen), super::super::route::Routing::Sharded(sharded)) =
+        (seen, route.routing.clone())
+    {
+        let pushed = |expr: &Expr| {
+            join.predicates.iter().any(|predicate| {
+                predicate.right.as_ref().is_some_and(|right| predicate::same(right, expr))
+            })
+        };
+        let seen = seen.into_iter().filter(|expr| !pushed(expr)).collect();
+        route.routing = sharded.again(planning, seen);
+    }
+    Ok((Operator::Route(Box::new(route)), Some("pushed apply join under route")))
+}
+
+fn remove(operator: &mut Operator, pushed: &Expr) {
+    match operator {
+        Operator::Table(table) => {
+            table.predicates.retain(|predicate| !predicate::same(predicate, pushed));
+        }
+        Operator::Filter(filter) => {
+            filter.predicates.retain(|predicate| !predicate::same(predicate, pushed));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,305 @@
+//! Operators that go below what they stand on.
+//!
+//! ```text
+//!   Projection(Route)    Route(Projection)
+//!   Limit(Route)         Limit(Route(Limit))      over several shards
+//! ```
+//!
+//! See `operators/query_planning.go`. It knows nothing of offsets.
+
+use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
+
+use super::super::operator::apply_join::JoinColumn;
+use super::super::operator::{
+    ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
+};
+use super::super::planning::{Phase, Planning};
+use super::super::route::Routing;
+use super::super::route::merge::unique_vindex;
+use super::Rewritten;
+
+pub fn push(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
+    match operator {
+        Operator::Projection(projection) => self::projection(planning, projection),
+        Operator::Filter(filter) => self::filter(planning, filter),
+        Operator::Ordering(ordering) => self::ordering(planning, ordering),
+        Operator::Limit(limit) => self::limit(planning, limit),
+        Operator::Distinct(distinct) => self::distinct(planning, distinct),
+        Operator::Update(mut update) => match update.source.take() {
+            Operator::Route(mut route) => {
+                update.source = route.source;
+                route.source = Operator::Update(update);
+                Ok((Operator::Route(route), Some("pushed update under route")))
+            }
+            source => {
+                update.source = source;
+                Ok((Operator::Update(update), None))
+            }
+        },
+        Operator::Delete(mut delete) => match delete.source.take() {
+            Operator::Route(mut route) => {
+                delete.source = route.source;
+                route.source = Operator::Delete(delete);
+                Ok((Operator::Route(route), Some("pushed delete under route")))
+            }
+            source => {
+                delete.source = source;
+                Ok((Operator::Delete(delete), None))
+            }
+        },
+        other => Ok((other, None)),
+    }
+}
+
+/// Puts an operator below the route that it stands on.
+fn below(mut route: Box<Route>, wrap: impl FnOnce(Operator) -> Operator) -> Operator {
+    route.source = wrap(route.source.take());
+    Operator::Route(route)
+}
+
+fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewritten {
+    match projection.source.take() {
+        Operator::Route(route) => {
+            let pushed = below(route, |source| {
+                projection.source = source;
+                Operator::Projection(projection)
+            });
+            Ok((pushed, Some("push projection under route")))
+        }
+        Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
+            projection.source = subquery.outer.take();
+            subquery.outer = Operator::Projection(projection);
+            Ok((Operator::SubQuery(subquery), Some("push projection to outer side of subquery")))
+        }
+        Operator::ApplyJoin(mut join) if may_split(&projection, &join) => {
+            join.columns = projection
+                .columns
+                .into_iter()
+                .map(|column| JoinColumn { expr: column.expr, alias: column.alias })
+                .collect();
+            Ok((Operator::ApplyJoin(join), Some("pushed projection into both sides of join")))
+        }
+        Operator::VindexTable(table) => into_vindex(projection, table),
+        Operator::Limit(mut limit) if projection.derived.is_none() => {
+            projection.source = limit.source.take();
+            limit.source = Operator::Projection(projection);
+            Ok((Operator::Limit(limit), Some("push projection under limit")))
+        }
+        source => {
+            projection.source = source;
+            Ok((Operator::Projection(projection), None))
+        }
+    }
+}
+
+/// Each side computes its own columns; the right those of both. Over an outer join there is
+/// nothing to compute of a row that is not there.
+fn may_split(projection: &Projection, join: &ApplyJoin) -> bool {
+    let bare = projection.columns.iter().all(|column| matches!(column.expr, Expr::Bound(..)));
+    !projection.fixed
+        && projection.star.is_none()
+        && projection.derived.is_none()
+        && join.columns.is_empty()
+        && (join.kind.is_inner() || bare)
+}
+
+/// A vindex gives the columns that are asked of it, under their own names.
+fn into_vindex(mut projection: Box<Projection>, mut table: Box<VindexTable>) -> Rewritten {
+    let before = table.columns.len();
+    let is_plain = projection.derived.is_none()
+        && projection.star.is_none()
+        && projection.columns.iter().enumerate().all(|(at, column)| match &column.expr {
+            Expr::Column(name) | Expr::Bound(name, _) if column.alias.is_none() => {
+                table.offset_of(name.name.as_str()) == Some(before + at)
+            }
+            _ => false,
+        });
+    if is_plain {
+        return Ok((Operator::VindexTable(table), Some("push projection into vindex")));
+    }
+    table.columns.truncate(before);
+    projection.source = Operator::VindexTable(table);
+    Ok((Operator::Projection(projection), None))
+}
+
+fn filter(planning: &mut Planning<'_>, mut filter: Box<Filter>) -> Rewritten {
+    match filter.source.take() {
+        Operator::Route(mut route) => {
+            for predicate in &filter.predicates {
+                let routing = std::mem::replace(&mut route.routing, Routing::Dual);
+                route.routing = routing.narrowed(planning, predicate);
+            }
+            let pushed = below(route, |source| {
+                filter.source = source;
+                Operator::Filter(filter)
+            });
+            Ok((pushed, Some("push filter into route")))
+        }
+        Operator::SubQuery(mut subquery) => {
+            filter.source = subquery.outer.take();
+            subquery.outer = Operator::Filter(filter);
+            Ok((Operator::SubQuery(subquery), Some("push filter to outer side of subquery")))
+        }
+        source => {
+            filter.source = source;
+            Ok((Operator::Filter(filter), None))
+        }
+    }
+}
+
+fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
+    match ordering.source.take() {
+        Operator::Route(route) => {
+            let pushed = below(route, |source| {
+                ordering.source = source;
+                Operator::Ordering(ordering)
+            });
+            Ok((pushed, Some("push ordering under route")))
+        }
+        Operator::ApplyJoin(mut join) if is_of_left(planning, &ordering, &join) => {
+            ordering.source = join.left.take();
+            join.left = Operator::Ordering(ordering);
+            Ok((Operator::ApplyJoin(join), Some("push ordering to the left of join")))
+        }
+        Operator::Aggregator(aggregator) if planning.reached(Phase::DelegateAggregation) => {
+            super::aggregation::order_below(ordering, aggregator)
+        }
+        Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
+            ordering.source = subquery.outer.take();
+            subquery.outer = Operator::Ordering(ordering);
+            Ok((Operator::SubQuery(subquery), Some("push ordering to outer side of subquery")))
+        }
+        source => {
+            ordering.source = source;
+            Ok((Operator::Ordering(ordering), None))
+        }
+    }
+}
+
+/// The left's order is the join's.
+fn is_of_left(planning: &Planning<'_>, ordering: &Ordering, join: &ApplyJoin) -> bool {
+    let left = join.left.tables();
+    ordering
+        .order
+        .iter()
+        .all(|order| planning.semantics.tables_of(&order.simplified).is_within(left))
+}
+
+fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
+    match limit.source.take() {
+        Operator::Route(route) if route.routing.is_single_shard() => {
+            let pushed = below(route, |source| {
+                limit.source = source;
+                Operator::Limit(limit)
+            });
+            Ok((pushed, Some("push limit under route")))
+        }
+        Operator::Route(route) if !limit.pushed && planning.reached(Phase::InitialPlanning) => {
+            let copy = pushed_limit(&limit.limit);
+            limit.pushed = true;
+            limit.source = below(route, |source| {
+                let limit = Limit { source, limit: copy, top: false, pushed: true };
+                Operator::Limit(Box::new(limit))
+            });
+            Ok((Operator::Limit(limit), Some("pushed limit under route")))
+        }
+        Operator::ApplyJoin(mut join)
+            if !limit.pushed && planning.reached(Phase::SettleSubqueries) =>
+        {
+            limit.pushed = true;
+            let copy = |source: Operator| {
+                let limit = pushed_limit(&limit.limit);
+                Operator::Limit(Box::new(Limit { source, limit, top: false, pushed: false }))
+            };
+            join.right = copy(join.right.take());
+            if !join.kind.is_inner() {
+                join.left = copy(join.left.take());
+            }
+            limit.source = Operator::ApplyJoin(join);
+            Ok((Operator::Limit(limit), Some("copied limit into join")))
+        }
+        Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
+            limit.source = subquery.outer.take();
+            subquery.outer = Operator::Limit(limit);
+            Ok((Operator::SubQuery(subquery), Some("push limit to outer side of subquery")))
+        }
+        source => {
+            limit.source = source;
+            Ok((Operator::Limit(limit), None))
+        }
+    }
+}
+
+/// Each shard gives as many rows as could be wanted of it alone.
+pub fn pushed_limit(limit: &LimitClause) -> LimitClause {
+    let Some(offset) = &limit.offset else { return limit.clone() };
+    let sum = Expr::Binary {
+        op: BinaryOp::Add,
+        left: Box::new(limit.count.clone()),
+        right: Box::new(offset.clone()),
+    };
+    let number = |expr: &Expr| match expr {
+        Expr::Literal(Literal::Integer(digits)) => digits.parse::<u64>().ok(),
+        _ => None,
+    };
+    let folded = number(&limit.count).zip(number(offset)).and_then(|(a, b)| a.checked_add(b));
+    let count = match folded {
+        Some(sum) => Expr::Literal(Literal::Integer(sum.to_string().into())),
+        None => match sum {
+            Expr::Binary { .. } => Expr::Argument { name: Ident::new("__upper_limit"), ty: None },
+            other => other,
+        },
+    };
+    LimitClause { offset: None, count }
+}
+
+fn distinct(planning: &Planning<'_>, mut distinct: Box<Distinct>) -> Rewritten {
+    if distinct.required && distinct.pushed {
+        return Ok((Operator::Distinct(distinct), None));
+    }
+    match distinct.source.take() {
+        Operator::Route(route)
+            if route.routing.is_single_shard()
+                || !distinct.required
+                || has_unique_column(planning, &route) =>
+        {
+            let pushed = below(route, |source| {
+                distinct.source = source;
+                Operator::Distinct(distinct)
+            });
+            Ok((pushed, Some("push distinct under route")))
+        }
+        Operator::Route(route) if planning.reached(Phase::InitialPlanning) => {
+            distinct.pushed = true;
+            distinct.source = below(route, |source| {
+                Operator::Distinct(Box::new(Distinct {
+                    source,
+                    required: false,
+                    pushed: true,
+                    columns: Vec::new(),
+                    result_columns: None,
+                }))
+            });
+            Ok((Operator::Distinct(distinct), Some("added distinct under route")))
+        }
+        source if !distinct.required && planning.reached(Phase::CleanOutPerformanceDistinct) => {
+            Ok((source, Some("removed distinct that saves no work")))
+        }
+        source => {
+            distinct.source = source;
+            Ok((Operator::Distinct(distinct), None))
+        }
+    }
+}
+
+/// Rows of different shards differ in such a column.
+fn has_unique_column(planning: &Planning<'_>, route: &Route) -> bool {
+    let tables = route.source.tables();
+    match &route.source {
+        Operator::Projection(projection) => projection
+            .columns
+            .iter()
+            .any(|column| unique_vindex(planning, &column.expr, tables).is_some()),
+        _ => false,
+    }
+}

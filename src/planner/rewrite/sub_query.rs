@@ -1,0 +1,350 @@
+//! A subquery becomes part of the route that asks it, or is pulled out in front of it.
+//!
+//! See `operators/subquery_planning.go` and `subquery.go`.
+
+use sim::sql::ast::{CompareOp, Expr, Ident, Limit as LimitClause, Literal};
+
+use super::super::build::predicate as predicates;
+use super::super::build::sub_query::with_has_values;
+use super::super::operator::sub_query::Kind;
+use super::super::operator::{Filter, Limit, Operator, Route, SubQuery, SubQueryContainer};
+use super::super::planning::{Phase, Planning};
+use super::super::predicate::same;
+use super::super::primitive::Opcode;
+use super::super::route::Routing;
+use super::super::route::merge::{equal_values, merged};
+use super::super::{PlanError, expression, local};
+use super::Rewritten;
+
+pub fn push_or_merge(
+    planning: &mut Planning<'_>,
+    mut container: Box<SubQueryContainer>,
+) -> Rewritten {
+    if !planning.reached(Phase::InitialPlanning) {
+        return Ok((Operator::SubQueryContainer(container), None));
+    }
+    let mut rule = None;
+    let mut remaining: Vec<SubQuery> = Vec::new();
+    let mut queue: std::collections::VecDeque<SubQuery> = container.subqueries.drain(..).collect();
+    while let Some(subquery) = queue.pop_front() {
+        let others = queue.iter().chain(&remaining).filter(|other| !other.is_argument);
+        let last = !others.map(|other| &other.original).any(|it| same(it, &subquery.original));
+        let outer = container.outer.take();
+        match into_operator(planning, outer, subquery, last)? {
+            Ok(outer) => {
+                container.outer = outer;
+                rule = Some("merged subquery with outer");
+            }
+            Err((outer, subquery)) => {
+                container.outer = outer;
+                remaining.push(subquery);
+            }
+        }
+    }
+    if remaining.is_empty() {
+        return Ok((container.outer, rule.or(Some("removed empty container"))));
+    }
+    container.subqueries = remaining;
+    Ok((Operator::SubQueryContainer(container), rule))
+}
+
+type Tried = Result<Operator, (Operator, SubQuery)>;
+
+fn into_operator(
+    planning: &mut Planning<'_>,
+    outer: Operator,
+    subquery: SubQuery,
+    last: bool,
+) -> Result<Tried, PlanError> {
+    match outer {
+        Operator::Route(route) => into_route(planning, route, subquery, last),
+        Operator::ApplyJoin(mut join) => {
+            // It goes to the side on which it depends.
+            let needs = planning.semantics.outer_tables_of(&subquery.query)
+                | match &subquery.outer_expr {
+                    Some((outside, _)) => planning.semantics.tables_of(outside),
+                    None => super::super::semantics::table_set::TableSet::EMPTY,
+                };
+            let original = planning.semantics.tables_of(&subquery.original);
+            let needs = needs | original;
+            if subquery.is_argument {
+                return Ok(Err((Operator::ApplyJoin(join), subquery)));
+            }
+            if needs.is_within(join.left.tables()) {
+                let left = join.left.take();
+                join.left = beside(left, subquery);
+                return Ok(Ok(Operator::ApplyJoin(join)));
+            }
+            if join.kind.is_inner() && !needs.overlaps(join.left.tables()) {
+                let right = join.right.take();
+                join.right = beside(right, subquery);
+                return Ok(Ok(Operator::ApplyJoin(join)));
+            }
+            Ok(Err((Operator::ApplyJoin(join), subquery)))
+        }
+        other => Ok(Err((other, subquery))),
+    }
+}
+
+/// The operator with one more subquery beside it.
+fn beside(operator: Operator, subquery: SubQuery) -> Operator {
+    match operator {
+        Operator::SubQueryContainer(mut container) => {
+            container.subqueries.push(subquery);
+            Operator::SubQueryContainer(container)
+        }
+        outer => {
+            let container = SubQueryContainer { outer, subqueries: vec![subquery] };
+            Operator::SubQueryContainer(Box::new(container))
+        }
+    }
+}
+
+fn into_route(
+    planning: &mut Planning<'_>,
+    mut outer: Box<Route>,
+    mut subquery: SubQuery,
+    last: bool,
+) -> Result<Tried, PlanError> {
+    let inner = match &subquery.inner {
+        Operator::Route(inner) => inner,
+        _ => return Ok(Err((Operator::Route(outer), subquery))),
+    };
+    let Some(decision) = decide(planning, &outer, inner, &subquery) else {
+        return Ok(Err((Operator::Route(outer), subquery)));
+    };
+    // Tables are written as the merged routes have them.
+    if let Some(keyspace) = &decision.outer_alternate
+        && let Routing::AnyShard(any) = &mut outer.routing
+        && let Some(at) = any.alternates.iter().position(|(name, _)| name == keyspace)
+    {
+        outer = Box::new(any.alternates.swap_remove(at).1);
+    }
+    outer.routing = decision.routing;
+    let keyspace = outer.routing.keyspace().map(|keyspace| keyspace.name.to_string());
+    let mut query = subquery.query;
+    local::localize_query(planning, &mut query, keyspace.as_deref());
+    if subquery.is_argument {
+        let name = subquery.has_values.filter(|_| subquery.kind == Kind::Exists);
+        let merged = match subquery.kind {
+            Kind::Exists => Expr::Exists(Box::new(query)),
+            _ => Expr::Subquery(Box::new(query)),
+        };
+        planning.merged.push((name.unwrap_or(subquery.argument), merged));
+    } else if last {
+        local::localize_expr(planning, &mut subquery.original, keyspace.as_deref());
+        outer.source = Filter::over(outer.source.take(), vec![subquery.original]);
+    }
+    Ok(Ok(Operator::Route(outer)))
+}
+
+struct Decision {
+    routing: Routing,
+    outer_alternate: Option<String>,
+}
+
+/// Whether the outer route can carry the subquery, and where it goes then.
+fn decide(
+    planning: &Planning<'_>,
+    outer: &Route,
+    inner: &Route,
+    subquery: &SubQuery,
+) -> Option<Decision> {
+    for (outer_route, inner_route, outer_alternate) in pairs(outer, inner) {
+        let same_keyspace = match (outer_route.routing.keyspace(), inner_route.routing.keyspace()) {
+            (Some(one), Some(other)) => one == other,
+            _ => false,
+        };
+        let single = inner_route.routing.is_single_shard();
+        let routing = match (&outer_route.routing, &inner_route.routing) {
+            (outer, Routing::Dual) => outer.clone(),
+            (outer, Routing::AnyShard(_)) if same_keyspace => outer.clone(),
+            (Routing::Dual, inner) if single => inner.clone(),
+            (Routing::AnyShard(_), inner) if same_keyspace && single => inner.clone(),
+            (Routing::None(_), _) if same_keyspace => outer_route.routing.clone(),
+            (_, Routing::None(_)) if same_keyspace => inner_route.routing.clone(),
+            (Routing::System(one), Routing::System(_)) => Routing::System(one.clone()),
+            (Routing::Sharded(one), Routing::Sharded(other)) if same_keyspace => {
+                let joined = || joined(planning, subquery, outer_route, inner_route);
+                let fits = match other.opcode {
+                    Opcode::EqualUnique if one.opcode == Opcode::EqualUnique => {
+                        equal_values(other, one) || joined()
+                    }
+                    Opcode::EqualUnique | Opcode::Scatter | Opcode::In | Opcode::None => joined(),
+                    _ => false,
+                };
+                if !fits {
+                    continue;
+                }
+                let whole = merged(other, one);
+                let own = |expr: &Expr| uses_argument(expr, subquery);
+                let from_outer = one.seen.iter();
+                let from_inner =
+                    other.seen.iter().filter(|_| subquery.top_level && !subquery.is_argument);
+                let seen = from_inner.chain(from_outer).filter(|expr| !own(expr));
+                let seen = seen.cloned().collect();
+                whole.again(planning, seen)
+            }
+            _ => continue,
+        };
+        return Some(Decision { routing, outer_alternate });
+    }
+    None
+}
+
+/// Outer and inner, and the keyspace of the outer's alternate if it is one.
+type RoutePair<'a> = (&'a Route, &'a Route, Option<String>);
+
+/// The routes, and each with the alternates of the other in its keyspace.
+fn pairs<'a>(outer: &'a Route, inner: &'a Route) -> Vec<RoutePair<'a>> {
+    let mut pairs: Vec<RoutePair<'a>> = vec![(outer, inner, None)];
+    if let Routing::AnyShard(any) = &inner.routing
+        && let Some(keyspace) = outer.routing.keyspace()
+        && let Some((_, route)) = any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
+    {
+        pairs.push((outer, route, None));
+    }
+    if let Routing::AnyShard(any) = &outer.routing
+        && let Some(keyspace) = inner.routing.keyspace()
+        && let Some((name, route)) =
+            any.alternates.iter().find(|(name, _)| **name == *keyspace.name)
+    {
+        pairs.push((route, inner, Some(name.clone())));
+    }
+    pairs
+}
+
+fn joined(planning: &Planning<'_>, subquery: &SubQuery, outer: &Route, inner: &Route) -> bool {
+    use super::super::route::merge::unique_vindex;
+    let (outer_tables, inner_tables) = (outer.source.tables(), inner.source.tables());
+    let meets = |left: &Expr, right: &Expr| {
+        let vindex = unique_vindex(planning, left, inner_tables);
+        vindex.is_some() && vindex == unique_vindex(planning, right, outer_tables)
+    };
+    let by_correlation = subquery.correlation.iter().any(|predicate| match predicate {
+        Expr::Compare { op: CompareOp::Equal, left, right, .. } => {
+            meets(left, right) || meets(right, left)
+        }
+        _ => false,
+    });
+    by_correlation
+        || subquery.outer_expr.as_ref().is_some_and(|(outside, column)| meets(column, outside))
+}
+
+/// Whether an expression has an argument of this correlation, or the subquery's own.
+fn uses_argument(expr: &Expr, subquery: &SubQuery) -> bool {
+    expression::any(expr, &mut |expr| match expr {
+        Expr::Argument { name, .. } | Expr::ListArgument(name) => {
+            *name.0 == *subquery.argument
+                || subquery.has_values.as_ref().is_some_and(|has| **has == *name.0)
+                || subquery.outer_vars.iter().any(|(var, _)| **var == *name.0)
+        }
+        _ => false,
+    })
+}
+
+// ---------------------------------------------------------------- pulled out
+
+/// What has not been merged is pulled out.
+pub fn settle_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
+    let mut operator = operator;
+    if !matches!(operator, Operator::Route(_)) {
+        for input in operator.inputs_mut() {
+            *input = settle_all(planning, input.take())?;
+        }
+    }
+    let Operator::SubQueryContainer(container) = operator else { return Ok(operator) };
+    let SubQueryContainer { outer, subqueries } = *container;
+    let mut outer = outer;
+    for subquery in subqueries {
+        outer = settle(planning, outer, subquery)?;
+    }
+    Ok(outer)
+}
+
+fn settle(
+    planning: &mut Planning<'_>,
+    outer: Operator,
+    mut subquery: SubQuery,
+) -> Result<Operator, PlanError> {
+    if !subquery.top_level {
+        let text = "unmergable subquery can not be inside complex expression";
+        return Err(PlanError::unsupported(text));
+    }
+    let correlated = !planning.semantics.outer_tables_of(&subquery.query).is_empty();
+    let exists = matches!(subquery.kind, Kind::Exists | Kind::NotExists);
+    let allowed = subquery.kind == Kind::Exists && !subquery.is_argument;
+    if correlated && !allowed {
+        return Err(PlanError::unsupported("correlated subquery is only supported for EXISTS"));
+    }
+    if exists {
+        subquery.inner = limit_one(subquery.inner);
+    }
+    if !subquery.is_argument && !correlated {
+        let predicates = pulled_out(planning, &mut subquery);
+        let mut filtered = outer;
+        for predicate in predicates {
+            filtered = with_filter(planning, filtered, predicate);
+        }
+        subquery.outer = filtered;
+        return Ok(Operator::SubQuery(Box::new(subquery)));
+    }
+    subquery.outer = outer;
+    Ok(Operator::SubQuery(Box::new(subquery)))
+}
+
+/// The predicate goes as far down as it may: it can route there.
+fn with_filter(planning: &mut Planning<'_>, operator: Operator, predicate: Expr) -> Operator {
+    match operator {
+        Operator::SubQuery(mut subquery) => {
+            subquery.outer = with_filter(planning, subquery.outer.take(), predicate);
+            Operator::SubQuery(subquery)
+        }
+        Operator::Route(mut route) => {
+            let routing = std::mem::replace(&mut route.routing, Routing::Dual);
+            route.routing = routing.narrowed(planning, &predicate);
+            route.source = Filter::over(route.source.take(), vec![predicate]);
+            Operator::Route(route)
+        }
+        other => predicates::add(planning, other, predicate),
+    }
+}
+
+fn pulled_out(planning: &mut Planning<'_>, subquery: &mut SubQuery) -> Vec<Expr> {
+    let name = |name: &std::sync::Arc<str>| Ident(std::sync::Arc::clone(name));
+    let argument = Expr::Argument { name: name(&subquery.argument), ty: None };
+    let list = Expr::ListArgument(name(&subquery.argument));
+    let replaced = |with: Expr| {
+        let mut original = subquery.original.clone();
+        expression::walk_mut(&mut original, &mut |expr| {
+            if matches!(expr, Expr::Subquery(_)) {
+                *expr = with.clone();
+            }
+        });
+        original
+    };
+    match subquery.kind {
+        Kind::Value => vec![replaced(argument)],
+        kind => {
+            let has = planning.names.has_values();
+            subquery.has_values = Some(std::sync::Arc::clone(&has));
+            let has_argument =
+                Expr::Argument { name: Ident(std::sync::Arc::clone(&has)), ty: None };
+            match kind {
+                Kind::Exists => vec![has_argument],
+                Kind::NotExists => {
+                    subquery.kind = Kind::Exists;
+                    vec![Expr::Not(Box::new(has_argument))]
+                }
+                Kind::In => vec![has_argument, replaced(list)],
+                _ => vec![with_has_values(replaced(list), Kind::NotIn, has)],
+            }
+        }
+    }
+}
+
+fn limit_one(source: Operator) -> Operator {
+    let one = Expr::Literal(Literal::Integer("1".into()));
+    let limit = LimitClause { offset: None, count: one };
+    Operator::Limit(Box::new(Limit { source, limit, top: false, pushed: false }))
+}

@@ -1,0 +1,119 @@
+//! Which table a column belongs to.
+//!
+//! A qualified column is its table's. One without is the only table's that is known to have it, or
+//! else the only one's that may; the innermost query that has such a table decides. See
+//! `semantics/binder.go`.
+//!
+//! It knows nothing of where in a statement the column stands.
+
+use sim::sql::ast::{ColumnName, Expr};
+
+use super::super::PlanError;
+use super::Semantics;
+use super::tables::{Has, TableInfo};
+use crate::key::Code;
+
+/// The tables of a query's FROM, and those of the queries around it.
+#[derive(Clone, Debug, Default)]
+pub struct Scopes {
+    /// The innermost is the last.
+    pub levels: Vec<Vec<u32>>,
+}
+
+/// What a column's name means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meaning {
+    Table(u32),
+    /// Several tables may have it; no plan but a single route can carry it.
+    Undecided,
+    /// Two tables have it.
+    Ambiguous,
+    /// The table that it names has no such column.
+    NotInTable,
+    Unknown,
+}
+
+impl Semantics {
+    pub fn meaning(&self, column: &ColumnName, scopes: &Scopes) -> Meaning {
+        for level in scopes.levels.iter().rev() {
+            let found = match &column.table {
+                Some(_) => self.qualified(column, level),
+                None => self.unqualified(column, level),
+            };
+            if found != Meaning::Unknown {
+                return found;
+            }
+        }
+        Meaning::Unknown
+    }
+
+    fn qualified(&self, column: &ColumnName, level: &[u32]) -> Meaning {
+        let named = |number: &&u32| is_named(self.table(**number), column);
+        match level.iter().find(named) {
+            None => Meaning::Unknown,
+            Some(number) => match self.table(*number).has(column.name.as_str()) {
+                Has::No => Meaning::NotInTable,
+                _ => Meaning::Table(*number),
+            },
+        }
+    }
+
+    fn unqualified(&self, column: &ColumnName, level: &[u32]) -> Meaning {
+        let with = |wanted: Has| {
+            let has = move |number: &&u32| self.table(**number).has(column.name.as_str()) == wanted;
+            level.iter().filter(has).collect::<Vec<_>>()
+        };
+        match (&with(Has::Certainly)[..], &with(Has::Possibly)[..]) {
+            ([one], _) => Meaning::Table(**one),
+            ([_, _, ..], _) => Meaning::Ambiguous,
+            ([], [one]) => Meaning::Table(**one),
+            ([], [_, _, ..]) => Meaning::Undecided,
+            ([], []) => Meaning::Unknown,
+        }
+    }
+
+    /// Binds a column, or keeps or raises the error that its name is.
+    pub fn bind(
+        &mut self,
+        column: ColumnName,
+        scopes: &Scopes,
+        clause: &str,
+    ) -> Result<Expr, PlanError> {
+        match self.meaning(&column, scopes) {
+            Meaning::Table(number) => return Ok(Expr::Bound(column, number)),
+            Meaning::Ambiguous => return Err(ambiguous(&column, clause)),
+            Meaning::Undecided => self.one_route_only = Some(ambiguous(&column, clause)),
+            Meaning::NotInTable => {
+                let table = column.table.as_ref().map_or("", |table| table.name.as_str());
+                let name = sim::sql::print::printed_name(column.name.as_str());
+                let text = format!("column '{name}' not found in table '{table}'");
+                self.sharded_only = Some(PlanError::new(Code::InvalidArgument, text));
+            }
+            Meaning::Unknown => {
+                let text = format!("column '{column}' not found");
+                self.sharded_only = Some(PlanError::new(Code::InvalidArgument, text));
+            }
+        }
+        Ok(Expr::Column(column))
+    }
+}
+
+/// Whether a column's qualifier names the table.
+pub fn is_named(table: &TableInfo, column: &ColumnName) -> bool {
+    let Some(qualifier) = &column.table else { return false };
+    qualifier.name == table.name
+        && match &qualifier.qualifier {
+            None => true,
+            Some(keyspace) => table.keyspace.as_ref() == Some(keyspace),
+        }
+}
+
+/// Several tables have the column.
+pub fn ambiguous(column: &ColumnName, clause: &str) -> PlanError {
+    let name = match &column.table {
+        Some(_) => column.to_string(),
+        None => column.name.as_str().to_owned(),
+    };
+    let text = format!("Column '{name}' in {clause} is ambiguous");
+    PlanError::new(Code::InvalidArgument, text)
+}

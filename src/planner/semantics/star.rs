@@ -1,0 +1,56 @@
+//! Stars, written out where all columns are known.
+//!
+//! See `semantics/early_rewriter.go`. It knows nothing of what the columns are for.
+
+use sim::sql::ast::{ColumnName, Expr, Select, SelectItem, TableName};
+
+use super::super::PlanError;
+use super::Semantics;
+use super::bind::is_named;
+use crate::key::Code;
+
+impl Semantics {
+    /// Replaces each star whose tables are all complete. Columns are qualified where FROM holds
+    /// more than one table.
+    pub fn expand_stars(&self, select: &mut Select, tables: &[u32]) -> Result<(), PlanError> {
+        let items = std::mem::take(&mut select.items);
+        for item in items {
+            match item {
+                SelectItem::Star(of) => {
+                    let covered = self.covered(of.as_ref(), tables)?;
+                    match self.columns_of(&covered, 1 < tables.len()) {
+                        Some(columns) => select.items.extend(columns),
+                        None => select.items.push(SelectItem::Star(of)),
+                    }
+                }
+                other => select.items.push(other),
+            }
+        }
+        Ok(())
+    }
+
+    fn covered(&self, of: Option<&TableName>, tables: &[u32]) -> Result<Vec<u32>, PlanError> {
+        let Some(name) = of else { return Ok(tables.to_vec()) };
+        let any = ColumnName { table: Some(name.clone()), name: name.name.clone() };
+        let found = tables.iter().find(|number| is_named(self.table(**number), &any));
+        match found {
+            Some(number) => Ok(vec![*number]),
+            None => {
+                let text = format!("Unknown table '{}'", name.name.as_str());
+                Err(PlanError::new(Code::InvalidArgument, text))
+            }
+        }
+    }
+
+    fn columns_of(&self, tables: &[u32], qualified: bool) -> Option<Vec<SelectItem>> {
+        let mut items = Vec::new();
+        for number in tables {
+            for name in self.table(*number).star()? {
+                let table = qualified.then(|| self.qualifier(*number));
+                let expr = Expr::Bound(ColumnName { table, name }, *number);
+                items.push(SelectItem::Expr { expr, alias: None });
+            }
+        }
+        Some(items)
+    }
+}

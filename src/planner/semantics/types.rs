@@ -1,0 +1,85 @@
+//! What is known of an expression's type without running it, and what follows for comparisons.
+//!
+//! The types of columns are those of the vschema; [`evaluable`] knows the rest. See
+//! `semantics/typer.go`. It knows nothing of values.
+
+use sim::sql::ast::{ArgumentType, ColumnName, Expr};
+
+use super::super::evaluable::{self, Type};
+use super::super::system_tables;
+use super::Semantics;
+use super::tables::Source;
+use crate::vindex::Kind;
+
+impl Semantics {
+    pub fn type_of(&self, expr: &Expr) -> Option<Type> {
+        evaluable::type_of(expr, &|column, number| self.type_of_column(column, number))
+    }
+
+    fn type_of_column(&self, name: &ColumnName, number: u32) -> Option<Type> {
+        match &self.table(number).source {
+            Source::Real(real) => {
+                let listed = &real.table.columns;
+                let column = listed.iter().find(|column| name.name.is(&column.name))?;
+                if column.kind == Kind::Null {
+                    return None;
+                }
+                let collation = match column.collation_name.as_str() {
+                    _ if !is_text(column.kind) => None,
+                    "" => Some("utf8mb4_0900_ai_ci".to_owned()),
+                    named => Some(named.to_owned()),
+                };
+                let (size, scale) = (column.size, column.scale);
+                Some(Type { kind: column.kind, collation, size, scale })
+            }
+            Source::Derived(derived) => {
+                let column = derived.column(name.name.as_str())?;
+                let mut types = column.exprs.iter().filter_map(|expr| self.type_of(expr));
+                let first = types.next()?;
+                types.all(|other| other == first).then_some(first)
+            }
+            Source::Vindex { .. } => Some(Type::new(Kind::Varbinary)),
+            Source::System(table) => {
+                let column = table.as_ref()?.column(name.name.as_str())?;
+                let collation = is_text(column.kind).then(|| system_tables::COLLATION.to_owned());
+                Some(Type { kind: column.kind, collation, size: column.size, scale: 0 })
+            }
+        }
+    }
+
+    /// Whether values must be compared by their weights, which only a server can tell.
+    pub fn needs_weight_string(&self, expr: &Expr) -> bool {
+        if matches!(expr, Expr::Literal(_)) {
+            return false;
+        }
+        match self.type_of(expr) {
+            None => true,
+            Some(ty) => is_text(ty.kind) && ty.collation.is_none(),
+        }
+    }
+
+    pub fn collation_of(&self, expr: &Expr) -> Option<std::sync::Arc<str>> {
+        self.type_of(expr).filter(|ty| is_text(ty.kind))?.collation.map(Into::into)
+    }
+
+    /// The type that an argument for this expression is written with.
+    pub fn argument_type(&self, expr: &Expr) -> Option<ArgumentType> {
+        let ty = self.type_of(expr)?;
+        let positive = |number: i32| u32::try_from(number).ok().filter(|number| 0 < *number);
+        Some(ArgumentType {
+            name: type_name(ty.kind).into(),
+            size: positive(ty.size),
+            scale: positive(ty.scale),
+        })
+    }
+}
+
+fn is_text(kind: Kind) -> bool {
+    matches!(kind, Kind::Text | Kind::Varchar | Kind::Char | Kind::Enum | Kind::Set)
+}
+
+/// The name that the protocol gives a type.
+fn type_name(kind: Kind) -> &'static str {
+    use crate::vindex::value::KINDS;
+    KINDS.iter().find(|(known, _)| *known == kind).map_or("NULL_TYPE", |(_, name)| name)
+}

@@ -1,0 +1,144 @@
+//! Statements whose tables all live in one unsharded keyspace go there as they are.
+//!
+//! It is decided before anything is analysed, so nothing of the text changes but keyspace names.
+//! See `planbuilder/select.go` and `semantics.SingleUnshardedKeyspace`.
+//!
+//! It knows nothing of columns.
+
+use std::collections::BTreeSet;
+
+use sim::sql::ast::{Query, Statement, TableExpr, TableName, With};
+
+use super::Context;
+use super::primitive::Keyspace;
+use super::semantics::analyse::is_system_schema;
+use super::target::Target;
+use super::walk::{self, Visit};
+use crate::vschema::TableType;
+use crate::vschema::find::TableOrVindex;
+
+/// The keyspace, and all tables as `keyspace.table`.
+pub struct Unsharded {
+    pub keyspace: Keyspace,
+    pub used: BTreeSet<String>,
+}
+
+/// Whether a statement may take the short way.
+pub fn unsharded(statement: &Statement, context: &Context<'_>) -> Option<Unsharded> {
+    let mut names = Names { found: Vec::new(), common: Vec::new(), blocked: false };
+    walk::statement(statement, &mut names);
+    if let Statement::Insert(insert) = statement {
+        names.found.push(insert.table.clone());
+    }
+    if names.blocked {
+        return None;
+    }
+    // To a data change a sequence is a table like any other.
+    let sequences = match statement {
+        Statement::Update(_) | Statement::Delete(_) => Sequences::AreTables,
+        _ => Sequences::AreApart,
+    };
+    let mut keyspace: Option<String> = None;
+    let mut used = BTreeSet::new();
+    for name in &names.found {
+        let only =
+            name.qualifier.is_none() && names.common.contains(&name.name.as_str().to_owned());
+        if only {
+            continue;
+        }
+        let of = one(name, context, sequences, &mut used)?;
+        match (of, &keyspace) {
+            (Some(of), None) => keyspace = Some(of),
+            (Some(of), Some(known)) if of != *known => return None,
+            _ => {}
+        }
+    }
+    let keyspace = super::keyspace(context, &keyspace?).ok()?;
+    (!keyspace.sharded).then_some(Unsharded { keyspace, used })
+}
+
+/// The keyspace of a table; none for what every keyspace has. Nothing at all where the table is in
+/// the way.
+fn one(
+    name: &TableName,
+    context: &Context<'_>,
+    sequences: Sequences,
+    used: &mut BTreeSet<String>,
+) -> Option<Option<String>> {
+    let target = match &name.qualifier {
+        Some(qualifier) => Some(Target::parse(qualifier.as_str()).ok()?),
+        None => None,
+    };
+    if target
+        .as_ref()
+        .is_some_and(|target| target.destination.is_some() || target.tablet_type.is_some())
+    {
+        return None;
+    }
+    let keyspace = target.as_ref().map(|target| target.keyspace.as_str()).or(context.keyspace);
+    let keyspace = keyspace.unwrap_or("");
+    if is_system_schema(keyspace) {
+        return None;
+    }
+    if target.is_none() && name.name.is("dual") {
+        used.insert(format!("{}.dual", super::dual_keyspace(context)));
+        return Some(None);
+    }
+    let found =
+        context.vschema.find_table_or_vindex(keyspace, name.name.as_str(), context.tablet_type);
+    let Ok(TableOrVindex::Table(table)) = found else { return None };
+    used.insert(format!("{}.{}", table.keyspace, table.name));
+    match table.table_type {
+        TableType::Reference => Some(None),
+        TableType::Sequence if sequences == Sequences::AreApart => None,
+        _ if table.name != name.name.as_str() => None,
+        _ => Some(Some(table.keyspace.clone())),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sequences {
+    AreTables,
+    AreApart,
+}
+
+/// The tables that a statement names, wherever.
+struct Names {
+    found: Vec<TableName>,
+    common: Vec<String>,
+    blocked: bool,
+}
+
+impl Names {
+    fn with(&mut self, with: Option<&With>) {
+        for table in with.iter().flat_map(|with| &with.tables) {
+            self.common.push(table.name.as_str().to_owned());
+        }
+    }
+}
+
+impl Visit for Names {
+    fn table(&mut self, table: &TableExpr) -> bool {
+        match table {
+            TableExpr::Table(table) => self.found.push(table.name.clone()),
+            TableExpr::JsonTable { .. } => self.blocked = true,
+            _ => {}
+        }
+        true
+    }
+
+    fn query(&mut self, query: &Query) -> bool {
+        match query {
+            Query::Select(select) => {
+                self.with(select.with.as_ref());
+                if select.from.is_empty() {
+                    let name = sim::sql::ast::Ident::new("dual");
+                    self.found.push(TableName { qualifier: None, name });
+                }
+            }
+            Query::Union(union) => self.with(union.with.as_ref()),
+            Query::Values(_) => self.blocked = true,
+        }
+        true
+    }
+}

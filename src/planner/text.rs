@@ -1,0 +1,556 @@
+//! From the operators below a route to the query that goes to the shards.
+//!
+//! ```text
+//!   ApplyJoin(Table a {a.x = 1}, Table b)  on a.y = b.z
+//!   select .. from a, b where a.x = 1 and a.y = b.z
+//! ```
+//!
+//! Inner joins become a comma list in the order of the statement, with their predicates in WHERE.
+//! See `operators/SQL_builder.go`. It knows nothing of shards.
+
+use std::collections::BTreeMap;
+
+use sim::sql::ast::{
+    Comments, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock, OrderBy, Query,
+    Select, SelectItem, Statement, TableExpr, Union as UnionNode,
+};
+
+use super::operator::horizon::Derived;
+use super::operator::join::Kind;
+use super::operator::{Aggregator, ApplyJoin, Horizon, Operator, Projection, Route, Union};
+use super::planning::Planning;
+use super::predicate::{self, same};
+use super::semantics::names;
+use super::semantics::table_set::TableSet;
+use super::walk::{self, VisitMut};
+use super::{PlanError, expression};
+
+/// The query of a route, still bound.
+pub fn of_route(planning: &Planning<'_>, route: &Route) -> Result<Query, PlanError> {
+    let mut query = build(planning, &route.source)?;
+    fill_list(&mut query);
+    dress(&mut query, &route.comments, route.lock);
+    Ok(query)
+}
+
+/// FROM and WHERE of a route, for a data change.
+pub fn tables_and_filter(
+    planning: &Planning<'_>,
+    source: &Operator,
+) -> Result<(Vec<TableExpr>, Option<Expr>), PlanError> {
+    match build(planning, source)? {
+        Query::Select(select) => Ok((select.from, select.filter)),
+        _ => Err(PlanError::bug("a data change over a union")),
+    }
+}
+
+/// A side of a join of which nothing is read still says whether there is a row.
+fn fill_list(query: &mut Query) {
+    if let Query::Select(select) = query
+        && select.items.is_empty()
+    {
+        let expr = Expr::Literal(Literal::Integer("1".into()));
+        select.items.push(SelectItem::Expr { expr, alias: None });
+    }
+}
+
+/// Comments and a lock clause, on the first SELECT.
+fn dress(query: &mut Query, comments: &Comments, lock: Lock) {
+    match query {
+        Query::Select(select) => {
+            select.comments = comments.clone();
+            select.lock = lock;
+        }
+        Query::Union(union) => {
+            comment_first(&mut union.left, comments);
+            union.lock = lock;
+        }
+        Query::Values(_) => {}
+    }
+}
+
+fn comment_first(query: &mut Query, comments: &Comments) {
+    match query {
+        Query::Select(select) => select.comments = comments.clone(),
+        Query::Union(union) => comment_first(&mut union.left, comments),
+        Query::Values(_) => {}
+    }
+}
+
+/// A route's query made plain: merged subqueries in place, columns on the left of equalities, no
+/// keyspaces, no numbers.
+pub fn finish_route(planning: &Planning<'_>, query: &mut Query) {
+    walk::query_mut(query, &mut Restore { merged: &planning.merged });
+    walk::query_mut(query, &mut Turn);
+    walk::query_mut(query, &mut Plain);
+    walk::query_mut(query, &mut names::Unbind);
+}
+
+/// The same for the query of a data change, which turns nothing.
+pub fn finish(planning: &Planning<'_>, query: &mut Query) {
+    walk::query_mut(query, &mut Restore { merged: &planning.merged });
+    walk::query_mut(query, &mut Plain);
+    walk::query_mut(query, &mut names::Unbind);
+}
+
+pub fn finish_statement(planning: &Planning<'_>, statement: &mut Statement) {
+    walk::statement_mut(statement, &mut Restore { merged: &planning.merged });
+    expression::drop_keyspaces(statement);
+    walk::statement_mut(statement, &mut names::Unbind);
+}
+
+pub fn finish_expr(planning: &Planning<'_>, expr: &mut Expr) {
+    walk::expr_mut(expr, &mut Restore { merged: &planning.merged });
+    walk::expr_mut(expr, &mut Plain);
+    walk::expr_mut(expr, &mut names::Unbind);
+}
+
+// ---------------------------------------------------------------- operators
+
+fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanError> {
+    match operator {
+        Operator::Table(table) => {
+            let mut select = expression::empty_select();
+            select.from.push(table.written.clone());
+            add_predicates(planning, &mut select, &table.predicates);
+            Ok(Query::Select(Box::new(select)))
+        }
+        Operator::ApplyJoin(join) => self::join(planning, join),
+        Operator::Filter(filter) => {
+            let mut query = build(planning, &filter.source)?;
+            let Query::Select(select) = &mut query else {
+                return Err(PlanError::bug("a filter over a union"));
+            };
+            add_predicates(planning, select, &filter.predicates);
+            Ok(query)
+        }
+        Operator::Horizon(horizon) => self::horizon(planning, horizon),
+        Operator::Projection(projection) => self::projection(planning, projection),
+        Operator::Aggregator(aggregator) => self::aggregator(planning, aggregator),
+        Operator::Ordering(ordering) => {
+            let mut query = build(planning, &ordering.source)?;
+            let order = ordering
+                .order
+                .iter()
+                .map(|order| OrderBy { expr: order.expr.clone(), descending: order.descending });
+            match &mut query {
+                Query::Select(select) => select.order_by.extend(order),
+                Query::Union(union) => union.order_by.extend(order),
+                Query::Values(_) => {}
+            }
+            Ok(query)
+        }
+        Operator::Limit(limit) => {
+            let mut query = build(planning, &limit.source)?;
+            match &mut query {
+                Query::Select(select) => select.limit = Some(limit.limit.clone()),
+                Query::Union(union) => union.limit = Some(limit.limit.clone()),
+                Query::Values(_) => {}
+            }
+            Ok(query)
+        }
+        Operator::Distinct(distinct) => {
+            let mut query = build(planning, &distinct.source)?;
+            match &mut query {
+                Query::Select(select) => select.distinct = true,
+                Query::Union(union) => union.distinct = true,
+                Query::Values(_) => {}
+            }
+            Ok(query)
+        }
+        Operator::Union(union) => self::union(planning, union),
+        other => Err(PlanError::bug(format!("{} below a route", other.name()))),
+    }
+}
+
+/// Adds conjuncts to WHERE, or to HAVING where they aggregate, each once: columns are compared by
+/// what they are bound to.
+fn add_predicates(planning: &Planning<'_>, select: &mut Select, predicates: &[Expr]) {
+    let all = predicates.iter().flat_map(|predicate| expression::conjuncts(Some(predicate)));
+    let (having, filter): (Vec<&Expr>, Vec<&Expr>) =
+        all.partition(|predicate| planning.semantics.has_aggregate(predicate));
+    add_to_clause(&mut select.filter, &filter);
+    add_to_clause(&mut select.having, &having);
+}
+
+fn add_to_clause(clause: &mut Option<Expr>, new: &[&Expr]) {
+    if new.is_empty() {
+        return;
+    }
+    let mut conjuncts = clause.take().map(expression::into_conjuncts).unwrap_or_default();
+    let mut known: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (at, conjunct) in conjuncts.iter().enumerate() {
+        known.entry(predicate::key(conjunct)).or_default().push(at);
+    }
+    for new in new {
+        let alike = known.entry(predicate::key(new)).or_default();
+        if !alike.iter().any(|at| same(&conjuncts[*at], new)) {
+            alike.push(conjuncts.len());
+            conjuncts.push((*new).clone());
+        }
+    }
+    *clause = expression::conjunction(conjuncts);
+}
+
+fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
+    let (left, right) = (build(planning, &join.left)?, build(planning, &join.right)?);
+    let (Query::Select(mut left), Query::Select(right)) = (left, right) else {
+        return Err(PlanError::bug("a join of unions"));
+    };
+    left.items.extend(right.items);
+    add_predicates(planning, &mut left, right.filter.as_slice());
+    let on: Vec<Expr> = join.predicates.iter().map(|p| p.original.clone()).collect();
+    match join.kind {
+        Kind::Inner => {
+            left.from.extend(right.from);
+            add_predicates(planning, &mut left, &on);
+        }
+        kind => {
+            let kind = match kind {
+                Kind::Straight => JoinKind::Straight,
+                _ => JoinKind::Left,
+            };
+            let node = JoinNode {
+                kind,
+                left: one_table(left.from),
+                right: one_table(right.from),
+                on: expression::conjunction(on),
+                using: Vec::new(),
+            };
+            left.from = vec![TableExpr::Join(Box::new(node))];
+        }
+    }
+    Ok(Query::Select(left))
+}
+
+fn one_table(mut from: Vec<TableExpr>) -> TableExpr {
+    match from.len() {
+        1 => from.swap_remove(0),
+        _ => TableExpr::Parens(from),
+    }
+}
+
+fn horizon(planning: &Planning<'_>, horizon: &Horizon) -> Result<Query, PlanError> {
+    let source = build(planning, &horizon.source)?;
+    let query = match (&horizon.query, source) {
+        (Query::Select(select), Query::Select(source)) => {
+            let mut select = select.clone();
+            select.from = source.from;
+            select.filter = source.filter;
+            Query::Select(select)
+        }
+        (Query::Union(union), Query::Union(mut source)) => {
+            source.order_by.extend(union.order_by.iter().cloned());
+            if union.limit.is_some() {
+                source.limit = union.limit.clone();
+            }
+            Query::Union(source)
+        }
+        // A union whose sources are all one SELECT.
+        (Query::Union(_), other) => other,
+        _ => return Err(PlanError::bug("a horizon over another kind of query")),
+    };
+    Ok(derived(query, horizon.derived.as_ref()))
+}
+
+/// A query as a table of the query above it.
+fn derived(query: Query, derived: Option<&Derived>) -> Query {
+    let Some(Derived { number, alias, columns }) = derived else { return query };
+    let mut query = query;
+    sort_tables(&mut query);
+    let table = TableExpr::Derived {
+        lateral: false,
+        query,
+        alias: alias.clone(),
+        columns: columns.clone(),
+    };
+    let mut select = expression::empty_select();
+    select.from.push(TableExpr::Bound(Box::new(table), *number));
+    Query::Select(Box::new(select))
+}
+
+fn projection(planning: &Planning<'_>, projection: &Projection) -> Result<Query, PlanError> {
+    let mut query = build(planning, &projection.source)?;
+    let Query::Select(select) = &mut query else {
+        return Err(PlanError::bug("a projection over a union"));
+    };
+    select.items = match &projection.star {
+        Some(items) => items.clone(),
+        None => projection.columns.iter().map(|column| item_of(planning, column)).collect(),
+    };
+    Ok(derived(query, projection.derived.as_ref()))
+}
+
+/// Where a subquery was pulled out, the client still sees the name that it wrote.
+fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column) -> SelectItem {
+    let pulled_out = expression::any(&column.expr, &mut |expr| match expr {
+        Expr::Argument { name, .. } | Expr::ListArgument(name) => {
+            name.as_str().starts_with("__sq")
+                && !planning.merged.iter().any(|(merged, _)| **merged == *name.0)
+        }
+        _ => false,
+    });
+    let alias = match (&column.alias, pulled_out) {
+        (None, true) => {
+            let mut original = column.original.clone();
+            finish_expr(planning, &mut original);
+            Some(Ident::new(&original.to_string()))
+        }
+        (alias, _) => alias.clone(),
+    };
+    SelectItem::Expr { expr: column.expr.clone(), alias }
+}
+
+fn aggregator(planning: &Planning<'_>, aggregator: &Aggregator) -> Result<Query, PlanError> {
+    let mut query = build(planning, &aggregator.source)?;
+    let Query::Select(select) = &mut query else {
+        return Err(PlanError::bug("an aggregation over a union"));
+    };
+    let item = |column: &super::operator::aggregator::Column| SelectItem::Expr {
+        expr: column.expr.clone(),
+        alias: column.alias.clone(),
+    };
+    select.items = aggregator.columns.iter().map(item).collect();
+    select.group_by = aggregator.groups.iter().map(|group| group.expr.clone()).collect();
+    select.rollup = aggregator.rollup;
+    Ok(derived(query, aggregator.derived.as_ref()))
+}
+
+fn union(planning: &Planning<'_>, union: &Union) -> Result<Query, PlanError> {
+    let mut queries = Vec::new();
+    for source in &union.sources {
+        let mut query = build(planning, source)?;
+        sort_tables(&mut query);
+        queries.push(query);
+    }
+    let mut queries = queries.into_iter();
+    let first = queries.next().ok_or_else(|| PlanError::bug("a union of nothing"))?;
+    Ok(queries.fold(first, |left, right| {
+        Query::Union(Box::new(UnionNode {
+            with: None,
+            left,
+            right,
+            distinct: union.distinct,
+            order_by: Vec::new(),
+            limit: None,
+            lock: Lock::None,
+            into: None,
+        }))
+    }))
+}
+
+// ---------------------------------------------------------------- the whole text
+
+/// FROM in the order of the statement.
+pub fn sort_tables(query: &mut Query) {
+    match query {
+        Query::Select(select) => select.from.sort_by_key(first_number),
+        Query::Union(union) => {
+            sort_tables(&mut union.left);
+            sort_tables(&mut union.right);
+        }
+        Query::Values(_) => {}
+    }
+}
+
+fn first_number(table: &TableExpr) -> Option<u32> {
+    match table {
+        TableExpr::Bound(_, number) => Some(*number),
+        TableExpr::Join(join) => first_number(&join.left).min(first_number(&join.right)),
+        TableExpr::Parens(list) => list.iter().filter_map(first_number).min(),
+        _ => None,
+    }
+}
+
+/// Puts merged subqueries back in the place of their arguments.
+struct Restore<'a> {
+    merged: &'a [(std::sync::Arc<str>, Expr)],
+}
+
+impl Restore<'_> {
+    fn find(&self, name: &Ident) -> Option<&Expr> {
+        self.merged.iter().find(|(known, _)| **known == *name.0).map(|(_, expr)| expr)
+    }
+
+    /// `:__sq_has_values`, which a merged IN needs no more.
+    fn is_spent(&self, expr: &Expr) -> bool {
+        let name = match expr {
+            Expr::Argument { name, .. } => name,
+            Expr::Not(inner) => match &**inner {
+                Expr::Argument { name, .. } => name,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        name.as_str().starts_with("__sq_has_values") && self.find(name).is_none()
+    }
+}
+
+impl VisitMut for Restore<'_> {
+    fn expr(&mut self, expr: &mut Expr) -> bool {
+        if self.merged.is_empty() {
+            return false;
+        }
+        if let Expr::And(terms) | Expr::Or(terms) = expr
+            && let [first, second] = &terms[..]
+            && self.is_spent(first)
+            && matches!(second, Expr::Compare { right, .. }
+                if matches!(&**right, Expr::ListArgument(name) if self.find(name).is_some()))
+        {
+            *expr = second.clone();
+        }
+        if let Expr::Argument { name, .. } | Expr::ListArgument(name) = expr
+            && let Some(merged) = self.find(name)
+        {
+            *expr = merged.clone();
+        }
+        true
+    }
+}
+
+/// Takes keyspaces off columns, and off tables but those of system schemas.
+struct Plain;
+
+impl VisitMut for Plain {
+    fn expr(&mut self, expr: &mut Expr) -> bool {
+        match expr {
+            Expr::Bound(column, _) | Expr::Column(column) => {
+                if let Some(table) = &mut column.table {
+                    table.qualifier = None;
+                }
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn query(&mut self, query: &mut Query) -> bool {
+        if let Query::Select(select) = query {
+            for item in &mut select.items {
+                if let SelectItem::Star(Some(table)) = item {
+                    table.qualifier = None;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// What stands on the left of its column moves to the right.
+struct Turn;
+
+impl VisitMut for Turn {
+    fn expr(&mut self, expr: &mut Expr) -> bool {
+        if let Expr::Compare {
+            op: CompareOp::Equal | CompareOp::NotEqual | CompareOp::NullSafeEqual,
+            left,
+            right,
+            ..
+        } = expr
+        {
+            let column = |expr: &Expr| matches!(expr, Expr::Bound(..) | Expr::Column(_));
+            if !column(left) && column(right) {
+                std::mem::swap(left, right);
+            }
+        }
+        true
+    }
+}
+
+/// The conjunct of the chosen IN gets only the values of the shard that it goes to.
+pub fn with_list_arguments(
+    planning: &Planning<'_>,
+    query: &mut Query,
+    routing: &super::route::Routing,
+) {
+    let super::route::Routing::Sharded(sharded) = routing else { return };
+    let Some(selected) = &sharded.selected else { return };
+    let Query::Select(select) = query else { return };
+    replace_lists(planning, &mut select.filter, selected);
+}
+
+pub fn replace_lists(
+    _: &Planning<'_>,
+    filter: &mut Option<Expr>,
+    selected: &super::route::option::VindexOption,
+) {
+    let multi = selected.mapping.properties().is_multi_column();
+    let Some(whole) = filter.take() else { return };
+    let replaced = expression::into_conjuncts(whole).into_iter().map(|mut conjunct| {
+        let chosen = selected.predicates.iter().any(|predicate| same(predicate, &conjunct));
+        if chosen
+            && let Expr::Compare { op: CompareOp::In, left, right, .. } = &mut conjunct
+            && let Expr::Bound(column, _) = &**left
+            && !matches!(&**right, Expr::ListArgument(name) if name.as_str() == "dml_vals")
+        {
+            let at = selected.vindex.columns.iter().position(|name| column.name.is(name));
+            let name = match at {
+                Some(at) if multi => format!("__vals{at}"),
+                _ => "__vals".to_owned(),
+            };
+            **right = Expr::ListArgument(Ident::new(&name));
+        }
+        conjunct
+    });
+    *filter = expression::conjunction(replaced.collect());
+}
+
+/// The query's columns without its rows: `where 1 != 1`, no order, limit, lock.
+pub fn field_query(query: &Query) -> Query {
+    let mut fields = query.clone();
+    to_fields(&mut fields);
+    fields
+}
+
+fn to_fields(query: &mut Query) {
+    match query {
+        Query::Select(select) => {
+            let one = || Box::new(Expr::Literal(Literal::Integer("1".into())));
+            let (left, right) = (one(), one());
+            select.parens = !select.order_by.is_empty()
+                || select.limit.is_some()
+                || select.lock != Lock::None
+                || select.into.is_some();
+            select.comments = Comments::default();
+            select.distinct = false;
+            select.flags.clear();
+            select.filter =
+                Some(Expr::Compare { op: CompareOp::NotEqual, left, right, escape: None });
+            select.having = None;
+            select.order_by.clear();
+            select.limit = None;
+            select.lock = Lock::None;
+            select.into = None;
+            select.from.iter_mut().for_each(|table| walk::table_mut(table, &mut Fields));
+            for item in &mut select.items {
+                if let SelectItem::Expr { expr, .. } = item {
+                    walk::expr_mut(expr, &mut Fields);
+                }
+            }
+            select.group_by.iter_mut().for_each(|expr| walk::expr_mut(expr, &mut Fields));
+        }
+        Query::Union(union) => {
+            to_fields(&mut union.left);
+            to_fields(&mut union.right);
+            union.order_by.clear();
+            union.limit = None;
+            union.lock = Lock::None;
+        }
+        Query::Values(_) => {}
+    }
+}
+
+/// Nested queries are asked for their columns alone as well.
+struct Fields;
+
+impl VisitMut for Fields {
+    fn query(&mut self, query: &mut Query) -> bool {
+        to_fields(query);
+        false
+    }
+}
+
+/// The tables of a FROM, for who sorts or counts them.
+pub fn numbers_in(from: &[TableExpr]) -> TableSet {
+    from.iter().filter_map(first_number).map(TableSet::one).collect()
+}
