@@ -58,13 +58,16 @@ pub struct MetadataLocks {
 impl MetadataMode {
     fn conflicts(self, held: MetadataMode) -> bool {
         use MetadataMode::*;
-        match (self, held) {
-            (Exclusive | NoReadWrite, _) | (_, Exclusive | NoReadWrite) => true,
-            (NoWrite, Write | Upgradable | NoWrite) | (Write | Upgradable, NoWrite) => true,
-            (Upgradable, Upgradable) => true,
-            (Write, ReadOnly) | (ReadOnly, Write) => true,
-            _ => false,
-        }
+        matches!(
+            (self, held),
+            (Exclusive | NoReadWrite, _)
+                | (_, Exclusive | NoReadWrite)
+                | (NoWrite, Write | Upgradable | NoWrite)
+                | (Write | Upgradable, NoWrite)
+                | (Upgradable, Upgradable)
+                | (Write, ReadOnly)
+                | (ReadOnly, Write)
+        )
     }
 
     /// Does a request let a pending one of another session go first, however late that came?
