@@ -190,6 +190,10 @@ pub fn lock_wait_timeout() -> SqlError {
     error(1205, "HY000", "Lock wait timeout exceeded; try restarting transaction")
 }
 
+pub fn definition_changed() -> SqlError {
+    error(1412, "HY000", "Table definition has changed, please retry transaction")
+}
+
 pub fn deadlock() -> SqlError {
     error(1213, "40001", "Deadlock found when trying to get lock; try restarting transaction")
 }

@@ -428,7 +428,9 @@ impl Server {
         };
         let mode = match mode {
             MetadataMode::Read | MetadataMode::Write => "shared",
+            MetadataMode::Upgradable => "upgradable",
             MetadataMode::ReadOnly => "read only",
+            MetadataMode::NoWrite => "no write",
             MetadataMode::NoReadWrite | MetadataMode::Exclusive => "exclusive",
         };
         LockWait {

@@ -365,7 +365,9 @@ fn metadata_locks(engine: &Engine) -> Vec<Vec<Value>> {
                 Value::text(match mode {
                     MetadataMode::Read => "SHARED_READ",
                     MetadataMode::Write => "SHARED_WRITE",
+                    MetadataMode::Upgradable => "SHARED_UPGRADABLE",
                     MetadataMode::ReadOnly => "SHARED_READ_ONLY",
+                    MetadataMode::NoWrite => "SHARED_NO_WRITE",
                     MetadataMode::NoReadWrite => "SHARED_NO_READ_WRITE",
                     MetadataMode::Exclusive => "EXCLUSIVE",
                 }),

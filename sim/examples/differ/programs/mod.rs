@@ -6,7 +6,7 @@
 //! comparison warned of a text that is no number (an optimizer's business). A statement that the
 //! model refuses with 1235 ends its program.
 
-mod generate;
+pub mod generate;
 
 use mysql::Error;
 
@@ -40,12 +40,7 @@ impl<'a> Programs<'a> {
 
     /// Runs a script of statements, one a line, and tells what both said to each.
     pub fn replay(&mut self, text: &str) -> (String, bool) {
-        let program: Vec<String> = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with("--"))
-            .map(|line| line.trim_end_matches(';').to_string())
-            .collect();
+        let program = statements(text);
         match self.play(&program) {
             Played::Same => ("both agree".to_string(), true),
             Played::Parted(name) => (format!("both agree but for {name}"), true),
@@ -101,6 +96,15 @@ impl<'a> Programs<'a> {
     }
 }
 
+/// The statements of a script, one a line.
+pub fn statements(text: &str) -> Vec<String> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("--"))
+        .map(|line| line.trim_end_matches(';').to_string())
+        .collect()
+}
+
 enum Played {
     Same,
     /// Nothing differs up to a statement at which the servers are known to part.
@@ -135,7 +139,7 @@ impl Kind for Programs<'_> {
 }
 
 /// What a program begins with. The default collations differ between the products.
-fn setups(product: Product) -> Vec<String> {
+pub fn setups(product: Product) -> Vec<String> {
     let collation = match product {
         Product::MySql => "utf8mb4_0900_ai_ci",
         Product::MariaDb => "utf8mb4_bin",
@@ -153,7 +157,7 @@ fn setups(product: Product) -> Vec<String> {
 
 /// A statement as the product must be told: MariaDB rounds fractions of a second only where its
 /// mode says so.
-fn spoken(product: Product, text: &str) -> String {
+pub fn spoken(product: Product, text: &str) -> String {
     match text.strip_prefix("set sql_mode = '") {
         Some(modes) if product == Product::MariaDb => {
             format!("set sql_mode = 'TIME_ROUND_FRACTIONAL,{modes}")

@@ -85,9 +85,10 @@ impl Kind for Schedules<'_> {
             Some(told) => told,
             None => format!("{first}\n(it differs only sometimes: this is the whole case)"),
         };
+        let told = format!("{}{told}", small.describe());
         Ok(match differences::known(self.stage.product(), &told) {
             Some(name) => Verdict::Agrees(vec![name.to_string()]),
-            None => Verdict::Differs(format!("{}{told}", small.describe())),
+            None => Verdict::Differs(told),
         })
     }
 }

@@ -137,7 +137,12 @@ impl Point {
         connection: ConnectionId,
         mode: MetadataMode,
     ) -> bool {
-        engine.metadata.would_grant(connection, &self.table.path, mode)
+        let own = engine.sessions.get(&connection).and_then(|session| session.transaction);
+        let refused = own.and_then(|trx| engine.transactions.get(&trx)).is_some_and(|trx| {
+            mode == MetadataMode::Write && trx.read_only
+                || trx.is_older_than(engine.table(self.table.id).since)
+        });
+        !refused && engine.metadata.would_grant(connection, &self.table.path, mode)
     }
 }
 

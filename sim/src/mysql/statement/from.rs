@@ -113,7 +113,11 @@ impl Run {
             Some((Mode::X, _)) => MetadataMode::Write,
             _ => MetadataMode::Read,
         };
+        if mode == MetadataMode::Write {
+            self.check_not_read_only()?;
+        }
         let opened = self.open(&table.name, mode).await?;
+        self.check_not_rebuilt(&opened)?;
         for name in table.hints.iter().flat_map(|hint| &hint.indexes) {
             if opened.schema.index(name.as_str()).is_none() {
                 return Err(error::key_missing(name.as_str(), &opened.schema.name));

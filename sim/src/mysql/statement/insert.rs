@@ -78,6 +78,9 @@ impl Run {
             }
             InsertSource::Query(query) => {
                 let prepared = self.prepare(query, None, trx, Locks::InsertSelect).await?;
+                if prepared.columns().len() != inserting.targets.len() {
+                    return Err(error::value_count(1));
+                }
                 match &prepared {
                     Prepared::Select(select) if streams_into(select, &inserting.table) => {
                         self.insert_streamed(&mut inserting, select, trx).await?;
@@ -279,9 +282,6 @@ impl Run {
         values: &[Value],
         number: usize,
     ) -> Result<Vec<Option<Value>>, SqlError> {
-        if values.len() != inserting.targets.len() {
-            return Err(error::value_count(number));
-        }
         let mut row = vec![None; inserting.table.schema.columns.len()];
         for (target, value) in inserting.targets.clone().into_iter().zip(values) {
             row[target] = Some(self.stored(inserting, target, value.clone(), number)?);
@@ -369,7 +369,7 @@ impl Run {
                 }
                 Written::Duplicate { index, key } => {
                     self.engine(|engine| engine.undo_to(trx, mark));
-                    // What is in the way of an INSERT of values pushes nothing.
+                    // InnoDB's `write_row` leaves its counter alone for any other INSERT.
                     if insert.replace || matches!(insert.source, InsertSource::Query(_)) {
                         self.note_explicit_value(inserting, &row);
                     }
@@ -502,18 +502,16 @@ impl Run {
         let table = inserting.table.clone();
         let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(None) };
         let later = &table.schema.indexes[index + 1..];
-        let last = later.iter().all(|index| !index.unique);
-        if last && table.schema.has_hidden_row_id() && same(&old, row) {
-            return Ok(Some(1));
-        }
-        if last && !table.schema.has_hidden_row_id() {
+        if later.iter().all(|index| !index.unique) {
+            if same(&old, row) {
+                return Ok(Some(1));
+            }
             let mark = self.engine(|engine| engine.transaction(trx).mark());
-            let rows = if same(&old, row) { 1 } else { 2 };
             match self.update_row(trx, &table, key, &old, row, Mode::X).await? {
                 Written::Done => {
                     let change = RowChange { before: Some(old), after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
-                    return Ok(Some(rows));
+                    return Ok(Some(2));
                 }
                 Written::Duplicate { .. } => self.engine(|engine| engine.undo_to(trx, mark)),
             }

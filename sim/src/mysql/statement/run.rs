@@ -122,19 +122,18 @@ impl Run {
 
     /// 1290 and 1792.
     pub fn check_writable(&self) -> Result<(), SqlError> {
-        let connection = self.connection;
-        self.engine(|engine| {
-            let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
-            let read_only = session
-                .transaction
-                .and_then(|trx| engine.transactions.get(&trx))
-                .is_some_and(|transaction| transaction.read_only);
-            if read_only {
-                return Err(error::read_only_transaction());
-            }
-            Ok(())
-        })?;
+        self.check_not_read_only()?;
         self.check_commit()
+    }
+
+    /// 1792: what START TRANSACTION READ ONLY rules out.
+    pub fn check_not_read_only(&self) -> Result<(), SqlError> {
+        let trx = self.session(|session| session.transaction)?;
+        let read_only = self.engine(|engine| {
+            let transaction = trx.and_then(|trx| engine.transactions.get(&trx));
+            transaction.is_some_and(|transaction| transaction.read_only)
+        });
+        if read_only { Err(error::read_only_transaction()) } else { Ok(()) }
     }
 
     /// 1290: what a commit of changes still asks, since the server may have become read-only.
@@ -168,7 +167,7 @@ impl Run {
         })
     }
 
-    /// Notes a row change for the binlog; rows of one table and statement make one event.
+    /// Notes a row change for the binlog; rows of one statement, table and kind make one event.
     pub fn log(
         &self,
         trx: TrxId,
@@ -196,11 +195,14 @@ impl Engine {
             return;
         }
         let checks_off = session.is_some_and(|session| !session.foreign_key_checks);
-        let events = &mut self.transaction_mut(trx).events;
+        let transaction = self.transaction_mut(trx);
+        transaction.entered_binlog = true;
+        let events = &mut transaction.events;
         let same = statement.and_then(|at| events.get_mut(at));
         if let Some(Event::Rows(rows)) = same
             && rows.table.name == table.name
             && rows.table.database == table.database
+            && rows.changes.last().map(RowChange::kind) == Some(change.kind())
         {
             rows.changes.push(change);
             return;

@@ -31,7 +31,7 @@ use super::plan::{
 };
 use super::prepared::Prepared;
 use super::reader::{Outer, is_impossible};
-use super::scope::{Context, TableScope};
+use super::scope::{Context, InScope, TableScope};
 use super::subquery::results;
 use super::titles;
 
@@ -502,13 +502,7 @@ impl Run {
         }
         let mut access = choose(select, depth, &loops.row, env);
         let schema = &table.opened.schema;
-        let used: Vec<usize> = select
-            .plan
-            .used
-            .iter()
-            .filter_map(|offset| offset.checked_sub(table.offset))
-            .filter(|column| *column < schema.columns.len())
-            .collect();
+        let used = used_columns(select, loops, table);
         let mut descending = false;
         if let Some((index, down)) = select.extreme {
             access = access::whole(schema, index);
@@ -607,6 +601,16 @@ impl Run {
             passes
         }))
     }
+}
+
+/// The columns that a table must give: what is named, and the whole row of one that changes.
+fn used_columns(select: &PreparedSelect, loops: &Loops<'_>, table: &InScope) -> Vec<usize> {
+    let columns = table.opened.schema.columns.len();
+    if loops.changes && matches!(table.lock, Some((Mode::X, _))) {
+        return (0..columns).collect();
+    }
+    let used = select.plan.used.iter().filter_map(|offset| offset.checked_sub(table.offset));
+    used.filter(|column| *column < columns).collect()
 }
 
 /// The access of a table, given the rows of those before it.

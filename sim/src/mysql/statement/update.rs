@@ -71,6 +71,7 @@ impl Run {
             return Err(SqlError::not_supported("multi-table UPDATE or DELETE"));
         };
         let opened = self.open(&table.name, MetadataMode::Write).await?;
+        self.check_not_rebuilt(&opened)?;
         for name in table.hints.iter().flat_map(|hint| &hint.indexes) {
             if opened.schema.index(name.as_str()).is_none() {
                 return Err(error::key_missing(name.as_str(), &opened.schema.name));
