@@ -202,10 +202,11 @@ impl<'a> Normalizer<'a> {
 
     /// In a system schema a name without one is the system's.
     fn qualify(&mut self, name: &mut sim::sql::ast::TableName) {
-        if let Some(schema) = self.context.keyspace.filter(|name| is_system_schema(name)) {
-            if name.qualifier.is_none() && !rewrite::is_dual(name) {
-                name.qualifier = Some(Ident::new(schema));
-            }
+        if let Some(schema) = self.context.keyspace.filter(|name| is_system_schema(name))
+            && name.qualifier.is_none()
+            && !rewrite::is_dual(name)
+        {
+            name.qualifier = Some(Ident::new(schema));
         }
     }
 

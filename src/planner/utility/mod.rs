@@ -364,3 +364,6 @@ impl SetOperation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,10 +231,16 @@ fn adjusted(value: &Expr, values: Values) -> Expr {
 
 /// What a tablet sees of the session is enough for it.
 fn may_go_below(expr: &Expr) -> bool {
-    let is_own = match expr {
-        Expr::Subquery(_) | Expr::Exists(_) | Expr::Quantified { .. } | Expr::Aggregate(_) => false,
-        Expr::Column(_) | Expr::Bound(..) | Expr::Default(_) | Expr::Values(_) => false,
-        _ => true,
-    };
+    let is_own = !matches!(
+        expr,
+        Expr::Subquery(_)
+            | Expr::Exists(_)
+            | Expr::Quantified { .. }
+            | Expr::Aggregate(_)
+            | Expr::Column(_)
+            | Expr::Bound(..)
+            | Expr::Default(_)
+            | Expr::Values(_)
+    );
     is_own && children(expr).into_iter().all(may_go_below)
 }
