@@ -72,7 +72,7 @@ fn shows_go_to_any_shard_or_are_answered() {
         Some("old"),
         &[
             ("show tables", "Passthrough: RenameFields (Send old AnyShard() show tables)"),
-            ("show full columns from people", "table people not found"),
+            ("show full columns from app.nobody", "table nobody not found"),
             (
                 "show columns from person from app",
                 "Passthrough: Send app AnyShard() show columns from person",
