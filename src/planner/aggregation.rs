@@ -149,7 +149,7 @@ pub fn expand(
     let mut projection = Projection::new(Operator::Taken);
     for ((expr, alias), replaced) in items.iter().zip(replaced) {
         if planning.semantics.has_aggregate(expr) {
-            add_aggregates_in(planning, &mut aggregator, &replaced);
+            add_parts(planning, &mut aggregator, &replaced);
         } else {
             add_item(planning, &mut aggregator, expr, replaced.clone(), None);
         }
@@ -198,20 +198,15 @@ fn add_item(
     }
 }
 
-fn add_aggregates_in(planning: &Planning<'_>, aggregator: &mut Aggregator, expr: &Expr) {
-    if planning.semantics.is_aggregate(expr) {
-        if !aggregator.columns.iter().any(|column| same(&column.expr, expr)) {
-            add_item(planning, aggregator, expr, expr.clone(), None);
-        }
+/// The parts of an expression with aggregates in it: these, and what has none.
+fn add_parts(planning: &Planning<'_>, aggregator: &mut Aggregator, expr: &Expr) {
+    if planning.semantics.has_aggregate(expr) && !planning.semantics.is_aggregate(expr) {
+        children(expr).into_iter().for_each(|child| add_parts(planning, aggregator, child));
         return;
     }
-    if matches!(expr, Expr::Bound(..)) {
-        if !aggregator.columns.iter().any(|column| same(&column.expr, expr)) {
-            add_item(planning, aggregator, expr, expr.clone(), None);
-        }
-        return;
+    if !aggregator.columns.iter().any(|column| same(&column.expr, expr)) {
+        add_item(planning, aggregator, expr, expr.clone(), None);
     }
-    children(expr).into_iter().for_each(|child| add_aggregates_in(planning, aggregator, child));
 }
 
 /// An aggregate call as the aggregator keeps it.

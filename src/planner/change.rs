@@ -91,7 +91,7 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
         let text = "Vindex update should have ORDER BY clause when using LIMIT";
         return Err(PlanError::unsupported(text));
     }
-    finish(planning, operator)
+    finish(planning, operator, None)
 }
 
 /// The table that SET assigns to.
@@ -282,7 +282,7 @@ pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, Pl
     let operator = Operator::Delete(Box::new(Delete { source, statement: delete, target }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
     check_limit(&operator, limited, "DELETE")?;
-    finish(planning, operator)
+    finish(planning, operator, None)
 }
 
 /// With one target and one plain table, alias and target go; columns are the table's.

@@ -11,9 +11,9 @@ use sim::sql::ast::{Expr, Statement};
 use sim::value::Value;
 
 use super::primitive::{
-    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Keyspace, Limit,
-    Opcode, Plan, Primitive, Pullout, QueryType, Route, Routing, Send, SortKey,
-    UncorrelatedSubquery, VindexLookup,
+    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Join, JoinSide,
+    Keyspace, Limit, Opcode, Plan, Primitive, ProjectedColumn, Pullout, QueryType, Route, Routing,
+    Send, SortKey, UncorrelatedSubquery, VindexLookup,
 };
 use super::table;
 
@@ -81,6 +81,7 @@ pub(crate) fn plan_type(root: Option<&Primitive>) -> &'static str {
     match root {
         Primitive::Route(route) => routing_type(&route.routing),
         Primitive::VindexLookup(_) => "Lookup",
+        Primitive::Join(_) => "Join",
         Primitive::Insert(insert) if insert.keyspace.sharded => "MultiShard",
         Primitive::Insert(_) => "Passthrough",
         Primitive::Update(update) => dml_type(&update.dml, !update.changed_vindexes.is_empty()),
@@ -155,6 +156,7 @@ impl Primitive {
             Primitive::Filter(_) => "Filter",
             Primitive::Distinct(_) => "Distinct",
             Primitive::UncorrelatedSubquery(_) => "UncorrelatedSubquery",
+            Primitive::Join(_) => "Join",
             Primitive::SimpleProjection(_) => "SimpleProjection",
             Primitive::Send(send) if !send.rename.is_empty() => "RenameFields",
             Primitive::Send(_) => "Send",
@@ -282,10 +284,16 @@ pub fn describe(primitive: &Primitive) -> Json {
         }
         Primitive::Distinct(distinct) => describe_distinct(distinct),
         Primitive::UncorrelatedSubquery(subquery) => describe_subquery(subquery),
+        Primitive::Join(join) => describe_join(join),
         Primitive::Projection(projection) => {
             let mut node = Node::new("Projection", "");
-            let column = |(expr, name): &(Expr, std::sync::Arc<str>)| {
-                format!("{} as {name}", value_text(expr))
+            let column = |column: &ProjectedColumn| {
+                let pass = matches!(&column.evaluated, Expr::Argument { name, .. }
+                    if name.as_str().bytes().all(|byte| byte.is_ascii_digit()));
+                match pass {
+                    true => format!("{} as {}", column.evaluated, column.name),
+                    false => format!("{} as {}", value_text(&column.written), column.name),
+                }
             };
             let columns: Vec<String> = projection.columns.iter().map(column).collect();
             node.own("Expressions", columns);
@@ -294,6 +302,22 @@ pub fn describe(primitive: &Primitive) -> Json {
         }
         other => Node::new(other.operator(), "").json(),
     }
+}
+
+fn describe_join(join: &Join) -> Json {
+    let mut node = Node::new("Join", if join.outer { "LeftJoin" } else { "Join" });
+    let side = |side: &JoinSide| match side {
+        JoinSide::Left(at) => format!("L:{at}"),
+        JoinSide::Right(at) => format!("R:{at}"),
+    };
+    node.own("JoinColumnIndexes", join.columns.iter().map(side).collect::<Vec<_>>().join(","));
+    let vars: Map<String, Json> =
+        join.vars.iter().map(|(name, at)| (name.to_string(), json!(at))).collect();
+    if !vars.is_empty() {
+        node.own("JoinVars", Json::Object(vars));
+    }
+    node.inputs = vec![describe(&join.left), describe(&join.right)];
+    node.json()
 }
 
 fn describe_distinct(distinct: &Distinct) -> Json {

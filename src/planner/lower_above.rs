@@ -6,12 +6,17 @@ use sim::sql::ast::Ident;
 
 use super::PlanError;
 use super::lower::{lower, plain};
+use super::offset_above::{cut_off, width};
+use super::operator::apply_join::Side;
+use super::operator::projection::Info;
 use super::operator::sub_query::Kind;
-use super::operator::{Aggregator, Distinct, Filter, Operator, Ordering, SubQuery, VindexTable};
+use super::operator::{
+    Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, SubQuery, VindexTable,
+};
 use super::planning::Planning;
 use super::primitive::{
-    self, Aggregate, AggregateColumn, AggregateOp, CheckColumn, Primitive, Pullout, Sort, SortKey,
-    UncorrelatedSubquery,
+    self, Aggregate, AggregateColumn, AggregateOp, CheckColumn, JoinSide, Primitive, Pullout, Sort,
+    SortKey, UncorrelatedSubquery,
 };
 use super::utility::{Utility, VindexFunction};
 
@@ -25,6 +30,15 @@ pub fn lower_above(
         Operator::Filter(filter) => self::filter(planning, *filter),
         Operator::Distinct(distinct) => self::distinct(planning, *distinct),
         Operator::SubQuery(subquery) => sub_query(planning, *subquery),
+        Operator::Union(union) => {
+            let mut inputs = Vec::new();
+            for source in union.sources {
+                inputs.push(lower(planning, source)?);
+            }
+            Ok(Primitive::Utility(Utility::Concatenate(inputs)))
+        }
+        Operator::ApplyJoin(join) => self::join(planning, *join),
+        Operator::Projection(projection) => self::projection(planning, *projection),
         Operator::VindexTable(table) => vindex_function(&table),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
     }
@@ -138,4 +152,61 @@ fn sub_query(planning: &mut Planning<'_>, subquery: SubQuery) -> Result<Primitiv
         subquery: inner,
         outer,
     })))
+}
+
+fn join(planning: &mut Planning<'_>, join: ApplyJoin) -> Result<Primitive, PlanError> {
+    let side = |side: &Side| match side {
+        Side::Left(at) => JoinSide::Left(*at),
+        Side::Right(at) => JoinSide::Right(*at),
+    };
+    let columns = join.output.iter().map(side).collect();
+    let outer = !join.kind.is_inner();
+    let left = lower(planning, join.left)?;
+    let right = lower(planning, join.right)?;
+    let vars = join.vars;
+    Ok(Primitive::Join(Box::new(primitive::Join { outer, columns, vars, left, right })))
+}
+
+/// A projection that only passes its input on is none.
+fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Primitive, PlanError> {
+    let passes =
+        projection.columns.iter().enumerate().all(|(at, column)| column.info == Info::Offset(at));
+    let mut projection = projection;
+    let (given, wanted) = (width(&projection.source), projection.columns.len());
+    if passes && (given == Some(wanted) || cut_off(&mut projection.source, wanted)) {
+        return lower(planning, projection.source);
+    }
+    let offsets: Option<Vec<usize>> = projection
+        .columns
+        .iter()
+        .map(|column| match column.info {
+            Info::Offset(at) => Some(at),
+            _ => None,
+        })
+        .collect();
+    if let Some(columns) = offsets {
+        let input = lower(planning, projection.source)?;
+        let names = Vec::new();
+        let projection = primitive::SimpleProjection { columns, names, input };
+        return Ok(Primitive::SimpleProjection(Box::new(projection)));
+    }
+    let mut columns = Vec::new();
+    for column in &projection.columns {
+        let evaluated = match &column.info {
+            Info::Offset(at) => {
+                sim::sql::ast::Expr::Argument { name: Ident::new(&at.to_string()), ty: None }
+            }
+            Info::Evaluated(expr) => expr.clone(),
+            Info::Unplanned => return Err(PlanError::bug("a column without an offset")),
+        };
+        let written = plain(planning, &column.expr);
+        super::evaluable::translate(&evaluated).map_err(|_| refused(&written))?;
+        let name = match &column.alias {
+            Some(alias) => std::sync::Arc::clone(&alias.0),
+            None => plain(planning, &column.original).to_string().into(),
+        };
+        columns.push(primitive::ProjectedColumn { written, evaluated, name });
+    }
+    let input = lower(planning, projection.source)?;
+    Ok(Primitive::Projection(Box::new(primitive::Projection { columns, input })))
 }

@@ -29,6 +29,7 @@ pub mod lower_above;
 pub mod normalize;
 pub mod offset;
 pub mod offset_above;
+pub mod offset_union;
 pub mod operator;
 pub mod planning;
 pub mod predicate;

@@ -105,12 +105,36 @@ pub fn add_column(
     if let Some(at) = find_in_text(&route.source, expr) {
         return Ok(at);
     }
+    append(planning, &mut route.source, expr)
+}
+
+/// The same with a name for a new column.
+pub fn add_named_column(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    expr: &Expr,
+    alias: Option<Ident>,
+) -> Result<usize, PlanError> {
     let before = width(&route.source);
-    let at = append(planning, &mut route.source, expr)?;
-    if route.result_columns.is_none() {
-        route.result_columns = before;
+    let at = add_column(planning, route, expr)?;
+    if before.is_none_or(|before| before <= at) {
+        name_column(&mut route.source, at, alias);
     }
     Ok(at)
+}
+
+fn name_column(source: &mut Operator, at: usize, alias: Option<Ident>) {
+    match source {
+        Operator::Projection(projection) => {
+            if let Some(column) = projection.columns.get_mut(at) {
+                column.alias = alias;
+            }
+        }
+        Operator::Filter(filter) => name_column(&mut filter.source, at, alias),
+        Operator::Ordering(ordering) => name_column(&mut ordering.source, at, alias),
+        Operator::Limit(limit) => name_column(&mut limit.source, at, alias),
+        _ => {}
+    }
 }
 
 /// Where the query below a route gives an expression.
@@ -148,6 +172,15 @@ pub fn columns_in_text(source: &Operator) -> Option<Vec<Expr>> {
         Operator::Ordering(ordering) => columns_in_text(&ordering.source),
         Operator::Limit(limit) => columns_in_text(&limit.source),
         Operator::Distinct(distinct) => columns_in_text(&distinct.source),
+        Operator::Union(union) => columns_in_text(union.sources.first()?),
+        Operator::Horizon(horizon) if horizon.derived.is_none() => {
+            let select = super::semantics::check::first_select(&horizon.query)?;
+            let expr = |item: &sim::sql::ast::SelectItem| match item {
+                sim::sql::ast::SelectItem::Expr { expr, .. } => Some(expr.clone()),
+                _ => None,
+            };
+            select.items.iter().map(expr).collect()
+        }
         _ => None,
     }
 }
@@ -156,7 +189,9 @@ pub fn columns_in_text(source: &Operator) -> Option<Vec<Expr>> {
 pub fn group_in_text(source: &mut Operator, expr: &Expr) {
     match source {
         Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
-            aggregator.groups.push(aggregator::Group::new(expr.clone()));
+            if !aggregator.groups.iter().any(|group| same(&group.expr, expr)) {
+                aggregator.groups.push(aggregator::Group::new(expr.clone()));
+            }
         }
         Operator::Filter(filter) => group_in_text(&mut filter.source, expr),
         Operator::Ordering(ordering) => group_in_text(&mut ordering.source, expr),
@@ -191,6 +226,7 @@ pub fn width(source: &Operator) -> Option<usize> {
         Operator::Ordering(ordering) => width(&ordering.source),
         Operator::Limit(limit) => width(&limit.source),
         Operator::Distinct(distinct) => width(&distinct.source),
+        Operator::Union(_) | Operator::Horizon(_) => columns_in_text(source).map(|c| c.len()),
         _ => None,
     }
 }

@@ -5,13 +5,17 @@
 
 use sim::sql::ast::Expr;
 
+use super::build::predicate;
 use super::offset::{self, weight_string};
 use super::operator::aggregator::Column;
-use super::operator::{Aggregator, Distinct, Filter, Operator, Ordering};
+use super::operator::apply_join::{JoinColumn, Side};
+use super::operator::projection::{self, Info};
+use super::operator::{Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection};
 use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
-use super::{PlanError, expression};
+use super::rewrite::aggregate_again;
+use super::{PlanError, aggregation, expression, offset_union};
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
@@ -19,6 +23,9 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
         Operator::Ordering(ordering) => self::ordering(planning, ordering),
         Operator::Filter(filter) => self::filter(planning, filter),
         Operator::Distinct(distinct) => self::distinct(planning, distinct),
+        Operator::ApplyJoin(join) => self::join(planning, join),
+        Operator::Union(_) => Ok(()),
+        Operator::Projection(projection) => self::projection(planning, projection),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
     }
 }
@@ -49,11 +56,34 @@ pub fn column_of(
             if let Some(at) = aggregator.columns.iter().position(|c| same(&c.expr, expr)) {
                 return Ok(at);
             }
-            if !aggregator.pushed || planning.semantics.has_aggregate(expr) {
+            if planning.semantics.is_aggregate(expr) {
+                return add_aggregate(planning, aggregator, expr);
+            }
+            if planning.semantics.has_aggregate(expr) {
                 return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
             }
             add_column(planning, aggregator, expr, group)
         }
+        Operator::ApplyJoin(join) => {
+            if let Some(at) = join.columns.iter().position(|column| same(&column.expr, expr)) {
+                return Ok(at);
+            }
+            plan_columns(planning, join)?;
+            join.columns.push(JoinColumn { expr: expr.clone(), alias: None });
+            plan_columns(planning, join)?;
+            Ok(join.columns.len() - 1)
+        }
+        Operator::Projection(projection) => {
+            let is = |column: &projection::Column| {
+                same(&column.expr, expr) || same(&column.original, expr)
+            };
+            if let Some(at) = projection.columns.iter().position(is) {
+                return Ok(at);
+            }
+            projection.columns.push(projection::Column::new(expr.clone(), None));
+            Ok(projection.columns.len() - 1)
+        }
+        Operator::Union(union) => offset_union::column_of(planning, union, expr),
         Operator::VindexTable(table) => {
             let (Expr::Column(column) | Expr::Bound(column, _)) = expr else {
                 return Err(PlanError::unsupported("expression on results of a vindex function"));
@@ -62,6 +92,94 @@ pub fn column_of(
         }
         other => Err(PlanError::unsupported(format!("columns of {}", other.name()))),
     }
+}
+
+/// A column with its name: the route that gives it names it.
+fn named_column_of(
+    planning: &mut Planning<'_>,
+    operator: &mut Operator,
+    column: &JoinColumn,
+) -> Result<usize, PlanError> {
+    if let Operator::Route(route) = operator
+        && column.alias.is_some()
+    {
+        return offset::add_named_column(planning, route, &column.expr, column.alias.clone());
+    }
+    if let Operator::ApplyJoin(join) = operator
+        && !join.columns.iter().any(|known| same(&known.expr, &column.expr))
+    {
+        plan_columns(planning, join)?;
+        join.columns.push(column.clone());
+        plan_columns(planning, join)?;
+        return Ok(join.columns.len() - 1);
+    }
+    column_of(planning, operator, &column.expr, Grouped::No)
+}
+
+/// Output columns first, left to right, then what the right must be told.
+fn join(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
+    plan_columns(planning, join)?;
+    for at in 0..join.predicates.len() {
+        for (name, expr) in join.predicates[at].left.clone() {
+            let column = column_of(planning, &mut join.left, &expr, Grouped::No)?;
+            join.vars.entry(name).or_insert(column);
+        }
+    }
+    Ok(())
+}
+
+/// Plans the columns that have not been.
+fn plan_columns(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
+    while let Some(column) = join.columns.get(join.output.len()).cloned() {
+        let tables = planning.semantics.tables_of(&column.expr);
+        let left = join.left.tables();
+        let side = if tables.is_within(left) && !(tables.is_empty() && names_right(&column, join)) {
+            Side::Left(named_column_of(planning, &mut join.left, &column)?)
+        } else if !tables.overlaps(left) {
+            Side::Right(named_column_of(planning, &mut join.right, &column)?)
+        } else {
+            let (vars, right) = predicate::split(planning, &column.expr, left);
+            for (name, expr) in vars {
+                let at = column_of(planning, &mut join.left, &expr, Grouped::No)?;
+                join.vars.entry(name).or_insert(at);
+            }
+            let mut column = JoinColumn { expr: right, alias: column.alias };
+            let whole = join.columns[join.output.len()].expr.clone();
+            column.alias.get_or_insert_with(|| {
+                sim::sql::ast::Ident::new(&super::lower::plain(planning, &whole).to_string())
+            });
+            Side::Right(named_column_of(planning, &mut join.right, &column)?)
+        };
+        join.output.push(side);
+    }
+    Ok(())
+}
+
+/// A column without tables belongs to the left, unless it is an argument that the right is told.
+fn names_right(_: &JoinColumn, _: &ApplyJoin) -> bool {
+    false
+}
+
+/// What the input gives is passed on; the rest vtgate computes.
+fn projection(planning: &mut Planning<'_>, projection: &mut Projection) -> Result<(), PlanError> {
+    if projection.derived.is_some() || projection.star.is_some() {
+        return Err(PlanError::unsupported("a derived table over several routes"));
+    }
+    for at in 0..projection.columns.len() {
+        let expr = projection.columns[at].expr.clone();
+        let passed = matches!(expr, Expr::Bound(..) | Expr::Column(_))
+            || planning.semantics.is_aggregate(&expr);
+        let info = match passed {
+            true => Info::Offset(column_of(planning, &mut projection.source, &expr, Grouped::No)?),
+            false => {
+                let mut evaluated = expr;
+                over_offsets(planning, &mut projection.source, &mut evaluated)?;
+                Info::Evaluated(evaluated)
+            }
+        };
+        projection.columns[at].info = info;
+    }
+    Ok(())
 }
 
 /// Whether a column is one by which rows are grouped.
@@ -82,9 +200,25 @@ fn add_column(
     let at = column_of(planning, &mut aggregator.source, expr, group)?;
     if at == visible {
         aggregator.columns.push(Column { expr: expr.clone(), alias: None });
-        aggregator.result_columns.get_or_insert(visible);
     }
     Ok(at)
+}
+
+/// One more aggregate: HAVING and ORDER BY may ask for what the select list has not.
+fn add_aggregate(
+    planning: &mut Planning<'_>,
+    aggregator: &mut Aggregator,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    let mut aggr = aggregation::aggr_of(planning, expr, expr, None, 0);
+    if aggr.distinct || aggr.op == AggregateOp::Avg || !aggregator.pushed {
+        return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
+    }
+    aggr.column = add_column(planning, aggregator, expr, Grouped::No)?;
+    aggregate_again(&mut aggr);
+    let column = aggr.column;
+    aggregator.aggregates.push(aggr);
+    Ok(column)
 }
 
 fn aggregator(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<(), PlanError> {
@@ -129,7 +263,6 @@ fn given(aggregator: &Aggregator, at: usize, expr: &Expr) -> Expr {
 }
 
 fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), PlanError> {
-    let before = width(&ordering.source);
     for order in &mut ordering.order {
         let source = &mut ordering.source;
         order.column = column_of(planning, source, &order.simplified, Grouped::No)?;
@@ -139,19 +272,14 @@ fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), 
             order.weight_column = Some(column_of(planning, source, &weight, Grouped::No)?);
         }
     }
-    let after = width(&ordering.source);
-    ordering.result_columns = before.filter(|_| before != after);
     Ok(())
 }
 
 fn filter(planning: &mut Planning<'_>, filter: &mut Filter) -> Result<(), PlanError> {
-    let before = width(&filter.source);
     let mut whole = expression::conjunction(filter.predicates.clone())
         .ok_or_else(|| PlanError::bug("a filter without a predicate"))?;
     over_offsets(planning, &mut filter.source, &mut whole)?;
     filter.evaluated = Some(whole);
-    let after = width(&filter.source);
-    filter.result_columns = before.filter(|_| before != after);
     Ok(())
 }
 
@@ -161,9 +289,11 @@ pub fn over_offsets(
     source: &mut Operator,
     expr: &mut Expr,
 ) -> Result<(), PlanError> {
-    let given =
+    let asked =
         matches!(expr, Expr::Bound(..) | Expr::Column(_)) || planning.semantics.is_aggregate(expr);
-    if given {
+    let given = matches!(source, Operator::Aggregator(aggregator)
+        if aggregator.columns.iter().any(|column| same(&column.expr, expr)));
+    if asked || given && !matches!(expr, Expr::Literal(_)) {
         let at = column_of(planning, source, expr, Grouped::No)?;
         let name = sim::sql::ast::Ident::new(&at.to_string());
         *expr = Expr::Argument { name, ty: None };
@@ -177,19 +307,36 @@ pub fn over_offsets(
 
 fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), PlanError> {
     let columns = columns_of(&distinct.source)?;
+    let weights: Vec<bool> = columns.iter().map(is_weight_string).collect();
     for (at, expr) in columns.iter().enumerate() {
-        let weight = match planning.semantics.needs_weight_string(expr) {
-            true => {
-                let weight = weight_string(expr);
-                Some(column_of(planning, &mut distinct.source, &weight, Grouped::No)?)
-            }
+        let all = offset_union::exprs_at(&distinct.source, at);
+        let weight = match !weights[at] && offset_union::needs_weight(planning, &all) {
+            true => Some(offset_union::weight_of(planning, &mut distinct.source, at, expr)?),
             false => None,
         };
-        distinct.columns.push((at, weight, planning.semantics.collation_of(expr)));
+        let collation = all.iter().find_map(|expr| planning.semantics.collation_of(expr));
+        distinct.columns.push((at, weight, collation.filter(|_| weight.is_none())));
     }
-    let after = width(&distinct.source);
-    distinct.result_columns = after.filter(|after| columns.len() < *after).map(|_| columns.len());
     Ok(())
+}
+
+fn is_weight_string(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.name.is("weight_string"))
+}
+
+/// Cuts the columns off that the client has not asked for; says whether the operator can.
+pub fn cut_off(operator: &mut Operator, wanted: usize) -> bool {
+    match operator {
+        Operator::Route(route) => route.result_columns = Some(wanted),
+        Operator::Aggregator(aggregator) => aggregator.result_columns = Some(wanted),
+        Operator::Ordering(ordering) => ordering.result_columns = Some(wanted),
+        Operator::Distinct(distinct) => distinct.result_columns = Some(wanted),
+        Operator::Filter(filter) => filter.result_columns = Some(wanted),
+        Operator::Limit(limit) => return cut_off(&mut limit.source, wanted),
+        Operator::SubQuery(subquery) => return cut_off(&mut subquery.outer, wanted),
+        _ => return false,
+    }
+    true
 }
 
 /// How many columns an operator gives; None where nobody has said.
@@ -203,6 +350,8 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::SubQuery(subquery) => width(&subquery.outer),
         Operator::Aggregator(aggregator) => Some(aggregator.columns.len()),
         Operator::Projection(projection) => Some(projection.columns.len()),
+        Operator::ApplyJoin(join) => Some(join.columns.len()),
+        Operator::Union(union) => union.sources.first().and_then(width),
         _ => None,
     }
 }
@@ -219,6 +368,16 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
         Operator::Aggregator(aggregator) => {
             Ok(aggregator.columns.iter().map(|column| column.expr.clone()).collect())
         }
+        Operator::ApplyJoin(join) => {
+            Ok(join.columns.iter().map(|column| column.expr.clone()).collect())
+        }
+        Operator::Projection(projection) => {
+            Ok(projection.columns.iter().map(|column| column.expr.clone()).collect())
+        }
+        Operator::Union(union) => match union.sources.first() {
+            Some(source) => columns_of(source),
+            None => Err(PlanError::bug("a union of nothing")),
+        },
         other => Err(PlanError::unsupported(format!("distinct over {}", other.name()))),
     }
 }

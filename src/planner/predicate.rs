@@ -123,6 +123,34 @@ fn same_query(left: &Query, right: &Query) -> bool {
     bare(left) == bare(right)
 }
 
+/// A number that [`same`] expressions share, and few others: so that long lists are not compared
+/// each with each.
+pub fn key(expr: &Expr) -> u64 {
+    let mut hash = 0xCBF2_9CE4_8422_2325;
+    add_to_key(expr, 2, &mut hash);
+    hash
+}
+
+fn add_to_key(expr: &Expr, depth: usize, hash: &mut u64) {
+    let mut add = |bytes: &[u8]| {
+        for byte in bytes {
+            *hash = (*hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01B3);
+        }
+    };
+    match expr {
+        // An unbound column may be the same as a bound one.
+        Expr::Bound(column, _) | Expr::Column(column) => add(column.name.as_str().as_bytes()),
+        Expr::Literal(literal) => add(format!("{literal:?}").as_bytes()),
+        Expr::Argument { name, .. } | Expr::ListArgument(name) => add(name.as_str().as_bytes()),
+        _ if depth == 0 => {}
+        other => {
+            let children = children(other);
+            add(&children.len().to_le_bytes());
+            children.into_iter().for_each(|child| add_to_key(child, depth - 1, hash));
+        }
+    }
+}
+
 fn same_table(left: Option<&TableName>, right: Option<&TableName>) -> bool {
     match (left, right) {
         (Some(left), Some(right)) => left == right,

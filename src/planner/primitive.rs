@@ -4,7 +4,7 @@
 //! Data only. A vindex stands here by its name in the keyspace's VSchema, a value by its
 //! expression; vtgate resolves both when it runs the plan. See `go/vt/vtgate/engine/`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Statement};
@@ -72,6 +72,7 @@ pub enum Primitive {
     Filter(Box<Filter>),
     Distinct(Box<Distinct>),
     UncorrelatedSubquery(Box<UncorrelatedSubquery>),
+    Join(Box<Join>),
     Send(Send),
     SingleRow,
     Rows(Rows),
@@ -328,6 +329,25 @@ pub struct CheckColumn {
     pub collation: Option<Arc<str>>,
 }
 
+/// For each row of the left the right, with values of that row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Join {
+    /// A left row without a match is there with NULLs.
+    pub outer: bool,
+    pub columns: Vec<JoinSide>,
+    /// By argument of the right the left's column.
+    pub vars: BTreeMap<Arc<str>, usize>,
+    pub left: Primitive,
+    pub right: Primitive,
+}
+
+/// `L:0`, `R:1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinSide {
+    Left(usize),
+    Right(usize),
+}
+
 /// A subquery that runs before the query that uses its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UncorrelatedSubquery {
@@ -350,9 +370,17 @@ pub enum Pullout {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
-    /// Expression and output name.
-    pub columns: Vec<(Expr, Arc<str>)>,
+    pub columns: Vec<ProjectedColumn>,
     pub input: Primitive,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectedColumn {
+    /// As it prints.
+    pub written: Expr,
+    /// Over offsets: `:0` is the input's first column.
+    pub evaluated: Expr,
+    pub name: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -11,10 +11,11 @@ use super::directive::Directives;
 use super::operator::Operator;
 use super::planning::{Names, Planning};
 use super::primitive::{self, Opcode, Primitive, Projection, Routing};
-use super::semantics::analyse::analyse;
+use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::{
-    Context, PlanError, build, evaluable, expression, lower, offset, rewrite, shortcut, text,
+    Context, PlanError, build, evaluable, expression, lower, offset, offset_above, rewrite,
+    shortcut, text,
 };
 
 /// A primitive with the tables that it uses.
@@ -39,9 +40,10 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
     if let Some(error) = planning.semantics.sharded_only.take() {
         return Err(error);
     }
+    let wanted = column_count(&query);
     let operator = build::query::query(&mut planning, &query)?;
     let operator = rewrite::plan_all(&mut planning, operator)?;
-    finish(planning, operator)
+    finish(planning, operator, wanted)
 }
 
 pub fn planning<'a>(
@@ -59,8 +61,12 @@ pub fn planning<'a>(
     })
 }
 
-/// From the last operators to the plan.
-pub fn finish(planning: Planning<'_>, operator: Operator) -> Result<Planned, PlanError> {
+/// From the last operators to the plan. `wanted` is how many columns the client asked for.
+pub fn finish(
+    planning: Planning<'_>,
+    operator: Operator,
+    wanted: Option<usize>,
+) -> Result<Planned, PlanError> {
     let mut planning = planning;
     let mut operator = operator;
     let one_route = matches!(operator, Operator::Route(_));
@@ -68,9 +74,17 @@ pub fn finish(planning: Planning<'_>, operator: Operator) -> Result<Planned, Pla
         return Err(error);
     }
     offset::plan(&mut planning, &mut operator)?;
+    let hidden =
+        wanted.filter(|wanted| offset_above::width(&operator).is_some_and(|width| *wanted < width));
+    let cut = hidden.filter(|wanted| !offset_above::cut_off(&mut operator, *wanted));
     let mut used = BTreeSet::new();
     lower::tables_used(&planning, &operator, &mut used);
-    let root = lower::lower(&mut planning, operator)?;
+    let mut root = lower::lower(&mut planning, operator)?;
+    if let Some(wanted) = cut {
+        let (columns, names) = ((0..wanted).collect(), Vec::new());
+        let projection = primitive::SimpleProjection { columns, names, input: root };
+        root = Primitive::SimpleProjection(Box::new(projection));
+    }
     Ok((Some(root), used.into_iter().collect()))
 }
 
@@ -135,7 +149,8 @@ fn of_vtgate(query: &Query) -> Result<Option<Primitive>, PlanError> {
         let SelectItem::Expr { expr, alias } = item else { return Ok(None) };
         let Ok(value) = evaluable::translate(expr) else { return Ok(None) };
         let name = super::semantics::item_name(expr, alias.as_ref());
-        columns.push((value, Arc::clone(&name.0)));
+        let name = Arc::clone(&name.0);
+        columns.push(primitive::ProjectedColumn { written: value.clone(), evaluated: value, name });
     }
     let input = Primitive::SingleRow;
     Ok(Some(Primitive::Projection(Box::new(Projection { columns, input }))))

@@ -8,6 +8,8 @@
 //! Inner joins become a comma list in the order of the statement, with their predicates in WHERE.
 //! See `operators/SQL_builder.go`. It knows nothing of shards.
 
+use std::collections::BTreeMap;
+
 use sim::sql::ast::{
     Comments, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock, OrderBy, Query,
     Select, SelectItem, Statement, TableExpr, Union as UnionNode,
@@ -17,7 +19,7 @@ use super::operator::horizon::Derived;
 use super::operator::join::Kind;
 use super::operator::{Aggregator, ApplyJoin, Horizon, Operator, Projection, Route, Union};
 use super::planning::Planning;
-use super::predicate::same;
+use super::predicate::{self, same};
 use super::semantics::names;
 use super::semantics::table_set::TableSet;
 use super::walk::{self, VisitMut};
@@ -26,6 +28,7 @@ use super::{PlanError, expression};
 /// The query of a route, still bound.
 pub fn of_route(planning: &Planning<'_>, route: &Route) -> Result<Query, PlanError> {
     let mut query = build(planning, &route.source)?;
+    fill_list(&mut query);
     dress(&mut query, &route.comments, route.lock);
     Ok(query)
 }
@@ -38,6 +41,16 @@ pub fn tables_and_filter(
     match build(planning, source)? {
         Query::Select(select) => Ok((select.from, select.filter)),
         _ => Err(PlanError::bug("a data change over a union")),
+    }
+}
+
+/// A side of a join of which nothing is read still says whether there is a row.
+fn fill_list(query: &mut Query) {
+    if let Query::Select(select) = query
+        && select.items.is_empty()
+    {
+        let expr = Expr::Literal(Literal::Integer("1".into()));
+        select.items.push(SelectItem::Expr { expr, alias: None });
     }
 }
 
@@ -99,10 +112,7 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
         Operator::Table(table) => {
             let mut select = expression::empty_select();
             select.from.push(table.written.clone());
-            table
-                .predicates
-                .iter()
-                .for_each(|predicate| add_predicate(planning, &mut select, predicate));
+            add_predicates(planning, &mut select, &table.predicates);
             Ok(Query::Select(Box::new(select)))
         }
         Operator::ApplyJoin(join) => self::join(planning, join),
@@ -111,10 +121,7 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
             let Query::Select(select) = &mut query else {
                 return Err(PlanError::bug("a filter over a union"));
             };
-            filter
-                .predicates
-                .iter()
-                .for_each(|predicate| add_predicate(planning, select, predicate));
+            add_predicates(planning, select, &filter.predicates);
             Ok(query)
         }
         Operator::Horizon(horizon) => self::horizon(planning, horizon),
@@ -156,16 +163,30 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
     }
 }
 
-/// A conjunct once: columns are compared by what they are bound to.
-fn add_predicate(planning: &Planning<'_>, select: &mut Select, predicate: &Expr) {
-    let clause = match planning.semantics.has_aggregate(predicate) {
-        true => &mut select.having,
-        false => &mut select.filter,
-    };
+/// Adds conjuncts to WHERE, or to HAVING where they aggregate, each once: columns are compared by
+/// what they are bound to.
+fn add_predicates(planning: &Planning<'_>, select: &mut Select, predicates: &[Expr]) {
+    let all = predicates.iter().flat_map(|predicate| expression::conjuncts(Some(predicate)));
+    let (having, filter): (Vec<&Expr>, Vec<&Expr>) =
+        all.partition(|predicate| planning.semantics.has_aggregate(predicate));
+    add_to_clause(&mut select.filter, &filter);
+    add_to_clause(&mut select.having, &having);
+}
+
+fn add_to_clause(clause: &mut Option<Expr>, new: &[&Expr]) {
+    if new.is_empty() {
+        return;
+    }
     let mut conjuncts = clause.take().map(expression::into_conjuncts).unwrap_or_default();
-    for new in expression::conjuncts(Some(predicate)) {
-        if !conjuncts.iter().any(|known| same(known, new)) {
-            conjuncts.push(new.clone());
+    let mut known: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (at, conjunct) in conjuncts.iter().enumerate() {
+        known.entry(predicate::key(conjunct)).or_default().push(at);
+    }
+    for new in new {
+        let alike = known.entry(predicate::key(new)).or_default();
+        if !alike.iter().any(|at| same(&conjuncts[*at], new)) {
+            alike.push(conjuncts.len());
+            conjuncts.push((*new).clone());
         }
     }
     *clause = expression::conjunction(conjuncts);
@@ -177,13 +198,12 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
         return Err(PlanError::bug("a join of unions"));
     };
     left.items.extend(right.items);
-    let filter = right.filter.map(expression::into_conjuncts).unwrap_or_default();
-    filter.iter().for_each(|predicate| add_predicate(planning, &mut left, predicate));
+    add_predicates(planning, &mut left, right.filter.as_slice());
     let on: Vec<Expr> = join.predicates.iter().map(|p| p.original.clone()).collect();
     match join.kind {
         Kind::Inner => {
             left.from.extend(right.from);
-            on.iter().for_each(|predicate| add_predicate(planning, &mut left, predicate));
+            add_predicates(planning, &mut left, &on);
         }
         kind => {
             let kind = match kind {
@@ -220,8 +240,10 @@ fn horizon(planning: &Planning<'_>, horizon: &Horizon) -> Result<Query, PlanErro
             Query::Select(select)
         }
         (Query::Union(union), Query::Union(mut source)) => {
-            source.order_by = union.order_by.clone();
-            source.limit = union.limit.clone();
+            source.order_by.extend(union.order_by.iter().cloned());
+            if union.limit.is_some() {
+                source.limit = union.limit.clone();
+            }
             Query::Union(source)
         }
         // A union whose sources are all one SELECT.
@@ -254,15 +276,29 @@ fn projection(planning: &Planning<'_>, projection: &Projection) -> Result<Query,
     };
     select.items = match &projection.star {
         Some(items) => items.clone(),
-        None => {
-            let item = |column: &super::operator::projection::Column| SelectItem::Expr {
-                expr: column.expr.clone(),
-                alias: column.alias.clone(),
-            };
-            projection.columns.iter().map(item).collect()
-        }
+        None => projection.columns.iter().map(|column| item_of(planning, column)).collect(),
     };
     Ok(derived(query, projection.derived.as_ref()))
+}
+
+/// Where a subquery was pulled out, the client still sees the name that it wrote.
+fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column) -> SelectItem {
+    let pulled_out = expression::any(&column.expr, &mut |expr| match expr {
+        Expr::Argument { name, .. } | Expr::ListArgument(name) => {
+            name.as_str().starts_with("__sq")
+                && !planning.merged.iter().any(|(merged, _)| **merged == *name.0)
+        }
+        _ => false,
+    });
+    let alias = match (&column.alias, pulled_out) {
+        (None, true) => {
+            let mut original = column.original.clone();
+            finish_expr(planning, &mut original);
+            Some(Ident::new(&original.to_string()))
+        }
+        (alias, _) => alias.clone(),
+    };
+    SelectItem::Expr { expr: column.expr.clone(), alias }
 }
 
 fn aggregator(planning: &Planning<'_>, aggregator: &Aggregator) -> Result<Query, PlanError> {

@@ -131,8 +131,13 @@ fn replace(
     if let Expr::Subquery(query) = expr {
         let subquery = value(planning, query, Kind::Value, whole, outer)?;
         let name = Ident(std::sync::Arc::clone(&subquery.argument));
+        let first = first_select(query).and_then(|select| select.items.first());
+        let ty = match first {
+            Some(SelectItem::Expr { expr, .. }) => planning.semantics.argument_type(expr),
+            _ => None,
+        };
         subqueries.push(subquery);
-        *expr = Expr::Argument { name, ty: None };
+        *expr = Expr::Argument { name, ty };
         return Ok(());
     }
     for child in children_mut(expr) {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sim::sql::ast::Expr;
+use sim::sql::ast::{Expr, Ident};
 
 use super::Operator;
 use super::join::Kind;
@@ -19,8 +19,6 @@ pub struct ApplyJoin {
     pub predicates: Vec<JoinPredicate>,
     /// Output columns, once they are known.
     pub columns: Vec<JoinColumn>,
-    /// Values that the right needs beside predicates and columns: by name the left expression.
-    pub extra: Vec<(Arc<str>, Expr)>,
     /// Offset planning's result: the side and offset of each output column.
     pub output: Vec<Side>,
     /// Offset planning's result: the left offset of each argument of the right.
@@ -37,26 +35,11 @@ pub struct JoinPredicate {
     pub right: Option<Expr>,
 }
 
-/// An output column.
+/// An output column, as it is asked for.
 #[derive(Clone, Debug)]
 pub struct JoinColumn {
-    pub original: Expr,
-    pub alias: Option<sim::sql::ast::Ident>,
-    /// Where it is computed.
-    pub from: ColumnFrom,
-    /// Whether it is a group of an aggregation above.
-    pub group_by: bool,
-}
-
-#[derive(Clone, Debug)]
-pub enum ColumnFrom {
-    Left,
-    Right,
-    /// On the right, with values of the left.
-    Both {
-        left: Vec<(Arc<str>, Expr)>,
-        right: Expr,
-    },
+    pub expr: Expr,
+    pub alias: Option<Ident>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +56,6 @@ impl ApplyJoin {
             kind,
             predicates: Vec::new(),
             columns: Vec::new(),
-            extra: Vec::new(),
             output: Vec::new(),
             vars: BTreeMap::new(),
         }

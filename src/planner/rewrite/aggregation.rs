@@ -35,7 +35,7 @@ pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rew
                 || groups_by_vindex(planning, &aggregator, &route) =>
         {
             aggregator.source = route.source.take();
-            hide_columns(&mut aggregator, &mut route);
+            hide_columns(&mut aggregator, &route);
             route.source = Operator::Aggregator(aggregator);
             Ok((Operator::Route(route), Some("push down aggregation under route")))
         }
@@ -54,11 +54,11 @@ pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rew
 }
 
 /// Columns that only ORDER BY needs: one shard orders without them, several are merged by them.
-fn hide_columns(aggregator: &mut Aggregator, route: &mut Route) {
-    let Some(visible) = aggregator.result_columns.take() else { return };
-    match route.routing.is_single_shard() {
-        true => aggregator.columns.truncate(visible),
-        false => route.result_columns = Some(visible),
+fn hide_columns(aggregator: &mut Aggregator, route: &Route) {
+    if let Some(visible) = aggregator.result_columns.take()
+        && route.routing.is_single_shard()
+    {
+        aggregator.columns.truncate(visible);
     }
 }
 
@@ -210,7 +210,7 @@ fn distinct_arguments(aggregator: &Aggregator) -> Result<Vec<Expr>, PlanError> {
 }
 
 /// What vtgate does with the shards' answers for an aggregate.
-fn aggregate_again(aggr: &mut Aggr) {
+pub fn aggregate_again(aggr: &mut Aggr) {
     match aggr.op {
         AggregateOp::Count
         | AggregateOp::CountStar
@@ -244,7 +244,6 @@ fn split_avg(mut aggregator: Aggregator) -> Operator {
         };
         aggregator.columns[aggr.column] = Column { expr: sum.clone(), alias: None };
         aggr.op = if aggr.distinct { AggregateOp::SumDistinct } else { AggregateOp::Sum };
-        aggr.alias = sim::sql::ast::Ident::new(&sum.to_string());
         aggr.original = sum;
         added.push((aggr.clone(), count));
     }

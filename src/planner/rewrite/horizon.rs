@@ -122,6 +122,14 @@ fn expand_select(
             "window functions are only supported for single-shard queries",
         ));
     }
+    let mut select = select;
+    let aggregates = select.items.iter().any(|item| {
+        matches!(item, SelectItem::Expr { expr, .. } if planning.semantics.has_aggregate(expr))
+    });
+    if select.distinct && !aggregates && select.having.is_none() {
+        // Both lead to unique rows.
+        select.group_by.clear();
+    }
     let order = order_of(planning, &select)?;
     let is_derived = derived.is_some();
     let distinct = select.distinct;

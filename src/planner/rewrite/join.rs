@@ -105,9 +105,11 @@ fn apply(
     kind: Kind,
 ) -> Operator {
     let mut join = ApplyJoin::new(left, right, kind);
-    for predicate in predicates {
+    // The last that was found comes first in the text of the right.
+    for predicate in predicates.into_iter().rev() {
         add_join_predicate(planning, &mut join, predicate);
     }
+    join.predicates.reverse();
     Operator::ApplyJoin(Box::new(join))
 }
 

@@ -12,6 +12,8 @@ mod query_graph;
 mod sub_query;
 mod union;
 
+pub use aggregation::aggregate_again;
+
 use super::PlanError;
 use super::operator::Operator;
 use super::planning::{Phase, Planning, Step};
@@ -33,6 +35,7 @@ pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Opera
 /// What a phase does once, before its rules run.
 fn act(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
     match planning.phase {
+        Phase::PullDistinctFromUnion => Ok(union::pull_distinct(operator)),
         Phase::AddAggregationOrdering => Ok(aggregation::add_ordering(operator)),
         Phase::SettleSubqueries => sub_query::settle_all(planning, operator),
         _ => Ok(operator),

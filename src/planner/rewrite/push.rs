@@ -9,8 +9,9 @@
 
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
 
+use super::super::operator::apply_join::JoinColumn;
 use super::super::operator::{
-    Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
+    ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
 };
 use super::super::planning::{Phase, Planning};
 use super::super::route::Routing;
@@ -70,6 +71,14 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             subquery.outer = Operator::Projection(projection);
             Ok((Operator::SubQuery(subquery), Some("push projection to outer side of subquery")))
         }
+        Operator::ApplyJoin(mut join) if may_split(&projection, &join) => {
+            join.columns = projection
+                .columns
+                .into_iter()
+                .map(|column| JoinColumn { expr: column.expr, alias: column.alias })
+                .collect();
+            Ok((Operator::ApplyJoin(join), Some("pushed projection into both sides of join")))
+        }
         Operator::VindexTable(table) => into_vindex(projection, table),
         Operator::Limit(mut limit) if projection.derived.is_none() => {
             projection.source = limit.source.take();
@@ -81,6 +90,17 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             Ok((Operator::Projection(projection), None))
         }
     }
+}
+
+/// Each side computes its own columns; the right those of both. Over an outer join there is
+/// nothing to compute of a row that is not there.
+fn may_split(projection: &Projection, join: &ApplyJoin) -> bool {
+    let bare = projection.columns.iter().all(|column| matches!(column.expr, Expr::Bound(..)));
+    !projection.fixed
+        && projection.star.is_none()
+        && projection.derived.is_none()
+        && join.columns.is_empty()
+        && (join.kind.is_inner() || bare)
 }
 
 /// A vindex gives the columns that are asked of it, under their own names.
@@ -136,7 +156,14 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             });
             Ok((pushed, Some("push ordering under route")))
         }
-        Operator::Aggregator(aggregator) => super::aggregation::order_below(ordering, aggregator),
+        Operator::ApplyJoin(mut join) if is_of_left(planning, &ordering, &join) => {
+            ordering.source = join.left.take();
+            join.left = Operator::Ordering(ordering);
+            Ok((Operator::ApplyJoin(join), Some("push ordering to the left of join")))
+        }
+        Operator::Aggregator(aggregator) if planning.reached(Phase::DelegateAggregation) => {
+            super::aggregation::order_below(ordering, aggregator)
+        }
         Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
             ordering.source = subquery.outer.take();
             subquery.outer = Operator::Ordering(ordering);
@@ -147,6 +174,15 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             Ok((Operator::Ordering(ordering), None))
         }
     }
+}
+
+/// The left's order is the join's.
+fn is_of_left(planning: &Planning<'_>, ordering: &Ordering, join: &ApplyJoin) -> bool {
+    let left = join.left.tables();
+    ordering
+        .order
+        .iter()
+        .all(|order| planning.semantics.tables_of(&order.simplified).is_within(left))
 }
 
 fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
@@ -166,6 +202,21 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
                 Operator::Limit(Box::new(limit))
             });
             Ok((Operator::Limit(limit), Some("pushed limit under route")))
+        }
+        Operator::ApplyJoin(mut join)
+            if !limit.pushed && planning.reached(Phase::SettleSubqueries) =>
+        {
+            limit.pushed = true;
+            let copy = |source: Operator| {
+                let limit = pushed_limit(&limit.limit);
+                Operator::Limit(Box::new(Limit { source, limit, top: false, pushed: false }))
+            };
+            join.right = copy(join.right.take());
+            if !join.kind.is_inner() {
+                join.left = copy(join.left.take());
+            }
+            limit.source = Operator::ApplyJoin(join);
+            Ok((Operator::Limit(limit), Some("copied limit into join")))
         }
         Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
             limit.source = subquery.outer.take();
@@ -230,6 +281,9 @@ fn distinct(planning: &Planning<'_>, mut distinct: Box<Distinct>) -> Rewritten {
                 }))
             });
             Ok((Operator::Distinct(distinct), Some("added distinct under route")))
+        }
+        source if !distinct.required && planning.reached(Phase::CleanOutPerformanceDistinct) => {
+            Ok((source, Some("removed distinct that saves no work")))
         }
         source => {
             distinct.source = source;

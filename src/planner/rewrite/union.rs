@@ -46,6 +46,32 @@ fn distinct(source: Operator) -> Operator {
     }))
 }
 
+/// What is left of a union over several routes keeps all rows; duplicates go above it, and each
+/// source sends its own once.
+pub fn pull_distinct(operator: Operator) -> Operator {
+    let mut operator = operator;
+    if !matches!(operator, Operator::Route(_)) {
+        for input in operator.inputs_mut() {
+            *input = pull_distinct(input.take());
+        }
+    }
+    let Operator::Union(mut union) = operator else { return operator };
+    if !union.distinct {
+        return Operator::Union(union);
+    }
+    union.distinct = false;
+    for source in &mut union.sources {
+        *source = Operator::Distinct(Box::new(Distinct {
+            source: source.take(),
+            required: false,
+            pushed: false,
+            columns: Vec::new(),
+            result_columns: None,
+        }));
+    }
+    distinct(Operator::Union(union))
+}
+
 /// A union in a union, where the duplicates that it keeps are taken out above.
 fn flatten(union: &mut Union) -> bool {
     let inner = |source: &Operator| match source {

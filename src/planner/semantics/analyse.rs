@@ -366,7 +366,10 @@ impl<'a> Analyzer<'a> {
     fn add(&mut self, table: &mut TableExpr, info: TableInfo) -> Result<(), PlanError> {
         let clashes = |number: &u32| {
             let other = self.semantics.table(*number);
-            other.name == info.name && other.keyspace == info.keyspace
+            let told_apart = other.keyspace.is_some()
+                && info.keyspace.is_some()
+                && other.keyspace != info.keyspace;
+            other.name == info.name && !told_apart
         };
         if self.own().iter().any(clashes) {
             let text = format!("VT03013: not unique table/alias: '{}'", info.name.as_str());

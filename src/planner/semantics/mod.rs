@@ -20,12 +20,12 @@ pub mod table_set;
 pub mod tables;
 pub mod types;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sim::sql::ast::{ColumnName, Expr, Ident, Query, TableExpr, TableName};
 
-use super::PlanError;
 use super::walk::{self, Visit};
+use super::{PlanError, predicate};
 use table_set::TableSet;
 use tables::{DerivedColumn, Source, TableInfo};
 
@@ -43,6 +43,8 @@ pub struct Semantics {
     pub aggregate_functions: BTreeSet<String>,
     /// Expressions that WHERE says are equal: classes, each in order of first appearance.
     equalities: Vec<Vec<Expr>>,
+    /// By key the classes that have had such a member.
+    classes: BTreeMap<u64, Vec<usize>>,
 }
 
 /// What the statement holds, which switches parts of planning on.
@@ -110,28 +112,43 @@ impl Semantics {
 
     /// Remembers that two expressions have the same value in every row.
     pub fn add_equality(&mut self, left: &Expr, right: &Expr) {
-        use super::predicate::same;
-        let class_of = |classes: &[Vec<Expr>], expr: &Expr| {
-            classes.iter().position(|class| class.iter().any(|member| same(member, expr)))
-        };
-        match (class_of(&self.equalities, left), class_of(&self.equalities, right)) {
+        match (self.class_of(left), self.class_of(right)) {
             (Some(one), Some(other)) if one != other => {
                 let (first, last) = (one.min(other), one.max(other));
-                let moved = self.equalities.remove(last);
-                self.equalities[first].extend(moved);
+                let moved = std::mem::take(&mut self.equalities[last]);
+                moved.into_iter().for_each(|member| self.add_member(first, member));
             }
             (Some(_), Some(_)) => {}
-            (Some(class), None) => self.equalities[class].push(right.clone()),
-            (None, Some(class)) => self.equalities[class].push(left.clone()),
-            (None, None) => self.equalities.push(vec![left.clone(), right.clone()]),
+            (Some(class), None) => self.add_member(class, right.clone()),
+            (None, Some(class)) => self.add_member(class, left.clone()),
+            (None, None) => {
+                let class = self.equalities.len();
+                self.equalities.push(Vec::new());
+                self.add_member(class, left.clone());
+                self.add_member(class, right.clone());
+            }
         }
+    }
+
+    fn add_member(&mut self, class: usize, member: Expr) {
+        self.classes.entry(predicate::key(&member)).or_default().push(class);
+        self.equalities[class].push(member);
+    }
+
+    fn class_of(&self, expr: &Expr) -> Option<usize> {
+        let candidates = self.classes.get(&predicate::key(expr))?;
+        let holds = |class: &&usize| {
+            self.equalities[**class].iter().any(|member| predicate::same(member, expr))
+        };
+        candidates.iter().find(holds).copied()
     }
 
     /// The expression and all that equal it.
     pub fn equals_of(&self, expr: &Expr) -> Vec<Expr> {
-        use super::predicate::same;
-        let class = self.equalities.iter().find(|class| class.iter().any(|e| same(e, expr)));
-        class.cloned().unwrap_or_else(|| vec![expr.clone()])
+        match self.class_of(expr) {
+            Some(class) => self.equalities[class].clone(),
+            None => vec![expr.clone()],
+        }
     }
 
     /// By what a column of this table is qualified.

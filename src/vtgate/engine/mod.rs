@@ -52,6 +52,7 @@ impl Run {
                 Primitive::SimpleProjection(projection) => {
                     self.simple_projection(projection, binds).await
                 }
+                Primitive::Join(join) => self.join(join, binds).await,
                 Primitive::UncorrelatedSubquery(subquery) => {
                     self.uncorrelated_subquery(subquery, binds).await
                 }

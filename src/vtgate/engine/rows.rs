@@ -8,14 +8,13 @@ use std::sync::Arc;
 use sim::collation::Collation;
 use sim::eval::{Env, NoColumns, Program, aggregate::sort_order, is_true};
 use sim::mysql::outcome::Outcome;
-use sim::sql::ast::Expr;
 use sim::value::{Bind, Binds, Row, Value};
 
 use super::route::{sort, truncate};
 use crate::key::Code;
 use crate::planner::primitive::{
-    CheckColumn, Distinct, Filter, Projection, Pullout, SimpleProjection, Sort,
-    UncorrelatedSubquery,
+    CheckColumn, Distinct, Filter, Join, JoinSide, ProjectedColumn, Projection, Pullout,
+    SimpleProjection, Sort, UncorrelatedSubquery,
 };
 use crate::planner::table;
 use crate::rpc::Status;
@@ -86,12 +85,13 @@ impl Run {
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
         let input = self.primitive(&node.input, binds).await?;
-        let names: Vec<&str> = node.columns.iter().map(|(_, name)| &**name).collect();
+        let names: Vec<&str> = node.columns.iter().map(|column| &*column.name).collect();
         let mut rows = Vec::new();
         for row in &input.rows {
             let mut env = self.row_env(row, binds);
-            let value = |(expr, _): &(Expr, Arc<str>)| {
-                let program = Program::compile(expr, &NoColumns).map_err(super::sql)?;
+            let value = |column: &ProjectedColumn| {
+                let program = Program::compile(&column.evaluated, &NoColumns);
+                let program = program.map_err(super::sql)?;
                 program.run(&[], &mut env).map_err(super::sql)
             };
             let values: Vec<Value> =
@@ -122,6 +122,37 @@ impl Run {
             }
         }
         Ok(outcome)
+    }
+
+    pub(super) async fn join(&self, node: &Join, binds: &Arc<Binds>) -> Result<Outcome, Status> {
+        let left = self.primitive(&node.left, binds).await?;
+        let mut joined = Outcome::default();
+        let mut right_columns = None;
+        for row in &left.rows {
+            let right = self.primitive(&node.right, &told(node, row, binds)).await?;
+            for match_ in &right.rows {
+                joined.rows.push(combined(node, row, Some(match_)));
+            }
+            if right.rows.is_empty() && node.outer {
+                joined.rows.push(combined(node, row, None));
+            }
+            right_columns = Some(right.columns);
+        }
+        let right_columns = match right_columns {
+            Some(columns) => columns,
+            // Nobody has asked the right; its columns are those of no row.
+            None => {
+                let nulls: Vec<Value> = left.columns.iter().map(|_| Value::Null).collect();
+                let told = told(node, &nulls.into(), binds);
+                self.primitive(&node.right, &told).await?.columns
+            }
+        };
+        let column = |side: &JoinSide| match side {
+            JoinSide::Left(at) => left.columns.get(*at).cloned(),
+            JoinSide::Right(at) => right_columns.get(*at).cloned(),
+        };
+        joined.columns = Arc::new(node.columns.iter().filter_map(column).collect());
+        Ok(joined)
     }
 
     pub(super) async fn uncorrelated_subquery(
@@ -157,6 +188,26 @@ impl Run {
         }
         self.primitive(&node.outer, &Arc::new(own)).await
     }
+}
+
+/// What the right is told of a left row.
+fn told(node: &Join, row: &Row, binds: &Binds) -> Arc<Binds> {
+    let mut own = binds.clone();
+    for (name, at) in &node.vars {
+        let value = row.get(*at).cloned().unwrap_or(Value::Null);
+        own.insert(Arc::clone(name), Bind::Value(value));
+    }
+    Arc::new(own)
+}
+
+fn combined(node: &Join, left: &Row, right: Option<&Row>) -> Row {
+    let value = |side: &JoinSide| match side {
+        JoinSide::Left(at) => left.get(*at).cloned(),
+        JoinSide::Right(at) => right.and_then(|right| right.get(*at).cloned()),
+    };
+    let values: Vec<Value> =
+        node.columns.iter().map(|side| value(side).unwrap_or(Value::Null)).collect();
+    values.into()
 }
 
 /// Two NULLs are one value here.

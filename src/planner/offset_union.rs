@@ -1,0 +1,264 @@
+//! Columns of unions, above routes and in their text.
+//!
+//! A weight string asked of a union is appended to every source at the same position, made of each
+//! source's own expression. A query whose list cannot grow becomes a table of another one:
+//!
+//! ```text
+//!   select a from t union select b from u
+//!   select dt.c0 as a, weight_string(dt.c0) from (select a .. union ..) as dt(c0)
+//! ```
+//!
+//! It knows nothing of what columns are compared for.
+
+use sim::sql::ast::{ColumnName, Expr, Ident, Lock, Query, TableName, Union as UnionNode};
+
+use super::offset::{self, weight_string};
+use super::offset_above::{Grouped, column_of as column_above};
+use super::operator::horizon::Derived;
+use super::operator::projection::{Column, Projection};
+use super::operator::{Horizon, Operator, Route, Union};
+use super::planning::Planning;
+use super::predicate::same;
+use super::semantics::tables::{DerivedColumn, DerivedTable, Source, TableInfo};
+use super::semantics::{item_name, table_set::TableSet};
+use super::{PlanError, expression};
+
+/// What the sources give at a position: one expression for each SELECT.
+pub fn exprs_at(operator: &Operator, at: usize) -> Vec<Expr> {
+    match operator {
+        Operator::Union(union) => {
+            union.sources.iter().flat_map(|source| exprs_at(source, at)).collect()
+        }
+        Operator::Projection(projection) => {
+            projection.columns.get(at).map(|column| column.expr.clone()).into_iter().collect()
+        }
+        Operator::Aggregator(aggregator) => {
+            aggregator.columns.get(at).map(|column| column.expr.clone()).into_iter().collect()
+        }
+        Operator::ApplyJoin(join) => {
+            join.columns.get(at).map(|column| column.expr.clone()).into_iter().collect()
+        }
+        Operator::Horizon(horizon) => of_query(&horizon.query, at),
+        Operator::SubQuery(subquery) => exprs_at(&subquery.outer, at),
+        other => other.inputs().into_iter().flat_map(|input| exprs_at(input, at)).collect(),
+    }
+}
+
+fn of_query(query: &Query, at: usize) -> Vec<Expr> {
+    match query {
+        Query::Select(select) => match select.items.get(at) {
+            Some(sim::sql::ast::SelectItem::Expr { expr, .. }) => vec![expr.clone()],
+            _ => Vec::new(),
+        },
+        Query::Union(union) => {
+            of_query(&union.left, at).into_iter().chain(of_query(&union.right, at)).collect()
+        }
+        Query::Values(_) => Vec::new(),
+    }
+}
+
+/// Whether a column is compared by weights: of several SELECTs those decide whose type is known.
+pub fn needs_weight(planning: &Planning<'_>, exprs: &[Expr]) -> bool {
+    if exprs.iter().all(|expr| matches!(expr, Expr::Literal(_))) {
+        return false;
+    }
+    let known = exprs.iter().filter(|expr| planning.semantics.type_of(expr).is_some());
+    let known: Vec<&Expr> = known.collect();
+    known.is_empty() || known.iter().any(|expr| planning.semantics.needs_weight_string(expr))
+}
+
+/// Where an operator gives the weight of its column.
+pub fn weight_of(
+    planning: &mut Planning<'_>,
+    operator: &mut Operator,
+    at: usize,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    match operator {
+        Operator::Union(union) => {
+            let mut position = None;
+            for source in &mut union.sources {
+                let own = exprs_at(source, at).into_iter().next().unwrap_or(expr.clone());
+                position = Some(weight_of(planning, source, at, &own)?);
+            }
+            position.ok_or_else(|| PlanError::bug("a union of nothing"))
+        }
+        Operator::Route(route) => weight_in_text(planning, route, at, expr),
+        Operator::Distinct(distinct) => weight_of(planning, &mut distinct.source, at, expr),
+        Operator::Limit(limit) => weight_of(planning, &mut limit.source, at, expr),
+        Operator::Ordering(ordering) => weight_of(planning, &mut ordering.source, at, expr),
+        other => column_above(planning, other, &weight_string(expr), Grouped::No),
+    }
+}
+
+/// A column that every source already has at one position.
+pub fn column_of(
+    planning: &mut Planning<'_>,
+    union: &mut Union,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    let Some(first) = union.sources.first() else {
+        return Err(PlanError::bug("a union of nothing"));
+    };
+    let width = super::offset_above::width(first).unwrap_or(0);
+    let named = |at: &usize| {
+        let given = exprs_at(first, *at);
+        given.iter().any(|given| same(given, expr)) || name_is(first, *at, expr)
+    };
+    if let Some(at) = (0..width).find(named) {
+        return Ok(at);
+    }
+    if let Expr::Function(function) = expr
+        && function.name.is("weight_string")
+        && let [inner] = &function.args[..]
+    {
+        let at = column_of(planning, union, inner)?;
+        let mut position = None;
+        for source in &mut union.sources {
+            let own = exprs_at(source, at).into_iter().next().unwrap_or(inner.clone());
+            position = Some(weight_of(planning, source, at, &own)?);
+        }
+        return position.ok_or_else(|| PlanError::bug("a union of nothing"));
+    }
+    Err(PlanError::unsupported(format!("did not find column [{expr}] on UNION")))
+}
+
+/// ORDER BY of a union names output columns.
+fn name_is(operator: &Operator, at: usize, expr: &Expr) -> bool {
+    let Expr::Column(wanted) = expr else { return false };
+    match operator {
+        Operator::Projection(projection) => {
+            projection.columns.get(at).is_some_and(|column| column.name().is(wanted.name.as_str()))
+        }
+        Operator::Aggregator(aggregator) => aggregator
+            .columns
+            .get(at)
+            .is_some_and(|c| item_name(&c.expr, c.alias.as_ref()).is(wanted.name.as_str())),
+        Operator::ApplyJoin(join) => join
+            .columns
+            .get(at)
+            .is_some_and(|c| item_name(&c.expr, c.alias.as_ref()).is(wanted.name.as_str())),
+        Operator::Horizon(horizon) => match &horizon.query {
+            Query::Select(select) => matches!(select.items.get(at),
+                Some(sim::sql::ast::SelectItem::Expr { expr, alias })
+                    if item_name(expr, alias.as_ref()).is(wanted.name.as_str())),
+            _ => false,
+        },
+        other => other.inputs().first().is_some_and(|input| name_is(input, at, expr)),
+    }
+}
+
+// ---------------------------------------------------------------- text
+
+fn weight_in_text(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    at: usize,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    if !grows(&route.source) {
+        wrap(planning, route)?;
+    }
+    let own = exprs_at_top(&route.source, at).unwrap_or(expr.clone());
+    offset::append(planning, &mut route.source, &weight_string(&own))
+}
+
+/// Whether a query's list can get one more column without another meaning.
+fn grows(source: &Operator) -> bool {
+    match source {
+        Operator::Projection(projection) => projection.star.is_none(),
+        Operator::Aggregator(_) => true,
+        Operator::Distinct(distinct) => !distinct.required && grows(&distinct.source),
+        Operator::Filter(filter) => grows(&filter.source),
+        Operator::Ordering(ordering) => grows(&ordering.source),
+        Operator::Limit(limit) => grows(&limit.source),
+        _ => false,
+    }
+}
+
+fn exprs_at_top(source: &Operator, at: usize) -> Option<Expr> {
+    match source {
+        Operator::Projection(projection) => projection.columns.get(at).map(|c| c.expr.clone()),
+        Operator::Aggregator(aggregator) => aggregator.columns.get(at).map(|c| c.expr.clone()),
+        other => other.inputs().first().and_then(|input| exprs_at_top(input, at)),
+    }
+}
+
+/// The query becomes the table `dt` of a query that only passes its columns on.
+pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
+    let names = names_of(&route.source).ok_or_else(expression::schema_tracking_required)?;
+    let number = planning.semantics.tables.len() as u32;
+    if number == TableSet::CAPACITY {
+        return Err(PlanError::unsupported("so many tables in a statement"));
+    }
+    let inner: Vec<Ident> = (0..names.len()).map(|at| Ident::new(&format!("c{at}"))).collect();
+    let columns = inner
+        .iter()
+        .enumerate()
+        .map(|(at, name)| DerivedColumn { name: name.clone(), exprs: exprs_at(&route.source, at) });
+    let alias = Ident::new("dt");
+    let derived = DerivedTable {
+        columns: columns.collect(),
+        authoritative: true,
+        tables: route.source.tables(),
+    };
+    planning.semantics.tables.push(TableInfo {
+        name: alias.clone(),
+        keyspace: None,
+        source: Source::Derived(derived),
+    });
+    let table = TableName { qualifier: None, name: alias.clone() };
+    let passed = inner.iter().zip(names).map(|(name, output)| {
+        let column = ColumnName { table: Some(table.clone()), name: name.clone() };
+        Column::new(Expr::Bound(column, number), Some(output))
+    });
+    let passed = passed.collect();
+    let source = Operator::Horizon(Box::new(Horizon {
+        source: route.source.take(),
+        query: Query::Union(Box::new(nothing())),
+        derived: Some(Derived { number, alias, columns: inner }),
+    }));
+    route.source =
+        Operator::Projection(Box::new(Projection { columns: passed, ..Projection::new(source) }));
+    Ok(())
+}
+
+/// A union's end without order or limit: those of the query stand below.
+fn nothing() -> UnionNode {
+    let empty = || Query::Select(Box::new(expression::empty_select()));
+    UnionNode {
+        with: None,
+        left: empty(),
+        right: empty(),
+        distinct: false,
+        order_by: Vec::new(),
+        limit: None,
+        lock: Lock::None,
+        into: None,
+    }
+}
+
+/// The names of a query's columns: those of its first SELECT.
+fn names_of(source: &Operator) -> Option<Vec<Ident>> {
+    match source {
+        Operator::Projection(projection) => {
+            let names = projection.columns.iter().map(Column::name);
+            projection.star.is_none().then(|| names.collect())
+        }
+        Operator::Aggregator(aggregator) => {
+            let columns = aggregator.columns.iter();
+            Some(columns.map(|c| item_name(&c.expr, c.alias.as_ref())).collect())
+        }
+        Operator::Horizon(horizon) => {
+            let select = super::semantics::check::first_select(&horizon.query)?;
+            let name = |item: &sim::sql::ast::SelectItem| match item {
+                sim::sql::ast::SelectItem::Expr { expr, alias } => {
+                    Some(item_name(expr, alias.as_ref()))
+                }
+                _ => None,
+            };
+            select.items.iter().map(name).collect()
+        }
+        other => names_of(other.inputs().first()?),
+    }
+}
