@@ -164,7 +164,7 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
 }
 
 /// Adds conjuncts to WHERE, or to HAVING where they aggregate, each once: columns are compared by
-/// what they are bound to.
+/// what they are bound to. What names a schema looks alike and is not: the values were different.
 fn add_predicates(planning: &Planning<'_>, select: &mut Select, predicates: &[Expr]) {
     let all = predicates.iter().flat_map(|predicate| expression::conjuncts(Some(predicate)));
     let (having, filter): (Vec<&Expr>, Vec<&Expr>) =
@@ -184,7 +184,7 @@ fn add_to_clause(clause: &mut Option<Expr>, new: &[&Expr]) {
     }
     for new in new {
         let alike = known.entry(predicate::key(new)).or_default();
-        if !alike.iter().any(|at| same(&conjuncts[*at], new)) {
+        if super::route::system::names_schema(new) || !alike.iter().any(|at| same(&conjuncts[*at], new)) {
             alike.push(conjuncts.len());
             conjuncts.push((*new).clone());
         }

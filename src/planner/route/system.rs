@@ -62,6 +62,12 @@ pub fn take(planning: &mut Planning<'_>, routing: Routing, predicate: Expr) -> (
     (Routing::System(system), predicate)
 }
 
+/// Whether this is a predicate on the schema that [`take`] took the value out of.
+pub fn names_schema(predicate: &Expr) -> bool {
+    let Expr::Compare { op: CompareOp::Equal, right, .. } = predicate else { return false };
+    matches!(&**right, Expr::Argument { name, .. } if &*name.0 == SCHEMA_ARGUMENT)
+}
+
 /// What a column holds the name of.
 #[derive(Clone, Copy)]
 enum Names {
