@@ -105,6 +105,13 @@ pub fn finish_expr(planning: &Planning<'_>, expr: &mut Expr) {
     walk::expr_mut(expr, &mut names::Unbind);
 }
 
+/// The query of what is below a route, and nothing put on it.
+pub fn of_source(planning: &Planning<'_>, source: &Operator) -> Result<Query, PlanError> {
+    let mut query = build(planning, source)?;
+    fill_list(&mut query);
+    Ok(query)
+}
+
 // ---------------------------------------------------------------- operators
 
 fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanError> {
@@ -281,7 +288,8 @@ fn projection(planning: &Planning<'_>, projection: &Projection) -> Result<Query,
     Ok(derived(query, projection.derived.as_ref()))
 }
 
-/// Where a subquery was pulled out, the client still sees the name that it wrote.
+/// Where a subquery was pulled out or its values were taken, the client still sees the name that it
+/// wrote.
 fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column) -> SelectItem {
     let pulled_out = expression::any(&column.expr, &mut |expr| match expr {
         Expr::Argument { name, .. } | Expr::ListArgument(name) => {
@@ -290,7 +298,14 @@ fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column
         }
         _ => false,
     });
-    let alias = match (&column.alias, pulled_out) {
+    let changed = || {
+        let merged = planning.merged.iter().filter(|(_, expr)| super::route::system::takes(expr));
+        let names: Vec<&str> = merged.map(|(name, _)| &**name).collect();
+        expression::any(&column.expr, &mut |expr| {
+            matches!(expr, Expr::Argument { name, .. } if names.contains(&name.as_str()))
+        })
+    };
+    let alias = match (&column.alias, pulled_out || changed()) {
         (None, true) => {
             let mut original = column.original.clone();
             finish_expr(planning, &mut original);
