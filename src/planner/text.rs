@@ -356,7 +356,7 @@ fn union(planning: &Planning<'_>, union: &Union) -> Result<Query, PlanError> {
 
 // ---------------------------------------------------------------- the whole text
 
-/// FROM in the order of the statement.
+/// FROM in the order of the statement; derived tables, which have no place in it, come first.
 pub fn sort_tables(query: &mut Query) {
     match query {
         Query::Select(select) => select.from.sort_by_key(first_number),
@@ -370,6 +370,7 @@ pub fn sort_tables(query: &mut Query) {
 
 fn first_number(table: &TableExpr) -> Option<u32> {
     match table {
+        TableExpr::Bound(written, _) if matches!(**written, TableExpr::Derived { .. }) => None,
         TableExpr::Bound(_, number) => Some(*number),
         TableExpr::Join(join) => first_number(&join.left).min(first_number(&join.right)),
         TableExpr::Parens(list) => list.iter().filter_map(first_number).min(),
