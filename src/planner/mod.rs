@@ -26,6 +26,7 @@ pub mod json;
 pub mod local;
 pub mod lower;
 pub mod lower_above;
+pub mod mirror;
 pub mod normalize;
 pub mod offset;
 pub mod offset_above;

@@ -14,7 +14,7 @@ use super::primitive::{self, Opcode, Primitive, Projection, Routing};
 use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::{
-    Context, PlanError, build, evaluable, expression, lower, offset, offset_above, rewrite,
+    Context, PlanError, build, evaluable, expression, lower, mirror, offset, offset_above, rewrite,
     shortcut, text,
 };
 
@@ -40,10 +40,30 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
     if let Some(error) = planning.semantics.sharded_only.take() {
         return Err(error);
     }
-    let wanted = column_count(&query);
-    let operator = build::query::query(&mut planning, &query)?;
-    let operator = rewrite::plan_all(&mut planning, operator)?;
-    finish(planning, operator, wanted)
+    let Some(mirrored) = mirror::of(&planning.semantics, context) else {
+        return analysed(planning, &query);
+    };
+    let mut other = self::planning(&Statement::Query(query.clone()), context)?;
+    other.semantics = mirrored.semantics;
+    let operator = operators(&mut planning, &query)?;
+    other.names = planning.names.anew();
+    let plan = finish(planning, operator, column_count(&query))?;
+    let operator = operators(&mut other, &query);
+    // What was added behind the columns is not cut off: only the first plan's answer is given.
+    match operator.and_then(|operator| finish(other, operator, None)) {
+        Ok(other) => Ok(mirror::both(mirrored.percent, plan, other)),
+        Err(_) => Ok(plan),
+    }
+}
+
+fn analysed(mut planning: Planning<'_>, query: &Query) -> Result<Planned, PlanError> {
+    let operator = operators(&mut planning, query)?;
+    finish(planning, operator, column_count(query))
+}
+
+fn operators(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, PlanError> {
+    let operator = build::query::query(planning, query)?;
+    rewrite::plan_all(planning, operator)
 }
 
 pub fn planning<'a>(

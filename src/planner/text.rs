@@ -191,7 +191,9 @@ fn add_to_clause(clause: &mut Option<Expr>, new: &[&Expr]) {
     }
     for new in new {
         let alike = known.entry(predicate::key(new)).or_default();
-        if super::route::system::names_schema(new) || !alike.iter().any(|at| same(&conjuncts[*at], new)) {
+        if super::route::system::names_schema(new)
+            || !alike.iter().any(|at| same(&conjuncts[*at], new))
+        {
             alike.push(conjuncts.len());
             conjuncts.push((*new).clone());
         }
@@ -301,9 +303,10 @@ fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column
     let changed = || {
         let merged = planning.merged.iter().filter(|(_, expr)| super::route::system::takes(expr));
         let names: Vec<&str> = merged.map(|(name, _)| &**name).collect();
-        expression::any(&column.expr, &mut |expr| {
-            matches!(expr, Expr::Argument { name, .. } if names.contains(&name.as_str()))
-        })
+        expression::any(
+            &column.expr,
+            &mut |expr| matches!(expr, Expr::Argument { name, .. } if names.contains(&name.as_str())),
+        )
     };
     let alias = match (&column.alias, pulled_out || changed()) {
         (None, true) => {
