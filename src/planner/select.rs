@@ -13,6 +13,7 @@ use super::planning::{Names, Planning};
 use super::primitive::{self, Opcode, Primitive, Projection, Routing};
 use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
+use super::semantics::item_name;
 use super::{
     Context, PlanError, build, evaluable, expression, lower, mirror, offset, offset_above, rewrite,
     shortcut, text,
@@ -47,7 +48,7 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
     other.semantics = mirrored.semantics;
     let operator = operators(&mut planning, &query)?;
     other.names = planning.names.anew();
-    let plan = finish(planning, operator, column_count(&query))?;
+    let plan = finish(planning, operator, Some(&query))?;
     let operator = operators(&mut other, &query);
     // What was added behind the columns is not cut off: only the first plan's answer is given.
     match operator.and_then(|operator| finish(other, operator, None)) {
@@ -58,7 +59,7 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
 
 fn analysed(mut planning: Planning<'_>, query: &Query) -> Result<Planned, PlanError> {
     let operator = operators(&mut planning, query)?;
-    finish(planning, operator, column_count(query))
+    finish(planning, operator, Some(query))
 }
 
 fn operators(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, PlanError> {
@@ -81,11 +82,11 @@ pub fn planning<'a>(
     })
 }
 
-/// From the last operators to the plan. `wanted` is how many columns the client asked for.
+/// From the last operators to the plan. The query says which columns the client asked for.
 pub fn finish(
     planning: Planning<'_>,
     operator: Operator,
-    wanted: Option<usize>,
+    query: Option<&Query>,
 ) -> Result<Planned, PlanError> {
     let mut planning = planning;
     let mut operator = operator;
@@ -94,6 +95,7 @@ pub fn finish(
         return Err(error);
     }
     offset::plan(&mut planning, &mut operator)?;
+    let wanted = query.and_then(column_count);
     let hidden =
         wanted.filter(|wanted| offset_above::width(&operator).is_some_and(|width| *wanted < width));
     let cut = hidden.filter(|wanted| !offset_above::cut_off(&mut operator, *wanted));
@@ -105,7 +107,20 @@ pub fn finish(
         let projection = primitive::SimpleProjection { columns, names, input: root };
         root = Primitive::SimpleProjection(Box::new(projection));
     }
+    if let (Primitive::SimpleProjection(projection), Some(query)) = (&mut root, query) {
+        projection.names = names_of(query);
+    }
     Ok((Some(root), used.into_iter().collect()))
+}
+
+/// The output columns' names by position.
+fn names_of(query: &Query) -> Vec<(usize, Arc<str>)> {
+    let items = first_select(query).map(|select| select.items.as_slice()).unwrap_or_default();
+    let name = |(at, item): (usize, &SelectItem)| match item {
+        SelectItem::Expr { expr, alias } => Some((at, item_name(expr, alias.as_ref()).0)),
+        _ => None,
+    };
+    items.iter().enumerate().filter_map(name).collect()
 }
 
 /// The plan of a text of our own.
