@@ -47,6 +47,7 @@ use crate::sql_error::SqlError;
 use crate::value::{Binds, Row, Value};
 
 pub use compare::{compare, equal};
+pub use compile::kind_of;
 pub use kind::{ColumnKind, Kind};
 pub use store::store;
 

@@ -199,8 +199,10 @@ fn decide(
                 let whole = merged(other, one);
                 let own = |expr: &Expr| uses_argument(expr, subquery);
                 let from_outer = one.seen.iter();
-                let from_inner =
-                    other.seen.iter().filter(|_| subquery.top_level && !subquery.is_argument);
+                // Rows that meet no row of the subquery pass NOT IN, wherever they live.
+                let narrows =
+                    subquery.top_level && !subquery.is_argument && subquery.kind != Kind::NotIn;
+                let from_inner = other.seen.iter().filter(|_| narrows);
                 let seen = from_inner.chain(from_outer).filter(|expr| !own(expr));
                 let seen = seen.cloned().collect();
                 whole.again(planning, seen)

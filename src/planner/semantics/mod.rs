@@ -143,12 +143,15 @@ impl Semantics {
         candidates.iter().find(holds).copied()
     }
 
-    /// The expression and all that equal it.
+    /// The expression and, if it is a column, all that equal it.
     pub fn equals_of(&self, expr: &Expr) -> Vec<Expr> {
-        match self.class_of(expr) {
-            Some(class) => self.equalities[class].clone(),
-            None => vec![expr.clone()],
+        let mut all = vec![expr.clone()];
+        if let Expr::Bound(..) = expr
+            && let Some(class) = self.class_of(expr)
+        {
+            all.extend(self.equalities[class].iter().cloned());
         }
+        all
     }
 
     /// By what a column of this table is qualified.

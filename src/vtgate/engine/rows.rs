@@ -6,8 +6,11 @@
 use std::sync::Arc;
 
 use sim::collation::Collation;
-use sim::eval::{Env, NoColumns, Program, aggregate::sort_order, is_true};
-use sim::mysql::outcome::Outcome;
+use sim::eval::{
+    ColumnKind, Env, Kind, NoColumns, Program, aggregate::sort_order, is_true, kind_of,
+};
+use sim::mysql::outcome::{Column, Outcome};
+use sim::sql::ast::Expr;
 use sim::value::{Bind, Binds, Row, Value};
 
 use super::route::{sort, truncate};
@@ -16,7 +19,6 @@ use crate::planner::primitive::{
     CheckColumn, Distinct, Filter, Join, JoinSide, ProjectedColumn, Projection, Pullout,
     SimpleProjection, Sort, UncorrelatedSubquery,
 };
-use crate::planner::table;
 use crate::rpc::Status;
 use crate::vtgate::executor::Run;
 
@@ -85,8 +87,7 @@ impl Run {
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
         let input = self.primitive(&node.input, binds).await?;
-        let names: Vec<&str> = node.columns.iter().map(|column| &*column.name).collect();
-        let mut rows = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         for row in &input.rows {
             let mut env = self.row_env(row, binds);
             let value = |column: &ProjectedColumn| {
@@ -98,7 +99,12 @@ impl Run {
                 node.columns.iter().map(value).collect::<Result<_, Status>>()?;
             rows.push(values.into());
         }
-        Ok(table::outcome(&names, rows))
+        let column = |(at, projected): (usize, &ProjectedColumn)| {
+            let first = rows.first().and_then(|row| row.get(at));
+            output_column(projected, &input.columns, first)
+        };
+        let columns: Vec<Column> = node.columns.iter().enumerate().map(column).collect();
+        Ok(Outcome { columns: columns.into(), rows, ..Outcome::default() })
     }
 
     pub(super) async fn simple_projection(
@@ -198,6 +204,22 @@ fn told(node: &Join, row: &Row, binds: &Binds) -> Arc<Binds> {
         own.insert(Arc::clone(name), Bind::Value(value));
     }
     Arc::new(own)
+}
+
+/// A column that is one of the input's keeps that one's type; another has its values'.
+fn output_column(projected: &ProjectedColumn, input: &[Column], first: Option<&Value>) -> Column {
+    let name = Arc::clone(&projected.name);
+    if let Expr::Argument { name: offset, .. } = &projected.evaluated
+        && let Some(column) = offset.0.parse().ok().and_then(|at: usize| input.get(at))
+    {
+        return Column { name, ..column.clone() };
+    }
+    let kind = match first.map(kind_of) {
+        Some(kind) => ColumnKind::new(kind),
+        None => Program::compile(&projected.evaluated, &NoColumns)
+            .map_or(ColumnKind::new(Kind::Null), |program| program.kind()),
+    };
+    Column { name, table: None, original_table: None, kind, ty: None, not_null: false }
 }
 
 fn combined(node: &Join, left: &Row, right: Option<&Row>) -> Row {

@@ -1,0 +1,223 @@
+//! Random programs: rows first, then reads and changes over few values, so that they meet.
+
+/// SplitMix64: a sequence that a seed makes, the same everywhere.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len() as u64) as usize]
+    }
+}
+
+pub fn program(seed: u64) -> Vec<String> {
+    let mut draw = Draw(seed.wrapping_mul(0x2545_F491_4F6C_DD1D).wrapping_add(7));
+    let mut statements = Vec::new();
+    for id in 1..=8 {
+        let row = format!("{id}, 'n{}', {}, {}, {}", id % 4, 100 + id, id % 3, draw.below(5));
+        statements.push(format!("insert into t (id, name, code, a, b) values ({row})"));
+    }
+    for id in 1..=10 {
+        let row = format!("{id}, {}, {}, {}", 1 + draw.below(8), draw.below(4), draw.below(4));
+        statements.push(format!("insert into v (id, t_id, c, d) values ({row})"));
+    }
+    let pairs = "(1, 1, 5), (1, 2, 6), (2, 1, 7), (3, 3, 8), (4, 1, 9)";
+    statements.push(format!("insert into m (x, y, z) values {pairs}"));
+    for _ in 0..30 {
+        statements.push(statement(&mut draw));
+    }
+    for table in ["t", "v", "m"] {
+        statements.push(format!("select * from {table}"));
+    }
+    statements
+}
+
+fn statement(draw: &mut Draw) -> String {
+    match draw.below(16) {
+        0..=10 => select(draw),
+        11 => insert(draw),
+        12..=13 => update(draw),
+        _ => delete(draw),
+    }
+}
+
+// ---------------------------------------------------------------- conditions
+
+fn id(draw: &mut Draw) -> u64 {
+    1 + draw.below(10)
+}
+
+fn of_t(draw: &mut Draw, t: &str) -> String {
+    match draw.below(16) {
+        0..=2 => format!("{t}id = {}", id(draw)),
+        3 => format!("{t}id in ({}, {}, {})", id(draw), id(draw), id(draw)),
+        4 => format!("{t}name = 'n{}'", draw.below(5)),
+        5 => format!("{t}name in ('n{}', 'n{}')", draw.below(5), draw.below(5)),
+        6 => format!("{t}code = {}", 100 + id(draw)),
+        7 => format!("{t}code in ({}, {})", 100 + id(draw), 100 + id(draw)),
+        8 => format!("({t}id, {t}a) in (({}, 1), ({}, 2))", id(draw), id(draw)),
+        9 => format!("{t}a {} {}", draw.pick(&["=", "<", ">", "!=", "<=>"]), draw.below(4)),
+        10 => format!("({t}id = {} or {t}id = {})", id(draw), id(draw)),
+        11 => format!("({t}a = 1 and {t}id = {} or {t}b = {})", id(draw), draw.below(4)),
+        12 => format!("{t}b is {}null", draw.pick(&["", "not "])),
+        13 => format!("{t}id between {} and {}", draw.below(5), id(draw)),
+        14 => format!("not ({t}a = {})", draw.below(3)),
+        _ => draw.pick(&["1 = 1", "1 = 0", "null"]).to_string(),
+    }
+}
+
+fn of_v(draw: &mut Draw, v: &str) -> String {
+    match draw.below(5) {
+        0 => format!("{v}t_id = {}", id(draw)),
+        1 => format!("{v}t_id in ({}, {})", id(draw), id(draw)),
+        2 => format!("{v}c = {}", draw.below(4)),
+        3 => format!("{v}c < {v}d"),
+        _ => format!("{v}id = {}", id(draw)),
+    }
+}
+
+fn of_m(draw: &mut Draw) -> String {
+    match draw.below(6) {
+        0 => format!("x = {} and y = {}", 1 + draw.below(4), 1 + draw.below(3)),
+        1 => format!("x = {}", 1 + draw.below(4)),
+        2 => format!("x in ({}, {}) and y in (1, 2)", 1 + draw.below(4), 1 + draw.below(4)),
+        3 => format!("(x, y) in ((1, {}), ({}, 1))", 1 + draw.below(3), 1 + draw.below(4)),
+        4 => format!("y = {}", 1 + draw.below(3)),
+        _ => format!("z > {}", 4 + draw.below(4)),
+    }
+}
+
+fn wheres(draw: &mut Draw) -> String {
+    match draw.below(4) {
+        0 => String::new(),
+        1..=2 => format!(" where {}", of_t(draw, "")),
+        _ => format!(" where {} and {}", of_t(draw, ""), of_t(draw, "")),
+    }
+}
+
+// ---------------------------------------------------------------- statements
+
+fn select(draw: &mut Draw) -> String {
+    match draw.below(17) {
+        0 => format!("select * from t{}", wheres(draw)),
+        1 => format!("select id, a + b, name from t{}", wheres(draw)),
+        2 => format!("select id, a from t{} order by id", wheres(draw)),
+        3 => format!(
+            "select a, id from t{} order by a desc, id limit {}",
+            wheres(draw),
+            1 + draw.below(4)
+        ),
+        4 => format!(
+            "select id from t{} order by id limit {}, {}",
+            wheres(draw),
+            draw.below(3),
+            1 + draw.below(3)
+        ),
+        5 => format!("select count(*), sum(a), min(b), max(id) from t{}", wheres(draw)),
+        6 => format!("select a, count(*), sum(b), avg(b) from t{} group by a", wheres(draw)),
+        7 => format!(
+            "select a, count(*) as n from t{} group by a having n > 1 order by a",
+            wheres(draw)
+        ),
+        8 => format!("select id, count(*) from t{} group by id", wheres(draw)),
+        9 => format!("select distinct a{} from t{}", draw.pick(&["", ", b"]), wheres(draw)),
+        10 => format!("select * from m where {}", of_m(draw)),
+        11 => format!("select t.id, v.c from t join v on t.id = v.t_id where {}", of_v(draw, "v.")),
+        12 => format!("select t.id, v.id from t join v on t.a = v.c where {}", of_t(draw, "t.")),
+        13 => format!(
+            "select t.id, v.id from t left join v on t.id = v.t_id and {} where {}",
+            of_v(draw, "v."),
+            of_t(draw, "t.")
+        ),
+        14 => subquery(draw),
+        15 => {
+            let all = draw.pick(&["", " all"]);
+            format!(
+                "select id from t where {} union{all} select t_id from v where {}",
+                of_t(draw, ""),
+                of_v(draw, "")
+            )
+        }
+        _ => format!(
+            "select s.id, s.n from (select id, a + 1 as n from t where {}) as s where s.n > 1",
+            of_t(draw, "")
+        ),
+    }
+}
+
+fn subquery(draw: &mut Draw) -> String {
+    match draw.below(5) {
+        0 => format!("select id from t where id in (select t_id from v where {})", of_v(draw, "")),
+        1 => format!(
+            "select id from t where exists (select 1 from v where v.t_id = t.id and {})",
+            of_v(draw, "v.")
+        ),
+        2 => format!(
+            "select id, (select count(*) from v where v.t_id = t.id) from t where {}",
+            of_t(draw, "")
+        ),
+        3 => format!("select id from t where a = (select min(c) from v where {})", of_v(draw, "")),
+        _ => format!(
+            "select id from t where id not in (select t_id from v where {})",
+            of_v(draw, "")
+        ),
+    }
+}
+
+fn insert(draw: &mut Draw) -> String {
+    let key = 9 + draw.below(6);
+    let row = |key: u64, draw: &mut Draw| {
+        format!(
+            "({key}, 'n{}', {}, {}, {})",
+            draw.below(5),
+            100 + key,
+            draw.below(4),
+            draw.below(5)
+        )
+    };
+    match draw.below(4) {
+        0 => format!(
+            "insert into v (id, t_id, c, d) values ({}, {}, 1, 2)",
+            11 + draw.below(5),
+            id(draw)
+        ),
+        1 => format!("insert into m values ({}, {}, 1)", 1 + draw.below(5), 1 + draw.below(4)),
+        2 => format!(
+            "insert into t (id, name, code, a, b) values {}, {}",
+            row(key, draw),
+            row(key + 10, draw)
+        ),
+        _ => format!("insert into t (id, name, code, a, b) values {}", row(key, draw)),
+    }
+}
+
+fn update(draw: &mut Draw) -> String {
+    match draw.below(6) {
+        0 => format!("update t set a = a + 1{}", wheres(draw)),
+        1 => format!("update t set b = {} where {}", draw.below(5), of_t(draw, "")),
+        2 => format!("update t set name = 'n{}' where {}", draw.below(6), of_t(draw, "")),
+        3 => format!("update t set code = {} where id = {}", 130 + draw.below(40), id(draw)),
+        4 => format!("update m set z = z + 1 where {}", of_m(draw)),
+        _ => format!("update v set c = {}, d = c where {}", draw.below(4), of_v(draw, "")),
+    }
+}
+
+fn delete(draw: &mut Draw) -> String {
+    match draw.below(4) {
+        0 => format!("delete from t where {}", of_t(draw, "")),
+        1 => format!("delete from v where {}", of_v(draw, "")),
+        2 => format!("delete from m where {}", of_m(draw)),
+        _ => format!("delete from t where id = {}", id(draw)),
+    }
+}
