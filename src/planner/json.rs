@@ -300,6 +300,18 @@ pub fn describe(primitive: &Primitive) -> Json {
             node.inputs = vec![describe(&projection.input)];
             node.json()
         }
+        Primitive::SimpleProjection(projection) => {
+            let mut node = Node::new("SimpleProjection", "");
+            let name = |(at, name): &(usize, std::sync::Arc<str>)| format!("{at}:{name}");
+            let names: Vec<String> = projection.names.iter().map(name).collect();
+            if !names.is_empty() {
+                node.own("ColumnNames", names);
+            }
+            let columns: Vec<String> = projection.columns.iter().map(usize::to_string).collect();
+            node.own("Columns", columns.join(","));
+            node.inputs = vec![describe(&projection.input)];
+            node.json()
+        }
         other => Node::new(other.operator(), "").json(),
     }
 }

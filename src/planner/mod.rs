@@ -26,6 +26,7 @@ pub mod json;
 pub mod local;
 pub mod lower;
 pub mod lower_above;
+pub mod mirror;
 pub mod normalize;
 pub mod offset;
 pub mod offset_above;
@@ -176,9 +177,11 @@ fn first_keyspace<'a>(context: &Context<'a>) -> Option<&'a str> {
     context.vschema.keyspaces.keys().next().map(String::as_str)
 }
 
-/// The keyspace that `dual` is counted to.
+/// The keyspace that `dual` is counted to. A system schema is none.
 fn dual_keyspace(context: &Context<'_>) -> String {
-    context.keyspace.or_else(|| first_keyspace(context)).unwrap_or("").to_owned()
+    let own = context.keyspace.filter(|name| !normalize::is_system_schema(name));
+    let any = || any_keyspace(context).map(|keyspace| keyspace.name.to_string());
+    own.map(str::to_owned).or_else(any).unwrap_or_default()
 }
 
 /// The table that a reference table copies, if the name is a reference table's.

@@ -122,6 +122,11 @@ impl Names {
         name
     }
 
+    /// As a second plan of the same statement begins: no name is free again.
+    pub fn anew(&self) -> Names {
+        Names { of: Vec::new(), ..self.clone() }
+    }
+
     /// The name, or with the first number behind it that is free.
     pub fn reserve(&mut self, wanted: &str) -> String {
         let mut name = wanted.to_owned();

@@ -24,10 +24,19 @@ use crate::planner::walk::{self, EachExpr};
 /// Whether two expressions are the same: columns by table and name, literals by kind and value,
 /// functions by name whatever its case.
 pub fn same(left: &Expr, right: &Expr) -> bool {
+    // Comparisons are what is compared most, pairwise over long chains.
+    if let (
+        Expr::Compare { op: a, left: a_left, right: a_right, escape: None },
+        Expr::Compare { op: b, left: b_left, right: b_right, escape: None },
+    ) = (left, right)
+    {
+        return a == b && same(a_right, b_right) && same(a_left, b_left);
+    }
+    if !same_node(left, right) {
+        return false;
+    }
     let (ours, theirs) = (children(left), children(right));
-    same_node(left, right)
-        && ours.len() == theirs.len()
-        && ours.iter().zip(theirs).all(|(left, right)| same(left, right))
+    ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(left, right)| same(left, right))
 }
 
 /// The same, but for what is below.

@@ -13,8 +13,9 @@ use super::planning::{Names, Planning};
 use super::primitive::{self, Opcode, Primitive, Projection, Routing};
 use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
+use super::semantics::item_name;
 use super::{
-    Context, PlanError, build, evaluable, expression, lower, offset, offset_above, rewrite,
+    Context, PlanError, build, evaluable, expression, lower, mirror, offset, offset_above, rewrite,
     shortcut, text,
 };
 
@@ -40,10 +41,30 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
     if let Some(error) = planning.semantics.sharded_only.take() {
         return Err(error);
     }
-    let wanted = column_count(&query);
-    let operator = build::query::query(&mut planning, &query)?;
-    let operator = rewrite::plan_all(&mut planning, operator)?;
-    finish(planning, operator, wanted)
+    let Some(mirrored) = mirror::of(&planning.semantics, context) else {
+        return analysed(planning, &query);
+    };
+    let mut other = self::planning(&Statement::Query(query.clone()), context)?;
+    other.semantics = mirrored.semantics;
+    let operator = operators(&mut planning, &query)?;
+    other.names = planning.names.anew();
+    let plan = finish(planning, operator, Some(&query))?;
+    let operator = operators(&mut other, &query);
+    // What was added behind the columns is not cut off: only the first plan's answer is given.
+    match operator.and_then(|operator| finish(other, operator, None)) {
+        Ok(other) => Ok(mirror::both(mirrored.percent, plan, other)),
+        Err(_) => Ok(plan),
+    }
+}
+
+fn analysed(mut planning: Planning<'_>, query: &Query) -> Result<Planned, PlanError> {
+    let operator = operators(&mut planning, query)?;
+    finish(planning, operator, Some(query))
+}
+
+fn operators(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, PlanError> {
+    let operator = build::query::query(planning, query)?;
+    rewrite::plan_all(planning, operator)
 }
 
 pub fn planning<'a>(
@@ -61,11 +82,11 @@ pub fn planning<'a>(
     })
 }
 
-/// From the last operators to the plan. `wanted` is how many columns the client asked for.
+/// From the last operators to the plan. The query says which columns the client asked for.
 pub fn finish(
     planning: Planning<'_>,
     operator: Operator,
-    wanted: Option<usize>,
+    query: Option<&Query>,
 ) -> Result<Planned, PlanError> {
     let mut planning = planning;
     let mut operator = operator;
@@ -74,6 +95,7 @@ pub fn finish(
         return Err(error);
     }
     offset::plan(&mut planning, &mut operator)?;
+    let wanted = query.and_then(column_count);
     let hidden =
         wanted.filter(|wanted| offset_above::width(&operator).is_some_and(|width| *wanted < width));
     let cut = hidden.filter(|wanted| !offset_above::cut_off(&mut operator, *wanted));
@@ -85,7 +107,20 @@ pub fn finish(
         let projection = primitive::SimpleProjection { columns, names, input: root };
         root = Primitive::SimpleProjection(Box::new(projection));
     }
+    if let (Primitive::SimpleProjection(projection), Some(query)) = (&mut root, query) {
+        projection.names = names_of(query);
+    }
     Ok((Some(root), used.into_iter().collect()))
+}
+
+/// The output columns' names by position.
+fn names_of(query: &Query) -> Vec<(usize, Arc<str>)> {
+    let items = first_select(query).map(|select| select.items.as_slice()).unwrap_or_default();
+    let name = |(at, item): (usize, &SelectItem)| match item {
+        SelectItem::Expr { expr, alias } => Some((at, item_name(expr, alias.as_ref()).0)),
+        _ => None,
+    };
+    items.iter().enumerate().filter_map(name).collect()
 }
 
 /// The plan of a text of our own.

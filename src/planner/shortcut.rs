@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use sim::sql::ast::{Query, Statement, TableExpr, TableName, With};
 
 use super::Context;
+use super::mirror;
 use super::primitive::Keyspace;
 use super::semantics::analyse::is_system_schema;
 use super::target::Target;
@@ -33,10 +34,10 @@ pub fn unsharded(statement: &Statement, context: &Context<'_>) -> Option<Unshard
     if names.blocked {
         return None;
     }
-    // To a data change a sequence is a table like any other.
-    let sequences = match statement {
-        Statement::Update(_) | Statement::Delete(_) => Sequences::AreTables,
-        _ => Sequences::AreApart,
+    let kind = match statement {
+        Statement::Query(_) => Kind::Query,
+        Statement::Update(_) | Statement::Delete(_) => Kind::Change,
+        _ => Kind::Other,
     };
     let mut keyspace: Option<String> = None;
     let mut used = BTreeSet::new();
@@ -46,7 +47,7 @@ pub fn unsharded(statement: &Statement, context: &Context<'_>) -> Option<Unshard
         if only {
             continue;
         }
-        let of = one(name, context, sequences, &mut used)?;
+        let of = one(name, context, kind, &mut used)?;
         match (of, &keyspace) {
             (Some(of), None) => keyspace = Some(of),
             (Some(of), Some(known)) if of != *known => return None,
@@ -62,7 +63,7 @@ pub fn unsharded(statement: &Statement, context: &Context<'_>) -> Option<Unshard
 fn one(
     name: &TableName,
     context: &Context<'_>,
-    sequences: Sequences,
+    kind: Kind,
     used: &mut BTreeSet<String>,
 ) -> Option<Option<String>> {
     let target = match &name.qualifier {
@@ -87,19 +88,25 @@ fn one(
     let found =
         context.vschema.find_table_or_vindex(keyspace, name.name.as_str(), context.tablet_type);
     let Ok(TableOrVindex::Table(table)) = found else { return None };
+    if kind == Kind::Query && mirror::rule(&table, context).is_some() {
+        return None;
+    }
     used.insert(format!("{}.{}", table.keyspace, table.name));
     match table.table_type {
         TableType::Reference => Some(None),
-        TableType::Sequence if sequences == Sequences::AreApart => None,
+        TableType::Sequence if kind != Kind::Change => None,
         _ if table.name != name.name.as_str() => None,
         _ => Some(Some(table.keyspace.clone())),
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sequences {
-    AreTables,
-    AreApart,
+enum Kind {
+    /// Whose tables may be mirrored.
+    Query,
+    /// To which a sequence is a table like any other.
+    Change,
+    Other,
 }
 
 /// The tables that a statement names, wherever.

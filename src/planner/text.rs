@@ -105,6 +105,13 @@ pub fn finish_expr(planning: &Planning<'_>, expr: &mut Expr) {
     walk::expr_mut(expr, &mut names::Unbind);
 }
 
+/// The query of what is below a route, and nothing put on it.
+pub fn of_source(planning: &Planning<'_>, source: &Operator) -> Result<Query, PlanError> {
+    let mut query = build(planning, source)?;
+    fill_list(&mut query);
+    Ok(query)
+}
+
 // ---------------------------------------------------------------- operators
 
 fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanError> {
@@ -164,7 +171,7 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
 }
 
 /// Adds conjuncts to WHERE, or to HAVING where they aggregate, each once: columns are compared by
-/// what they are bound to.
+/// what they are bound to. What names a schema looks alike and is not: the values were different.
 fn add_predicates(planning: &Planning<'_>, select: &mut Select, predicates: &[Expr]) {
     let all = predicates.iter().flat_map(|predicate| expression::conjuncts(Some(predicate)));
     let (having, filter): (Vec<&Expr>, Vec<&Expr>) =
@@ -184,7 +191,9 @@ fn add_to_clause(clause: &mut Option<Expr>, new: &[&Expr]) {
     }
     for new in new {
         let alike = known.entry(predicate::key(new)).or_default();
-        if !alike.iter().any(|at| same(&conjuncts[*at], new)) {
+        if super::route::system::names_schema(new)
+            || !alike.iter().any(|at| same(&conjuncts[*at], new))
+        {
             alike.push(conjuncts.len());
             conjuncts.push((*new).clone());
         }
@@ -281,7 +290,8 @@ fn projection(planning: &Planning<'_>, projection: &Projection) -> Result<Query,
     Ok(derived(query, projection.derived.as_ref()))
 }
 
-/// Where a subquery was pulled out, the client still sees the name that it wrote.
+/// Where a subquery was pulled out or its values were taken, the client still sees the name that it
+/// wrote.
 fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column) -> SelectItem {
     let pulled_out = expression::any(&column.expr, &mut |expr| match expr {
         Expr::Argument { name, .. } | Expr::ListArgument(name) => {
@@ -290,7 +300,15 @@ fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column
         }
         _ => false,
     });
-    let alias = match (&column.alias, pulled_out) {
+    let changed = || {
+        let merged = planning.merged.iter().filter(|(_, expr)| super::route::system::takes(expr));
+        let names: Vec<&str> = merged.map(|(name, _)| &**name).collect();
+        expression::any(
+            &column.expr,
+            &mut |expr| matches!(expr, Expr::Argument { name, .. } if names.contains(&name.as_str())),
+        )
+    };
+    let alias = match (&column.alias, pulled_out || changed()) {
         (None, true) => {
             let mut original = column.original.clone();
             finish_expr(planning, &mut original);
@@ -341,7 +359,7 @@ fn union(planning: &Planning<'_>, union: &Union) -> Result<Query, PlanError> {
 
 // ---------------------------------------------------------------- the whole text
 
-/// FROM in the order of the statement.
+/// FROM in the order of the statement; derived tables, which have no place in it, come first.
 pub fn sort_tables(query: &mut Query) {
     match query {
         Query::Select(select) => select.from.sort_by_key(first_number),
@@ -355,6 +373,7 @@ pub fn sort_tables(query: &mut Query) {
 
 fn first_number(table: &TableExpr) -> Option<u32> {
     match table {
+        TableExpr::Bound(written, _) if matches!(**written, TableExpr::Derived { .. }) => None,
         TableExpr::Bound(_, number) => Some(*number),
         TableExpr::Join(join) => first_number(&join.left).min(first_number(&join.right)),
         TableExpr::Parens(list) => list.iter().filter_map(first_number).min(),

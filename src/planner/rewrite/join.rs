@@ -2,7 +2,7 @@
 
 use sim::sql::ast::Expr;
 
-use super::super::build::predicate::add_join_predicate;
+use super::super::build::predicate::{add_join_predicate, split};
 use super::super::operator::join::Kind;
 use super::super::operator::{ApplyJoin, Join, Operator, QueryGraph, Route};
 use super::super::planning::Planning;
@@ -75,6 +75,10 @@ pub fn merge_or_join(
     };
     match (merged, left, right) {
         (Some(merged), Operator::Route(left), Operator::Route(right)) => {
+            for predicate in &predicates {
+                // Merged or not, the left's columns are given names: nothing else takes them.
+                split(planning, predicate, left.source.tables());
+            }
             Ok(Operator::Route(Box::new(merged_route(merged, *left, *right, predicates, kind))))
         }
         (_, left, right) => Ok(apply(planning, left, right, predicates, kind)),

@@ -2,7 +2,7 @@
 //!
 //! See `operators/subquery_planning.go` and `subquery.go`.
 
-use sim::sql::ast::{CompareOp, Expr, Ident, Limit as LimitClause, Literal};
+use sim::sql::ast::{CompareOp, Expr, Ident, Limit as LimitClause, Literal, Query};
 
 use super::super::build::predicate as predicates;
 use super::super::build::sub_query::with_has_values;
@@ -12,8 +12,9 @@ use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
 use super::super::primitive::Opcode;
 use super::super::route::Routing;
-use super::super::route::merge::{equal_values, merged};
-use super::super::{PlanError, expression, local};
+use super::super::route::merge::{both, equal_values, merged};
+use super::super::walk::{self, EachExpr};
+use super::super::{PlanError, expression, local, text};
 use super::Rewritten;
 
 pub fn push_or_merge(
@@ -123,6 +124,11 @@ fn into_route(
     outer.routing = decision.routing;
     let keyspace = outer.routing.keyspace().map(|keyspace| keyspace.name.to_string());
     let mut query = subquery.query;
+    if matches!(inner.routing, Routing::System(_)) {
+        let taken = text::of_source(planning, &inner.source)?;
+        replace(&mut subquery.original, &query, &taken);
+        query = taken;
+    }
     local::localize_query(planning, &mut query, keyspace.as_deref());
     if subquery.is_argument {
         let name = subquery.has_values.filter(|_| subquery.kind == Kind::Exists);
@@ -136,6 +142,20 @@ fn into_route(
         outer.source = Filter::over(outer.source.take(), vec![subquery.original]);
     }
     Ok(Ok(Operator::Route(outer)))
+}
+
+/// Puts a query in the place of another.
+fn replace(within: &mut Expr, old: &Query, new: &Query) {
+    walk::expr_mut(
+        within,
+        &mut EachExpr(|expr: &mut Expr| {
+            if let Expr::Subquery(query) | Expr::Exists(query) = expr
+                && **query == *old
+            {
+                **query = new.clone();
+            }
+        }),
+    );
 }
 
 struct Decision {
@@ -163,7 +183,7 @@ fn decide(
             (Routing::AnyShard(_), inner) if same_keyspace && single => inner.clone(),
             (Routing::None(_), _) if same_keyspace => outer_route.routing.clone(),
             (_, Routing::None(_)) if same_keyspace => inner_route.routing.clone(),
-            (Routing::System(one), Routing::System(_)) => Routing::System(one.clone()),
+            (Routing::System(one), Routing::System(other)) => Routing::System(both(one, other)),
             (Routing::Sharded(one), Routing::Sharded(other)) if same_keyspace => {
                 let joined = || joined(planning, subquery, outer_route, inner_route);
                 let fits = match other.opcode {

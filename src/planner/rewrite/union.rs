@@ -177,9 +177,6 @@ fn merged_routing(one: &Route, other: &Route, distinct: bool) -> Option<Routing>
         (Routing::None(_), routing) | (routing, Routing::None(_)) if same_keyspace => {
             Some(routing.clone())
         }
-        (Routing::System(one), Routing::System(other)) if one == other => {
-            Some(Routing::System(one.clone()))
-        }
         (Routing::Sharded(one), Routing::Sharded(other)) if same_keyspace => {
             let scatter = |opcode| opcode == Opcode::Scatter;
             if scatter(one.opcode) {

@@ -232,16 +232,19 @@ fn own_vindex(planning: &Planning<'_>, expr: &Expr, tables: TableSet) -> Option<
     }
 }
 
+/// What two routes to system tables know together.
+pub fn both(one: &System, other: &System) -> System {
+    let mut merged = one.clone();
+    let new = |schema: &&Expr| !one.schemas.iter().any(|known| same(known, schema));
+    merged.schemas.extend(other.schemas.iter().filter(new).cloned());
+    merged.tables.extend(other.tables.clone());
+    merged
+}
+
 /// Two routes to system tables merge unless they are known to mean different keyspaces.
 fn systems(one: &System, other: &System) -> Option<System> {
     let unknown = |system: &System| system.schemas.is_empty() && system.tables.is_empty();
-    let both = || {
-        let mut merged = one.clone();
-        let new = |schema: &&Expr| !one.schemas.iter().any(|known| same(known, schema));
-        merged.schemas.extend(other.schemas.iter().filter(new).cloned());
-        merged.tables.extend(other.tables.clone());
-        merged
-    };
+    let both = || both(one, other);
     if unknown(one) || unknown(other) {
         return Some(both());
     }

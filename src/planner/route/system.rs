@@ -12,6 +12,7 @@ use super::super::planning::Planning;
 use super::super::predicate::same;
 use super::Routing;
 use crate::planner::evaluable;
+use crate::planner::walk::{self, EachExpr};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct System {
@@ -60,6 +61,20 @@ pub fn take(planning: &mut Planning<'_>, routing: Routing, predicate: Expr) -> (
         escape: None,
     };
     (Routing::System(system), predicate)
+}
+
+/// Whether this is a predicate on the schema that [`take`] took the value out of.
+pub fn names_schema(predicate: &Expr) -> bool {
+    let Expr::Compare { op: CompareOp::Equal, right, .. } = predicate else { return false };
+    matches!(&**right, Expr::Argument { name, .. } if &*name.0 == SCHEMA_ARGUMENT)
+}
+
+/// Whether the subquery of an expression has arguments for schema names.
+pub fn takes(expr: &Expr) -> bool {
+    let mut found = false;
+    let mut look = EachExpr(|expr: &Expr| found |= names_schema(expr));
+    walk::expr(expr, &mut look);
+    found
 }
 
 /// What a column holds the name of.

@@ -434,14 +434,14 @@ impl<'a> Analyzer<'a> {
         let known_as = alias.clone().unwrap_or_else(|| name.clone());
         let keyspace = target.as_ref().map(|target| target.keyspace.as_str());
         let keyspace = keyspace.or(self.context.keyspace).unwrap_or("");
+        if name.is("dual") && target.is_none() {
+            return Ok(self.dual(known_as));
+        }
         if is_system_schema(keyspace) {
             let version = &self.context.environment.mysql_version;
             let source = Source::System(system_tables::find(version, keyspace, name.as_str()));
             let keyspace = alias.is_none().then(|| Ident::new(keyspace));
             return Ok(TableInfo { name: known_as, keyspace, source });
-        }
-        if name.is("dual") && target.is_none() {
-            return Ok(self.dual(known_as));
         }
         let kind = target.as_ref().and_then(|target| target.tablet_type.as_deref());
         let kind = kind.unwrap_or(self.context.tablet_type);

@@ -90,7 +90,14 @@ impl Semantics {
                 self.sharded_only = Some(PlanError::new(Code::InvalidArgument, text));
             }
             Meaning::Unknown => {
-                let text = format!("column '{column}' not found");
+                let table = match (&column.table, &scopes.levels[..]) {
+                    // The only table that can be meant.
+                    (None, [level]) if level.len() == 1 => {
+                        format!(" in table '{}'", self.table(level[0]).name.as_str())
+                    }
+                    _ => String::new(),
+                };
+                let text = format!("column '{column}' not found{table}");
                 self.sharded_only = Some(PlanError::new(Code::InvalidArgument, text));
             }
         }

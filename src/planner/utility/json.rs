@@ -96,6 +96,13 @@ pub fn describe(utility: &Utility) -> Json {
             node.own("ResultColumns", 2);
             node
         }
+        Utility::Mirror(mirror) => {
+            let mut node = Node::new(operator).variant("PercentBased");
+            let whole = mirror.percent.fract() == 0.0;
+            let percent = if whole { json!(mirror.percent as i64) } else { json!(mirror.percent) };
+            node.own.insert("Percent".into(), percent);
+            node
+        }
         Utility::Concatenate(_)
         | Utility::ReplaceVariables(_)
         | Utility::ShowWarnings

@@ -90,6 +90,15 @@ pub enum Utility {
     VindexFunction(VindexFunction),
     /// The GTID sets of all shards as one VGTID.
     Vgtid(Box<Primitive>),
+    Mirror(Box<Mirror>),
+}
+
+/// Some executions of the first are repeated by the second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mirror {
+    pub percent: f64,
+    pub input: Primitive,
+    pub mirrored: Primitive,
 }
 
 /// A vindex as a table: what it maps values to.
@@ -285,6 +294,7 @@ impl Utility {
             Utility::UnlockTables => "UnlockTables",
             Utility::VindexFunction(_) => "VindexFunc",
             Utility::Vgtid(_) => "Aggregate",
+            Utility::Mirror(_) => "Mirror",
         }
     }
 
@@ -297,6 +307,7 @@ impl Utility {
             | Utility::ReplaceVariables(input)
             | Utility::Vgtid(input) => vec![input],
             Utility::Set(set) => vec![&set.input],
+            Utility::Mirror(mirror) => vec![&mirror.input, &mirror.mirrored],
             _ => Vec::new(),
         }
     }
@@ -364,3 +375,6 @@ impl SetOperation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,7 +231,7 @@ fn adjusted(value: &Expr, values: Values) -> Expr {
 
 /// What a tablet sees of the session is enough for it.
 fn may_go_below(expr: &Expr) -> bool {
-    let reads_rows = matches!(
+    let is_own = !matches!(
         expr,
         Expr::Subquery(_)
             | Expr::Exists(_)
@@ -242,5 +242,5 @@ fn may_go_below(expr: &Expr) -> bool {
             | Expr::Default(_)
             | Expr::Values(_)
     );
-    !reads_rows && children(expr).into_iter().all(may_go_below)
+    is_own && children(expr).into_iter().all(may_go_below)
 }

@@ -25,6 +25,8 @@ impl Run {
                 Utility::Targeted(targeted) => self.send(&targeted.send, binds).await,
                 Utility::ReplaceVariables(input) => self.primitive(input, binds).await,
                 Utility::Concatenate(inputs) => self.all(inputs, binds).await,
+                // The other plan is never asked.
+                Utility::Mirror(mirror) => self.primitive(&mirror.input, binds).await,
                 other => Err(unsupported(format!("execution of {}", other.operator()))),
             }
         })
