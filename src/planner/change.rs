@@ -15,6 +15,7 @@ use sim::sql::ast::{
 
 use super::build::{from, predicate, sub_query};
 use super::directive::Directives;
+use super::foreign_key::{self, Change};
 use super::operator::update::Target;
 use super::operator::{Delete, LockAndComment, Operator, Update};
 use super::planning::Planning;
@@ -42,6 +43,7 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
     replace_reference(&mut update.tables, context);
     let mut statement = Statement::Update(update);
     if let Some(unsharded) = shortcut::unsharded(&statement, context) {
+        check_foreign_keys(context, &unsharded, &statement)?;
         let directives = match &statement {
             Statement::Update(update) => Directives::of(&update.comments),
             _ => Directives::default(),
@@ -52,6 +54,7 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
         return Ok((Some(Primitive::Update(plan)), used));
     }
     check_tablet_types(&statement, "update", context)?;
+    let checked = foreign_key::are_checked(context, &statement);
     let mut planning = planning(&statement, context)?;
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Update(mut update) = statement else {
@@ -61,7 +64,10 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
         return Err(error);
     }
     let target = update_target(&planning, &update)?;
-    check_foreign_keys(&planning, &target)?;
+    if checked {
+        let table = (target.table.keyspace.as_str(), target.table.name.as_str());
+        foreign_key::check(context, table, &Change::Update(&update.set))?;
+    }
     let changed = changed_vindexes(&planning, &update, &target)?;
     let source = from::tables(&mut planning, &update.tables)?;
     let source = predicate::add_all(&mut planning, source, update.filter.as_ref())?;
@@ -261,11 +267,13 @@ pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, Pl
     replace_reference(&mut delete.tables, context);
     let mut statement = Statement::Delete(delete);
     if let Some(unsharded) = shortcut::unsharded(&statement, context) {
+        check_foreign_keys(context, &unsharded, &statement)?;
         let used = unsharded.used.into_iter().collect();
         let dml = whole(unsharded.keyspace, &statement, Directives::default());
         return Ok((Some(Primitive::Delete(DeletePrimitive { dml })), used));
     }
     check_tablet_types(&statement, "delete", context)?;
+    let checked = foreign_key::are_checked(context, &statement);
     let mut planning = planning(&statement, context)?;
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Delete(delete) = statement else {
@@ -275,7 +283,10 @@ pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, Pl
         return Err(error);
     }
     let target = delete_target(&planning, &delete)?;
-    check_foreign_keys(&planning, &target)?;
+    if checked {
+        let table = (target.table.keyspace.as_str(), target.table.name.as_str());
+        foreign_key::check(context, table, &Change::Delete(table.1))?;
+    }
     let source = from::tables(&mut planning, &delete.tables)?;
     let source = predicate::add_all(&mut planning, source, delete.filter.as_ref())?;
     let limited = delete.limit.is_some();
@@ -434,9 +445,24 @@ fn check_tablet_types(
     Err(PlanError::new(Code::FailedPrecondition, text))
 }
 
-/// Foreign keys that vtgate manages need plans of their own.
-fn check_foreign_keys(planning: &Planning<'_>, target: &Target) -> Result<(), PlanError> {
-    super::check_foreign_keys(planning.context, &target.table)
+/// Of a statement that goes to an unsharded keyspace as it is. A column that is set may be any
+/// table's.
+fn check_foreign_keys(
+    context: &Context<'_>,
+    unsharded: &shortcut::Unsharded,
+    statement: &Statement,
+) -> Result<(), PlanError> {
+    if !foreign_key::are_checked(context, statement) {
+        return Ok(());
+    }
+    let mut tables = unsharded.used.iter().filter_map(|name| name.split_once('.'));
+    tables.try_for_each(|table| {
+        let change = match statement {
+            Statement::Update(update) => Change::Update(&update.set),
+            _ => Change::Delete(table.1),
+        };
+        foreign_key::check(context, table, &change)
+    })
 }
 
 /// LIMIT says how many rows of all shards; only one shard can count them.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use sim::sql::ast::{ColumnName, Expr, Ident, Insert, InsertSource, Literal, Statement};
 
 use super::directive::Directives;
+use super::foreign_key::{self, Change};
 use super::primitive::{Generate, Insert as InsertPrimitive, Keyspace, Primitive, VindexValues};
 use super::select::Planned;
 use super::semantics::analyse::{analyse, column_count};
@@ -29,7 +30,11 @@ pub fn plan(insert: &Insert, context: &Context<'_>) -> Result<Planned, PlanError
     insert.alias = None;
     let of = keyspace(context, &table.keyspace)?;
     let statement = Statement::Insert(insert.clone());
-    super::check_foreign_keys(context, &table)?;
+    let overwrites = insert.replace || !insert.on_duplicate.is_empty();
+    if foreign_key::are_checked(context, &statement) {
+        let change = Change::Insert { overwrites };
+        foreign_key::check(context, (&table.keyspace, &table.name), &change)?;
+    }
     if table.auto_increment.is_none()
         && !of.sharded
         && let Some(unsharded) = shortcut::unsharded(&statement, context)
