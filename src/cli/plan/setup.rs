@@ -191,16 +191,17 @@ fn texts(json: &Json, name: &str) -> Vec<String> {
 }
 
 fn foreign_key(json: &Json) -> ForeignKey {
-    // A foreign key may cross keyspaces, then each side names its own.
-    let keyspace = |side: &str| match text(json, side) {
-        "" => text(json, "keyspace").to_string(),
-        own => own.to_string(),
+    // A foreign key may cross keyspaces: the other side then names its own.
+    let keyspace = text(json, "keyspace");
+    let table = |side: &str| match text(json, side).split_once('.') {
+        Some((own, name)) => TableName::new(own, name),
+        None => TableName::new(keyspace, text(json, side)),
     };
     let action = |name: &str| ReferenceAction::parse(text(json, name)).unwrap_or_default();
     ForeignKey {
-        child: TableName::new(&keyspace("child_keyspace"), text(json, "child_table")),
+        child: table("child_table"),
         child_columns: texts(json, "child_columns"),
-        parent: TableName::new(&keyspace("parent_keyspace"), text(json, "parent_table")),
+        parent: table("parent_table"),
         parent_columns: texts(json, "parent_columns"),
         on_update: action("on_update"),
         on_delete: action("on_delete"),

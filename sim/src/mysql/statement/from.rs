@@ -1,4 +1,4 @@
-//! The FROM clause: tables opened, derived tables filled, and put side by side by [`join`].
+//! The FROM clause: tables opened, derived tables filled, and put side by side by `join`.
 
 use std::sync::Arc;
 
