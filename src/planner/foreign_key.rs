@@ -50,7 +50,8 @@ pub fn check(
     let children = vschema.child_foreign_keys(&name);
     match change {
         Change::Insert { overwrites } => {
-            for key in parents.filter(|key| !is_shard_scoped(vschema, key)) {
+            let mut parents = parents;
+            if let Some(key) = parents.find(|key| !is_shard_scoped(vschema, key)) {
                 return Err(crosses(&qualified(&name), &key.parent));
             }
             match *overwrites && children.count() != 0 {
