@@ -15,9 +15,10 @@ use sim::sql::ast::{
 
 use super::build::{from, predicate, sub_query};
 use super::directive::Directives;
+use super::foreign_key::{self, Origin, Way};
 use super::operator::update::Target;
 use super::operator::{Delete, LockAndComment, Operator, Update};
-use super::planning::Planning;
+use super::planning::{Names, Planning};
 use super::primitive::{
     self, ChangedVindex, Delete as DeletePrimitive, Dml, Opcode, Primitive,
     Update as UpdatePrimitive,
@@ -25,23 +26,35 @@ use super::primitive::{
 use super::route::Routing;
 use super::select::{Planned, finish, planning};
 use super::semantics::analyse::analyse;
+use super::semantics::names;
 use super::semantics::bind::{Meaning, Scopes};
 use super::semantics::tables::Source;
 use super::target::Target as KeyspaceTarget;
-use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text};
+use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text, walk};
 use crate::key::Code;
 use crate::vschema::{ColumnVindex, Table, TableType};
 
 // ---------------------------------------------------------------- UPDATE
 
 pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, PlanError> {
+    let statement = Statement::Update(update.clone());
+    let mut names = Names::of(&statement);
+    update_on(update, context, &mut Way::first(&mut names, &statement, context))
+}
+
+/// Plans an UPDATE of a client, or one that a foreign key led to.
+pub fn update_on(
+    update: &ast::Update,
+    context: &Context<'_>,
+    way: &mut Way<'_>,
+) -> Result<Planned, PlanError> {
     if update.with.is_some() {
         return Err(PlanError::unsupported("WITH expression in UPDATE statement"));
     }
     let mut update = update.clone();
     replace_reference(&mut update.tables, context);
     let mut statement = Statement::Update(update);
-    if let Some(unsharded) = shortcut::unsharded(&statement, context) {
+    if let Some(unsharded) = short_way(&statement, context, way) {
         let directives = match &statement {
             Statement::Update(update) => Directives::of(&update.comments),
             _ => Directives::default(),
@@ -53,6 +66,7 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
     }
     check_tablet_types(&statement, "update", context)?;
     let mut planning = planning(&statement, context)?;
+    let written = statement.clone();
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Update(mut update) = statement else {
         return Err(PlanError::bug("an update that is none"));
@@ -61,7 +75,16 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
         return Err(error);
     }
     let target = update_target(&planning, &update)?;
-    check_foreign_keys(&planning, &target)?;
+    let Statement::Update(mut written) = written else {
+        return Err(PlanError::bug("an update that is none"));
+    };
+    let keys = foreign_key::of_update(context, way, &target.table, &update.set.iter().collect::<Vec<_>>());
+    if !keys.is_empty() && update.limit.is_some() {
+        return foreign_key::input::of_update(context, way, &written, &target);
+    }
+    if way.verify_all && !keys.is_empty() {
+        foreign_key::piece::unchecked(&mut update.comments);
+    }
     let changed = changed_vindexes(&planning, &update, &target)?;
     let source = from::tables(&mut planning, &update.tables)?;
     let source = predicate::add_all(&mut planning, source, update.filter.as_ref())?;
@@ -73,6 +96,13 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
             subqueries.extend(own);
         }
     }
+    for (written, item) in written.set.iter_mut().zip(&update.set) {
+        if expression::has_subquery(&written.value) {
+            written.value = item.value.clone();
+            walk::expr_mut(&mut written.value, &mut names::Unbind);
+        }
+    }
+    let changed_table = target.clone();
     let source = predicate::contained(source, subqueries);
     let lock = LockAndComment { source, comments: Default::default(), lock: Lock::ShareMode };
     let source = Operator::LockAndComment(Box::new(lock));
@@ -91,7 +121,25 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
         let text = "Vindex update should have ORDER BY clause when using LIMIT";
         return Err(PlanError::unsupported(text));
     }
-    finish(planning, operator, None)
+    let plan = finish(planning, operator, None)?;
+    match keys.is_empty() {
+        true => Ok(plan),
+        false => {
+            foreign_key::update::around(context, way, &written, &changed_table, &keys, plan)
+        }
+    }
+}
+
+/// The short way, where no foreign key is in the way.
+fn short_way(
+    statement: &Statement,
+    context: &Context<'_>,
+    way: &mut Way<'_>,
+) -> Option<shortcut::Unsharded> {
+    if way.origin == Origin::ForeignKey || foreign_key::concern(statement, context, way) {
+        return None;
+    }
+    shortcut::unsharded(statement, context)
 }
 
 /// The table that SET assigns to.
@@ -253,6 +301,17 @@ fn check_changed(
 // ---------------------------------------------------------------- DELETE
 
 pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, PlanError> {
+    let statement = Statement::Delete(delete.clone());
+    let mut names = Names::of(&statement);
+    delete_on(delete, context, &mut Way::first(&mut names, &statement, context))
+}
+
+/// Plans a DELETE of a client, or one that a foreign key led to.
+pub fn delete_on(
+    delete: &ast::Delete,
+    context: &Context<'_>,
+    way: &mut Way<'_>,
+) -> Result<Planned, PlanError> {
     if delete.with.is_some() {
         return Err(PlanError::unsupported("WITH expression in DELETE statement"));
     }
@@ -260,13 +319,14 @@ pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, Pl
     without_alias(&mut delete)?;
     replace_reference(&mut delete.tables, context);
     let mut statement = Statement::Delete(delete);
-    if let Some(unsharded) = shortcut::unsharded(&statement, context) {
+    if let Some(unsharded) = short_way(&statement, context, way) {
         let used = unsharded.used.into_iter().collect();
         let dml = whole(unsharded.keyspace, &statement, Directives::default());
         return Ok((Some(Primitive::Delete(DeletePrimitive { dml })), used));
     }
     check_tablet_types(&statement, "delete", context)?;
     let mut planning = planning(&statement, context)?;
+    let written = statement.clone();
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Delete(delete) = statement else {
         return Err(PlanError::bug("a delete that is none"));
@@ -275,14 +335,28 @@ pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, Pl
         return Err(error);
     }
     let target = delete_target(&planning, &delete)?;
-    check_foreign_keys(&planning, &target)?;
+    let Statement::Delete(written) = written else {
+        return Err(PlanError::bug("a delete that is none"));
+    };
+    let keys = foreign_key::of_delete(context, way, &target.table);
+    let one_table = matches!(&delete.tables[..], [TableExpr::Bound(..)]);
+    if !keys.is_empty() && (delete.limit.is_some() || !one_table) {
+        return foreign_key::input::of_delete(context, way, &written, &target);
+    }
+    let changed_table = target.clone();
     let source = from::tables(&mut planning, &delete.tables)?;
     let source = predicate::add_all(&mut planning, source, delete.filter.as_ref())?;
     let limited = delete.limit.is_some();
     let operator = Operator::Delete(Box::new(Delete { source, statement: delete, target }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
     check_limit(&operator, limited, "DELETE")?;
-    finish(planning, operator, None)
+    let plan = finish(planning, operator, None)?;
+    match keys.is_empty() {
+        true => Ok(plan),
+        false => {
+            foreign_key::delete::around(context, way, &written, &changed_table, &keys, plan)
+        }
+    }
 }
 
 /// With one target and one plain table, alias and target go; columns are the table's.
@@ -432,11 +506,6 @@ fn check_tablet_types(
     }
     let text = format!("VT09002: {verb} statement with a replica target");
     Err(PlanError::new(Code::FailedPrecondition, text))
-}
-
-/// Foreign keys that vtgate manages need plans of their own.
-fn check_foreign_keys(planning: &Planning<'_>, target: &Target) -> Result<(), PlanError> {
-    super::check_foreign_keys(planning.context, &target.table)
 }
 
 /// LIMIT says how many rows of all shards; only one shard can count them.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use sim::sql::ast::{ColumnName, Expr, Ident, Insert, InsertSource, Literal, Statement};
 
 use super::directive::Directives;
+use super::foreign_key::{self, Way};
+use super::planning::Names;
 use super::primitive::{Generate, Insert as InsertPrimitive, Keyspace, Primitive, VindexValues};
 use super::select::Planned;
 use super::semantics::analyse::{analyse, column_count};
@@ -29,19 +31,40 @@ pub fn plan(insert: &Insert, context: &Context<'_>) -> Result<Planned, PlanError
     insert.alias = None;
     let of = keyspace(context, &table.keyspace)?;
     let statement = Statement::Insert(insert.clone());
-    super::check_foreign_keys(context, &table)?;
+    let mut names = Names::of(&statement);
+    let mut way = Way::first(&mut names, &statement, context);
+    if let Some(plan) = foreign_key::insert::around(context, &mut way, &insert, &table)? {
+        return Ok(plan);
+    }
+    rows_apart(insert, &table, of, context)
+}
+
+/// Plans an INSERT whatever its keys are.
+pub fn apart(insert: &Insert, context: &Context<'_>) -> Result<Planned, PlanError> {
+    let table = target(insert, context)?;
+    let of = keyspace(context, &table.keyspace)?;
+    rows_apart(insert.clone(), &table, of, context)
+}
+
+fn rows_apart(
+    insert: Insert,
+    table: &Table,
+    of: Keyspace,
+    context: &Context<'_>,
+) -> Result<Planned, PlanError> {
+    let statement = Statement::Insert(insert.clone());
     if table.auto_increment.is_none()
         && !of.sharded
         && let Some(unsharded) = shortcut::unsharded(&statement, context)
     {
         let used = unsharded.used.into_iter().collect();
-        return Ok((Some(Primitive::Insert(whole(insert, &table, unsharded.keyspace))), used));
+        return Ok((Some(Primitive::Insert(whole(insert, table, unsharded.keyspace))), used));
     }
     if insert.replace && of.sharded {
         return Err(PlanError::unsupported("REPLACE INTO with sharded keyspace"));
     }
     let used = vec![format!("{}.{}", table.keyspace, table.name)];
-    let plan = values(insert, &table, of, context)?;
+    let plan = values(insert, table, of, context)?;
     Ok((Some(Primitive::Insert(plan)), used))
 }
 

@@ -21,6 +21,7 @@ pub mod directive;
 pub mod environment;
 pub mod evaluable;
 pub mod expression;
+pub mod foreign_key;
 pub mod insert;
 pub mod json;
 pub mod local;
@@ -54,7 +55,7 @@ use std::sync::Arc;
 use sim::sql::ast::{Ident, Statement, TableName, Verbatim};
 
 use crate::key::Code;
-use crate::vschema::{ForeignKeyMode, Table, VSchema};
+use crate::vschema::{Table, VSchema};
 use environment::Environment;
 use primitive::{Keyspace, Plan, Primitive, QueryType};
 use statement::Outer;
@@ -192,22 +193,6 @@ fn reference_source(name: &TableName, context: &Context<'_>) -> Option<TableName
         qualifier: Some(Ident::new(&source.keyspace)),
         name: Ident::new(&source.name),
     })
-}
-
-/// Foreign keys that vtgate manages need plans of their own, which are not made yet.
-fn check_foreign_keys(context: &Context<'_>, table: &Table) -> Result<(), PlanError> {
-    let managed = context
-        .vschema
-        .keyspaces
-        .get(&table.keyspace)
-        .is_some_and(|keyspace| keyspace.foreign_key_mode == ForeignKeyMode::Managed);
-    let name = crate::vschema::TableName::new(&table.keyspace, &table.name);
-    let has_keys = context.vschema.parent_foreign_keys(&name).next().is_some()
-        || context.vschema.child_foreign_keys(&name).next().is_some();
-    if managed && has_keys && context.environment.foreign_key_checks != Some(false) {
-        return Err(PlanError::unsupported("foreign keys that vtgate manages"));
-    }
-    Ok(())
 }
 
 fn query_type(statement: &Statement) -> QueryType {

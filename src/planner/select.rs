@@ -32,8 +32,13 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
         let used = unsharded.used.into_iter().collect();
         return Ok((Some(whole(query, unsharded.keyspace)), used));
     }
+    apart(query, context)
+}
+
+/// Plans a query with its tables, wherever they are.
+pub fn apart(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
+    let mut statement = Statement::Query(query.clone());
     let mut planning = planning(&statement, context)?;
-    let mut statement = statement;
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Query(query) = statement else {
         return Err(PlanError::bug("a query that is none"));

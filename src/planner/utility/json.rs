@@ -103,6 +103,12 @@ pub fn describe(utility: &Utility) -> Json {
             node.own.insert("Percent".into(), percent);
             node
         }
+        Utility::Keyed(keyed) => {
+            let mut node = Node::new(operator);
+            let (own, inputs) = keyed.json();
+            node.own.extend(own);
+            return node.json(inputs);
+        }
         Utility::Concatenate(_)
         | Utility::ReplaceVariables(_)
         | Utility::ShowWarnings
