@@ -26,8 +26,8 @@ use super::primitive::{
 use super::route::Routing;
 use super::select::{Planned, finish, planning};
 use super::semantics::analyse::analyse;
-use super::semantics::names;
 use super::semantics::bind::{Meaning, Scopes};
+use super::semantics::names;
 use super::semantics::tables::Source;
 use super::target::Target as KeyspaceTarget;
 use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text, walk};
@@ -78,7 +78,8 @@ pub fn update_on(
     let Statement::Update(mut written) = written else {
         return Err(PlanError::bug("an update that is none"));
     };
-    let keys = foreign_key::of_update(context, way, &target.table, &update.set.iter().collect::<Vec<_>>());
+    let keys =
+        foreign_key::of_update(context, way, &target.table, &update.set.iter().collect::<Vec<_>>());
     if !keys.is_empty() && update.limit.is_some() {
         return foreign_key::input::of_update(context, way, &written, &target);
     }
@@ -124,9 +125,7 @@ pub fn update_on(
     let plan = finish(planning, operator, None)?;
     match keys.is_empty() {
         true => Ok(plan),
-        false => {
-            foreign_key::update::around(context, way, &written, &changed_table, &keys, plan)
-        }
+        false => foreign_key::update::around(context, way, &written, &changed_table, &keys, plan),
     }
 }
 
@@ -353,9 +352,7 @@ pub fn delete_on(
     let plan = finish(planning, operator, None)?;
     match keys.is_empty() {
         true => Ok(plan),
-        false => {
-            foreign_key::delete::around(context, way, &written, &changed_table, &keys, plan)
-        }
+        false => foreign_key::delete::around(context, way, &written, &changed_table, &keys, plan),
     }
 }
 

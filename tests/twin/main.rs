@@ -58,9 +58,8 @@ fn comparable(statement: &str, answer: &[String]) -> Vec<String> {
     }
     let rows = answer.iter().filter(|line| !line.starts_with('+'));
     // An empty side of a join says less of its columns' types: a cell may stand left or right.
-    let mut lines: Vec<String> = rows
-        .map(|line| line.split('|').map(str::trim).collect::<Vec<_>>().join("|"))
-        .collect();
+    let mut lines: Vec<String> =
+        rows.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>().join("|")).collect();
     if !statement.contains("order by") {
         lines.sort();
     }

@@ -44,7 +44,7 @@ pub fn around(
     selection.from = written.tables.clone();
     selection.filter = written.filter.clone();
     selection.lock = piece::for_update(context, &target.table);
-    let (selection, more) = select::apart(&Query::Select(Box::new(selection)), context)?;
+    let (selection, more) = select::of_key(&Query::Select(Box::new(selection)), context)?;
     let used = merged(used, more);
     let (Some(selection), Some(parent)) = (selection, parent) else { return Ok((None, used)) };
     let plan = inside(parent, |parent| Keyed::Cascade(Cascade { selection, children, parent }));

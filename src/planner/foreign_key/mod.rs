@@ -21,7 +21,9 @@ pub mod primitive;
 pub mod update;
 pub mod verify;
 
-use sim::sql::ast::{Expr, Ident, Literal, Statement, TableExpr, TableName as WrittenName, UpdateItem};
+use sim::sql::ast::{
+    Expr, Ident, Literal, Statement, TableExpr, TableName as WrittenName, UpdateItem,
+};
 
 use super::planning::Names;
 use super::{Context, PlanError, find_table};
@@ -109,9 +111,8 @@ pub fn of_update(
     let children = context.vschema.child_foreign_keys(&name);
     let children: Vec<&ForeignKey> = children.filter(|key| touches(&key.parent_columns)).collect();
     let parents = context.vschema.parent_foreign_keys(&name);
-    let parents: Vec<&ForeignKey> = parents
-        .filter(|key| touches(&key.child_columns) && !nulls(&key.child_columns))
-        .collect();
+    let parents: Vec<&ForeignKey> =
+        parents.filter(|key| touches(&key.child_columns) && !nulls(&key.child_columns)).collect();
     let keyed = |item: &UpdateItem| {
         let has = |columns: &[String]| columns.iter().any(|column| item.column.name.is(column));
         children.iter().any(|key| has(&key.parent_columns))
@@ -119,10 +120,8 @@ pub fn of_update(
     };
     way.verify_all |= set.iter().any(|item| keyed(item) && !is_literal(&item.value));
     let minded = |key: &&ForeignKey| way.verify_all || !is_shard_scoped(context, key);
-    let mut keys = Keys {
-        parents: parents.into_iter().filter(minded).cloned().collect(),
-        ..Keys::default()
-    };
+    let mut keys =
+        Keys { parents: parents.into_iter().filter(minded).cloned().collect(), ..Keys::default() };
     keys.parents.retain(|key| way.ignored.as_ref() != Some(key));
     for key in children {
         match key.on_update.is_restrict() {

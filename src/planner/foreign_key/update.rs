@@ -174,7 +174,7 @@ fn cascade(
     selection.filter = written.filter.clone();
     selection.order_by = written.order_by.clone();
     selection.lock = piece::for_update(context, &target.table);
-    let (selection, more) = select::apart(&Query::Select(Box::new(selection)), context)?;
+    let (selection, more) = select::of_key(&Query::Select(Box::new(selection)), context)?;
     let Some(selection) = selection else {
         return Err(PlanError::bug("a selection without a plan"));
     };

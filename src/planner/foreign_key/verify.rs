@@ -35,7 +35,7 @@ pub fn queries(
     let mut queries = Vec::new();
     let mut used = Vec::new();
     let mut plan = |whose, select: Select| -> Result<(), PlanError> {
-        let (query, more) = select::apart(&Query::Select(Box::new(select)), context)?;
+        let (query, more) = select::of_key(&Query::Select(Box::new(select)), context)?;
         used = merged(std::mem::take(&mut used), more);
         queries.extend(query.map(|query| (whose, query)));
         Ok(())

@@ -32,8 +32,8 @@ use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Query, Statement};
 
-use crate::planner::primitive::{Keyspace, Primitive, QueryType, Rows, Send};
 use crate::planner::foreign_key::primitive::Keyed;
+use crate::planner::primitive::{Keyspace, Primitive, QueryType, Rows, Send};
 use crate::planner::statement::Outer;
 use crate::planner::{Context, PlanError, ddl, show};
 
