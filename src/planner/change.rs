@@ -27,10 +27,9 @@ use super::route::Routing;
 use super::select::{Planned, finish, planning};
 use super::semantics::analyse::analyse;
 use super::semantics::bind::{Meaning, Scopes};
-use super::semantics::names;
 use super::semantics::tables::Source;
 use super::target::Target as KeyspaceTarget;
-use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text, walk};
+use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text};
 use crate::key::Code;
 use crate::vschema::{ColumnVindex, Table, TableType};
 
@@ -54,6 +53,17 @@ pub fn update_on(
     let mut update = update.clone();
     replace_reference(&mut update.tables, context);
     let mut statement = Statement::Update(update);
+    if way.origin == Origin::Client
+        && foreign_key::concern(&statement, context, way)
+        && let Statement::Update(update) = &mut statement
+    {
+        let lifted = foreign_key::sub_query::lift(&mut update.set, way);
+        if !lifted.is_empty() {
+            let mut on = way.on(foreign_key::Verify::Needed, None);
+            let plan = update_on(update, context, &mut on)?;
+            return foreign_key::sub_query::in_front(context, lifted, plan);
+        }
+    }
     if let Some(unsharded) = short_way(&statement, context, way) {
         let directives = match &statement {
             Statement::Update(update) => Directives::of(&update.comments),
@@ -75,7 +85,7 @@ pub fn update_on(
         return Err(error);
     }
     let target = update_target(&planning, &update)?;
-    let Statement::Update(mut written) = written else {
+    let Statement::Update(written) = written else {
         return Err(PlanError::bug("an update that is none"));
     };
     let keys =
@@ -95,12 +105,6 @@ pub fn update_on(
         if let Some((replaced, own)) = sub_query::of_value(&mut planning, &item.value, tables)? {
             item.value = replaced;
             subqueries.extend(own);
-        }
-    }
-    for (written, item) in written.set.iter_mut().zip(&update.set) {
-        if expression::has_subquery(&written.value) {
-            written.value = item.value.clone();
-            walk::expr_mut(&mut written.value, &mut names::Unbind);
         }
     }
     let changed_table = target.clone();

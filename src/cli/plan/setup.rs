@@ -196,11 +196,15 @@ fn foreign_key(json: &Json) -> ForeignKey {
         "" => text(json, "keyspace").to_string(),
         own => own.to_string(),
     };
+    let table = |side: &str, name: &str| match text(json, name).split_once('.') {
+        Some((keyspace, name)) => TableName::new(keyspace, name),
+        None => TableName::new(&keyspace(side), text(json, name)),
+    };
     let action = |name: &str| ReferenceAction::parse(text(json, name)).unwrap_or_default();
     ForeignKey {
-        child: TableName::new(&keyspace("child_keyspace"), text(json, "child_table")),
+        child: table("child_keyspace", "child_table"),
         child_columns: texts(json, "child_columns"),
-        parent: TableName::new(&keyspace("parent_keyspace"), text(json, "parent_table")),
+        parent: table("parent_keyspace", "parent_table"),
         parent_columns: texts(json, "parent_columns"),
         on_update: action("on_update"),
         on_delete: action("on_delete"),

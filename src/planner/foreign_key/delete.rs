@@ -40,6 +40,7 @@ pub fn around(
         children.push(Child { list, columns, values: Vec::new(), statement });
     }
     let mut selection = expression::empty_select();
+    selection.comments = way.comments.clone();
     selection.items = piece::items(items);
     selection.from = written.tables.clone();
     selection.filter = written.filter.clone();

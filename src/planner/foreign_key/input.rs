@@ -54,6 +54,7 @@ pub fn of_update(
         ..written.clone()
     };
     let mut on = way.on(super::Verify::Needed, None);
+    on.comments = written.comments.clone();
     found.then(change::update_on(&update, context, &mut on)?)
 }
 
@@ -80,6 +81,7 @@ pub fn of_delete(
         ..written.clone()
     };
     let mut on = way.on(super::Verify::Needed, None);
+    on.comments = written.comments.clone();
     found.then(change::delete_on(&delete, context, &mut on)?)
 }
 

@@ -18,11 +18,12 @@ pub mod input;
 pub mod insert;
 pub mod piece;
 pub mod primitive;
+pub mod sub_query;
 pub mod update;
 pub mod verify;
 
 use sim::sql::ast::{
-    Expr, Ident, Literal, Statement, TableExpr, TableName as WrittenName, UpdateItem,
+    Comments, Expr, Ident, Literal, Statement, TableExpr, TableName as WrittenName, UpdateItem,
 };
 
 use super::planning::Names;
@@ -42,6 +43,8 @@ pub struct Way<'n> {
     /// The key that led here: its parents are right.
     pub ignored: Option<ForeignKey>,
     pub origin: Origin,
+    /// What stands in front of all statements, where one input feeds them.
+    pub comments: Comments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +56,14 @@ pub enum Origin {
 impl<'n> Way<'n> {
     pub fn first(names: &'n mut Names, statement: &Statement, context: &Context<'_>) -> Way<'n> {
         let checks = super::normalize::hint::foreign_key_checks(statement, context.environment);
-        Way { names, checks, verify_all: false, ignored: None, origin: Origin::Client }
+        Way {
+            names,
+            checks,
+            verify_all: false,
+            ignored: None,
+            origin: Origin::Client,
+            comments: Comments::default(),
+        }
     }
 
     /// The way of a statement that a key leads to.
@@ -64,6 +74,7 @@ impl<'n> Way<'n> {
             verify_all: verify == Verify::All,
             ignored,
             origin: Origin::ForeignKey,
+            comments: self.comments.clone(),
         }
     }
 }
@@ -237,9 +248,13 @@ fn is_shard_scoped(context: &Context<'_>, key: &ForeignKey) -> bool {
         })
 }
 
-/// A value that is known before the statement runs.
+/// A value that is known before the statement runs; a subquery's is not.
 pub fn is_literal(expr: &Expr) -> bool {
-    matches!(expr, Expr::Literal(_) | Expr::Argument { .. })
+    match expr {
+        Expr::Literal(_) => true,
+        Expr::Argument { name, .. } => !name.as_str().starts_with(sub_query::PREFIX),
+        _ => false,
+    }
 }
 
 pub fn cross_shard(one: &str, other: &str) -> PlanError {

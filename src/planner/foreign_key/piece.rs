@@ -65,6 +65,9 @@ pub fn list_name(way: &mut Way<'_>) -> std::sync::Arc<str> {
 
 /// What stands in front of a statement that MySQL checks keys for.
 pub fn checked(way: &Way<'_>) -> Comments {
+    if !way.comments.0.is_empty() {
+        return way.comments.clone();
+    }
     let mut comments = Comments::default();
     if way.checks == Some(true) {
         hint::set(&mut comments, CHECKS, "ON");

@@ -169,6 +169,7 @@ fn cascade(
         children.push(Child { list, columns, values, statement });
     }
     let mut selection = expression::empty_select();
+    selection.comments = way.comments.clone();
     selection.items = piece::items(items);
     selection.from = written.tables.clone();
     selection.filter = written.filter.clone();
