@@ -62,7 +62,7 @@ fn child(
     let filter = Some(piece::in_list(&key.child_columns, list));
     let comments = piece::checked(way);
     let tables = vec![piece::table(&key.child)];
-    let mut way = way.on(Verify::Needed, None);
+    let mut way = way.along(key, Verify::Needed, None)?;
     match key.on_delete {
         ReferenceAction::Cascade => {
             let delete = Delete {

@@ -19,6 +19,8 @@ pub mod insert;
 pub mod piece;
 pub mod primitive;
 pub mod sub_query;
+#[cfg(test)]
+mod tests;
 pub mod update;
 pub mod verify;
 
@@ -45,6 +47,8 @@ pub struct Way<'n> {
     pub origin: Origin,
     /// What stands in front of all statements, where one input feeds them.
     pub comments: Comments,
+    /// The keys that were followed to come here.
+    path: Vec<ForeignKey>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +67,7 @@ impl<'n> Way<'n> {
             ignored: None,
             origin: Origin::Client,
             comments: Comments::default(),
+            path: Vec::new(),
         }
     }
 
@@ -75,7 +80,23 @@ impl<'n> Way<'n> {
             ignored,
             origin: Origin::ForeignKey,
             comments: self.comments.clone(),
+            path: self.path.clone(),
         }
+    }
+
+    /// The way along a key, which nothing comes along twice.
+    pub fn along(
+        &mut self,
+        key: &ForeignKey,
+        verify: Verify,
+        ignored: Option<ForeignKey>,
+    ) -> Result<Way<'_>, PlanError> {
+        if self.path.contains(key) {
+            return Err(cycle(&self.path, key));
+        }
+        let mut way = self.on(verify, ignored);
+        way.path.push(key.clone());
+        Ok(way)
     }
 }
 
@@ -262,6 +283,17 @@ pub fn cross_shard(one: &str, other: &str) -> PlanError {
         "VT12002: unsupported: cross-shard foreign keys between table '{one}' and '{other}'"
     );
     PlanError::new(Code::Unimplemented, text)
+}
+
+fn cycle(path: &[ForeignKey], key: &ForeignKey) -> PlanError {
+    let start = path.iter().position(|known| known == key).unwrap_or(0);
+    let tables: Vec<String> = path.iter().skip(start).map(|key| key.child.to_string()).collect();
+    let text = format!(
+        "VT09019: keyspace '{}' has cyclic foreign keys. Cycle exists between [{}]",
+        key.child.keyspace,
+        tables.join(" ")
+    );
+    PlanError::new(Code::FailedPrecondition, text)
 }
 
 pub fn set_default() -> PlanError {

@@ -221,14 +221,14 @@ fn child(
             let mut comments = Comments::default();
             piece::unchecked(&mut comments);
             let update = Update { set, ..empty(comments, tables, Some(of_list)) };
-            let mut way = way.on(Verify::All, Some(key.clone()));
+            let mut way = way.along(key, Verify::All, Some(key.clone()))?;
             change::update_on(&update, context, &mut way)
         }
         ReferenceAction::SetNull => {
             let others = differing(parent, key, set, new, None);
             let filter = piece::and(std::iter::once(of_list).chain(others));
             let update = Update { set: nulls(key), ..empty(piece::checked(way), tables, filter) };
-            let mut way = way.on(Verify::Needed, None);
+            let mut way = way.along(key, Verify::Needed, None)?;
             change::update_on(&update, context, &mut way)
         }
         _ => Err(set_default()),
