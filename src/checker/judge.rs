@@ -414,6 +414,7 @@ impl Judge {
                     let database = database.as_deref().unwrap_or("");
                     self.apply_definition(alias, database, statement, origin.is_some());
                 }
+                binlog::Event::Savepoint { .. } => {}
             }
         }
         touched

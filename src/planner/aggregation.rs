@@ -56,7 +56,7 @@ pub fn makes_distinct(planning: &Planning<'_>, select: &Select, order: &[Order])
         matches!(item, SelectItem::Expr { expr, .. } if planning.semantics.has_aggregate(expr))
     });
     if select.group_by.is_empty() {
-        return orders_distinct(select, order) && !aggregates || aggregates;
+        return aggregates || orders_distinct(select, order);
     }
     let selected = |group: &Expr| {
         select

@@ -42,11 +42,11 @@ fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), Pla
         if is_special(&order.expr) {
             continue;
         }
-        let column = add_column(planning, route, &order.simplified)?;
+        let column = add_column(route, &order.simplified)?;
         let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
             true => {
                 let given = column_at(&route.source, column).unwrap_or(order.simplified.clone());
-                Some(add_column(planning, route, &weight_string(&given))?)
+                Some(add_column(route, &weight_string(&given))?)
             }
             false => None,
         };
@@ -97,26 +97,21 @@ pub fn order_of(operator: &Operator) -> Vec<Order> {
 }
 
 /// Where a route gives an expression; its query gets the column if it has not.
-pub fn add_column(
-    planning: &mut Planning<'_>,
-    route: &mut Route,
-    expr: &Expr,
-) -> Result<usize, PlanError> {
+pub fn add_column(route: &mut Route, expr: &Expr) -> Result<usize, PlanError> {
     if let Some(at) = find_in_text(&route.source, expr) {
         return Ok(at);
     }
-    append(planning, &mut route.source, expr)
+    append(&mut route.source, expr)
 }
 
 /// The same with a name for a new column.
 pub fn add_named_column(
-    planning: &mut Planning<'_>,
     route: &mut Route,
     expr: &Expr,
     alias: Option<Ident>,
 ) -> Result<usize, PlanError> {
     let before = width(&route.source);
-    let at = add_column(planning, route, expr)?;
+    let at = add_column(route, expr)?;
     if before.is_none_or(|before| before <= at) {
         name_column(&mut route.source, at, alias);
     }
@@ -188,10 +183,11 @@ pub fn columns_in_text(source: &Operator) -> Option<Vec<Expr>> {
 /// One more group of an aggregation below a route.
 pub fn group_in_text(source: &mut Operator, expr: &Expr) {
     match source {
-        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
-            if !aggregator.groups.iter().any(|group| same(&group.expr, expr)) {
-                aggregator.groups.push(aggregator::Group::new(expr.clone()));
-            }
+        Operator::Aggregator(aggregator)
+            if aggregator.derived.is_none()
+                && !aggregator.groups.iter().any(|group| same(&group.expr, expr)) =>
+        {
+            aggregator.groups.push(aggregator::Group::new(expr.clone()));
         }
         Operator::Filter(filter) => group_in_text(&mut filter.source, expr),
         Operator::Ordering(ordering) => group_in_text(&mut ordering.source, expr),
@@ -232,11 +228,7 @@ pub fn width(source: &Operator) -> Option<usize> {
 }
 
 /// One more column of the query below a route.
-pub fn append(
-    planning: &mut Planning<'_>,
-    source: &mut Operator,
-    expr: &Expr,
-) -> Result<usize, PlanError> {
+pub fn append(source: &mut Operator, expr: &Expr) -> Result<usize, PlanError> {
     match source {
         Operator::Projection(projection) if projection.derived.is_none() => {
             if projection.star.is_some() {
@@ -249,13 +241,11 @@ pub fn append(
             aggregator.columns.push(aggregator::Column { expr: expr.clone(), alias: None });
             Ok(aggregator.columns.len() - 1)
         }
-        Operator::Filter(filter) => append(planning, &mut filter.source, expr),
-        Operator::Ordering(ordering) => append(planning, &mut ordering.source, expr),
-        Operator::Limit(limit) => append(planning, &mut limit.source, expr),
+        Operator::Filter(filter) => append(&mut filter.source, expr),
+        Operator::Ordering(ordering) => append(&mut ordering.source, expr),
+        Operator::Limit(limit) => append(&mut limit.source, expr),
         // The shards' own duplicates go; more columns keep a few of them.
-        Operator::Distinct(distinct) if !distinct.required => {
-            append(planning, &mut distinct.source, expr)
-        }
+        Operator::Distinct(distinct) if !distinct.required => append(&mut distinct.source, expr),
         Operator::Distinct(_) | Operator::Union(_) | Operator::Horizon(_) => {
             Err(PlanError::unsupported("columns beside those of a union or a distinct query"))
         }

@@ -9,12 +9,14 @@ use super::build::predicate;
 use super::offset::{self, weight_string};
 use super::operator::aggregator::Column;
 use super::operator::apply_join::{JoinColumn, Side};
+use super::operator::horizon::Derived;
 use super::operator::projection::{self, Info};
 use super::operator::{Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection};
 use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
 use super::rewrite::aggregate_again;
+use super::semantics::item_name;
 use super::{PlanError, aggregation, expression, offset_union};
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
@@ -42,10 +44,13 @@ pub fn column_of(
             if let Some(at) = offset::find_in_text(&route.source, expr) {
                 return Ok(at);
             }
+            if let Some(at) = offset_union::weight_in_union(planning, route, expr)? {
+                return Ok(at);
+            }
             if group == Grouped::Yes {
                 offset::group_in_text(&mut route.source, expr);
             }
-            offset::add_column(planning, route, expr)
+            offset::add_column(route, expr)
         }
         Operator::Filter(filter) => column_of(planning, &mut filter.source, expr, group),
         Operator::Limit(limit) => column_of(planning, &mut limit.source, expr, group),
@@ -53,8 +58,15 @@ pub fn column_of(
         Operator::Distinct(distinct) => column_of(planning, &mut distinct.source, expr, group),
         Operator::SubQuery(subquery) => column_of(planning, &mut subquery.outer, expr, group),
         Operator::Aggregator(aggregator) => {
-            if let Some(at) = aggregator.columns.iter().position(|c| same(&c.expr, expr)) {
+            let is = |column: &Column| {
+                same(&column.expr, expr) || names_output(aggregator.derived.as_ref(), column, expr)
+            };
+            if let Some(at) = aggregator.columns.iter().position(is) {
                 return Ok(at);
+            }
+            if aggregator.derived.is_some() {
+                let refused = format!("{expr} of an aggregation in a derived table");
+                return Err(PlanError::unsupported(refused));
             }
             if planning.semantics.is_aggregate(expr) {
                 return add_aggregate(planning, aggregator, expr);
@@ -94,6 +106,13 @@ pub fn column_of(
     }
 }
 
+/// Whether an expression names the column from outside of the derived table.
+fn names_output(derived: Option<&Derived>, column: &Column, expr: &Expr) -> bool {
+    let (Some(derived), Expr::Bound(name, number)) = (derived, expr) else { return false };
+    *number == derived.number
+        && item_name(&column.expr, column.alias.as_ref()).is(name.name.as_str())
+}
+
 /// A column with its name: the route that gives it names it.
 fn named_column_of(
     planning: &mut Planning<'_>,
@@ -103,7 +122,7 @@ fn named_column_of(
     if let Operator::Route(route) = operator
         && column.alias.is_some()
     {
-        return offset::add_named_column(planning, route, &column.expr, column.alias.clone());
+        return offset::add_named_column(route, &column.expr, column.alias.clone());
     }
     if let Operator::ApplyJoin(join) = operator
         && !join.columns.iter().any(|known| same(&known.expr, &column.expr))

@@ -1,16 +1,18 @@
 //! Columns of unions, above routes and in their text.
 //!
 //! A weight string asked of a union is appended to every source at the same position, made of each
-//! source's own expression. A query whose list cannot grow becomes a table of another one:
+//! source's own expression. A query whose list cannot grow (DISTINCT, a star) becomes a table of another one:
 //!
 //! ```text
-//!   select a from t union select b from u
-//!   select dt.c0 as a, weight_string(dt.c0) from (select a .. union ..) as dt(c0)
+//!   select distinct a from t
+//!   select dt.c0 as a, weight_string(dt.c0) from (select distinct a from t) as dt(c0)
 //! ```
 //!
 //! It knows nothing of what columns are compared for.
 
-use sim::sql::ast::{ColumnName, Expr, Ident, Lock, Query, TableName, Union as UnionNode};
+use sim::sql::ast::{
+    ColumnName, Expr, Ident, Lock, Query, SelectItem, TableName, Union as UnionNode,
+};
 
 use super::offset::{self, weight_string};
 use super::offset_above::{Grouped, column_of as column_above};
@@ -47,7 +49,7 @@ pub fn exprs_at(operator: &Operator, at: usize) -> Vec<Expr> {
 fn of_query(query: &Query, at: usize) -> Vec<Expr> {
     match query {
         Query::Select(select) => match select.items.get(at) {
-            Some(sim::sql::ast::SelectItem::Expr { expr, .. }) => vec![expr.clone()],
+            Some(SelectItem::Expr { expr, .. }) => vec![expr.clone()],
             _ => Vec::new(),
         },
         Query::Union(union) => {
@@ -140,7 +142,7 @@ fn name_is(operator: &Operator, at: usize, expr: &Expr) -> bool {
             .is_some_and(|c| item_name(&c.expr, c.alias.as_ref()).is(wanted.name.as_str())),
         Operator::Horizon(horizon) => match &horizon.query {
             Query::Select(select) => matches!(select.items.get(at),
-                Some(sim::sql::ast::SelectItem::Expr { expr, alias })
+                Some(SelectItem::Expr { expr, alias })
                     if item_name(expr, alias.as_ref()).is(wanted.name.as_str())),
             _ => false,
         },
@@ -159,8 +161,74 @@ fn weight_in_text(
     if !grows(&route.source) {
         wrap(planning, route)?;
     }
-    let own = exprs_at_top(&route.source, at).unwrap_or(expr.clone());
-    offset::append(planning, &mut route.source, &weight_string(&own))
+    append_weight(&mut route.source, at, expr)
+}
+
+/// Where a route whose query is a union gives the weight of one of its columns; nothing if it is
+/// no union, or the expression no weight.
+pub fn weight_in_union(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    expr: &Expr,
+) -> Result<Option<usize>, PlanError> {
+    let Expr::Function(function) = expr else { return Ok(None) };
+    let [of] = &function.args[..] else { return Ok(None) };
+    if !function.name.is("weight_string") || !is_union(&route.source) {
+        return Ok(None);
+    }
+    let Some(at) = position(&route.source, of) else { return Ok(None) };
+    weight_in_text(planning, route, at, of).map(Some)
+}
+
+fn is_union(source: &Operator) -> bool {
+    match source {
+        Operator::Union(_) => true,
+        Operator::Distinct(distinct) => is_union(&distinct.source),
+        Operator::Ordering(ordering) => is_union(&ordering.source),
+        Operator::Limit(limit) => is_union(&limit.source),
+        _ => false,
+    }
+}
+
+/// Which column of a union an expression is: by what the first SELECT gives, or by its name.
+fn position(source: &Operator, expr: &Expr) -> Option<usize> {
+    let width = offset::columns_in_text(source)?.len();
+    (0..width).find(|at| {
+        let given = exprs_at(source, *at);
+        given.first().is_some_and(|given| same(given, expr)) || name_is(source, *at, expr)
+    })
+}
+
+/// Each SELECT gets the weight of its own expression.
+fn append_weight(source: &mut Operator, at: usize, expr: &Expr) -> Result<usize, PlanError> {
+    match source {
+        Operator::Union(union) => {
+            let mut position = None;
+            for source in &mut union.sources {
+                position = Some(append_weight(source, at, expr)?);
+            }
+            position.ok_or_else(|| PlanError::bug("a union of nothing"))
+        }
+        Operator::Horizon(horizon) => {
+            let Query::Select(select) = &mut horizon.query else {
+                return Err(PlanError::bug("a query whose list cannot grow"));
+            };
+            let own = match select.items.get(at) {
+                Some(SelectItem::Expr { expr, .. }) => expr,
+                _ => expr,
+            };
+            let weight = SelectItem::Expr { expr: weight_string(own), alias: None };
+            select.items.push(weight);
+            Ok(select.items.len() - 1)
+        }
+        Operator::Ordering(ordering) => append_weight(&mut ordering.source, at, expr),
+        Operator::Limit(limit) => append_weight(&mut limit.source, at, expr),
+        Operator::Distinct(distinct) => append_weight(&mut distinct.source, at, expr),
+        source => {
+            let own = exprs_at_top(source, at).unwrap_or(expr.clone());
+            offset::append(source, &weight_string(&own))
+        }
+    }
 }
 
 /// Whether a query's list can get one more column without another meaning.
@@ -172,7 +240,23 @@ fn grows(source: &Operator) -> bool {
         Operator::Filter(filter) => grows(&filter.source),
         Operator::Ordering(ordering) => grows(&ordering.source),
         Operator::Limit(limit) => grows(&limit.source),
+        Operator::Union(union) => union.sources.iter().all(part_grows),
         _ => false,
+    }
+}
+
+fn part_grows(source: &Operator) -> bool {
+    match source {
+        Operator::Horizon(horizon) if horizon.derived.is_none() => match &horizon.query {
+            Query::Select(select) => {
+                let plain = |item: &SelectItem| matches!(item, SelectItem::Expr { .. });
+                !select.distinct && select.items.iter().all(plain)
+            }
+            _ => false,
+        },
+        Operator::Ordering(ordering) => part_grows(&ordering.source),
+        Operator::Limit(limit) => part_grows(&limit.source),
+        source => grows(source),
     }
 }
 
@@ -251,10 +335,8 @@ fn names_of(source: &Operator) -> Option<Vec<Ident>> {
         }
         Operator::Horizon(horizon) => {
             let select = super::semantics::check::first_select(&horizon.query)?;
-            let name = |item: &sim::sql::ast::SelectItem| match item {
-                sim::sql::ast::SelectItem::Expr { expr, alias } => {
-                    Some(item_name(expr, alias.as_ref()))
-                }
+            let name = |item: &SelectItem| match item {
+                SelectItem::Expr { expr, alias } => Some(item_name(expr, alias.as_ref())),
                 _ => None,
             };
             select.items.iter().map(name).collect()

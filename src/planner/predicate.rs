@@ -8,7 +8,7 @@
 //! - [`or_as_tuples`]: `a = 1 and b = 2 or a = 3 and b = 4` as `(a, b) in ((1, 2), (3, 4))`.
 //!
 //! Vitess's AND and OR have two sides; ours are flat, `a and b and c` standing for `(a and b) and
-//! c`. [`rewrite`] therefore works on [`Tree`], which has two sides again, and flattens the left
+//! c`. [`rewrite`] therefore works on `Tree`, which has two sides again, and flattens the left
 //! side of what it gives.
 //!
 //! It knows nothing of tables, vindexes or routes.

@@ -49,7 +49,10 @@ fn is_use(sql: &str) -> bool {
 }
 
 fn column(column: &Column) -> ColumnText<'_> {
-    let numeric = matches!(column.kind.kind, Kind::Int | Kind::Uint | Kind::Decimal | Kind::Float);
+    let numeric = matches!(
+        column.kind.kind,
+        Kind::Int | Kind::Uint | Kind::Decimal | Kind::Single | Kind::Float
+    );
     ColumnText { name: &column.name, numeric, nullable: !column.not_null }
 }
 

@@ -20,6 +20,7 @@ pub struct Arguments {
 pub enum KindName {
     Schedules,
     Programs,
+    Events,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,7 @@ pub enum ArgumentError {
     NoValue(String),
     #[error(
         "unknown option {0}: --seeds A..B --for SECONDS --case FILE --server mysql|mariadb --kind \
-         schedules|programs"
+         schedules|programs|events"
     )]
     Unknown(String),
     #[error("{option} cannot be {value}")]
@@ -65,6 +66,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, ArgumentE
                 arguments.kind = match &*value {
                     "schedules" => KindName::Schedules,
                     "programs" => KindName::Programs,
+                    "events" => KindName::Events,
                     _ => return Err(bad()),
                 }
             }

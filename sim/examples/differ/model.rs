@@ -39,7 +39,7 @@ impl ModelServer {
 impl Connection for Model {
     fn query(&mut self, text: &str) -> Answer {
         let mut server = self.server.0.borrow_mut();
-        let mut execution = server.start_text(self.id, text, jiff::Timestamp::UNIX_EPOCH);
+        let mut execution = server.start_text(self.id, text, jiff::Timestamp::now());
         loop {
             match server.step(&mut execution) {
                 Step::Done(result) => return answer_of(result, self.count),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
-use mysql::{Conn, OptsBuilder, Value};
+use mysql::{BinlogRequest, BinlogStream, Conn, OptsBuilder, Value};
 
 use crate::answer::{Answer, Connection, Count, Diagnostic};
 
@@ -28,6 +28,16 @@ impl Real {
     /// The id that KILL and performance_schema know.
     pub fn id(&self) -> u32 {
         self.connection.connection_id()
+    }
+
+    /// Turns the connection into a replica's.
+    pub fn into_binlog(self, request: BinlogRequest<'_>) -> Result<BinlogStream, mysql::Error> {
+        self.connection.get_binlog_stream(request)
+    }
+
+    /// Forgets what the session has: variables, prepared statements, an open transaction.
+    pub fn reset(&mut self) -> Result<(), mysql::Error> {
+        self.connection.reset()
     }
 
     fn try_query(&mut self, text: &str) -> Result<Answer, mysql::Error> {

@@ -92,7 +92,9 @@ impl Accumulator {
             Sum | Avg => {
                 let more = if aggregate == Avg { 4 } else { 0 };
                 match argument.kind {
-                    Kind::Text | Kind::Bytes | Kind::Float => ColumnKind::new(Kind::Float),
+                    Kind::Text | Kind::Bytes | Kind::Single | Kind::Float => {
+                        ColumnKind::new(Kind::Float)
+                    }
                     Kind::Unknown => ColumnKind::new(Kind::Unknown),
                     _ => {
                         let decimals = (argument.decimals + more).min(SCALE_MAX as u8);
@@ -161,6 +163,9 @@ impl Accumulator {
             }
             (State::Concat { parts, binary, any }, _) => {
                 *any = true;
+                // What DISTINCT has sorted stays so, where nothing else orders it.
+                let sorted = self.seen.is_some() && order.is_empty();
+                let order = if sorted { args.to_vec() } else { order };
                 *binary |= args.iter().any(|arg| matches!(arg, Value::Bytes(_)));
                 let text: Vec<u8> = args.iter().flat_map(|arg| bytes_of(arg).to_vec()).collect();
                 parts.push((order, text));
@@ -194,7 +199,14 @@ impl Accumulator {
             State::Sum { total: Some(total), .. } => total.into_value(),
             State::Concat { any: false, .. } => Value::Null,
             State::Concat { mut parts, binary, .. } => {
-                parts.sort_by(|left, right| order_of(&left.0, &right.0, descending, env));
+                let sorted = parts.first().map_or(0, |(values, _)| values.len());
+                let ascending = vec![(false, self.collation); sorted];
+                let directions = if descending.is_empty() { &ascending[..] } else { descending };
+                // Of two that ORDER BY finds equal the later comes first, as in MySQL's tree.
+                if !descending.is_empty() {
+                    parts.reverse();
+                }
+                parts.sort_by(|left, right| order_of(&left.0, &right.0, directions, env));
                 let parts: Vec<Vec<u8>> = parts.into_iter().map(|(_, text)| text).collect();
                 let mut joined = parts.join(self.separator.as_bytes());
                 if CONCAT_MAX < joined.len() {

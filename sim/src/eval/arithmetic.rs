@@ -185,7 +185,9 @@ fn quotient(left: &Number, right: &Number, text: &str) -> Result<Number, SqlErro
     let spare = words_a - scale_a + words_b - scale_b;
     let inner = to_words(words_a + words_b + (DIVISION_SCALE - spare).max(0)).min(DIGITS_MAX);
     let value = divide(&a, &b, inner);
-    checked_decimal(value, (scale_of(left) + DIVISION_SCALE).min(SCALE_MAX), text)
+    // MySQL 9 goes on with what it shows; before, it went on with all digits.
+    let scale = (scale_of(left) + DIVISION_SCALE).min(SCALE_MAX);
+    checked_decimal(value.with_scale_round(scale, RoundingMode::HalfUp), scale, text)
 }
 
 fn to_words(digits: i64) -> i64 {

@@ -71,7 +71,8 @@ impl Target {
             Target::Signed | Target::Year => Kind::Int,
             Target::Unsigned => Kind::Uint,
             Target::Decimal { .. } => Kind::Decimal,
-            Target::Double | Target::Float => Kind::Float,
+            Target::Double => Kind::Float,
+            Target::Float => Kind::Single,
             Target::Char { .. } => Kind::Text,
             Target::Binary { .. } => Kind::Bytes,
             Target::Date => Kind::Date,
@@ -95,13 +96,16 @@ pub fn cast(value: &Value, target: &Target, env: &mut Env) -> Result<Value, SqlE
         Target::Double => Value::Float(number(value, env).map_or(0.0, |n| n.to_f64())),
         Target::Float => {
             let number = number(value, env).map_or(0.0, |n| n.to_f64());
-            Value::Float(shortest_single(number))
+            Value::Float(single(number))
         }
         Target::Char { length } => char_value(value, *length, env),
         Target::Binary { length } => binary_value(value, *length, env),
         Target::Date => match temporal::to_datetime(value, env.now) {
             Some(at) => Value::Date(at.date()),
-            None => incorrect(value, env),
+            None => {
+                env.warnings.push(SqlError::truncated_value("date", &value.to_string()));
+                Value::Null
+            }
         },
         Target::DateTime { digits } => {
             let at = temporal::to_datetime(value, env.now);
@@ -110,9 +114,9 @@ pub fn cast(value: &Value, target: &Target, env: &mut Env) -> Result<Value, SqlE
                 None => incorrect(value, env),
             }
         }
-        Target::Time { digits } => match temporal::to_time(value) {
+        Target::Time { digits } => match time_of(value, env) {
             Some(micros) => Value::Time(temporal::round_micros(micros, *digits)),
-            None => incorrect(value, env),
+            None => Value::Null,
         },
         Target::Year => match number(value, env).map_or(0, |n| n.to_i128()) {
             year @ 1901..=2155 => Value::Int(year as i64),
@@ -133,7 +137,9 @@ pub fn to_kind(value: Value, kind: Kind, decimals: u8, env: &mut Env) -> Value {
             let scale = i64::from(decimals);
             Value::Decimal(decimal(&value, env).with_scale_round(scale, RoundingMode::HalfUp))
         }
-        (Kind::Float, _) => Value::Float(number(&value, env).map_or(0.0, |n| n.to_f64())),
+        (Kind::Single | Kind::Float, _) => {
+            Value::Float(number(&value, env).map_or(0.0, |n| n.to_f64()))
+        }
         (Kind::Text, Value::Text(_) | Value::Bytes(_)) | (Kind::Bytes, Value::Bytes(_)) => value,
         (Kind::Text, Value::DateTime(_) | Value::Time(_)) if 0 < decimals => {
             Value::text(&temporal::with_fraction(&value, decimals))
@@ -172,7 +178,7 @@ fn fit(number: BigDecimal, digits: u32, scale: u32, env: &mut Env) -> BigDecimal
     env.warnings.push(SqlError::new(
         1264,
         "22003",
-        "Out of range value for column 'cast as decimal' at row 1",
+        "Out of range value for column '(null)' at row 1",
     ));
     largest(digits, scale, rounded.sign() == bigdecimal::num_bigint::Sign::Minus)
 }
@@ -210,6 +216,9 @@ fn to_unsigned(value: &Value, env: &mut Env) -> u64 {
         Value::Int(number) => *number as u64,
         Value::Decimal(_) => {
             let number = number::integer(value, env).unwrap_or(0);
+            if number < 0 {
+                return number.max(i128::from(i64::MIN)) as i64 as u64;
+            }
             clamped(number, 0, i128::from(u64::MAX), value, env) as u64
         }
         other => super::arithmetic::to_bits(number::integer(other, env).unwrap_or(0)),
@@ -225,9 +234,26 @@ fn clamped(number: i128, low: i128, high: i128, value: &Value, env: &mut Env) ->
     clamped
 }
 
-/// A FLOAT is shown by the digits of a single: 0.1, not 0.10000000149011612.
-pub fn shortest_single(number: f64) -> f64 {
-    format!("{}", number as f32).parse().unwrap_or(number)
+/// The double that a FLOAT holds for a number.
+pub fn single(number: f64) -> f64 {
+    f64::from(number as f32)
+}
+
+/// A FLOAT as it is shown: with six digits, 0.1 and not 0.10000000149011612.
+pub fn single_text(number: f64) -> String {
+    let rounded = format!("{number:.5e}").parse().unwrap_or(number);
+    Value::Float(rounded).to_string()
+}
+
+/// A value of a kind as a text: what its type says of its digits counts.
+pub fn to_text(value: Value, kind: Kind, decimals: u8) -> Value {
+    match (kind, &value) {
+        (Kind::Single, Value::Float(number)) => Value::text(&single_text(*number)),
+        (Kind::DateTime | Kind::Time, Value::DateTime(_) | Value::Time(_)) if 0 < decimals => {
+            Value::text(&temporal::with_fraction(&value, decimals))
+        }
+        _ => value,
+    }
 }
 
 fn char_value(value: &Value, length: Option<u32>, env: &mut Env) -> Value {
@@ -262,6 +288,22 @@ pub fn bytes_of(value: &Value) -> Arc<[u8]> {
         Value::Text(text) => text.as_bytes().into(),
         other => other.to_string().as_bytes().into(),
     }
+}
+
+/// A time, with a warning where a text is more than one, or none.
+pub fn time_of(value: &Value, env: &mut Env) -> Option<i64> {
+    let found = temporal::to_time(value);
+    let whole = match value {
+        Value::Text(text) => {
+            let short_date = text.trim().len() < 12 && text.trim_start_matches('-').contains('-');
+            temporal::parse_time(text).is_some() && !short_date
+        }
+        other => other.is_null() || found.is_some(),
+    };
+    if !whole {
+        env.warnings.push(SqlError::truncated_value("time", &value.to_string()));
+    }
+    found
 }
 
 fn incorrect(value: &Value, env: &mut Env) -> Value {

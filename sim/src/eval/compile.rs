@@ -1,10 +1,11 @@
 //! From the tree to a program: names become offsets, types and collations are settled.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::cast::Target;
 use super::function;
-use super::item_text::item_text;
+use super::item_text::{item_text, symbol};
 use super::kind::{Facts, Strength};
 use super::node::{Collated, Items, Node};
 use super::number::{SCALE_MAX, parse_decimal};
@@ -17,15 +18,18 @@ use crate::value::Value;
 type Compiled = Result<(Node, Facts), SqlError>;
 
 pub fn compile(expr: &Expr, scope: &dyn Scope) -> Compiled {
-    Compiler { scope }.expr(expr)
+    Compiler { scope, negated: Cell::new(false) }.expr(expr)
 }
 
 struct Compiler<'a> {
     scope: &'a dyn Scope,
+    /// The condition at hand stands under a NOT.
+    negated: Cell<bool>,
 }
 
 impl Compiler<'_> {
     fn expr(&self, expr: &Expr) -> Compiled {
+        let negated = self.negated.take();
         if let Expr::Literal(literal) = expr {
             return literal_node(literal);
         }
@@ -42,15 +46,23 @@ impl Compiler<'_> {
                 let (offset, kind) = self.scope.resolve(name)?;
                 Ok(column(offset, kind))
             }
-            Expr::And(terms) => Ok((Node::And(self.nodes(terms)?), Facts::new(Kind::Int))),
-            Expr::Or(terms) => Ok((Node::Or(self.nodes(terms)?), Facts::new(Kind::Int))),
+            Expr::And(terms) => Ok((Node::And(self.terms(terms, negated)?), Facts::new(Kind::Int))),
+            Expr::Or(terms) => Ok((Node::Or(self.terms(terms, negated)?), Facts::new(Kind::Int))),
             Expr::Xor(left, right) => {
                 let (left, right) = (self.node(left)?, self.node(right)?);
                 Ok((Node::Xor(left, right), Facts::new(Kind::Int)))
             }
-            Expr::Not(expr) => Ok((Node::Not(self.node(expr)?), Facts::new(Kind::Int))),
+            Expr::Not(expr) => {
+                self.negated.set(!negated);
+                Ok((Node::Not(self.node(expr)?), Facts::new(Kind::Int)))
+            }
             Expr::Compare { op, left, right, escape } => {
-                self.comparison(*op, left, right, escape.as_deref())
+                let compared = self.comparison(*op, left, right, escape.as_deref());
+                // Under NOT it is the opposite that is compared.
+                match negated {
+                    true => compared.map_err(|error| opposite_mix(error, *op)),
+                    false => compared,
+                }
             }
             Expr::Is { expr, test } => {
                 let expr = self.node(expr)?;
@@ -60,13 +72,25 @@ impl Compiler<'_> {
                 let (expr, facts) = self.expr(expr)?;
                 let (low, low_facts) = self.expr(low)?;
                 let (high, high_facts) = self.expr(high)?;
-                let node = Node::Between {
-                    negated: *negated,
-                    expr: Box::new(expr),
-                    low: Box::new(low),
-                    high: Box::new(high),
-                    collations: [collate(&facts, &low_facts)?, collate(&facts, &high_facts)?],
+                let collations = match collate_texts("between", &[facts, low_facts, high_facts])? {
+                    Some(collation) => [Some(collation); 2],
+                    None => [facts.collate_with(&low_facts).0, facts.collate_with(&high_facts).0],
                 };
+                // A text beside numbers is one.
+                let all = [facts, low_facts, high_facts];
+                let mixed = all.iter().any(|own| is_number(&[*own]));
+                let [expr, low, high] =
+                    [(expr, facts), (low, low_facts), (high, high_facts)].map(|(node, own)| {
+                        match own.kind {
+                            Kind::Text | Kind::Bytes if mixed => Box::new(Node::Unify {
+                                expr: Box::new(node),
+                                kind: Kind::Float,
+                                decimals: 0,
+                            }),
+                            _ => Box::new(node),
+                        }
+                    });
+                let node = Node::Between { negated: *negated, expr, low, high, collations };
                 Ok((node, Facts::new(Kind::Int)))
             }
             Expr::Binary { op, left, right } => self.binary(*op, left, right, expr),
@@ -91,7 +115,9 @@ impl Compiler<'_> {
                 let (id, kinds) = self.scope.subquery(query)?;
                 same_width(left.len(), kinds.len())?;
                 let facts: Vec<Facts> = kinds.into_iter().map(Facts::of_column).collect();
-                let collations = collate_all(&left_facts, &facts)?;
+                // ALL is NOT of the opposite's ANY.
+                let operation = if *all { opposite(*op).unwrap_or(*op) } else { *op };
+                let collations = collate_all(symbol(operation), &left_facts, &facts)?;
                 let node = Node::Quantified { op: *op, left, all: *all, id, collations };
                 Ok((node, Facts::new(Kind::Int)))
             }
@@ -118,8 +144,11 @@ impl Compiler<'_> {
                     }
                     _ => {}
                 }
-                if let (Target::Char { .. }, Some(charset)) = (&target, &ty.charset) {
-                    facts.collation = Some(charset_collation(charset.as_str())?);
+                if let Target::Char { .. } = &target {
+                    facts.strength = Strength::Column;
+                    let charset = ty.charset.as_ref();
+                    facts.collation =
+                        charset.map(|name| charset_collation(name.as_str())).transpose()?;
                 }
                 Ok((Node::Cast { expr: Box::new(expr), target }, facts))
             }
@@ -132,12 +161,25 @@ impl Compiler<'_> {
                 } else {
                     Target::Char { length: None }
                 };
-                let facts = Facts { collation: Some(collation), ..Facts::new(target.kind()) };
+                let strength = Strength::Column;
+                let facts =
+                    Facts { collation: Some(collation), strength, ..Facts::new(target.kind()) };
                 Ok((Node::Cast { expr: Box::new(expr), target }, facts))
             }
             Expr::Collate { expr, collation } => {
                 let (node, facts) = self.expr(expr)?;
                 let collation = named_collation(collation.as_str())?;
+                let charset = match facts.kind {
+                    Kind::Text | Kind::Bytes => facts.collation.unwrap_or_default().charset(),
+                    _ => collation.charset(),
+                };
+                if charset != collation.charset() {
+                    let message = format!(
+                        "COLLATION '{}' is not valid for CHARACTER SET '{charset}'",
+                        collation.name()
+                    );
+                    return Err(SqlError::new(1253, "42000", message));
+                }
                 let facts =
                     Facts { collation: Some(collation), strength: Strength::Explicit, ..facts };
                 Ok((node, facts))
@@ -184,8 +226,12 @@ impl Compiler<'_> {
         Ok(Box::new(self.expr(expr)?.0))
     }
 
-    fn nodes(&self, exprs: &[Expr]) -> Result<Vec<Node>, SqlError> {
-        exprs.iter().map(|expr| Ok(self.expr(expr)?.0)).collect()
+    fn terms(&self, terms: &[Expr], negated: bool) -> Result<Vec<Node>, SqlError> {
+        let term = |term| {
+            self.negated.set(negated);
+            Ok(self.expr(term)?.0)
+        };
+        terms.iter().map(term).collect()
     }
 
     fn all(&self, exprs: &[Expr]) -> Result<(Vec<Node>, Vec<Facts>), SqlError> {
@@ -248,7 +294,7 @@ impl Compiler<'_> {
                     text: Box::new(text),
                     pattern: Box::new(pattern),
                     escape: escape.map(|escape| self.node(escape)).transpose()?,
-                    collation: collate(&text_facts, &facts)?,
+                    collation: collate("like", &text_facts, &facts)?,
                 }
             }
             CompareOp::Regexp | CompareOp::NotRegexp => {
@@ -264,7 +310,7 @@ impl Compiler<'_> {
                 } else if is_number(&right_facts) {
                     left_nodes = self.number_operand(left, left_nodes)?;
                 }
-                let collations = collate_all(&left_facts, &right_facts)?;
+                let collations = collate_all(symbol(op), &left_facts, &right_facts)?;
                 let (left, right) = (left_nodes, right_nodes);
                 Node::Compare { op, left, right, collations }
             }
@@ -283,36 +329,45 @@ impl Compiler<'_> {
 
     fn membership(&self, negated: bool, left: &Expr, right: &Expr) -> Result<Node, SqlError> {
         let (left, left_facts) = self.operand(left)?;
-        let (items, facts) = match right {
+        let (items, collations) = match right {
             Expr::ListArgument(name) => {
                 let unknown = vec![Facts::new(Kind::Unknown); left.len()];
-                (Items::Argument(name.0.clone()), unknown)
+                let collations = collate_all("=", &left_facts, &unknown)?;
+                (Items::Argument(name.0.clone()), collations)
             }
             Expr::Subquery(query) => {
                 let (id, kinds) = self.scope.subquery(query)?;
                 same_width(left.len(), kinds.len())?;
-                (Items::Subquery(id), kinds.into_iter().map(Facts::of_column).collect())
+                let facts: Vec<Facts> = kinds.into_iter().map(Facts::of_column).collect();
+                (Items::Subquery(id), collate_all("=", &left_facts, &facts)?)
             }
             Expr::Tuple(items) => {
                 let mut rows = Vec::with_capacity(items.len());
-                let mut facts = vec![Facts::new(Kind::Null); left.len()];
+                let mut columns: Vec<Vec<Facts>> =
+                    left_facts.iter().map(|own| vec![*own]).collect();
                 for item in items {
                     let (nodes, known) = self.operand(item)?;
                     same_width(left.len(), nodes.len())?;
-                    for (all, one) in facts.iter_mut().zip(&known) {
-                        *all = Facts::union(&[*all, *one]);
-                    }
+                    columns.iter_mut().zip(known).for_each(|(column, known)| column.push(known));
                     rows.push(nodes);
                 }
-                (Items::Rows(rows), facts)
+                // A list of one is a comparison.
+                let operation = match (items.len(), negated) {
+                    (1, false) => "=",
+                    (1, true) => "<>",
+                    _ => " IN ",
+                };
+                let collations = columns.iter().map(|column| collate_list(operation, column));
+                (Items::Rows(rows), collations.collect::<Result<_, _>>()?)
             }
             other => {
                 let (node, facts) = self.expr(other)?;
                 same_width(left.len(), 1)?;
-                (Items::Rows(vec![vec![node]]), vec![facts])
+                let operation = if negated { "<>" } else { "=" };
+                let collations = collate_all(operation, &left_facts, &[facts])?;
+                (Items::Rows(vec![vec![node]]), collations)
             }
         };
-        let collations = collate_all(&left_facts, &facts)?;
         Ok(Node::In { negated, left, items, collations })
     }
 
@@ -341,7 +396,17 @@ impl Compiler<'_> {
             _ => {
                 let facts = arithmetic_facts(op, &a, &b);
                 let text = self.expression_text(whole);
-                Ok((Node::Arithmetic { op, left, right, text }, facts))
+                let node = Node::Arithmetic { op, left, right, text };
+                let timed = |own: &Facts| {
+                    matches!(own.kind, Kind::DateTime | Kind::Time) && 0 < own.decimals
+                };
+                match facts.kind {
+                    Kind::Decimal if timed(&a) || timed(&b) => {
+                        let (kind, decimals) = (facts.kind, facts.decimals);
+                        Ok((Node::Unify { expr: Box::new(node), kind, decimals }, facts))
+                    }
+                    _ => Ok((node, facts)),
+                }
             }
         }
     }
@@ -380,14 +445,11 @@ impl Compiler<'_> {
     ) -> Compiled {
         let operand = operand.map(|operand| self.expr(operand)).transpose()?;
         let mut results = Vec::new();
-        let mut compared = operand.as_ref().map(|(_, facts)| *facts);
+        let mut compared: Vec<Facts> = operand.iter().map(|(_, facts)| *facts).collect();
         let mut nodes = Vec::with_capacity(whens.len());
         for (when, then) in whens {
             let (when, when_facts) = self.expr(when)?;
-            if let Some(compared) = &mut compared {
-                let (collation, strength) = compared.collate_with(&when_facts);
-                *compared = Facts { collation, strength, ..*compared };
-            }
+            compared.push(when_facts);
             let (then, facts) = self.expr(then)?;
             results.push(facts);
             nodes.push((when, then));
@@ -399,6 +461,10 @@ impl Compiler<'_> {
                 results.push(facts);
                 node
             }
+        };
+        let collation = match &operand {
+            Some(_) => collate_list("case", &compared)?,
+            None => None,
         };
         let union = Facts::union(&results).kind;
         let mut branches: Vec<Node> = Vec::with_capacity(results.len());
@@ -420,7 +486,7 @@ impl Compiler<'_> {
             operand: operand.map(|(node, _)| Box::new(node)),
             whens: nodes,
             otherwise: Box::new(otherwise),
-            collation: compared.and_then(|facts| facts.collation),
+            collation,
         };
         // CASE and IF leave a decimal the digits that it has, unlike COALESCE.
         match Facts::union(&results) {
@@ -450,7 +516,7 @@ impl Compiler<'_> {
             ("nullif", [left, right]) => {
                 let (left, facts) = self.expr(left)?;
                 let (right, right_facts) = self.expr(right)?;
-                let collation = collate(&facts, &right_facts)?;
+                let collation = collate("nullif", &facts, &right_facts)?;
                 let (left, right) = (Box::new(left), Box::new(right));
                 Ok((Node::NullIf { left, right, collation }, facts))
             }
@@ -477,14 +543,21 @@ impl Compiler<'_> {
     }
 
     fn call(&self, name: &str, args: &[Expr]) -> Compiled {
-        let function = function::by_name(name).ok_or_else(|| no_such_function(name))?;
+        let function = match function::by_name(name) {
+            Some(function) => function,
+            None if function::is_native(name) => return Err(SqlError::not_supported(name)),
+            None => return Err(no_such_function(name)),
+        };
         if !(function.args_min..=function.args_max).contains(&args.len()) {
             return Err(SqlError::wrong_parameter_count(name));
         }
         let (nodes, facts) = self.all(args)?;
+        if matches!(name, "find_in_set" | "strcmp") {
+            collate_list(name, &facts)?;
+        }
         let known = Facts::union(&facts);
         let mut result = (function.facts)(&facts);
-        if matches!(result.kind, Kind::Text | Kind::Unknown) && result.collation.is_none() {
+        if result.kind == Kind::Unknown && result.collation.is_none() {
             result = Facts { collation: known.collation, strength: known.strength, ..result };
         }
         if result.strength == Strength::None && result.kind == Kind::Text {
@@ -495,10 +568,19 @@ impl Compiler<'_> {
             false if function::takes_texts(name) => Kind::Text,
             false => result.kind,
         };
-        let nodes = as_texts(nodes, &facts, target);
+        let mut nodes = as_texts(nodes, &facts, target);
+        if function::names_its_argument(name) && nodes.len() == 1 {
+            let text = self.expression_text(&args[0]).replace("_utf8mb4'", "'");
+            nodes.push(Node::Constant(Value::text(&text)));
+        }
         let node = Node::Call { function, args: nodes, collation: known.collation };
-        let choice = choice_of(name);
-        Ok(if choice { unify(node, &facts) } else { (node, result) })
+        if choice_of(name) {
+            return Ok(unify(node, &facts));
+        }
+        if DIGITS_OF_ARGUMENTS.contains(&name) {
+            return Ok(with_digits(name, node, args, &facts));
+        }
+        Ok((node, result))
     }
 
     fn trim(&self, side: Option<TrimSide>, what: Option<&Expr>, expr: &Expr) -> Compiled {
@@ -516,7 +598,7 @@ impl Compiler<'_> {
 
     fn add_interval(&self, base: &Expr, value: &Expr, unit: Arc<str>, subtract: bool) -> Compiled {
         let (base, facts) = self.expr(base)?;
-        let value = self.node(value)?;
+        let (value, value_facts) = self.expr(value)?;
         if temporal::Interval::parse(&Value::Int(0), &unit).is_none() {
             return Err(SqlError::not_supported(format!("INTERVAL .. {unit}")));
         }
@@ -526,8 +608,14 @@ impl Compiler<'_> {
         };
         // A date plus hours is a datetime; which of both is only certain when it runs.
         let kind = if kind == Kind::Date { Kind::Unknown } else { kind };
-        let node = Node::AddInterval { base: Box::new(base), value, unit, subtract };
-        Ok((node, Facts::new(kind)))
+        let decimals = match kind {
+            Kind::DateTime | Kind::Time if unit.to_ascii_uppercase().contains("MICROSECOND") => 6,
+            Kind::DateTime | Kind::Time => facts.decimals.max(value_facts.decimals.min(6)),
+            _ => 0,
+        };
+        let node =
+            Node::AddInterval { base: Box::new(base), value: Box::new(value), unit, subtract };
+        Ok((node, Facts { decimals, ..Facts::new(kind) }))
     }
 }
 
@@ -539,21 +627,56 @@ fn choice_of(name: &str) -> bool {
     matches!(name, "greatest" | "least")
 }
 
-/// Times that become texts keep the digits behind the second that their type has.
+/// Times and singles that become texts keep the digits behind the second that their type has.
 fn as_texts(nodes: Vec<Node>, facts: &[Facts], target: Kind) -> Vec<Node> {
     let convert = |(node, facts): (Node, &Facts)| match facts.kind {
         Kind::DateTime | Kind::Time if target == Kind::Text && 0 < facts.decimals => {
-            Node::Unify { expr: Box::new(node), kind: Kind::Text, decimals: facts.decimals }
+            Node::AsText { expr: Box::new(node), kind: facts.kind, decimals: facts.decimals }
+        }
+        Kind::Single if matches!(target, Kind::Text | Kind::Bytes) => {
+            Node::AsText { expr: Box::new(node), kind: facts.kind, decimals: 0 }
         }
         _ => node,
     };
     nodes.into_iter().zip(facts).map(convert).collect()
 }
 
+const DIGITS_OF_ARGUMENTS: [&str; 7] =
+    ["unix_timestamp", "timediff", "addtime", "subtime", "time", "timestamp", "sec_to_time"];
+
+/// Functions whose result has the digits behind the second that their arguments have. A text
+/// that is written out has those that it shows, any other six.
+fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node, Facts) {
+    let digits = |(arg, facts): (&Expr, &Facts)| match (arg, facts.kind) {
+        (Expr::Literal(Literal::String(text)), _) if name != "sec_to_time" => {
+            text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len().min(6)) as u8
+        }
+        (_, Kind::Text | Kind::Bytes | Kind::Unknown) => 6,
+        (_, Kind::DateTime | Kind::Time | Kind::Decimal) => facts.decimals.min(6),
+        _ => 0,
+    };
+    let decimals = args.iter().zip(facts).map(digits).max().unwrap_or(0);
+    let first = facts.first().map_or(Kind::Null, |facts| facts.kind);
+    let kind = match (name, first) {
+        ("unix_timestamp", _) if decimals == 0 => Kind::Int,
+        ("unix_timestamp", _) => Kind::Decimal,
+        ("timediff" | "time" | "sec_to_time", _) => Kind::Time,
+        ("timestamp", _) => Kind::DateTime,
+        (_, Kind::Time) => Kind::Time,
+        (_, Kind::DateTime) => Kind::DateTime,
+        _ => return (node, Facts::new(Kind::Text)),
+    };
+    let facts = Facts { decimals, ..Facts::new(kind) };
+    match kind {
+        Kind::Decimal => (Node::Unify { expr: Box::new(node), kind, decimals }, facts),
+        _ => (node, facts),
+    }
+}
+
 fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
     let facts = Facts::union(results);
     match facts.kind {
-        Kind::Decimal | Kind::Float | Kind::Text | Kind::Bytes | Kind::DateTime => {
+        Kind::Decimal | Kind::Single | Kind::Float | Kind::Text | Kind::Bytes | Kind::DateTime => {
             let node =
                 Node::Unify { expr: Box::new(node), kind: facts.kind, decimals: facts.decimals };
             (node, facts)
@@ -570,27 +693,98 @@ fn same_width(left: usize, right: usize) -> Result<(), SqlError> {
     if left == right { Ok(()) } else { Err(SqlError::operand_columns(left)) }
 }
 
-fn collate(left: &Facts, right: &Facts) -> Result<Collated, SqlError> {
-    if left.strength == Strength::Explicit
-        && right.strength == Strength::Explicit
-        && left.collation != right.collation
-    {
-        let name = |facts: &Facts| facts.collation.unwrap_or_default().name();
-        return Err(SqlError::new(
-            1267,
-            "HY000",
-            format!(
-                "Illegal mix of collations ({},EXPLICIT) and ({},EXPLICIT) for operation '='",
-                name(left),
-                name(right)
-            ),
-        ));
-    }
-    Ok(left.collate_with(right).0)
+fn opposite(op: CompareOp) -> Option<CompareOp> {
+    Some(match op {
+        CompareOp::Equal => CompareOp::NotEqual,
+        CompareOp::NotEqual => CompareOp::Equal,
+        CompareOp::Less => CompareOp::GreaterEqual,
+        CompareOp::LessEqual => CompareOp::Greater,
+        CompareOp::Greater => CompareOp::LessEqual,
+        CompareOp::GreaterEqual => CompareOp::Less,
+        _ => return None,
+    })
 }
 
-fn collate_all(left: &[Facts], right: &[Facts]) -> Result<Vec<Collated>, SqlError> {
-    left.iter().zip(right).map(|(left, right)| collate(left, right)).collect()
+/// 1267 of a comparison that NOT has turned around.
+fn opposite_mix(error: SqlError, op: CompareOp) -> SqlError {
+    let Some(opposite) = opposite(op) else { return error };
+    let own = format!("operation '{}'", symbol(op));
+    match error.message.strip_suffix(&own) {
+        Some(start) if error.errno == 1267 => {
+            let message = format!("{start}operation '{}'", symbol(opposite));
+            SqlError::new(1267, "HY000", message)
+        }
+        _ => error,
+    }
+}
+
+fn collate(operation: &str, left: &Facts, right: &Facts) -> Result<Collated, SqlError> {
+    collate_list(operation, &[*left, *right])
+}
+
+fn collate_all(
+    operation: &str,
+    left: &[Facts],
+    right: &[Facts],
+) -> Result<Vec<Collated>, SqlError> {
+    left.iter().zip(right).map(|(left, right)| collate(operation, left, right)).collect()
+}
+
+/// The collation that operands are compared in; among others than texts, the first two's.
+fn collate_list(operation: &str, facts: &[Facts]) -> Result<Collated, SqlError> {
+    match collate_texts(operation, facts)? {
+        Some(collation) => Ok(Some(collation)),
+        None => Ok(facts.iter().skip(1).fold(facts.first().copied(), together).and_then(own)),
+    }
+}
+
+fn together(left: Option<Facts>, right: &Facts) -> Option<Facts> {
+    let left = left?;
+    let (collation, strength) = left.collate_with(right);
+    Some(Facts { collation, strength, ..left })
+}
+
+fn own(facts: Facts) -> Collated {
+    facts.collation
+}
+
+/// The collation of texts together, if all are; 1267 where they exclude each other.
+fn collate_texts(operation: &str, facts: &[Facts]) -> Result<Collated, SqlError> {
+    let text = |facts: &Facts| matches!(facts.kind, Kind::Text | Kind::Bytes | Kind::Null);
+    if !facts.iter().all(text) {
+        return Ok(None);
+    }
+    // A literal beside what has no collation decides alone.
+    if let [left, right] = facts {
+        for (none, own) in [(left, right), (right, left)] {
+            if none.strength == Strength::Conflict && own.strength == Strength::Literal {
+                return Ok(Some(own.collation.unwrap_or_default()));
+            }
+        }
+    }
+    let all = facts.iter().skip(1).fold(facts.first().copied(), together);
+    match all {
+        Some(Facts { strength: Strength::Conflict, .. }) => Err(illegal_mix(operation, facts)),
+        all => Ok(all.and_then(own)),
+    }
+}
+
+/// 1267 of two, 1270 of three, 1271 of more.
+fn illegal_mix(operation: &str, facts: &[Facts]) -> SqlError {
+    let names: Vec<String> = facts
+        .iter()
+        .map(|facts| {
+            let collation = facts.collation.unwrap_or_default();
+            format!("({},{})", collation.name(), facts.strength.name())
+        })
+        .collect();
+    let (errno, names) = match &names[..] {
+        [one, other] => (1267, format!(" {one} and {other}")),
+        [_, _, _] => (1270, format!(" {}", names.join(", "))),
+        _ => (1271, String::new()),
+    };
+    let message = format!("Illegal mix of collations{names} for operation '{operation}'");
+    SqlError::new(errno, "HY000", message)
 }
 
 fn named_collation(name: &str) -> Result<Collation, SqlError> {
@@ -605,7 +799,7 @@ fn charset_collation(name: &str) -> Result<Collation, SqlError> {
 
 fn numeric_kind(kind: Kind) -> Kind {
     match kind {
-        Kind::Text | Kind::Bytes => Kind::Float,
+        Kind::Text | Kind::Bytes | Kind::Single => Kind::Float,
         // With a fraction of a second these are decimals, known when it runs.
         Kind::DateTime | Kind::Time => Kind::Unknown,
         Kind::Date => Kind::Int,
@@ -613,8 +807,16 @@ fn numeric_kind(kind: Kind) -> Kind {
     }
 }
 
+/// With digits behind the second a time is a decimal in arithmetic.
+fn numeric_kind_of(facts: &Facts) -> Kind {
+    match facts.kind {
+        Kind::DateTime | Kind::Time if 0 < facts.decimals => Kind::Decimal,
+        other => numeric_kind(other),
+    }
+}
+
 fn arithmetic_facts(op: BinaryOp, left: &Facts, right: &Facts) -> Facts {
-    let (a, b) = (numeric_kind(left.kind), numeric_kind(right.kind));
+    let (a, b) = (numeric_kind_of(left), numeric_kind_of(right));
     let kind = match (a, b) {
         (Kind::Unknown, _) | (_, Kind::Unknown) => Kind::Unknown,
         _ if op == BinaryOp::IntegerDivide && (a == Kind::Uint || b == Kind::Uint) => Kind::Uint,
@@ -736,7 +938,8 @@ fn hex_number(literal: &Literal) -> Option<u64> {
 }
 
 fn is_number(facts: &[Facts]) -> bool {
-    matches!(facts, [Facts { kind: Kind::Int | Kind::Uint | Kind::Decimal | Kind::Float, .. }])
+    use Kind::*;
+    matches!(facts, [Facts { kind: Int | Uint | Decimal | Single | Float, .. }])
 }
 
 /// A number too large for 64 bits is a decimal.

@@ -3,6 +3,8 @@
 //! What branches (IF, COALESCE ..) or takes syntax of its own (CAST, INTERVAL) is a node; here
 //! is everything that takes values and gives one.
 
+mod calendar;
+mod digits;
 mod math;
 mod session;
 mod text;
@@ -31,15 +33,89 @@ pub struct Function {
 }
 
 pub fn by_name(name: &str) -> Option<&'static Function> {
-    [text::FUNCTIONS, math::FUNCTIONS, time::FUNCTIONS, session::FUNCTIONS]
-        .into_iter()
-        .flatten()
-        .find(|function| function.name == name)
+    [
+        text::FUNCTIONS,
+        math::FUNCTIONS,
+        digits::FUNCTIONS,
+        time::FUNCTIONS,
+        calendar::FUNCTIONS,
+        session::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
+    .find(|function| function.name == name)
+}
+
+/// Does a warning of this function quote its argument as an expression? Then the text of that is
+/// one more argument.
+pub fn names_its_argument(name: &str) -> bool {
+    matches!(name, "inet_aton" | "inet_ntoa" | "unhex")
+}
+
+/// Functions that MySQL has and the model has not.
+pub fn is_native(name: &str) -> bool {
+    const PREFIXES: [&str; 9] =
+        ["json_", "st_", "mbr", "regexp_", "aes_", "gtid_", "uuid", "is_ipv4_", "inet6_"];
+    const NAMES: [&str; 44] = [
+        "any_value",
+        "asymmetric_decrypt",
+        "asymmetric_encrypt",
+        "benchmark",
+        "bin_to_uuid",
+        "can_access_column",
+        "charset",
+        "coercibility",
+        "collation",
+        "compress",
+        "cot",
+        "export_set",
+        "extractvalue",
+        "format_bytes",
+        "format_pico_time",
+        "get_format",
+        "get_lock",
+        "grouping",
+        "icu_version",
+        "is_free_lock",
+        "is_used_lock",
+        "is_uuid",
+        "load_file",
+        "make_set",
+        "master_pos_wait",
+        "name_const",
+        "ps_current_thread_id",
+        "ps_thread_id",
+        "random_bytes",
+        "release_all_locks",
+        "release_lock",
+        "roles_graphml",
+        "sleep",
+        "source_pos_wait",
+        "statement_digest",
+        "statement_digest_text",
+        "uncompress",
+        "uncompressed_length",
+        "updatexml",
+        "validate_password_strength",
+        "wait_for_executed_gtid_set",
+        "wait_until_sql_thread_after_gtids",
+        "distance",
+        "vector_dim",
+    ];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Does a function read its arguments as texts?
 pub fn takes_texts(name: &str) -> bool {
     text::FUNCTIONS.iter().any(|function| function.name == name)
+}
+
+/// 1411, with the argument as it was written.
+fn incorrect_argument(name: &str, args: &[Value]) -> SqlError {
+    let text = args.get(1).map_or_else(String::new, Value::to_string);
+    let kind = if name == "inet_ntoa" { "integer" } else { "string" };
+    let message = format!("Incorrect {kind} value: '{text}' for function {name}");
+    SqlError::new(1411, "HY000", message)
 }
 
 /// An ordinary function: NULL in, NULL out.

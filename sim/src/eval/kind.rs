@@ -11,6 +11,8 @@ pub enum Kind {
     Int,
     Uint,
     Decimal,
+    /// FLOAT: its values are doubles, and are shown with the digits that a single has.
+    Single,
     Float,
     Text,
     Bytes,
@@ -27,6 +29,10 @@ pub struct ColumnKind {
     pub kind: Kind,
     /// Of texts; `binary` for everything else.
     pub collation: Collation,
+    /// The collation is the connection's, whichever that is when it runs.
+    pub of_connection: bool,
+    /// How much the collation weighs against another one.
+    pub strength: Strength,
     /// Digits behind the point, of decimals; behind the second, of times.
     pub decimals: u8,
 }
@@ -34,7 +40,8 @@ pub struct ColumnKind {
 impl ColumnKind {
     pub fn new(kind: Kind) -> ColumnKind {
         let collation = if kind == Kind::Text { Collation::default() } else { Collation::Binary };
-        ColumnKind { kind, collation, decimals: 0 }
+        let strength = Strength::of_column(kind);
+        ColumnKind { kind, collation, of_connection: false, strength, decimals: 0 }
     }
 
     /// Of a column that has values of both kinds: UNION.
@@ -43,12 +50,25 @@ impl ColumnKind {
         Facts::union(&[Facts::of_column(left), Facts::of_column(right)]).column_kind()
     }
 
+    /// The collation that values of this kind are sorted and grouped by.
+    pub fn collation_in(&self, env: &Env) -> Collation {
+        if self.of_connection { env.collation } else { self.collation }
+    }
+
+    /// A value of this kind as a text shows it.
+    pub fn text_of(&self, value: Value) -> Value {
+        super::cast::to_text(value, self.kind, self.decimals)
+    }
+
     /// A value as a column of this kind has it.
     pub fn convert(&self, value: Value, env: &mut Env) -> Value {
         match self.kind {
-            Kind::Decimal | Kind::Float | Kind::Text | Kind::Bytes | Kind::DateTime => {
-                super::cast::to_kind(value, self.kind, self.decimals, env)
-            }
+            Kind::Decimal
+            | Kind::Single
+            | Kind::Float
+            | Kind::Text
+            | Kind::Bytes
+            | Kind::DateTime => super::cast::to_kind(value, self.kind, self.decimals, env),
             _ => value,
         }
     }
@@ -60,7 +80,8 @@ impl ColumnKind {
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => Kind::Int,
             "bit" => Kind::Uint,
             "decimal" => Kind::Decimal,
-            "float" | "double" => Kind::Float,
+            "float" => Kind::Single,
+            "double" => Kind::Float,
             "date" => Kind::Date,
             "datetime" | "timestamp" => Kind::DateTime,
             "time" => Kind::Time,
@@ -85,7 +106,8 @@ impl ColumnKind {
             Kind::DateTime | Kind::Time => ty.length.unwrap_or(0).min(6) as u8,
             _ => 0,
         };
-        ColumnKind { kind, collation, decimals }
+        let strength = Strength::of_column(kind);
+        ColumnKind { kind, collation, of_connection: false, strength, decimals }
     }
 }
 
@@ -101,13 +123,36 @@ pub(super) struct Facts {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Strength {
+pub enum Strength {
     /// A COLLATE clause.
     Explicit,
+    /// Made of texts whose collations exclude each other: it has none.
+    Conflict,
+    /// A column, and what is cast.
     Column,
     Literal,
     /// Numbers and NULL.
     None,
+}
+
+impl Strength {
+    fn of_column(kind: Kind) -> Strength {
+        match kind {
+            Kind::Text | Kind::Bytes => Strength::Column,
+            _ => Strength::None,
+        }
+    }
+
+    /// As MySQL names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Strength::Explicit => "EXPLICIT",
+            Strength::Conflict => "NONE",
+            Strength::Column => "IMPLICIT",
+            Strength::Literal => "COERCIBLE",
+            Strength::None => "NUMERIC",
+        }
+    }
 }
 
 impl Facts {
@@ -132,8 +177,8 @@ impl Facts {
         Facts {
             kind: kind.kind,
             decimals: kind.decimals,
-            collation: text.then_some(kind.collation),
-            strength: if text { Strength::Column } else { Strength::None },
+            collation: (text && !kind.of_connection).then_some(kind.collation),
+            strength: if text { kind.strength } else { Strength::None },
         }
     }
 
@@ -143,25 +188,58 @@ impl Facts {
             Kind::Text | Kind::Unknown => self.collation.unwrap_or_default(),
             _ => Collation::Binary,
         };
-        ColumnKind { kind: self.kind, collation, decimals: self.decimals }
+        let (kind, strength, decimals) = (self.kind, self.strength, self.decimals);
+        let of_connection = self.collation.is_none() && collation != Collation::Binary;
+        ColumnKind { kind, collation, of_connection, strength, decimals }
     }
 
-    /// The collation of two operands together: the stronger one's; among equals binary, then a
-    /// `_bin`, then the first.
+    /// The collation of two operands together: the stronger one's; among equals binary, then the
+    /// larger character set's, then a `_bin`. Two others exclude each other. See MySQL's
+    /// `DTCollation::aggregate`.
     #[inline(never)]
     pub fn collate_with(&self, other: &Facts) -> (Option<Collation>, Strength) {
-        if self.strength != other.strength {
-            let stronger = if self.strength < other.strength { self } else { other };
-            return (stronger.collation, stronger.strength);
-        }
-        let collation = match (self.collation, other.collation) {
-            (Some(Collation::Binary), _) | (_, Some(Collation::Binary)) => Some(Collation::Binary),
-            (Some(Collation::Utf8mb4Bin), _) | (_, Some(Collation::Utf8mb4Bin)) => {
-                Some(Collation::Utf8mb4Bin)
+        // What has no collation takes that of a column, unless it is a `_bin`.
+        for (none, own) in [(self, other), (other, self)] {
+            let bin = own.collation == Some(Collation::Utf8mb4Bin);
+            if none.strength == Strength::Conflict && own.strength == Strength::Column && !bin {
+                return (own.collation, own.strength);
             }
-            (left, right) => left.or(right),
+        }
+        if self.strength != other.strength {
+            let (stronger, weaker) =
+                if self.strength < other.strength { (self, other) } else { (other, self) };
+            // A column of the larger character set cannot become one of the smaller.
+            let loses = |wide: Collation, narrow: Collation| {
+                narrow.charset() == "latin1" && wide.charset() == "utf8mb4"
+            };
+            return match (weaker.collation, stronger.collation) {
+                (Some(wide), Some(narrow))
+                    if weaker.strength <= Strength::Column && loses(wide, narrow) =>
+                {
+                    (Some(Collation::Utf8mb4Bin), Strength::Conflict)
+                }
+                _ => (stronger.collation, stronger.strength),
+            };
+        }
+        let (left, right) = match (self.collation, other.collation) {
+            (Some(left), Some(right)) if left != right => (left, right),
+            (left, right) => return (left.or(right), self.strength),
         };
-        (collation, self.strength)
+        let wins = |a: Collation, b: Collation| {
+            a == Collation::Binary || (b.charset() == "latin1" && a.charset() == "utf8mb4")
+        };
+        if wins(left, right) {
+            return (Some(left), self.strength);
+        }
+        if wins(right, left) {
+            return (Some(right), self.strength);
+        }
+        let strength = match self.strength {
+            Strength::Explicit => Strength::Conflict,
+            _ if left == Collation::Utf8mb4Bin || right == Collation::Utf8mb4Bin => self.strength,
+            _ => Strength::Conflict,
+        };
+        (Some(Collation::Utf8mb4Bin), strength)
     }
 
     /// The type of a choice between several results (CASE, IF, COALESCE).
@@ -191,7 +269,9 @@ fn union_kind(left: Kind, right: Kind) -> Kind {
         (Text, _) | (_, Text) => Text,
         (Int, Uint) | (Uint, Int) => Decimal,
         (Decimal, Int | Uint) | (Int | Uint, Decimal) => Decimal,
-        (Float, Int | Uint | Decimal) | (Int | Uint | Decimal, Float) => Float,
+        (Single, Int | Uint) | (Int | Uint, Single) => Single,
+        (Float | Single, Int | Uint | Decimal) | (Int | Uint | Decimal, Float | Single) => Float,
+        (Float, Single) | (Single, Float) => Float,
         (Date, DateTime) | (DateTime, Date) => DateTime,
         (Time, Date | DateTime) | (Date | DateTime, Time) => DateTime,
         _ => Text,

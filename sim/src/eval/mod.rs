@@ -17,10 +17,11 @@
 //! variable. What is left out is refused with 1235 when the expression is compiled, never
 //! answered wrongly.
 //!
-//! Differences that remain: a fraction of a second prints six digits whatever its declared
-//! precision; a comparison of an unrounded quotient (`1/3*3 = 1`) uses the rounded one; a binary
-//! string is never a number, so a hex literal that reaches an integer column as a value is refused
-//! (a hex literal that stands in arithmetic or beside a number is one).
+//! Differences that remain: a fraction of a second prints six digits where the precision of an
+//! expression is not known; a binary string is never a number, so a hex literal that reaches an
+//! integer column as a value is refused (a hex literal that stands in arithmetic or beside a
+//! number is one). A quotient is rounded to the digits that it shows, as in MySQL 9; 8.4 goes on
+//! with more.
 //!
 //! It knows nothing of tables, locks and transactions.
 
@@ -48,8 +49,8 @@ use crate::value::{Binds, Row, Value};
 
 pub use compare::{compare, equal};
 pub use compile::kind_of;
-pub use kind::{ColumnKind, Kind};
-pub use store::store;
+pub use kind::{ColumnKind, Kind, Strength};
+pub use store::{dated, store};
 
 /// Where an expression's names are found.
 pub trait Scope {

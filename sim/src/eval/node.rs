@@ -102,6 +102,12 @@ pub enum Node {
         kind: Kind,
         decimals: u8,
     },
+    /// As a text shows a value of a kind.
+    AsText {
+        expr: Box<Node>,
+        kind: Kind,
+        decimals: u8,
+    },
     Call {
         function: &'static Function,
         args: Vec<Node>,
@@ -242,21 +248,8 @@ impl Node {
                 Ok(number.map_or(Value::Null, |n| Value::Uint(!arithmetic::to_bits(n))))
             }
             Node::Case { operand, whens, otherwise, collation } => {
-                let operand = operand.as_ref().map(|operand| operand.run(row, env)).transpose()?;
-                let collation = collation.unwrap_or(env.collation);
-                for (when, then) in whens {
-                    let when = when.run(row, env)?;
-                    let taken = match &operand {
-                        Some(operand) => {
-                            compare(operand, &when, collation, env) == Some(Ordering::Equal)
-                        }
-                        None => truth(&when, env) == Some(true),
-                    };
-                    if taken {
-                        return then.run(row, env);
-                    }
-                }
-                otherwise.run(row, env)
+                let chosen = chosen(operand.as_deref(), whens, otherwise, *collation, row, env)?;
+                chosen.run(row, env)
             }
             Node::Coalesce(args) => {
                 for arg in args {
@@ -277,6 +270,9 @@ impl Node {
             Node::Unify { expr, kind, decimals } => {
                 let value = expr.run(row, env)?;
                 Ok(cast::to_kind(value, *kind, *decimals, env))
+            }
+            Node::AsText { expr, kind, decimals } => {
+                Ok(cast::to_text(expr.run(row, env)?, *kind, *decimals))
             }
             Node::Call { function, args, collation } => {
                 let args = run_all(args, row, env)?;
@@ -337,12 +333,60 @@ impl Node {
                 Some(operand) => arithmetic::negate(&operand, text).map(Some),
                 None => Ok(None),
             },
+            // A date that is shown as a text still counts as one.
+            Node::AddInterval { .. } => {
+                let value = match self.run(row, env)? {
+                    Value::Text(text) => {
+                        let at = temporal::parse_datetime(&text);
+                        let at = at.map(|at| match text.contains(':') {
+                            true => Value::DateTime(at),
+                            false => Value::Date(at.date()),
+                        });
+                        at.unwrap_or(Value::Text(text))
+                    }
+                    other => other,
+                };
+                Ok(number(&value, env))
+            }
+            // A choice counts by what is chosen, whatever all of its branches would be as texts.
+            Node::AsText { expr, .. } => expr.number(row, env),
+            Node::Unify { expr, kind: Kind::Text, .. } if matches!(**expr, Node::Case { .. }) => {
+                expr.number(row, env)
+            }
+            Node::Case { operand, whens, otherwise, collation } => {
+                let chosen = chosen(operand.as_deref(), whens, otherwise, *collation, row, env)?;
+                chosen.number(row, env)
+            }
             other => {
                 let value = other.run(row, env)?;
                 Ok(number(&value, env))
             }
         }
     }
+}
+
+/// The branch of a CASE that a row takes.
+fn chosen<'a>(
+    operand: Option<&Node>,
+    whens: &'a [(Node, Node)],
+    otherwise: &'a Node,
+    collation: Collated,
+    row: &[Value],
+    env: &mut Env,
+) -> Result<&'a Node, SqlError> {
+    let operand = operand.map(|operand| operand.run(row, env)).transpose()?;
+    let collation = collation.unwrap_or(env.collation);
+    for (when, then) in whens {
+        let when = when.run(row, env)?;
+        let taken = match &operand {
+            Some(operand) => compare(operand, &when, collation, env) == Some(Ordering::Equal),
+            None => truth(&when, env) == Some(true),
+        };
+        if taken {
+            return Ok(then);
+        }
+    }
+    Ok(otherwise)
 }
 
 impl Items {

@@ -150,6 +150,14 @@ pub fn integer(value: &Value, env: &mut Env) -> Option<i128> {
     match value {
         Value::Text(text) => Some(text_to_integer(text, env)),
         Value::Bytes(bytes) => Some(text_to_integer(&String::from_utf8_lossy(bytes), env)),
+        Value::DateTime(at) => {
+            let rounded = super::temporal::round_fraction(*at, 0).unwrap_or(*at);
+            Some(temporal_number(&Value::DateTime(rounded)).to_i128())
+        }
+        Value::Time(micros) => {
+            let rounded = super::temporal::round_micros(*micros, 0);
+            Some(temporal_number(&Value::Time(rounded)).to_i128())
+        }
         other => number(other, env).map(|number| number.to_i128()),
     }
 }

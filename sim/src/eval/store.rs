@@ -7,7 +7,7 @@
 use bigdecimal::{BigDecimal, RoundingMode};
 use jiff::civil::DateTime;
 
-use super::cast::{bytes_of, decimal, largest, shortest_single};
+use super::cast::{bytes_of, decimal, largest};
 use super::number::{float_prefix, number};
 use super::{Env, temporal};
 use crate::collation::Collation;
@@ -15,7 +15,7 @@ use crate::sql::ast::ColumnType;
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
-/// The value as the column holds it, and the warning that the conversion leaves. NULL passes:
+/// The value as the column holds it, and the warnings that the conversion leaves. NULL passes:
 /// whether a column takes it is the caller's to check (1048).
 pub fn store(
     value: &Value,
@@ -23,9 +23,9 @@ pub fn store(
     column: &str,
     row: usize,
     strict: bool,
-) -> Result<(Value, Option<SqlError>), SqlError> {
+) -> Result<(Value, Vec<SqlError>), SqlError> {
     if value.is_null() {
-        return Ok((Value::Null, None));
+        return Ok((Value::Null, Vec::new()));
     }
     let target = Target { ty, column, row };
     let stored = match &*ty.name {
@@ -50,12 +50,30 @@ pub fn store(
         Some(Problem::Error(error) | Problem::Graded { error, .. }) if strict => Err(error),
         Some(Problem::NoMoment(error)) if strict => Err(error),
         Some(Problem::NoMoment(_)) => Err(SqlError::not_supported("zero dates")),
-        Some(Problem::Error(warning)) => Ok((stored.value, Some(warning))),
+        Some(Problem::Error(warning)) => Ok((stored.value, vec![warning])),
         Some(Problem::Note(note) | Problem::Graded { warning: note, note: true, .. }) => {
-            Ok((stored.value, Some(note.as_note())))
+            Ok((stored.value, vec![note.as_note()]))
         }
-        Some(Problem::Graded { warning, .. }) => Ok((stored.value, Some(warning))),
-        None => Ok((stored.value, None)),
+        Some(Problem::Graded { warning, .. }) => Ok((stored.value, vec![warning])),
+        Some(Problem::Notes { strict: own, .. }) if strict => {
+            Ok((stored.value, vec![own.as_note()]))
+        }
+        Some(Problem::Notes { lenient, .. }) => Ok((stored.value, vec![lenient.as_note()])),
+        Some(Problem::Both { error, warnings }) => match strict {
+            true => Err(error),
+            false => Ok((stored.value, warnings)),
+        },
+        None => Ok((stored.value, Vec::new())),
+    }
+}
+
+/// A time of the day that becomes a date stands on today's.
+pub fn dated(value: Value, ty: &ColumnType, now: DateTime) -> Value {
+    match (&value, &*ty.name) {
+        (Value::Time(_), "date" | "datetime" | "timestamp") => {
+            temporal::to_datetime(&value, now).map_or(Value::Null, Value::DateTime)
+        }
+        _ => value,
     }
 }
 
@@ -71,8 +89,12 @@ enum Problem {
     NoMoment(SqlError),
     /// A note in any mode.
     Note(SqlError),
+    /// A note, in other words in strict mode.
+    Notes { strict: SqlError, lenient: SqlError },
     /// An error in strict mode, and in other words a warning, or a note.
     Graded { error: SqlError, warning: SqlError, note: bool },
+    /// An error in strict mode, else several warnings.
+    Both { error: SqlError, warnings: Vec<SqlError> },
 }
 
 fn fits(value: Value) -> Result<Stored, SqlError> {
@@ -103,7 +125,7 @@ impl Target<'_> {
     }
 
     fn incorrect(&self, kind: &str, value: &Value) -> SqlError {
-        SqlError::incorrect_value(kind, &value.to_string(), self.column, self.row)
+        SqlError::incorrect_value(kind, &shown(value), self.column, self.row)
     }
 
     fn integer(&self, value: &Value, bits: u32) -> Result<Stored, SqlError> {
@@ -113,6 +135,11 @@ impl Target<'_> {
         };
         let (number, problem) = match value {
             Value::Text(_) | Value::Bytes(_) => self.integer_of_text(&value.to_string(), value),
+            Value::DateTime(at) => {
+                let rounded = temporal::round_fraction(*at, 0).unwrap_or(*at);
+                (whole(&Value::DateTime(rounded)), None)
+            }
+            Value::Time(micros) => (whole(&Value::Time(temporal::round_micros(*micros, 0))), None),
             other => (whole(other), None),
         };
         let clamped = number.clamp(low, high);
@@ -222,11 +249,14 @@ impl Target<'_> {
         if u64::from(digits) < rounded.digits() && !is_zero {
             let most = Value::Decimal(largest(digits, scale, negative));
             return match problem {
-                Some(Problem::Graded { error, .. }) => warns(most, error, self.out_of_range()),
+                Some(Problem::Graded { error, warning, .. }) => {
+                    let warnings = vec![warning.as_note(), self.out_of_range()];
+                    Ok(Stored { value: most, problem: Some(Problem::Both { error, warnings }) })
+                }
                 _ => fails(most, self.out_of_range()),
             };
         }
-        if problem.is_none() && rounded != exact && !matches!(value, Value::Float(_)) {
+        if problem.is_none() && rounded != exact {
             problem = Some(Problem::Note(self.truncated()));
         }
         Ok(Stored { value: Value::Decimal(rounded), problem })
@@ -247,7 +277,7 @@ impl Target<'_> {
             other => number(other, &mut scratch()).map_or(0.0, |number| number.to_f64()),
         };
         let single = &*self.ty.name == "float";
-        let mut stored = if single { shortest_single(exact) } else { exact };
+        let mut stored = if single { super::cast::single(exact) } else { exact };
         if let (Some(digits), Some(scale)) = (self.ty.length, self.ty.scale) {
             let factor = 10_f64.powi(scale.min(30) as i32);
             let high = 10_f64.powi(digits.saturating_sub(scale) as i32) - 1.0 / factor;
@@ -269,7 +299,7 @@ impl Target<'_> {
     }
 
     fn no_moment(&self, kind: &str, value: &Value) -> Result<Stored, SqlError> {
-        let text = value.to_string();
+        let text = shown(value);
         // There is no zero date here, which the column would hold without strict mode.
         let error = SqlError::incorrect_temporal(kind, &text, self.column, self.row);
         Ok(Stored { value: Value::Null, problem: Some(Problem::NoMoment(error)) })
@@ -280,6 +310,12 @@ impl Target<'_> {
             None => self.no_moment("date", value),
             Some(at) => {
                 let cut = temporal::micros_of_day(at.time()) != 0;
+                if cut && matches!(value, Value::DateTime(_)) {
+                    let text = value.to_string();
+                    let strict = SqlError::incorrect_temporal("date", &text, self.column, self.row);
+                    let problem = Some(Problem::Notes { strict, lenient: self.truncated() });
+                    return Ok(Stored { value: Value::Date(at.date()), problem });
+                }
                 let text = value.to_string();
                 let note = || SqlError::incorrect_temporal("date", &text, self.column, self.row);
                 let problem = cut.then(|| Problem::Note(note()));
@@ -303,6 +339,9 @@ impl Target<'_> {
 
     fn time(&self, value: &Value) -> Result<Stored, SqlError> {
         let digits = self.ty.length.unwrap_or(0);
+        if matches!(value, Value::Text(text) if text.trim().is_empty()) {
+            return fits(Value::Time(0));
+        }
         if let Value::Text(text) = value
             && text.trim().len() < 12
             && text.trim_start().trim_start_matches('-').contains('-')
@@ -314,6 +353,14 @@ impl Target<'_> {
                 Some(micros) => warns(Value::Time(micros), error, self.truncated()),
                 None => self.no_moment("time", value),
             };
+        }
+        if let Value::Text(text) = value
+            && temporal::parse_time(text).is_none()
+            && let Some(micros) = temporal::to_time(value)
+        {
+            let error = SqlError::incorrect_temporal("time", text, self.column, self.row);
+            let stored = Value::Time(temporal::round_micros(micros, digits));
+            return warns(stored, error, self.truncated());
         }
         match temporal::to_time(value) {
             None => self.no_moment("time", value),
@@ -478,6 +525,16 @@ impl Target<'_> {
             _ => declared.unwrap_or(usize::MAX),
         }
     }
+}
+
+/// A value in a message: bytes that are no text as `\\x00`.
+fn shown(value: &Value) -> String {
+    let Value::Bytes(bytes) = value else { return value.to_string() };
+    let byte = |byte: &u8| match byte {
+        0x20..=0x7e => char::from(*byte).to_string(),
+        other => format!("\\x{other:02X}"),
+    };
+    bytes.iter().map(byte).collect()
 }
 
 /// Conversions that only ever warn need an environment to warn in; here the column has its own

@@ -33,8 +33,23 @@ pub fn to_time(value: &Value) -> Option<i64> {
         Value::Date(_) => Some(0),
         Value::DateTime(at) => Some(micros_of_day(at.time())),
         Value::Null => None,
+        Value::Text(text) => time_at_start(text),
         other => parse_time(&other.to_string()),
     }
+}
+
+/// The time that a text begins with. One that is too short for a date and a time is no date.
+fn time_at_start(text: &str) -> Option<i64> {
+    let trimmed = text.trim();
+    let dated = trimmed.trim_start_matches('-').contains('-');
+    if (!dated || 12 <= trimmed.len())
+        && let Some(micros) = parse_time(trimmed)
+    {
+        return Some(micros);
+    }
+    let sign = usize::from(trimmed.starts_with('-'));
+    let digits = trimmed[sign..].bytes().take_while(u8::is_ascii_digit).count();
+    parse_time(&trimmed[..sign + digits])
 }
 
 /// A point in time: `2026-01-31 23:59:59.5`, any punctuation between the parts, `T` for the
@@ -54,7 +69,8 @@ pub fn parse_datetime(text: &str) -> Option<DateTime> {
     take_mark(&mut rest)?;
     let day = take_digits(&mut rest)?.parse().ok()?;
     let date = Date::new(year, month, day).ok()?;
-    if rest.is_empty() {
+    // Marks that nothing follows are passed over.
+    if rest.chars().all(|c| c.is_ascii_punctuation() || c == ' ') {
         return Some(date.to_datetime(Time::midnight()));
     }
     let trimmed = rest.trim_start_matches(' ').trim_start_matches(['T', 't']);

@@ -1,8 +1,8 @@
 //! The binlog: one entry a committed transaction, with full row images.
 //!
 //! Row format, `binlog_row_image=full`: a change has the row before, after, or both. Rows are
-//! grouped by table within a statement, as a row event has one table. DDL stands as text in an
-//! entry of its own. It knows nothing of files and of who reads it.
+//! grouped within a statement by table and kind, as a rows event has one of each. DDL stands as
+//! text in an entry of its own. It knows nothing of files and of who reads it.
 
 use std::sync::Arc;
 
@@ -32,6 +32,19 @@ pub enum Event {
         text: Arc<str>,
         statement: Arc<Statement>,
     },
+    /// SAVEPOINT inside a transaction that has logged a row; nobody acts on it, but a transaction
+    /// whose rows were all undone is logged for its sake.
+    Savepoint {
+        name: Arc<str>,
+    },
+}
+
+/// What a rows event does: each has one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsKind {
+    Write,
+    Update,
+    Delete,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,4 +61,14 @@ pub struct RowsEvent {
 pub struct RowChange {
     pub before: Option<Row>,
     pub after: Option<Row>,
+}
+
+impl RowChange {
+    pub fn kind(&self) -> RowsKind {
+        match (&self.before, &self.after) {
+            (None, _) => RowsKind::Write,
+            (Some(_), Some(_)) => RowsKind::Update,
+            (Some(_), None) => RowsKind::Delete,
+        }
+    }
 }

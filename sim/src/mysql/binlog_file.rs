@@ -81,6 +81,7 @@ pub fn size_of(transaction: &BinlogTransaction) -> u64 {
     };
     let event = |event: &Event| match event {
         Event::Query { text, .. } => 60 + text.len(),
+        Event::Savepoint { name } => 60 + name.len(),
         Event::Rows(rows) => {
             let changes = rows.changes.iter();
             90 + changes.map(|change| row(&change.before) + row(&change.after)).sum::<usize>()

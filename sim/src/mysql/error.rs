@@ -99,6 +99,15 @@ pub fn key_too_long() -> SqlError {
     error(1071, "42000", "Specified key was too long; max key length is 3072 bytes")
 }
 
+pub fn invalid_null() -> SqlError {
+    error(1138, "22004", "Invalid use of NULL value")
+}
+
+pub fn nullable_primary_key() -> SqlError {
+    let message = "All parts of a PRIMARY KEY must be NOT NULL; if you need NULL in a key, use UNIQUE instead";
+    SqlError::new(1171, "42000", message)
+}
+
 pub fn multiple_primary_keys() -> SqlError {
     error(1068, "42000", "Multiple primary key defined")
 }
@@ -179,6 +188,10 @@ pub fn unknown_variable(name: &str) -> SqlError {
 
 pub fn lock_wait_timeout() -> SqlError {
     error(1205, "HY000", "Lock wait timeout exceeded; try restarting transaction")
+}
+
+pub fn definition_changed() -> SqlError {
+    error(1412, "HY000", "Table definition has changed, please retry transaction")
 }
 
 pub fn deadlock() -> SqlError {

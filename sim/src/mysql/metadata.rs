@@ -2,8 +2,8 @@
 //!
 //! Every statement takes a lock on the tables that it names and keeps it to the end of its
 //! transaction; DDL needs the table alone. LOCK TABLES takes locks of its own kind that last until
-//! UNLOCK TABLES. A pending exclusive request stops everybody who comes later, which is why one
-//! open reader and one ALTER stop a whole application.
+//! UNLOCK TABLES. A pending exclusive request stops everybody else, which is why one open reader
+//! and one ALTER stop a whole application.
 //!
 //! It knows nothing of rows. A cycle between metadata locks and row locks is seen by neither side,
 //! as in MySQL: a timeout ends it.
@@ -22,8 +22,12 @@ pub enum MetadataMode {
     Read,
     /// INSERT, UPDATE, DELETE, SELECT .. FOR UPDATE.
     Write,
+    /// ALTER, to begin with: everybody may go on, but for another ALTER.
+    Upgradable,
     /// LOCK TABLES .. READ.
     ReadOnly,
+    /// ALTER while it copies rows.
+    NoWrite,
     /// LOCK TABLES .. WRITE.
     NoReadWrite,
     /// DDL.
@@ -54,10 +58,27 @@ pub struct MetadataLocks {
 impl MetadataMode {
     fn conflicts(self, held: MetadataMode) -> bool {
         use MetadataMode::*;
-        match (self, held) {
-            (Exclusive | NoReadWrite, _) | (_, Exclusive | NoReadWrite) => true,
-            (Write, ReadOnly) | (ReadOnly, Write) => true,
-            (Read | Write | ReadOnly, Read | Write | ReadOnly) => false,
+        matches!(
+            (self, held),
+            (Exclusive | NoReadWrite, _)
+                | (_, Exclusive | NoReadWrite)
+                | (NoWrite, Write | Upgradable | NoWrite)
+                | (Write | Upgradable, NoWrite)
+                | (Upgradable, Upgradable)
+                | (Write, ReadOnly)
+                | (ReadOnly, Write)
+        )
+    }
+
+    /// Does a request let a pending one of another session go first, however late that came?
+    fn yields_to(self, pending: MetadataMode) -> bool {
+        use MetadataMode::*;
+        match self {
+            Read => matches!(pending, NoReadWrite | Exclusive),
+            Write => matches!(pending, NoWrite | NoReadWrite | Exclusive),
+            ReadOnly => matches!(pending, Write | NoReadWrite | Exclusive),
+            Upgradable | NoWrite | NoReadWrite => pending == Exclusive,
+            Exclusive => false,
         }
     }
 
@@ -67,14 +88,14 @@ impl MetadataMode {
         self == wanted || self == Exclusive || (self, wanted) == (Write, Read)
     }
 
-    /// A pending request of these stops later ones.
-    fn queues(self) -> bool {
+    /// LOCK TABLES .. WRITE and what is stronger: the session's own statements ask for nothing.
+    fn excludes(self) -> bool {
         matches!(self, MetadataMode::Exclusive | MetadataMode::NoReadWrite)
     }
 
     /// Which of two in a cycle dies: data changes before definitions.
     fn weight(self) -> u8 {
-        if self.queues() { 100 } else { 0 }
+        if self < MetadataMode::Upgradable { 0 } else { 100 }
     }
 }
 
@@ -99,8 +120,9 @@ impl MetadataLocks {
         let covered = tickets.iter().filter(held).any(|ticket| {
             ticket.mode.covers(mode) && ticket.duration == duration
                 || mode != MetadataMode::Exclusive
-                    && ticket.mode.queues()
+                    && ticket.duration == Duration::Explicit
                     && duration == Duration::Transaction
+                    && (ticket.mode.excludes() || mode == MetadataMode::Read)
         });
         if covered {
             return true;
@@ -126,9 +148,6 @@ impl MetadataLocks {
         let Some((table, mode)) = self.wait_of(owner) else { return Vec::new() };
         let mut blockers = Vec::new();
         for ticket in &self.tickets[table] {
-            if ticket.owner == owner && ticket.waiting {
-                break;
-            }
             if blocks(ticket, owner, mode) && !blockers.contains(&ticket.owner) {
                 blockers.push(ticket.owner);
             }
@@ -152,6 +171,13 @@ impl MetadataLocks {
         self.retain(|ticket| {
             ticket.owner != owner || ticket.waiting || ticket.duration != duration
         });
+    }
+
+    /// Gives back the mode that a session has a table in, which keeps its weaker ones.
+    pub fn downgrade(&mut self, owner: ConnectionId, table: &TablePath, mode: MetadataMode) {
+        let Some(tickets) = self.tickets.get_mut(table) else { return };
+        tickets.retain(|ticket| ticket.owner != owner || ticket.mode != mode);
+        grant(tickets, &mut self.woken);
     }
 
     pub fn release_all(&mut self, owner: ConnectionId) {
@@ -186,18 +212,18 @@ impl MetadataLocks {
 }
 
 fn blocks(ticket: &Ticket, owner: ConnectionId, mode: MetadataMode) -> bool {
-    ticket.owner != owner
-        && mode.conflicts(ticket.mode)
-        && (!ticket.waiting || ticket.mode.queues())
+    let against = match ticket.waiting {
+        true => mode.yields_to(ticket.mode),
+        false => mode.conflicts(ticket.mode),
+    };
+    ticket.owner != owner && against
 }
 
+/// One pass in the order of arrival.
 fn grant(tickets: &mut [Ticket], woken: &mut Vec<ConnectionId>) {
     for at in 0..tickets.len() {
         let (owner, mode) = (tickets[at].owner, tickets[at].mode);
-        let blocked = tickets.iter().enumerate().any(|(other, ticket)| {
-            other != at && blocks(ticket, owner, mode) && (!ticket.waiting || other < at)
-        });
-        if tickets[at].waiting && !blocked {
+        if tickets[at].waiting && !tickets.iter().any(|ticket| blocks(ticket, owner, mode)) {
             tickets[at].waiting = false;
             woken.push(owner);
         }

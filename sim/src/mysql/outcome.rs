@@ -38,6 +38,9 @@ impl Column {
     /// A value of the column as the text protocol carries it; none for NULL. The declared
     /// number of digits behind the second is the column's, not the value's.
     pub fn wire(&self, value: &Value) -> Option<Vec<u8>> {
+        if self.kind.kind == Kind::Single {
+            return self.kind.text_of(value.clone()).to_wire().map(|bytes| bytes.into_owned());
+        }
         let temporal = matches!(self.kind.kind, Kind::DateTime | Kind::Time);
         let digits = match (&self.ty, value) {
             (None, Value::DateTime(_) | Value::Time(_)) if temporal && 0 < self.kind.decimals => {

@@ -120,6 +120,17 @@ impl Engine {
         }
     }
 
+    /// A definition has put these tables as they are.
+    pub fn note_built(&mut self, changes: &[Change], trx: TrxId) {
+        for change in changes {
+            if let Change::PutTable { id, .. } = change
+                && let Some(table) = self.tables.get_mut(id)
+            {
+                table.since = trx;
+            }
+        }
+    }
+
     pub fn has_database(&self, name: &str) -> bool {
         self.databases.contains_key(name)
     }

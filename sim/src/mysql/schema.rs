@@ -35,6 +35,8 @@ pub struct Column {
     pub collation: Collation,
     pub not_null: bool,
     pub default: Option<Expr>,
+    /// DROP DEFAULT took even NULL away.
+    pub no_default: bool,
     pub on_update: Option<Expr>,
     pub auto_increment: bool,
     pub comment: Option<Arc<str>>,

@@ -144,7 +144,7 @@ impl Server {
                 Execution::new(&run, statement::run::run(run.clone(), Arc::new(statement)))
             }
             Err(error) => {
-                let error = SqlError::from(error);
+                let error = unmodelled(&text).unwrap_or_else(|| error.into());
                 Execution::new(&run, async move { Err(error) })
             }
         }
@@ -428,7 +428,9 @@ impl Server {
         };
         let mode = match mode {
             MetadataMode::Read | MetadataMode::Write => "shared",
+            MetadataMode::Upgradable => "upgradable",
             MetadataMode::ReadOnly => "read only",
+            MetadataMode::NoWrite => "no write",
             MetadataMode::NoReadWrite | MetadataMode::Exclusive => "exclusive",
         };
         LockWait {
@@ -447,5 +449,38 @@ impl Server {
 
     fn engine_mut(&mut self) -> &mut Engine {
         self.engine.as_mut().expect("the engine is back after every step")
+    }
+}
+
+/// 1235 for a text that is MySQL's SQL and not the model's; none for what is nobody's.
+fn unmodelled(text: &str) -> Option<SqlError> {
+    const FIRST: [&str; 14] = [
+        "binlog", "change", "checksum", "clone", "get", "grant", "handler", "help", "import",
+        "install", "resignal", "revoke", "signal", "xa",
+    ];
+    const CREATED: [&str; 9] = [
+        "event",
+        "function",
+        "procedure",
+        "role",
+        "tablespace",
+        "trigger",
+        "user",
+        "view",
+        "server",
+    ];
+    let lower = text.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    let refuse = |what: &str| Some(SqlError::not_supported(what.to_ascii_uppercase()));
+    match words[..] {
+        [first, ..] if FIRST.contains(&first) => refuse(first),
+        [first @ ("create" | "alter" | "drop"), what, ..] if CREATED.contains(&what) => {
+            refuse(&format!("{first} {what}"))
+        }
+        ["select" | "(select" | "values" | "table", ..] => {
+            let found = ["intersect", "except"].into_iter().find(|word| words.contains(word));
+            found.and_then(refuse)
+        }
+        _ => None,
     }
 }

@@ -165,6 +165,7 @@ fn column(name: &str, ty: &Type) -> schema::Column {
         on_update: None,
         auto_increment: false,
         comment: None,
+        no_default: false,
         invisible: false,
         generated: None,
     }
@@ -364,7 +365,9 @@ fn metadata_locks(engine: &Engine) -> Vec<Vec<Value>> {
                 Value::text(match mode {
                     MetadataMode::Read => "SHARED_READ",
                     MetadataMode::Write => "SHARED_WRITE",
+                    MetadataMode::Upgradable => "SHARED_UPGRADABLE",
                     MetadataMode::ReadOnly => "SHARED_READ_ONLY",
+                    MetadataMode::NoWrite => "SHARED_NO_WRITE",
                     MetadataMode::NoReadWrite => "SHARED_NO_READ_WRITE",
                     MetadataMode::Exclusive => "EXCLUSIVE",
                 }),

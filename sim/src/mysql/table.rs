@@ -26,6 +26,8 @@ pub struct Table {
     /// The next value that AUTO_INCREMENT gives.
     pub auto_increment: u64,
     next_row_id: u64,
+    /// Who built it as it is: older read views have no use for it.
+    pub since: TrxId,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +73,14 @@ impl Record {
 impl Table {
     pub fn new(schema: Arc<schema::Table>) -> Table {
         let secondaries = vec![BTreeMap::new(); schema.indexes.len() - 1];
-        Table { schema, records: BTreeMap::new(), secondaries, auto_increment: 1, next_row_id: 1 }
+        Table {
+            schema,
+            records: BTreeMap::new(),
+            secondaries,
+            auto_increment: 1,
+            next_row_id: 1,
+            since: TrxId(0),
+        }
     }
 
     pub fn records(&self) -> impl Iterator<Item = (&Key, &Record)> {
@@ -226,21 +235,14 @@ impl Table {
     /// the clustered key.
     pub fn describe(&self, index: usize, place: &Place) -> String {
         let Place::Record(key) = place else { return "supremum".to_string() };
-        let values = match index {
-            0 => self.clustered_values(key),
-            _ => self.entry(index, key).map(|entry| {
-                let mut values = entry.values.to_vec();
-                values.extend(self.clustered_values(&entry.clustered).unwrap_or_default());
-                values
-            }),
-        };
-        match values {
-            Some(values) if !values.is_empty() => {
-                let texts: Vec<String> = values.iter().map(Value::to_string).collect();
-                texts.join(",")
-            }
-            _ => format!("{key:?}"),
+        let parts = self.parts_of(index, key).unwrap_or_default();
+        let mut texts: Vec<String> = parts.iter().map(|(_, value)| value.to_string()).collect();
+        if index == 0 && texts.is_empty() {
+            texts.push(format!("0x{:012X}", key.row_id()));
+        } else if let Some(id) = self.row_id_of(index, key) {
+            texts.push(format!("0x{id:012X}"));
         }
+        texts.join(",")
     }
 
     /// A record's key, part by part, the clustered key behind a secondary one; none where there is

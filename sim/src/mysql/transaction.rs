@@ -44,6 +44,8 @@ pub struct Transaction {
     pub savepoints: Vec<(Arc<str>, Mark)>,
     /// A read or change of rows has happened: from here on a savepoint keeps row locks.
     pub entered_engine: bool,
+    /// A row was logged, though it may have been undone: from here on savepoints are logged too.
+    pub entered_binlog: bool,
     /// A statement has locked what is in the way of a new row; until it ends, the transaction's
     /// locks are inherited below REPEATABLE READ too.
     pub checks_duplicates: bool,
@@ -69,6 +71,7 @@ pub struct Mark {
     pub undo: usize,
     pub events: usize,
     pub entered_engine: bool,
+    pub entered_binlog: bool,
 }
 
 impl Transaction {
@@ -91,6 +94,7 @@ impl Transaction {
             events: Vec::new(),
             savepoints: Vec::new(),
             entered_engine: false,
+            entered_binlog: false,
             checks_duplicates: false,
             doomed: false,
             stage: Stage::Active,
@@ -103,6 +107,7 @@ impl Transaction {
             undo: self.undo.len(),
             events: self.events.len(),
             entered_engine: self.entered_engine,
+            entered_binlog: self.entered_binlog,
         }
     }
 
@@ -123,6 +128,12 @@ impl Transaction {
 
     pub fn forget_tables(&mut self) {
         self.intentions.clear();
+    }
+
+    /// Was its lasting read view made before a transaction committed?
+    pub fn is_older_than(&self, trx: TrxId) -> bool {
+        let view = self.view.as_ref().filter(|_| self.isolation.locks_gaps());
+        view.is_some_and(|view| !view.sees(trx))
     }
 
     /// Do its locks go on as gap locks when their record vanishes?

@@ -3,10 +3,10 @@
 //! The [server](crate::mysql::server::Server) itself is synchronous; this is the process around
 //! it.
 //!
-//! - [`connections`]: a statement is stepped to its end; where it must wait for a row lock the
+//! - `connections`: a statement is stepped to its end; where it must wait for a row lock the
 //!   worker stands in a declared wait, where a commit must reach the disk it waits for the disk.
-//! - [`source`]: dumps for replicas and streams, acknowledgments for semi-sync.
-//! - [`replica`]: the IO thread and the applier.
+//! - `source`: dumps for replicas and streams, acknowledgments for semi-sync.
+//! - `replica`: the IO thread and the applier.
 //! - [`files`]: what is on the disk, and what a crash leaves of it.
 //! - [`request`]: all that it can be asked.
 //!

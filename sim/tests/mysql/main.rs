@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
 mod any_text;
+mod binlog;
 mod crashes;
 mod durability;
+mod kill;
 mod lock_table;
 mod point;
 mod random;

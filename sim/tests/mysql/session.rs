@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sim::mysql::execution::{Cancel, Execution, Step};
 use sim::mysql::gtid::ServerUuid;
+use sim::mysql::lock::queue::GrantOrder;
 use sim::mysql::options::Options;
 use sim::mysql::outcome::Outcome;
 use sim::mysql::server::Server;
@@ -34,7 +35,12 @@ const H: &str = "create table test (id int primary key, value int); \
 impl Sessions {
     /// A fresh server with these fixtures in database `te`.
     pub fn new(fixtures: &str) -> Sessions {
-        let server = Server::new(Options::new(ServerUuid([1; 16]), 1));
+        Sessions::with(fixtures, GrantOrder::Cats)
+    }
+
+    pub fn with(fixtures: &str, grant_order: GrantOrder) -> Sessions {
+        let options = Options::new(ServerUuid([1; 16]), 1);
+        let server = Server::new(Options { grant_order, ..options });
         let mut sessions =
             Sessions { server, connections: BTreeMap::new(), waiting: BTreeMap::new() };
         sessions.run("setup", "create database te");

@@ -6,6 +6,7 @@
 //! fixture L
 //! begin S1 S2
 //! interchangeable S2 S3
+//! grants fifo
 //!
 //! S1> insert into lk values(15,'x')   -> ok(1)
 //! S2> insert into lk values(15,'y')   -> blocked by S1
@@ -17,12 +18,13 @@
 //! Each isolation level is a run of its own on fresh tables; a second `isolation` begins another
 //! part with its own steps. Behind `;` stands what the step made
 //! of waiting sessions. `S2< ERROR 1205` of a session that still waits is its timeout, 1317 a KILL
-//! QUERY. Sessions that are interchangeable may have swapped their parts.
+//! QUERY. `grants fifo` is the order of MariaDB. Sessions that are interchangeable may have swapped their parts.
 
 use std::fs;
 use std::path::Path;
 
 use sim::mysql::execution::Cancel;
+use sim::mysql::lock::queue::GrantOrder;
 
 use crate::lock_table::locks_of;
 use crate::session::Sessions;
@@ -33,6 +35,8 @@ struct Transcript {
     fixture: String,
     begin: Vec<String>,
     interchangeable: Vec<String>,
+    /// Waiters are granted as on MariaDB.
+    fifo: bool,
     steps: Vec<String>,
 }
 
@@ -85,6 +89,7 @@ fn parse(text: &str) -> Vec<Transcript> {
                 }
                 transcript.isolations = words();
             }
+            Some("grants") => transcript.fifo = line.ends_with(" fifo"),
             Some("fixture") => transcript.fixture = line[7..].trim().to_string(),
             Some("begin") => transcript.begin = words(),
             Some("interchangeable") => transcript.interchangeable = words(),
@@ -122,7 +127,8 @@ fn swap(step: &str, a: &str, b: &str) -> String {
 }
 
 fn play(transcript: &Transcript, isolation: &str, steps: &[String]) -> Result<(), String> {
-    let mut sessions = Sessions::new(&transcript.fixture);
+    let order = if transcript.fifo { GrantOrder::Fifo } else { GrantOrder::Cats };
+    let mut sessions = Sessions::with(&transcript.fixture, order);
     let level = match isolation {
         "RC" => "read committed",
         "RU" => "read uncommitted",

@@ -191,20 +191,17 @@ fn texts(json: &Json, name: &str) -> Vec<String> {
 }
 
 fn foreign_key(json: &Json) -> ForeignKey {
-    // A foreign key may cross keyspaces, then each side names its own.
-    let keyspace = |side: &str| match text(json, side) {
-        "" => text(json, "keyspace").to_string(),
-        own => own.to_string(),
-    };
-    let table = |side: &str, name: &str| match text(json, name).split_once('.') {
-        Some((keyspace, name)) => TableName::new(keyspace, name),
-        None => TableName::new(&keyspace(side), text(json, name)),
+    // A foreign key may cross keyspaces: the other side then names its own.
+    let keyspace = text(json, "keyspace");
+    let table = |side: &str| match text(json, side).split_once('.') {
+        Some((own, name)) => TableName::new(own, name),
+        None => TableName::new(keyspace, text(json, side)),
     };
     let action = |name: &str| ReferenceAction::parse(text(json, name)).unwrap_or_default();
     ForeignKey {
-        child: table("child_keyspace", "child_table"),
+        child: table("child_table"),
         child_columns: texts(json, "child_columns"),
-        parent: table("parent_keyspace", "parent_table"),
+        parent: table("parent_table"),
         parent_columns: texts(json, "parent_columns"),
         on_update: action("on_update"),
         on_delete: action("on_delete"),

@@ -266,7 +266,7 @@ fn all_columns_known(
         matches!(expr, Expr::Bound(column, number)
             if *number == derived && table.column(column.name.as_str()).is_none())
     });
-    !unknown && union.sources.iter().all(|source| matches!(horizon_in(source), Some(_)))
+    !unknown && union.sources.iter().all(|source| horizon_in(source).is_some())
 }
 
 fn horizon_in(operator: &Operator) -> Option<&Horizon> {

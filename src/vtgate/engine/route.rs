@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sim::collation::Collation;
 use sim::eval::{Env, aggregate::sort_order};
 use sim::mysql::outcome::Outcome;
-use sim::value::Binds;
+use sim::value::{Bind, Binds, Value};
 
 use super::super::executor::Run;
 use crate::key::Destination;
@@ -36,6 +36,7 @@ impl Run {
                 false => &route.field_query,
             };
             let any = self.resolve(keyspace, &Destination::AnyShard)?;
+            let binds = Arc::new(without_values(route, binds));
             let calls = any.into_iter().map(|name| (name.into(), Arc::clone(query), binds.clone()));
             return self.on_shards(keyspace, calls.collect(), false, false).await;
         }
@@ -49,6 +50,16 @@ impl Run {
         truncate(&mut outcome, route.result_columns);
         Ok(outcome)
     }
+}
+
+/// The lists of values that a shard gets as its own, for a shard that has none: NULL meets no row.
+fn without_values(route: &Route, binds: &Binds) -> Binds {
+    let mut own = binds.clone();
+    let numbered = (0..route.routing.values.len()).map(|at| format!("__vals{at}"));
+    for name in numbered.chain(["__vals".to_owned()]) {
+        own.insert(name.into(), Bind::List(vec![Bind::Value(Value::Null)]));
+    }
+    own
 }
 
 /// Sorts by columns of the answer; equal rows stay in the order of their arrival.

@@ -20,6 +20,22 @@ pub struct Case {
     pub steps: Vec<Step>,
 }
 
+/// What every session does at the end.
+pub fn ends(case: &Case) -> &'static [&'static str] {
+    let locks =
+        |step: &Step| matches!(&step.act, Act::Run(text) if text.starts_with("lock tables"));
+    if case.steps.iter().any(locks) { &["commit", "unlock tables"] } else { &["commit"] }
+}
+
+/// Does the case wait for more than rows?
+pub fn defines(case: &Case) -> bool {
+    const WORDS: [&str; 5] = ["alter ", "truncate ", "drop ", "lock ", "unlock "];
+    case.steps.iter().any(|step| match &step.act {
+        Act::Run(text) => WORDS.iter().any(|word| text.starts_with(word)),
+        _ => false,
+    })
+}
+
 /// What is compared at the end.
 pub fn contents() -> [&'static str; 2] {
     ["select * from t", "select * from d"]
@@ -92,6 +108,8 @@ enum Primary {
     Int,
     Composite,
     Text,
+    /// A column `id` without a key: the clustered index is a unique key without NULLs, or hidden.
+    Hidden,
 }
 
 /// An index: its name, its columns in order, whether it is unique.
@@ -107,6 +125,9 @@ struct Shape {
     primary: Primary,
     indexes: Vec<Index>,
     nullable: bool,
+    automatic: bool,
+    /// Tables are altered, truncated, dropped and locked as a whole.
+    defines: bool,
 }
 
 const INDEXES: [Index; 8] = [
@@ -122,10 +143,11 @@ const INDEXES: [Index; 8] = [
 
 impl Shape {
     fn random(rng: &mut Xoshiro256PlusPlus) -> Shape {
-        let primary = match rng.random_range(0..10) {
-            0..6 => Primary::Int,
-            6..8 => Primary::Composite,
-            _ => Primary::Text,
+        let primary = match rng.random_range(0..20) {
+            0..11 => Primary::Int,
+            11..15 => Primary::Composite,
+            15..18 => Primary::Text,
+            _ => Primary::Hidden,
         };
         let count = *[0, 1, 1, 1, 1, 2, 2, 3].choose(rng).expect("a choice");
         // The first four are the common ones.
@@ -133,29 +155,36 @@ impl Shape {
         while indexes.len() < count {
             let at =
                 if rng.random_bool(0.75) { rng.random_range(0..3) } else { rng.random_range(0..8) };
-            if indexes.iter().all(|index| index.name != INDEXES[at].name) {
+            // A prefix index ends in the clustered key, which may be the whole of its column.
+            let ends_in_itself =
+                primary == Primary::Hidden && matches!(INDEXES[at].name, "sp" | "up");
+            if !ends_in_itself && indexes.iter().all(|index| index.name != INDEXES[at].name) {
                 indexes.push(INDEXES[at].clone());
             }
         }
-        Shape { primary, indexes, nullable: rng.random_bool(0.5) }
+        let automatic = primary == Primary::Int && rng.random_bool(0.2);
+        let (nullable, defines) = (rng.random_bool(0.5), rng.random_bool(0.15));
+        Shape { primary, indexes, nullable, automatic, defines }
     }
 
     fn definition(&self) -> String {
         let null = if self.nullable { "" } else { " not null" };
         let primary = match self.primary {
-            Primary::Int => "id int not null".to_string(),
+            Primary::Int if self.automatic => "id int not null auto_increment".to_string(),
+            Primary::Int | Primary::Hidden => "id int not null".to_string(),
             Primary::Composite => "a int not null, b int not null".to_string(),
             Primary::Text => "id varchar(8) not null".to_string(),
         };
         let key = match self.primary {
-            Primary::Composite => "a, b",
-            _ => "id",
+            Primary::Composite => ", primary key (a, b)",
+            Primary::Hidden => "",
+            _ => ", primary key (id)",
         };
         let indexes: String =
             self.indexes.iter().map(|index| format!(", {}", index.definition)).collect();
         format!(
-            "create table t ({primary}, u int{null}, k int{null}, s varchar(8){null}, v int, \
-             primary key ({key}){indexes}) collate utf8mb4_bin"
+            "create table t ({primary}, u int{null}, k int{null}, s varchar(8){null}, v \
+             int{key}{indexes}) collate utf8mb4_bin"
         )
     }
 
@@ -166,7 +195,7 @@ impl Shape {
         for at in 1..=count {
             let key = at * 10;
             let primary = match self.primary {
-                Primary::Int => format!("{key}"),
+                Primary::Int | Primary::Hidden => format!("{key}"),
                 Primary::Composite => format!("{}, {}", at.div_ceil(2) * 10, (at % 2 + 1) * 10),
                 Primary::Text => format!("'{}'", TEXTS[at * 2 - 1]),
             };
@@ -182,7 +211,7 @@ impl Shape {
             texts.push(format!(
                 "delete from t where {}",
                 match self.primary {
-                    Primary::Int => format!("id = {key}"),
+                    Primary::Int | Primary::Hidden => format!("id = {key}"),
                     Primary::Composite => format!("a = {key} and b = 10"),
                     Primary::Text => format!("id = '{}'", TEXTS[key / 5 - 1]),
                 }
@@ -206,9 +235,11 @@ impl Generator {
         let mut steps = Vec::new();
         for session in 0..sessions {
             if self.chance(0.85) {
-                let text = match self.chance(0.07) {
-                    true => "start transaction with consistent snapshot",
-                    false => "begin",
+                let text = match (self.rng.random_range(0..30), self.product) {
+                    (0..2, _) => "start transaction with consistent snapshot",
+                    // MariaDB's BEGIN takes the mode back, MySQL's does not.
+                    (2, Product::MySql) => "start transaction read only",
+                    _ => "begin",
                 };
                 steps.push(Step { session, act: Act::Run(text.to_string()) });
             }
@@ -217,7 +248,7 @@ impl Generator {
         for _ in 0..count {
             let session = self.rng.random_range(0..sessions);
             let act = match self.rng.random_range(0..1000) {
-                0..3 => Act::RunOut(self.statement()),
+                0..3 if !self.shape.defines => Act::RunOut(self.statement()),
                 3..20 => Act::Kill,
                 _ => Act::Run(self.statement()),
             };
@@ -227,14 +258,19 @@ impl Generator {
     }
 
     fn statement(&mut self) -> String {
+        if self.shape.defines && self.chance(0.15) {
+            return self.definition();
+        }
         match self.rng.random_range(0..100) {
             0..20 => self.locking_select(),
             20..24 => self.plain_select(),
             24..46 => self.insert(),
             46..66 => self.update(),
             66..80 => self.delete(),
-            80..83 => "savepoint p".to_string(),
-            83..86 => "rollback to p".to_string(),
+            80..82 => "savepoint p".to_string(),
+            82 => "savepoint q".to_string(),
+            83..85 => "rollback to p".to_string(),
+            85 => self.one_of(&["rollback to q", "release savepoint p"]),
             86..92 => "commit".to_string(),
             92..96 => "rollback".to_string(),
             96..98 => "begin".to_string(),
@@ -242,22 +278,45 @@ impl Generator {
         }
     }
 
+    /// What needs a table alone, or keeps it.
+    fn definition(&mut self) -> String {
+        self.one_of(&[
+            "alter table t engine = innodb",
+            "alter table t modify v bigint",
+            "alter table d add column w int",
+            "truncate table t",
+            "truncate table d",
+            "drop table d",
+            "lock tables t write",
+            "lock tables t read",
+            "lock tables t read, d write",
+            "unlock tables",
+            "unlock tables",
+        ])
+    }
+
+    fn one_of(&mut self, texts: &[&str]) -> String {
+        texts[self.rng.random_range(0..texts.len())].to_string()
+    }
+
     fn locking_select(&mut self) -> String {
         let (index, filter) = self.filter();
         let columns = self.columns(index);
-        let lock = match (self.rng.random_range(0..12), self.product) {
+        let lock = match (self.rng.random_range(0..14), self.product) {
             (0, _) => "for update nowait",
             (1, _) => "for update skip locked",
             (2, Product::MySql) => "for share nowait",
             (3, Product::MySql) => "for share skip locked",
-            (2..6, Product::MySql) => "for share",
-            (2..6, _) => "lock in share mode",
+            (4..6, Product::MySql) => "for share",
+            (6..8, Product::MySql) => "lock in share mode",
+            (2..8, _) => "lock in share mode",
             _ => "for update",
         };
+        let ordered = self.is_ordered(index);
         let order = match self.rng.random_range(0..10) {
-            0 if index == 0 => format!(" order by {} desc", self.primary_order("desc")),
-            1 if index == 0 => format!(" order by {} limit 1", self.primary_order("")),
-            2 if index == 0 => format!(" order by {} desc limit 1", self.primary_order("desc")),
+            0 if ordered => format!(" order by {} desc", self.primary_order("desc")),
+            1 if ordered => format!(" order by {} limit 1", self.primary_order("")),
+            2 if ordered => format!(" order by {} desc limit 1", self.primary_order("desc")),
             _ => String::new(),
         };
         format!("select {columns} from t{}{filter}{order} {lock}", self.force(index))
@@ -273,6 +332,19 @@ impl Generator {
         match self.shape.primary {
             Primary::Composite => format!("a {direction}, b").trim().replace(" ,", ","),
             _ => "id".to_string(),
+        }
+    }
+
+    /// Does the index give the order of the primary key?
+    fn is_ordered(&self, index: usize) -> bool {
+        index == 0 && self.shape.primary != Primary::Hidden
+    }
+
+    /// The first row only, now and then.
+    fn first(&mut self, index: usize) -> String {
+        match self.is_ordered(index) && self.chance(0.08) {
+            true => format!(" order by {} limit 1", self.primary_order("")),
+            false => String::new(),
         }
     }
 
@@ -295,17 +367,24 @@ impl Generator {
     fn insert_select(&mut self) -> String {
         let (index, filter) = self.filter();
         let source = match self.shape.primary {
-            Primary::Int => "id, v",
+            Primary::Int | Primary::Hidden => "id, v",
             Primary::Composite => "a + b, v",
             Primary::Text => "length(id), v",
         };
-        format!("insert into d select {source} from t{}{filter}", self.force(index))
+        let (before, after) = match self.rng.random_range(0..8) {
+            0 => ("insert ignore", ""),
+            1 => ("replace", ""),
+            2 => ("insert", " on duplicate key update d.v = d.v + 1"),
+            _ => ("insert", ""),
+        };
+        format!("{before} into d select {source} from t{}{filter}{after}", self.force(index))
     }
 
     fn update(&mut self) -> String {
         let (index, filter) = self.filter();
         let set = self.assignment();
-        format!("update t{} set {set}{filter}", self.force(index))
+        let first = self.first(index);
+        format!("update t{} set {set}{filter}{first}", self.force(index))
     }
 
     fn delete(&mut self) -> String {
@@ -319,10 +398,14 @@ impl Generator {
             (index, filter) = (0, String::new());
         }
         let hint = match self.product {
+            Product::MySql if index == 0 && self.shape.primary == Primary::Hidden => {
+                " /*+ no_index(t) */".to_string()
+            }
             Product::MySql => format!(" /*+ index(t {}) */", self.index_name(index)),
             Product::MariaDb => String::new(),
         };
-        format!("delete{hint} from t{filter}")
+        let first = self.first(index);
+        format!("delete{hint} from t{filter}{first}")
     }
 
     fn assignment(&mut self) -> String {
@@ -331,7 +414,7 @@ impl Generator {
             2..4 => format!("k = {}", self.number()),
             4 => format!("s = '{}'", self.text()),
             5 => match self.shape.primary {
-                Primary::Int => format!("id = {}", self.key()),
+                Primary::Int | Primary::Hidden => format!("id = {}", self.key()),
                 Primary::Composite => format!("b = {}", self.key()),
                 Primary::Text => format!("id = '{}'", self.text()),
             },
@@ -342,8 +425,10 @@ impl Generator {
     }
 
     fn row(&mut self) -> String {
+        let generated = self.shape.automatic && self.chance(0.4);
         let primary = match self.shape.primary {
-            Primary::Int => self.key().to_string(),
+            Primary::Int if generated => "null".to_string(),
+            Primary::Int | Primary::Hidden => self.key().to_string(),
             Primary::Composite => format!("{}, {}", self.key(), self.key()),
             Primary::Text => format!("'{}'", self.text()),
         };
@@ -382,17 +467,17 @@ impl Generator {
                 Some(format!("a = {} and {range}", self.key()))
             }
             (Primary::Composite, _) => Some(self.range("a")),
-            (primary @ (Primary::Int | Primary::Text), 3..10) => {
+            (primary @ (Primary::Int | Primary::Hidden | Primary::Text), 3..10) => {
                 Some(format!("id = {}", self.literal(primary)))
             }
-            (primary @ (Primary::Int | Primary::Text), 10..12) => {
+            (primary @ (Primary::Int | Primary::Hidden | Primary::Text), 10..12) => {
                 let (one, other) = (self.literal(primary), self.literal(primary));
                 Some(match one == other {
                     true => format!("id = {one}"),
                     false => format!("id in ({one}, {other})"),
                 })
             }
-            (Primary::Int, _) => Some(self.range("id")),
+            (Primary::Int | Primary::Hidden, _) => Some(self.range("id")),
             (Primary::Text, _) => Some(self.text_range("id")),
         }
     }
@@ -453,14 +538,18 @@ impl Generator {
 
     /// All columns, or such as the index alone can answer.
     fn columns(&mut self, index: usize) -> String {
-        if index == 0 || self.chance(0.7) {
+        // To see whether a covering index is scanned takes EXPLAIN, which waits for definitions.
+        if index == 0 || self.shape.defines || self.chance(0.7) {
             return "*".to_string();
         }
         self.shape.indexes[index - 1].columns.join(", ")
     }
 
     fn force(&self, index: usize) -> String {
-        format!(" force index ({})", self.index_name(index))
+        match index == 0 && self.shape.primary == Primary::Hidden {
+            true => " use index ()".to_string(),
+            false => format!(" force index ({})", self.index_name(index)),
+        }
     }
 
     fn index_name(&self, index: usize) -> &'static str {

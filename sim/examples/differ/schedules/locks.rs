@@ -17,6 +17,7 @@ impl Lock<'_> {
             "supremum" => mode.strip_suffix(",GAP").unwrap_or(mode),
             _ => mode,
         };
+        let record = without_row_id(record);
         let waiting = if *waiting { " waiting" } else { "" };
         format!("S{} {table}.{index} {mode}[{record}]{waiting}", session + 1)
     }
@@ -43,4 +44,12 @@ pub fn record(text: &str) -> String {
         return "supremum".to_string();
     }
     text.replace(", ", ",").replace('\'', "")
+}
+
+/// A hidden row id counts the rows of a whole server: it compares with nothing.
+fn without_row_id(record: &str) -> String {
+    match record.rfind("0x") {
+        Some(at) => format!("{}row", &record[..at]),
+        None => record.to_string(),
+    }
 }

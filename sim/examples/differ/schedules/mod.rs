@@ -74,7 +74,7 @@ impl Kind for Schedules<'_> {
             return Ok(Verdict::Agrees(Vec::new()));
         };
         if self.is_race(&case)? {
-            return Ok(Verdict::Agrees(vec![differences::RACE]));
+            return Ok(Verdict::Agrees(vec![differences::RACE.to_string()]));
         }
         let steps = shrink(&case.steps, |steps| {
             let smaller = Case { steps: steps.to_vec(), ..case.clone() };
@@ -85,9 +85,10 @@ impl Kind for Schedules<'_> {
             Some(told) => told,
             None => format!("{first}\n(it differs only sometimes: this is the whole case)"),
         };
+        let told = format!("{}{told}", small.describe());
         Ok(match differences::known(self.stage.product(), &told) {
-            Some(name) => Verdict::Agrees(vec![name]),
-            None => Verdict::Differs(format!("{}{told}", small.describe())),
+            Some(name) => Verdict::Agrees(vec![name.to_string()]),
+            None => Verdict::Differs(told),
         })
     }
 }

@@ -30,6 +30,8 @@ pub struct Stage<'a> {
     control: Real,
     /// Its read view keeps purge away from what a case deletes.
     keeper: Real,
+    /// The case waits for metadata locks too.
+    defines: bool,
 }
 
 struct Actor {
@@ -65,7 +67,7 @@ impl<'a> Stage<'a> {
             actor.send("use differ");
             let _ = answers.recv().map(|(session, _)| debug_assert_eq!(session, number));
         }
-        Ok(Stage { server, actors, answers, control, keeper })
+        Ok(Stage { server, actors, answers, control, keeper, defines: false })
     }
 
     pub fn product(&self) -> Product {
@@ -73,13 +75,17 @@ impl<'a> Stage<'a> {
     }
 
     pub fn play(&mut self, case: &Case) -> Result<Record, mysql::Error> {
+        self.defines = generate::defines(case);
         self.keeper.query("start transaction with consistent snapshot");
         for text in &case.setup {
             let answer = self.control.query(text);
             assert!(answer.error.is_none(), "a case's setup: {text}: {:?}", answer.error);
         }
+        // Or the optimizer takes a table for smaller than its ranges.
+        self.control.query("analyze table t, d");
         for (session, isolation) in case.isolations.iter().enumerate() {
             self.run(session, &format!("set session transaction isolation level {isolation}"));
+            self.run(session, "set innodb_lock_wait_timeout = 50");
         }
         let mut busy = BTreeMap::new();
         let mut steps = Vec::new();
@@ -91,9 +97,11 @@ impl<'a> Stage<'a> {
         let sessions = case.isolations.len();
         let mut open: BTreeSet<usize> = (0..sessions).collect();
         while let Some(session) = open.iter().copied().find(|session| !busy.contains_key(session)) {
-            let step = Step { session, act: Act::Run("commit".to_string()) };
-            let observed = self.act(&step, &mut busy);
-            steps.push((step, observed));
+            for text in generate::ends(case) {
+                let step = Step { session, act: Act::Run(text.to_string()) };
+                let observed = self.act(&step, &mut busy);
+                steps.push((step, observed));
+            }
             open.remove(&session);
         }
         let left: Vec<usize> = busy.keys().copied().collect();
@@ -213,16 +221,37 @@ impl<'a> Stage<'a> {
     }
 
     fn look(&mut self) -> Look {
-        match self.product() {
+        let mut look = match self.product() {
             Product::MySql => self.look_at_data_locks(),
             Product::MariaDb => self.look_at_status(),
+        };
+        if self.defines {
+            for session in self.metadata_waiters() {
+                look.waiting.entry(session).or_default();
+            }
         }
+        look
+    }
+
+    /// Who waits for a metadata lock; for whom is not asked.
+    fn metadata_waiters(&mut self) -> Vec<usize> {
+        let waiters = self.control.query(
+            "select id from information_schema.processlist where state like 'Waiting for table%'",
+        );
+        let id = |row: &Vec<Option<Vec<u8>>>| {
+            let bytes = row.first()?.clone()?;
+            String::from_utf8_lossy(&bytes).parse::<u32>().ok()
+        };
+        let ids: Vec<u32> = waiters.rows.iter().filter_map(id).collect();
+        let actors = self.actors.iter().enumerate();
+        actors.filter(|(_, actor)| ids.contains(&actor.id)).map(|(number, _)| number).collect()
     }
 
     fn look_at_data_locks(&mut self) -> Look {
         let locks = self.control.query(
             "select engine_transaction_id, thread_id, object_name, index_name, lock_mode, \
-             lock_status, lock_data, lock_type, engine_lock_id from performance_schema.data_locks",
+             lock_status, lock_data, lock_type, engine_lock_id from performance_schema.data_locks \
+             where object_schema = 'differ'",
         );
         let text = |value: &Option<Vec<u8>>| {
             value.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned())

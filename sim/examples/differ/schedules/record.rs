@@ -83,7 +83,8 @@ impl Observed {
         for (session, blockers) in &self.waiting {
             let blockers: Vec<String> =
                 blockers.iter().map(|blocker| format!("S{}", blocker + 1)).collect();
-            parts.push(format!("S{} waits for {}", session + 1, blockers.join(",")));
+            let whom = if blockers.is_empty() { "somebody" } else { &blockers.join(",") };
+            parts.push(format!("S{} waits for {whom}", session + 1));
         }
         parts.join("; ")
     }

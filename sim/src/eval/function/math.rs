@@ -53,8 +53,8 @@ pub const FUNCTIONS: &[Function] = &[
         let bits = to_bits(integer(&args[0], env).unwrap_or(0));
         Ok(Value::Int(i64::from(bits.count_ones())))
     }),
-    strict("crc32", 1, 1, uint, |args, _, _| {
-        Ok(Value::Uint(u64::from(crc32(&crate::eval::cast::bytes_of(&args[0])))))
+    strict("crc32", 1, 1, uint, |args, collation, _| {
+        Ok(Value::Uint(u64::from(crc32(&super::text::encoded(&args[0], collation)))))
     }),
     strict("rand", 0, 1, float, |_, _, env| match &mut env.chance {
         Some(chance) => Ok(Value::Float(chance())),
@@ -64,7 +64,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 fn numeric(args: &[Facts]) -> Facts {
     let kind = match args[0].kind {
-        Kind::Text | Kind::Bytes => Kind::Float,
+        Kind::Text | Kind::Bytes | Kind::Single => Kind::Float,
         Kind::Date | Kind::DateTime | Kind::Time => Kind::Unknown,
         other => other,
     };

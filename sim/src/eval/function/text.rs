@@ -18,8 +18,8 @@ pub const FUNCTIONS: &[Function] = &[
     lenient("concat_ws", 2, MANY, text_like, concat_ws),
     strict("length", 1, 1, int, length),
     strict("octet_length", 1, 1, int, length),
-    strict("bit_length", 1, 1, int, |args, _, _| {
-        Ok(Value::Int(bytes_of(&args[0]).len() as i64 * 8))
+    strict("bit_length", 1, 1, int, |args, collation, _| {
+        Ok(Value::Int(encoded(&args[0], collation).len() as i64 * 8))
     }),
     strict("char_length", 1, 1, int, char_length),
     strict("character_length", 1, 1, int, char_length),
@@ -52,18 +52,26 @@ pub const FUNCTIONS: &[Function] = &[
     strict("substring_index", 3, 3, text_like, substring_index),
     strict("strcmp", 2, 2, int, strcmp),
     strict("hex", 1, 1, plain_text, hex),
-    strict("unhex", 1, 1, bytes, |args, _, _| {
-        Ok(unhex(&args[0].to_string()).map_or(Value::Null, |bytes| Value::bytes(&bytes)))
+    strict("unhex", 1, 1, bytes, |args, _, env| {
+        let found = unhex(&args[0].to_string());
+        if found.is_none() {
+            env.warnings.push(super::incorrect_argument("unhex", args));
+        }
+        Ok(found.map_or(Value::Null, |bytes| Value::bytes(&bytes)))
     }),
-    strict("ascii", 1, 1, int, |args, _, _| {
-        Ok(Value::Int(bytes_of(&args[0]).first().map_or(0, |&byte| i64::from(byte))))
+    strict("soundex", 1, 1, text_like, |args, _, _| Ok(soundex(&args[0].to_string()))),
+    strict("ascii", 1, 1, int, |args, collation, _| {
+        Ok(Value::Int(encoded(&args[0], collation).first().map_or(0, |&byte| i64::from(byte))))
     }),
     strict("ord", 1, 1, int, ord),
     lenient("char", 1, MANY, bytes, char_codes),
     lenient("field", 2, MANY, int, field),
     lenient("elt", 2, MANY, text_like, elt),
     strict("find_in_set", 2, 2, int, find_in_set),
-    strict("quote", 1, 1, text_like, |args, _, _| {
+    lenient("quote", 1, 1, text_like, |args, _, _| {
+        if args[0].is_null() {
+            return Ok(Value::text("NULL"));
+        }
         Ok(Value::text(&crate::sql::print::quoted(&args[0].to_string())))
     }),
     strict("weight_string", 1, 1, bytes, |args, collation, _| {
@@ -120,8 +128,18 @@ fn concat_ws(args: &[Value], _: Collation, _: &mut Env) -> Result_ {
     Ok(as_kind(args.iter().any(is_bytes), parts.join(&separator[..])))
 }
 
-fn length(args: &[Value], _: Collation, _: &mut Env) -> Result_ {
-    Ok(Value::Int(bytes_of(&args[0]).len() as i64))
+fn length(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
+    Ok(Value::Int(encoded(&args[0], collation).len() as i64))
+}
+
+/// The bytes of a text in its own character set.
+pub fn encoded(value: &Value, collation: Collation) -> std::sync::Arc<[u8]> {
+    match value {
+        Value::Text(text) if collation.charset() == "latin1" && !text.is_ascii() => {
+            text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+        }
+        other => bytes_of(other),
+    }
 }
 
 fn char_length(args: &[Value], _: Collation, _: &mut Env) -> Result_ {
@@ -243,6 +261,29 @@ fn space(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     Ok(Value::text(&" ".repeat(count as usize)))
 }
 
+/// The first letter, and the consonants behind it as classes of sound.
+fn soundex(text: &str) -> Value {
+    const CLASSES: &[u8; 26] = b"01230120022455012623010202";
+    let class = |c: char| match c.to_ascii_uppercase() {
+        upper @ 'A'..='Z' => char::from(CLASSES[upper as usize - 'A' as usize]),
+        _ => '0',
+    };
+    let mut letters = text.chars().filter(|c| c.is_alphabetic());
+    let Some(first) = letters.next() else { return Value::text("") };
+    let mut found = String::from(first.to_ascii_uppercase());
+    let mut last = class(first);
+    for own in letters.map(class).filter(|own| *own != '0') {
+        if own != last {
+            found.push(own);
+        }
+        last = own;
+    }
+    while found.chars().count() < 4 {
+        found.push('0');
+    }
+    Value::text(&found)
+}
+
 fn pad(args: &[Value], front: bool, env: &mut Env) -> Result_ {
     let text = units(&args[0]);
     let fill = units(&args[2]);
@@ -255,7 +296,7 @@ fn pad(args: &[Value], front: bool, env: &mut Env) -> Result_ {
         return Ok(join_units(&args[0], &text[..length]));
     }
     if fill.is_empty() {
-        return Ok(join_units(&args[0], &[]));
+        return Ok(join_units(&args[0], &text));
     }
     let padding: Vec<_> = fill.iter().cycle().take(length - text.len()).cloned().collect();
     let parts = if front { [padding, text] } else { [text, padding] };
@@ -300,13 +341,15 @@ fn strcmp(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
     Ok(Value::Int(collation.compare(&bytes_of(&args[0]), &bytes_of(&args[1])) as i64))
 }
 
-fn hex(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
+fn hex(args: &[Value], collation: Collation, env: &mut Env) -> Result_ {
     Ok(Value::text(&match &args[0] {
         value @ (Value::Text(_)
         | Value::Bytes(_)
         | Value::Date(_)
         | Value::DateTime(_)
-        | Value::Time(_)) => bytes_of(value).iter().map(|byte| format!("{byte:02X}")).collect(),
+        | Value::Time(_)) => {
+            encoded(value, collation).iter().map(|byte| format!("{byte:02X}")).collect()
+        }
         other => {
             let number = number(other, env).map_or(0, |number| number.to_i128());
             format!("{:X}", crate::eval::arithmetic::to_bits(number))
@@ -314,7 +357,11 @@ fn hex(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     }))
 }
 
-fn ord(args: &[Value], _: Collation, _: &mut Env) -> Result_ {
+fn ord(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
+    if collation.charset() == "latin1" {
+        let first = encoded(&args[0], collation).first().copied();
+        return Ok(Value::Int(i64::from(first.unwrap_or(0))));
+    }
     let first = units(&args[0]).into_iter().next().unwrap_or_default();
     Ok(Value::Int(first.iter().fold(0, |code, &byte| code << 8 | i64::from(byte))))
 }
@@ -355,7 +402,11 @@ fn find_in_set(args: &[Value], collation: Collation, _: &mut Env) -> Result_ {
     if list.is_empty() {
         return Ok(Value::Int(0));
     }
-    let same = |item: &str| collation.compare(item.as_bytes(), what.as_bytes()).is_eq();
+    // No blanks are filled up here.
+    let blanks = |text: &str| text.len() - text.trim_end_matches(' ').len();
+    let same = |item: &str| {
+        collation.compare(item.as_bytes(), what.as_bytes()).is_eq() && blanks(item) == blanks(&what)
+    };
     let found = list.split(',').position(same);
     Ok(Value::Int(found.map_or(0, |at| at as i64 + 1)))
 }

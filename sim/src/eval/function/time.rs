@@ -3,9 +3,12 @@
 use bigdecimal::BigDecimal;
 use jiff::civil::{Date, DateTime};
 
+use super::calendar::{Mode, week};
 use super::{Function, date, datetime, int, plain_text, strict, time_of_day, unknown};
 use crate::collation::Collation;
 use crate::eval::Env;
+use crate::eval::cast::time_of;
+use crate::eval::kind::Facts;
 use crate::eval::number::{Number, integer, number};
 use crate::eval::temporal::{
     self, from_unix_micros, micros_of_day, round_fraction, to_datetime, to_days, to_time,
@@ -30,47 +33,45 @@ pub const FUNCTIONS: &[Function] = &[
     strict("current_time", 0, 1, time_of_day, current_time),
     strict("utc_time", 0, 1, time_of_day, current_time),
     strict("unix_timestamp", 0, 1, unknown, unix_timestamp),
-    strict("from_unixtime", 1, 1, datetime, from_unixtime),
+    strict("from_unixtime", 1, 2, from_unixtime_facts, from_unixtime),
     strict("date", 1, 1, date, |args, _, env| {
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Date(at.date())))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Date(at.date())))
     }),
-    strict("time", 1, 1, time_of_day, |args, _, _| {
-        Ok(to_time(&args[0]).map_or(Value::Null, Value::Time))
-    }),
-    strict("timestamp", 1, 1, datetime, |args, _, env| {
-        Ok(moment(&args[0], env).map_or(Value::Null, Value::DateTime))
+    strict("time", 1, 1, time_of_day, |args, _, env| {
+        let found = time_of(&args[0], env);
+        Ok(found.map_or(Value::Null, Value::Time))
     }),
     strict("year", 1, 1, int, |args, _, env| extract("YEAR", &args[0], env)),
     strict("quarter", 1, 1, int, |args, _, env| extract("QUARTER", &args[0], env)),
     strict("month", 1, 1, int, |args, _, env| extract("MONTH", &args[0], env)),
     strict("day", 1, 1, int, |args, _, env| extract("DAY", &args[0], env)),
     strict("dayofmonth", 1, 1, int, |args, _, env| extract("DAY", &args[0], env)),
-    strict("hour", 1, 1, int, |args, _, env| extract("HOUR", &args[0], env)),
-    strict("minute", 1, 1, int, |args, _, env| extract("MINUTE", &args[0], env)),
-    strict("second", 1, 1, int, |args, _, env| extract("SECOND", &args[0], env)),
-    strict("microsecond", 1, 1, int, |args, _, env| extract("MICROSECOND", &args[0], env)),
+    strict("hour", 1, 1, int, |args, _, env| magnitude("HOUR", &args[0], env)),
+    strict("minute", 1, 1, int, |args, _, env| magnitude("MINUTE", &args[0], env)),
+    strict("second", 1, 1, int, |args, _, env| magnitude("SECOND", &args[0], env)),
+    strict("microsecond", 1, 1, int, |args, _, env| magnitude("MICROSECOND", &args[0], env)),
     strict("dayofweek", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().weekday().to_sunday_one_offset());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("weekday", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().weekday().to_monday_zero_offset());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("dayofyear", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| i64::from(at.date().day_of_year());
-        Ok(moment(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
+        Ok(day_of(&args[0], env).map_or(Value::Null, |at| Value::Int(of(at))))
     }),
     strict("last_day", 1, 1, date, |args, _, env| {
         let of = |at: DateTime| Value::Date(at.date().last_of_month());
-        Ok(moment(&args[0], env).map_or(Value::Null, of))
+        Ok(day_of(&args[0], env).map_or(Value::Null, of))
     }),
     strict("to_days", 1, 1, int, |args, _, env| {
         let of = |at: DateTime| Value::Int(to_days(at.date()));
-        Ok(moment(&args[0], env).map_or(Value::Null, of))
+        Ok(day_of(&args[0], env).map_or(Value::Null, of))
     }),
     strict("datediff", 2, 2, int, |args, _, env| {
-        let sides = moment(&args[0], env).zip(moment(&args[1], env));
+        let sides = day_of(&args[0], env).zip(day_of(&args[1], env));
         let of = |(a, b): (DateTime, DateTime)| Value::Int(to_days(a.date()) - to_days(b.date()));
         Ok(sides.map_or(Value::Null, of))
     }),
@@ -82,17 +83,36 @@ pub const FUNCTIONS: &[Function] = &[
     }),
 ];
 
+/// HOUR() and the like of a negative time are positive, unlike EXTRACT of it.
+fn magnitude(unit: &str, value: &Value, env: &mut Env) -> Result_ {
+    // A text too short for a date and a time is a time, unlike in EXTRACT.
+    let short = matches!(value, Value::Text(text) if text.trim().len() < 12);
+    let value = match short {
+        true => &time_of(value, env).map_or(Value::Null, Value::Time),
+        false => value,
+    };
+    Ok(match extract(unit, value, env)? {
+        Value::Int(found) => Value::Int(found.abs()),
+        other => other,
+    })
+}
+
 /// A field of a date or time; units of a time apply to a TIME as well.
 pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
     if value.is_null() {
         return Ok(Value::Null);
     }
     let unit = unit.to_ascii_uppercase();
-    let of_time = matches!(unit.as_str(), "HOUR" | "MINUTE" | "SECOND" | "MICROSECOND");
+    let of_time =
+        !matches!(unit.as_str(), "YEAR" | "QUARTER" | "MONTH" | "WEEK" | "DAY" | "YEAR_MONTH");
     if of_time {
+        let dated = |text: &str| {
+            let text = text.trim();
+            text.trim_start_matches('-').contains('-')
+        };
         let looks_like_time = matches!(value, Value::Time(_))
             || (!matches!(value, Value::Date(_) | Value::DateTime(_))
-                && !value.to_string().contains('-'));
+                && !dated(&value.to_string()));
         let micros = if looks_like_time {
             to_time(value)
         } else {
@@ -100,35 +120,57 @@ pub fn extract(unit: &str, value: &Value, env: &mut Env) -> Result_ {
         };
         let Some(micros) = micros else { return Ok(Value::Null) };
         let magnitude = micros.abs();
-        return Ok(Value::Int(match unit.as_str() {
-            "HOUR" => magnitude / 3_600_000_000,
-            "MINUTE" => magnitude / 60_000_000 % 60,
-            "SECOND" => magnitude / 1_000_000 % 60,
-            _ => magnitude % 1_000_000,
-        }));
+        let (hour, minute) = (magnitude / 3_600_000_000, magnitude / 60_000_000 % 60);
+        let (second, micro) = (magnitude / 1_000_000 % 60, magnitude % 1_000_000);
+        let day = match looks_like_time {
+            true => 0,
+            false => moment(value, env).map_or(0, |at| i64::from(at.day())),
+        };
+        let found = match unit.as_str() {
+            "HOUR" => hour,
+            "MINUTE" => minute,
+            "SECOND" => second,
+            "MICROSECOND" => micro,
+            "DAY_HOUR" => day * 100 + hour,
+            "DAY_MINUTE" => (day * 100 + hour) * 100 + minute,
+            "DAY_SECOND" => ((day * 100 + hour) * 100 + minute) * 100 + second,
+            "DAY_MICROSECOND" => {
+                (((day * 100 + hour) * 100 + minute) * 100 + second) * 1_000_000 + micro
+            }
+            "HOUR_MINUTE" => hour * 100 + minute,
+            "HOUR_SECOND" => (hour * 100 + minute) * 100 + second,
+            "HOUR_MICROSECOND" => ((hour * 100 + minute) * 100 + second) * 1_000_000 + micro,
+            "MINUTE_SECOND" => minute * 100 + second,
+            "MINUTE_MICROSECOND" => (minute * 100 + second) * 1_000_000 + micro,
+            "SECOND_MICROSECOND" => second * 1_000_000 + micro,
+            other => return Err(SqlError::not_supported(format!("EXTRACT({other})"))),
+        };
+        return Ok(Value::Int(if micros < 0 { -found } else { found }));
     }
-    let Some(at) = moment(value, env) else { return Ok(Value::Null) };
+    let Some(at) = day_of(value, env) else { return Ok(Value::Null) };
     let (year, month, day) = (i64::from(at.year()), i64::from(at.month()), i64::from(at.day()));
-    let (hour, minute, second) =
-        (i64::from(at.hour()), i64::from(at.minute()), i64::from(at.second()));
     Ok(Value::Int(match unit.as_str() {
         "YEAR" => year,
         "QUARTER" => (month + 2) / 3,
         "MONTH" => month,
+        "WEEK" => week(at.date(), Mode::of(0)).1,
         "DAY" => day,
         "YEAR_MONTH" => year * 100 + month,
-        "DAY_HOUR" => day * 100 + hour,
-        "DAY_MINUTE" => (day * 100 + hour) * 100 + minute,
-        "DAY_SECOND" => ((day * 100 + hour) * 100 + minute) * 100 + second,
-        "HOUR_MINUTE" => hour * 100 + minute,
-        "HOUR_SECOND" => (hour * 100 + minute) * 100 + second,
-        "MINUTE_SECOND" => minute * 100 + second,
         other => return Err(SqlError::not_supported(format!("EXTRACT({other})"))),
     }))
 }
 
+/// A date; what is none leaves a warning.
+pub fn day_of(value: &Value, env: &mut Env) -> Option<DateTime> {
+    let at = to_datetime(value, env.now);
+    if at.is_none() && !value.is_null() {
+        env.warnings.push(SqlError::truncated_value("date", &value.to_string()));
+    }
+    at
+}
+
 /// A point in time; what is none leaves a warning.
-fn moment(value: &Value, env: &mut Env) -> Option<DateTime> {
+pub fn moment(value: &Value, env: &mut Env) -> Option<DateTime> {
     let at = to_datetime(value, env.now);
     if at.is_none() && !value.is_null() {
         let message = format!("Incorrect datetime value: '{value}'");
@@ -179,6 +221,22 @@ fn unix_timestamp(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     })
 }
 
+/// `1st`, `2nd`, `11th`.
+fn ordinal(day: i8) -> String {
+    let suffix = match (day / 10, day % 10) {
+        (1, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{day}{suffix}")
+}
+
+fn from_unixtime_facts(args: &[Facts]) -> Facts {
+    if args.len() == 2 { plain_text(args) } else { datetime(args) }
+}
+
 fn from_unixtime(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     let Some(seconds) = number(&args[0], env) else { return Ok(Value::Null) };
     let micros = match seconds {
@@ -187,7 +245,12 @@ fn from_unixtime(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
         other => (other.to_f64() * 1e6).round() as i128,
     };
     let at = i64::try_from(micros).ok().filter(|&micros| 0 <= micros).and_then(from_unix_micros);
-    Ok(at.and_then(|at| round_fraction(at, 6)).map_or(Value::Null, Value::DateTime))
+    let at = at.and_then(|at| round_fraction(at, 6));
+    let Some(format) = args.get(1) else {
+        return Ok(at.map_or(Value::Null, Value::DateTime));
+    };
+    let format = format.to_string();
+    Ok(at.map_or(Value::Null, |at| Value::text(&date_format(at, &format))))
 }
 
 fn timestamp_diff(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
@@ -232,7 +295,7 @@ fn make_date(args: &[Value], _: Collation, env: &mut Env) -> Result_ {
     Ok(date.map_or(Value::Null, |at| Value::Date(at.date())))
 }
 
-const MONTHS: [&str; 12] = [
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -246,10 +309,10 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] =
+pub const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-fn date_format(at: DateTime, format: &str) -> String {
+pub fn date_format(at: DateTime, format: &str) -> String {
     let mut text = String::new();
     let mut chars = format.chars();
     let month = MONTHS[(at.month().clamp(1, 12) - 1) as usize];
@@ -262,7 +325,10 @@ fn date_format(at: DateTime, format: &str) -> String {
             text.push(c);
             continue;
         }
-        let Some(letter) = chars.next() else { break };
+        let Some(letter) = chars.next() else {
+            text.push('%');
+            break;
+        };
         text.push_str(&match letter {
             'Y' => format!("{:04}", at.year()),
             'y' => format!("{:02}", at.year() % 100),
@@ -285,6 +351,13 @@ fn date_format(at: DateTime, format: &str) -> String {
             'f' => format!("{:06}", at.subsec_nanosecond() / 1000),
             'p' => half.to_owned(),
             'T' => format!("{:02}:{clock}", at.hour()),
+            'D' => ordinal(at.day()),
+            'U' => format!("{:02}", week(at.date(), Mode::of(0)).1),
+            'u' => format!("{:02}", week(at.date(), Mode::of(1)).1),
+            'V' => format!("{:02}", week(at.date(), Mode::of(2)).1),
+            'v' => format!("{:02}", week(at.date(), Mode::of(3)).1),
+            'X' => format!("{:04}", week(at.date(), Mode::of(2)).0),
+            'x' => format!("{:04}", week(at.date(), Mode::of(3)).0),
             'r' => format!("{hour:02}:{clock} {half}"),
             other => other.to_string(),
         });

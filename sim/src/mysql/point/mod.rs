@@ -137,7 +137,12 @@ impl Point {
         connection: ConnectionId,
         mode: MetadataMode,
     ) -> bool {
-        engine.metadata.would_grant(connection, &self.table.path, mode)
+        let own = engine.sessions.get(&connection).and_then(|session| session.transaction);
+        let refused = own.and_then(|trx| engine.transactions.get(&trx)).is_some_and(|trx| {
+            mode == MetadataMode::Write && trx.read_only
+                || trx.is_older_than(engine.table(self.table.id).since)
+        });
+        !refused && engine.metadata.would_grant(connection, &self.table.path, mode)
     }
 }
 
@@ -187,7 +192,7 @@ impl Accepts {
             }
             (Accepts::Stored(ty, name), value) => crate::eval::store(value, ty, name, 1, true)
                 .ok()
-                .filter(|(_, warning)| warning.is_none())
+                .filter(|(_, warning)| warning.is_empty())
                 .map(|(value, _)| value),
             _ => None,
         }

@@ -128,7 +128,7 @@ impl Point {
             let column = &self.table.schema.columns[*at];
             let value = program.run(&new, &mut env).ok()?;
             let (value, warning) = store(&value, &column.ty, &column.name, 1, true).ok()?;
-            if warning.is_some() || value.is_null() && column.not_null {
+            if !warning.is_empty() || value.is_null() && column.not_null {
                 return None;
             }
             new[*at] = value;

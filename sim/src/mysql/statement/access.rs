@@ -355,7 +355,7 @@ fn fit(column: &schema::Column, values: &[Value], env: &mut Env) -> Option<Vec<V
         }
         let stored = eval::store(value, &column.ty, &column.name, 1, false);
         let exact = match &stored {
-            Ok((stored, None)) => {
+            Ok((stored, warnings)) if warnings.is_empty() => {
                 eval::compare(stored, value, column.collation, env)
                     == Some(std::cmp::Ordering::Equal)
             }

@@ -31,7 +31,7 @@ pub(in crate::mysql) async fn apply(
     run.commit().await?;
     let definition = transaction.events.iter().find_map(|event| match event {
         Event::Query { database, statement, .. } => Some((database.clone(), statement.clone())),
-        Event::Rows(_) => None,
+        Event::Rows(_) | Event::Savepoint { .. } => None,
     });
     if let Some((database, statement)) = definition {
         run.session(|session| {

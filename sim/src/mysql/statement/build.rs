@@ -57,6 +57,9 @@ pub fn table(
         let index = index(&definition, &table)?;
         if &*index.name == PRIMARY {
             for part in &index.parts {
+                if is_null(&create.columns[part.column]) {
+                    return Err(error::nullable_primary_key());
+                }
                 table.columns[part.column].not_null = true;
             }
         }
@@ -95,6 +98,7 @@ pub fn column(definition: &ColumnDefinition, collation: Collation) -> Result<Col
         on_update: definition.on_update.clone(),
         auto_increment: definition.auto_increment,
         comment: definition.comment.clone(),
+        no_default: false,
         invisible: definition.invisible,
         generated: None,
     };
@@ -116,7 +120,7 @@ pub fn default_note(column: &Column) -> Option<SqlError> {
     let program = crate::eval::Program::compile(default, &crate::eval::NoColumns).ok()?;
     let mut env = crate::eval::Env::new(jiff::civil::DateTime::ZERO);
     let value = program.run(&[], &mut env).ok()?;
-    store(&value, &column.ty, &column.name, 1, true).ok()?.1
+    store(&value, &column.ty, &column.name, 1, true).ok()?.1.pop()
 }
 
 /// The type as the column has it, within MySQL's limits.
@@ -145,10 +149,8 @@ fn column_type(definition: &ColumnDefinition) -> Result<ColumnType, SqlError> {
         "enum" | "set" | "json" | "bit" | "geometry" | "point" => {
             return Err(SqlError::not_supported(format!("{} columns", ty.name)));
         }
-        // A FLOAT compares as the DOUBLE that it is nearest to, which the model does not keep.
-        "float" => return Err(SqlError::not_supported("float columns")),
-        "double" if ty.length.is_some() => {
-            return Err(SqlError::not_supported("digits of a double column"));
+        "float" | "double" if ty.length.is_some() => {
+            return Err(SqlError::not_supported("digits of a float or double column"));
         }
         _ if ty.zerofill => return Err(SqlError::not_supported("ZEROFILL")),
         "char" | "binary" => too_long(length, 255),
@@ -162,6 +164,11 @@ fn column_type(definition: &ColumnDefinition) -> Result<ColumnType, SqlError> {
         _ => None,
     };
     problem.map_or(Ok(ty), Err)
+}
+
+/// Says the column itself that it may be NULL?
+pub fn is_null(column: &ColumnDefinition) -> bool {
+    column.null || matches!(column.default, Some(Expr::Literal(Literal::Null)))
 }
 
 /// The keys that a column's own attributes ask for.
@@ -258,6 +265,9 @@ pub fn check_auto_increment(table: &Table) -> Result<(), SqlError> {
 
 /// What a column that cannot be NULL holds where there is nothing better.
 pub fn zero_of(column: &Column) -> Result<Value, SqlError> {
+    if !column.not_null {
+        return Ok(Value::Null);
+    }
     let zero = match &*column.ty.name {
         "date" | "datetime" | "timestamp" => return Err(SqlError::not_supported("zero dates")),
         "char" | "varchar" | "text" | "tinytext" | "mediumtext" | "longtext" => Value::text(""),

@@ -14,6 +14,7 @@ use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::access::{self, Access, Kind};
+use super::check;
 use super::plan::{Sorting, conjuncts, exprs_of, sorted_by};
 use super::reader::{Outer, is_impossible};
 use super::scope::{InScope, TableScope};
@@ -185,12 +186,19 @@ impl Run {
             let database = database.or(current.as_ref());
             *name.name.0 == *table.name && database == Some(&table.database)
         };
+        let exprs: Vec<&Expr> = exprs.collect();
         let mut found = Vec::new();
-        for expr in exprs {
+        for expr in &exprs {
             subqueries_of(expr, &mut found);
         }
         match found.into_iter().any(|(query, _)| reads(query, &is_it)) {
-            true => Err(error::target_is_read(alias)),
+            true => {
+                // What stands before the subquery is looked at before.
+                let mix = |error: &SqlError| matches!(error.errno, 1267 | 1270 | 1271);
+                let compiled = exprs.iter().map(|expr| check::compiled(table, alias, expr));
+                let before = compiled.filter_map(Result::err).find(mix);
+                Err(before.unwrap_or_else(|| error::target_is_read(alias)))
+            }
             false => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 //! A row is tested before it goes to the engine, so that a violated check leaves no locks. NULL is
 //! no violation.
 
-use crate::eval::{Env, Program};
+use crate::eval::{Env, Program, item_text};
 use crate::mysql::execution::Run;
 use crate::mysql::schema;
 use crate::sql::ast::{ColumnDefinition, Constraint, Expr, Ident};
@@ -12,6 +12,7 @@ use crate::sql_error::SqlError;
 use crate::value::Value;
 
 use super::scope::{InScope, TableScope};
+use super::subquery::is_strict_error;
 use super::tables::Opened;
 use super::visit::subqueries_of;
 
@@ -32,8 +33,15 @@ pub fn check_row(
             continue;
         };
         let program = Program::compile(expr, &TableScope::new(&tables, "check constraint"))?;
-        // An error is as good as false.
-        let value = program.run(row, env).unwrap_or(Value::Int(0));
+        let told = env.warnings.len();
+        // An error is as good as false, and so is in strict mode what would be one.
+        let value = program.run(row, env).unwrap_or_else(|error| {
+            env.warnings.push(error);
+            Value::Int(0)
+        });
+        if env.strict_change && env.warnings[told..].iter().any(is_strict_error) {
+            return Err(violated(name.as_str()));
+        }
         if !value.is_null() && !crate::eval::is_true(&value, env) {
             return Err(violated(name.as_str()));
         }
@@ -81,21 +89,33 @@ pub fn add_check(
             _ => false,
         })
     };
-    let mut generated = (1..).map(|number| format!("{}_chk_{number}", table.name));
+    let number = table.constraints.iter().filter_map(|own| generated_number(own, &table.name));
+    let generated = format!("{}_chk_{}", table.name, number.max().map_or(1, |last| last + 1));
     let name = match name {
         Some(name) if known(name.as_str()) => {
             let message = format!("Duplicate check constraint name '{}'.", name.as_str());
             return Err(SqlError::new(3822, "HY000", message));
         }
         Some(name) => name.as_str().to_string(),
-        None => generated.find(|name| !known(name)).unwrap_or_default(),
+        None => generated,
     };
     let mut nested = Vec::new();
     subqueries_of(expr, &mut nested);
+    if let Some(function) = clock_of(expr) {
+        let message = format!(
+            "An expression of a check constraint '{name}' contains disallowed function: {function}."
+        );
+        return Err(SqlError::new(3814, "HY000", message));
+    }
     if !nested.is_empty() || is_disallowed(expr) {
         let message =
             format!("An expression of a check constraint '{name}' contains disallowed function.");
         return Err(SqlError::new(3815, "HY000", message));
+    }
+    if !item_text::is_condition(expr) {
+        let message =
+            format!("An expression of non-boolean type specified to a check constraint '{name}'.");
+        return Err(SqlError::new(3812, "HY000", message));
     }
     for column in names_of(expr) {
         if table.column(column.as_str()).is_none() {
@@ -111,6 +131,11 @@ pub fn add_check(
             return Err(SqlError::new(3818, "HY000", message));
         }
     }
+    if let Err(error) = compiled(table, &table.name, expr)
+        && matches!(error.errno, 1267 | 1270 | 1271)
+    {
+        return Err(error);
+    }
     let constraint =
         Constraint::Check { name: Some(Ident::new(&name)), expr: expr.clone(), enforced };
     table.constraints.push(constraint);
@@ -120,6 +145,42 @@ pub fn add_check(
     };
     table.constraints.sort_by_key(key);
     Ok(name)
+}
+
+/// An expression over one table, for what is wrong with it.
+pub fn compiled(table: &schema::Table, alias: &str, expr: &Expr) -> Result<Program, SqlError> {
+    let schema = std::sync::Arc::new(table.clone());
+    let opened = Opened { id: crate::mysql::key::TableId(0), schema };
+    let alias = alias.into();
+    let tables = [InScope { alias, opened, hints: Vec::new(), offset: 0, rows: None, lock: None }];
+    Program::compile(expr, &TableScope::new(&tables, "check constraint"))
+}
+
+/// Checks that were named after their table follow its name.
+pub fn rename_generated(table: &mut schema::Table, old: &str) {
+    let new = table.name.clone();
+    for constraint in &mut table.constraints {
+        let number = generated_number(constraint, old);
+        if let (Constraint::Check { name, .. }, Some(number)) = (constraint, number) {
+            *name = Some(Ident::new(&format!("{new}_chk_{number}")));
+        }
+    }
+}
+
+/// The checks of a table that was made LIKE another one: under new names, in their order.
+pub fn name_anew(table: &mut schema::Table) {
+    table.constraints.retain(|own| matches!(own, Constraint::Check { .. }));
+    for (at, constraint) in table.constraints.iter_mut().enumerate() {
+        if let Constraint::Check { name, .. } = constraint {
+            *name = Some(Ident::new(&format!("{}_chk_{}", table.name, at + 1)));
+        }
+    }
+}
+
+/// The number of a check that was named after its table.
+fn generated_number(constraint: &Constraint, table: &str) -> Option<u32> {
+    let Constraint::Check { name: Some(name), .. } = constraint else { return None };
+    name.as_str().strip_prefix(table)?.strip_prefix("_chk_")?.parse().ok()
 }
 
 /// A column that a check names cannot go, nor get another name.
@@ -138,12 +199,12 @@ pub fn check_unused(table: &schema::Table, column: &Ident) -> Result<(), SqlErro
     Ok(())
 }
 
-/// A check of one column alone goes with it.
+/// A check of one column alone goes with it, and one of no column with any.
 pub fn drop_own(table: &mut schema::Table, column: &Ident) {
     table.constraints.retain(|constraint| match constraint {
         Constraint::Check { expr, .. } => {
             let names = names_of(expr);
-            names.is_empty() || !names.iter().all(|own| own.is(column.as_str()))
+            !names.iter().all(|own| own.is(column.as_str()))
         }
         Constraint::ForeignKey { .. } => true,
     });
@@ -156,13 +217,18 @@ pub fn not_found(name: &str) -> SqlError {
 fn names_of(expr: &Expr) -> Vec<Ident> {
     match expr {
         Expr::Column(column) => vec![column.name.clone()],
+        // Its first argument is a unit.
+        Expr::Function(call) if call.name.is("timestampdiff") || call.name.is("timestampadd") => {
+            call.args.iter().skip(1).flat_map(names_of).collect()
+        }
         other => children(other).into_iter().flat_map(names_of).collect(),
     }
 }
 
-/// What is not the same every time it is asked.
-fn is_disallowed(expr: &Expr) -> bool {
-    const CLOCKS: [&str; 14] = [
+/// A function that does not say the same every time.
+fn clock_of(expr: &Expr) -> Option<String> {
+    const CLOCKS: [&str; 15] = [
+        "unix_timestamp",
         "now",
         "current_timestamp",
         "curdate",
@@ -178,11 +244,16 @@ fn is_disallowed(expr: &Expr) -> bool {
         "current_user",
         "database",
     ];
-    let own = match expr {
-        Expr::Function(call) => CLOCKS.iter().any(|name| call.name.is(name)),
-        Expr::Variable(_) | Expr::Assign { .. } | Expr::Default(_) => true,
-        _ => false,
-    };
+    match expr {
+        Expr::Function(call) if CLOCKS.iter().any(|name| call.name.is(name)) => {
+            Some(call.name.as_str().to_ascii_lowercase())
+        }
+        other => children(other).into_iter().find_map(clock_of),
+    }
+}
+
+fn is_disallowed(expr: &Expr) -> bool {
+    let own = matches!(expr, Expr::Variable(_) | Expr::Assign { .. } | Expr::Default(_));
     own || children(expr).into_iter().any(is_disallowed)
 }
 
@@ -194,6 +265,7 @@ impl Run {
         rows: &[crate::value::Row],
     ) -> Result<(), SqlError> {
         let mut env = self.env()?;
+        env.strict_change = env.mode.strict;
         rows.iter().try_for_each(|row| check_row(schema, row, &mut env))
     }
 }

@@ -1,4 +1,4 @@
-//! The FROM clause: tables opened, derived tables filled, and put side by side by [`join`].
+//! The FROM clause: tables opened, derived tables filled, and put side by side by `join`.
 
 use std::sync::Arc;
 
@@ -113,7 +113,11 @@ impl Run {
             Some((Mode::X, _)) => MetadataMode::Write,
             _ => MetadataMode::Read,
         };
+        if mode == MetadataMode::Write {
+            self.check_not_read_only()?;
+        }
         let opened = self.open(&table.name, mode).await?;
+        self.check_not_rebuilt(&opened)?;
         for name in table.hints.iter().flat_map(|hint| &hint.indexes) {
             if opened.schema.index(name.as_str()).is_none() {
                 return Err(error::key_missing(name.as_str(), &opened.schema.name));
@@ -160,6 +164,7 @@ fn derived_schema(
             on_update: None,
             auto_increment: false,
             comment: None,
+            no_default: false,
             invisible: false,
             generated: None,
         });
@@ -174,6 +179,7 @@ fn type_of(kind: Kind, decimals: u8) -> ColumnType {
         Kind::Int => ("bigint", false),
         Kind::Uint => ("bigint", true),
         Kind::Decimal => ("decimal", false),
+        Kind::Single => ("float", false),
         Kind::Float => ("double", false),
         Kind::Bytes => ("varbinary", false),
         Kind::Date => ("date", false),

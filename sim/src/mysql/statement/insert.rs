@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::eval::{Env, Program, store};
+use crate::eval::{Env, Program, dated, store};
 use crate::mysql::binlog::RowChange;
 use crate::mysql::durable::RedoRecord;
 use crate::mysql::error;
@@ -78,12 +78,19 @@ impl Run {
             }
             InsertSource::Query(query) => {
                 let prepared = self.prepare(query, None, trx, Locks::InsertSelect).await?;
+                if prepared.columns().len() != inserting.targets.len() {
+                    return Err(error::value_count(1));
+                }
                 match &prepared {
                     Prepared::Select(select) if streams_into(select, &inserting.table) => {
                         self.insert_streamed(&mut inserting, select, trx).await?;
                         None
                     }
-                    _ => Some(self.run_prepared(&prepared, &[], trx, u64::MAX).await?),
+                    _ => {
+                        let mut found = self.run_prepared(&prepared, &[], trx, u64::MAX).await?;
+                        inserting.outcome.warnings.append(&mut found.warnings);
+                        Some(found)
+                    }
                 }
             }
         };
@@ -94,7 +101,10 @@ impl Run {
         }
         self.keep(&mut inserting.env)?;
         let Inserting { mut outcome, mut env, .. } = inserting;
-        if outcome.affected == 0 && !outcome.generated {
+        // A row of a SELECT is forgotten before the next one comes.
+        let queried = matches!(insert.source, InsertSource::Query(_));
+        let forgotten = queried && !insert.on_duplicate.is_empty();
+        if (outcome.affected == 0 || forgotten) && !outcome.generated {
             outcome.last_insert_id = 0;
         }
         outcome.warnings.append(&mut env.warnings);
@@ -114,9 +124,11 @@ impl Run {
         let mut number = 0;
         while let Some(values) = self.next_output(&mut loops, &mut env, trx).await? {
             number += 1;
+            inserting.outcome.warnings.append(&mut env.warnings);
             let row = self.row_of_values(inserting, &values, number)?;
             self.write_new(inserting, trx, row, number).await?;
         }
+        inserting.outcome.warnings.append(&mut env.warnings);
         self.keep(&mut env)
     }
 
@@ -258,6 +270,7 @@ impl Run {
                 row.iter().map(|value| value.clone().unwrap_or(Value::Null)).collect();
             let (env, subqueries) = (&mut inserting.env, &inserting.subqueries);
             let value = self.value(&program, &left, env, subqueries, trx).await?;
+            inserting.outcome.warnings.append(&mut inserting.env.warnings);
             row[target] = Some(self.stored(inserting, target, value, number)?);
         }
         Ok(row)
@@ -269,9 +282,6 @@ impl Run {
         values: &[Value],
         number: usize,
     ) -> Result<Vec<Option<Value>>, SqlError> {
-        if values.len() != inserting.targets.len() {
-            return Err(error::value_count(number));
-        }
         let mut row = vec![None; inserting.table.schema.columns.len()];
         for (target, value) in inserting.targets.clone().into_iter().zip(values) {
             row[target] = Some(self.stored(inserting, target, value.clone(), number)?);
@@ -289,6 +299,7 @@ impl Run {
     ) -> Result<Value, SqlError> {
         let definition = &inserting.table.schema.columns[column];
         let strict = inserting.env.strict_change;
+        let value = dated(value, &definition.ty, inserting.env.now);
         let (value, warning) = store(&value, &definition.ty, &definition.name, number, strict)?;
         inserting.outcome.warnings.extend(warning);
         if value.is_null() && definition.not_null && !definition.auto_increment {
@@ -315,23 +326,33 @@ impl Run {
         row: Vec<Option<Value>>,
         number: usize,
     ) -> Result<(), SqlError> {
-        let row = self.complete(inserting, row, number)?;
+        let (mut row, automatic) = self.complete(inserting, row, number)?;
         let insert = inserting.insert;
         let schema = inserting.table.schema.clone();
+        // What a check refuses takes no value: no check may name the generated column.
         if let Err(error) = check_row(&schema, &row, &mut inserting.env) {
             if !insert.ignore {
                 return Err(error);
             }
+            inserting.outcome.warnings.append(&mut inserting.env.warnings);
             inserting.outcome.warnings.push(error);
             inserting.turned_away += 1;
+            inserting.note_last(&row);
             return Ok(());
         }
+        let before = inserting.automatic.next;
+        inserting.automatic.given = None;
+        if let Some(at) = automatic {
+            row[at] = self.generate(inserting);
+        } else if let Some(at) = schema.auto_increment() {
+            inserting.automatic.note(&row[at]);
+        }
+        inserting.note_last(&row);
+        let row: Row = row.into();
         let overwrites = insert.replace || !insert.on_duplicate.is_empty();
         let check = if overwrites { Mode::X } else { Mode::S };
         let table = inserting.table.clone();
         self.engine(|engine| engine.transaction_mut(trx).intend(table.id, Mode::X));
-        let given = inserting.automatic.given.take();
-        inserting.note_insert_id(&row);
         let mut replaced = 0;
         loop {
             let mark = self.engine(|engine| engine.transaction(trx).mark());
@@ -339,38 +360,39 @@ impl Run {
             inserting.automatic.left = inserting.automatic.left.saturating_sub(1);
             match written {
                 Written::Done => {
-                    inserting.outcome.affected += 1 + replaced;
-                    inserting.outcome.matched += 1 + replaced;
+                    inserting.count(1 + replaced);
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     self.note_explicit_value(inserting, &row);
-                    // The first row that goes in with a value of its own names the statement's.
-                    if let Some(id) = given.filter(|_| !inserting.outcome.generated) {
-                        inserting.outcome.last_insert_id = id;
-                        inserting.outcome.generated = true;
-                    }
+                    self.note_first(inserting)?;
                     return Ok(());
                 }
                 Written::Duplicate { index, key } => {
                     self.engine(|engine| engine.undo_to(trx, mark));
-                    if overwrites {
+                    // InnoDB's `write_row` leaves its counter alone for any other INSERT.
+                    if insert.replace || matches!(insert.source, InsertSource::Query(_)) {
                         self.note_explicit_value(inserting, &row);
                     }
                     if insert.replace {
-                        if self.overwrite(inserting, trx, index, &key, &row).await? {
-                            inserting.outcome.affected += 2 + replaced;
-                            inserting.outcome.matched += 2 + replaced;
+                        let changed = self.overwrite(inserting, trx, index, &key, &row).await?;
+                        if let Some(rows) = changed {
+                            inserting.count(rows + replaced);
+                            self.note_first(inserting)?;
                             return Ok(());
                         }
                         replaced += 1;
                     } else if overwrites {
-                        return self.update_duplicate(inserting, trx, &key, &row, number).await;
+                        let updated =
+                            self.update_duplicate(inserting, trx, &key, &row, number).await;
+                        inserting.give_back(before);
+                        return updated;
                     } else {
                         let error = self.duplicate_error(&table, index, &row);
                         if !insert.ignore {
                             return Err(error);
                         }
                         inserting.outcome.warnings.push(error);
+                        inserting.give_back(before);
                         return Ok(());
                     }
                 }
@@ -378,26 +400,33 @@ impl Run {
         }
     }
 
-    /// The row with defaults and a generated value.
+    /// The first generated value that goes in names the statement's, even where the statement fails
+    /// in the end.
+    fn note_first(&self, inserting: &mut Inserting<'_>) -> Result<(), SqlError> {
+        let outcome = &mut inserting.outcome;
+        let Some(id) = inserting.automatic.given.filter(|_| !outcome.generated) else {
+            return Ok(());
+        };
+        outcome.last_insert_id = id;
+        outcome.generated = true;
+        self.session(|session| session.last_insert_id = id)
+    }
+
+    /// The row with its defaults, and the place of a value that is still to be generated.
     fn complete(
         &self,
         inserting: &mut Inserting<'_>,
         row: Vec<Option<Value>>,
         number: usize,
-    ) -> Result<Row, SqlError> {
+    ) -> Result<(Vec<Value>, Option<usize>), SqlError> {
         let schema = inserting.table.schema.clone();
         let mut complete = Vec::with_capacity(row.len());
         let mut automatic: Option<usize> = None;
         for (at, (value, column)) in row.into_iter().zip(&schema.columns).enumerate() {
             let value = match value {
-                // Generated last: what another column refuses takes no value.
                 _ if column.auto_increment && asks_for_value(&value) => {
                     automatic = Some(at);
                     Value::Null
-                }
-                Some(value) if column.auto_increment => {
-                    inserting.automatic.note(&value);
-                    value
                 }
                 Some(value) => value,
                 None => {
@@ -413,10 +442,7 @@ impl Run {
             };
             complete.push(value);
         }
-        if let Some(at) = automatic {
-            complete[at] = self.generate(inserting);
-        }
-        Ok(complete.into())
+        Ok((complete, automatic))
     }
 
     fn default_value(&self, inserting: &mut Inserting<'_>, at: usize) -> Result<Value, SqlError> {
@@ -427,10 +453,7 @@ impl Run {
                 let program = Program::compile(default, &crate::eval::NoColumns)?;
                 program.run(&[], &mut inserting.env)
             }
-            None if column.not_null => {
-                let error = error::no_default(&column.name);
-                Err(error)
-            }
+            None if column.not_null || column.no_default => Err(error::no_default(&column.name)),
             None => Ok(Value::Null),
         }
     }
@@ -461,24 +484,13 @@ impl Run {
 
     /// An explicit larger value pushes the counter.
     fn note_explicit_value(&self, inserting: &Inserting<'_>, row: &Row) {
-        let Some(column) = inserting.table.schema.auto_increment() else { return };
-        let value = match &row[column] {
-            Value::Int(value) => u64::try_from(*value).unwrap_or(0),
-            Value::Uint(value) => *value,
-            _ => return,
-        };
-        let table = inserting.table.id;
-        self.engine(|engine| {
-            if engine.table(table).auto_increment <= value {
-                let next = value.saturating_add(1);
-                engine.table_mut(table).auto_increment = next;
-                engine.durable.redo.push(RedoRecord::AutoIncrement { table, next });
-            }
-        });
+        if let Some(column) = inserting.table.schema.auto_increment() {
+            self.push_automatic(&inserting.table, &row[column]);
+        }
     }
 
     /// REPLACE: the row in the way is changed into the new one where that was the last unique key
-    /// (true), otherwise deleted.
+    /// (and counts as two rows, or one where it is the same), otherwise deleted.
     async fn overwrite(
         &self,
         inserting: &mut Inserting<'_>,
@@ -486,17 +498,20 @@ impl Run {
         index: usize,
         key: &Key,
         row: &Row,
-    ) -> Result<bool, SqlError> {
+    ) -> Result<Option<u64>, SqlError> {
         let table = inserting.table.clone();
-        let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(false) };
+        let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(None) };
         let later = &table.schema.indexes[index + 1..];
-        if later.iter().all(|index| !index.unique) && !table.schema.has_hidden_row_id() {
+        if later.iter().all(|index| !index.unique) {
+            if same(&old, row) {
+                return Ok(Some(1));
+            }
             let mark = self.engine(|engine| engine.transaction(trx).mark());
             match self.update_row(trx, &table, key, &old, row, Mode::X).await? {
                 Written::Done => {
                     let change = RowChange { before: Some(old), after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
-                    return Ok(true);
+                    return Ok(Some(2));
                 }
                 Written::Duplicate { .. } => self.engine(|engine| engine.undo_to(trx, mark)),
             }
@@ -504,7 +519,7 @@ impl Run {
         self.delete_row(trx, &table, key, &old).await?;
         let change = RowChange { before: Some(old), after: None };
         self.log(trx, &table.schema, &mut inserting.event, change);
-        Ok(false)
+        Ok(None)
     }
 
     /// ON DUPLICATE KEY UPDATE of the row in the way.
@@ -529,6 +544,10 @@ impl Run {
         }
         inserting.updates = updates;
         let new: Row = new.into();
+        inserting.note_last(&new);
+        if let Some(column) = table.schema.auto_increment() {
+            inserting.automatic.note(&new[column]);
+        }
         if same(&old, &new) {
             inserting.outcome.matched += 1;
             return Ok(());
@@ -543,9 +562,8 @@ impl Run {
         let mark = self.engine(|engine| engine.transaction(trx).mark());
         match self.update_row(trx, &table, key, &old, &new, Mode::X).await? {
             Written::Done => {
-                inserting.outcome.affected += 2;
+                inserting.count(2);
                 self.note_explicit_value(inserting, &new);
-                inserting.outcome.matched += 2;
                 let change = RowChange { before: Some(old), after: Some(new) };
                 self.log(trx, &table.schema, &mut inserting.event, change);
                 Ok(())
@@ -566,8 +584,13 @@ fn streams_into(select: &PreparedSelect, table: &Opened) -> bool {
 }
 
 impl Inserting<'_> {
-    /// What an OK packet calls the insert id where nothing was generated: the last explicit value.
-    fn note_insert_id(&mut self, row: &Row) {
+    fn count(&mut self, rows: u64) {
+        self.outcome.affected += rows;
+        self.outcome.matched += rows;
+    }
+
+    /// The value of the row at hand: the last one is the OK packet's where none was generated.
+    fn note_last(&mut self, row: &[Value]) {
         let Some(column) = self.table.schema.auto_increment() else { return };
         if !self.outcome.generated {
             self.outcome.last_insert_id = match &row[column] {
@@ -576,6 +599,14 @@ impl Inserting<'_> {
                 _ => 0,
             };
         }
+    }
+
+    /// A value that was generated and not used is the next row's.
+    fn give_back(&mut self, before: u64) {
+        self.automatic.next = match before {
+            0 => self.automatic.given.unwrap_or(0),
+            before => before,
+        };
     }
 }
 

@@ -78,12 +78,11 @@ impl Run {
         let pending = self.find_updates(&select, &targets, &set, &mut env, &mut outcome, trx);
         let pending = pending.await?;
         outcome.matched = pending.len() as u64;
-        let mut events = vec![None; select.from.tables.len()];
+        let mut event = None;
         for (number, row) in pending.into_iter().enumerate() {
             let table = &select.from.tables[row.table];
-            let event = &mut events[row.table];
-            let ignore = update.ignore;
-            self.update_pending(table, row, number + 1, ignore, event, &mut env, &mut outcome, trx)
+            let (number, ignore, event) = (number + 1, update.ignore, &mut event);
+            self.update_pending(table, row, number, ignore, event, &mut env, &mut outcome, trx)
                 .await?;
         }
         self.keep(&mut env)?;
@@ -127,14 +126,15 @@ impl Run {
             }
         }
         let mut outcome = Outcome::default();
-        let mut events = vec![None; select.from.tables.len()];
-        found.sort_by_key(|(table, _, _)| *table);
+        let mut event = None;
+        // The table that is read first is deleted from as it is read, the others by their keys.
+        found.sort_by_key(|(table, key, _)| (*table, (0 < *table).then(|| key.clone())));
         for (table, key, row) in found {
             let opened = &select.from.tables[table].opened;
             self.delete_row(trx, opened, &key, &row).await?;
             outcome.affected += 1;
             let change = RowChange { before: Some(row), after: None };
-            self.log(trx, &opened.schema, &mut events[table], change);
+            self.log(trx, &opened.schema, &mut event, change);
         }
         self.keep(&mut env)?;
         outcome.warnings.append(&mut env.warnings);

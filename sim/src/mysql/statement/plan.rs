@@ -10,7 +10,9 @@ use crate::mysql::cursor::{Cursor, Found, Interval};
 use crate::mysql::execution::Run;
 use crate::mysql::key::Key;
 use crate::mysql::outcome::Column;
-use crate::sql::ast::{Aggregate, ColumnName, Expr, OrderBy, Select, SelectItem, TableName};
+use crate::sql::ast::{
+    Aggregate, AggregateKind, ColumnName, Expr, OrderBy, Select, SelectItem, TableName,
+};
 use crate::sql_error::SqlError;
 use crate::value::{Row, Value};
 
@@ -155,9 +157,9 @@ impl Groups {
         })
     }
 
-    pub fn accumulators(&self) -> Result<Vec<Accumulator>, SqlError> {
+    pub fn accumulators(&self, env: &Env) -> Result<Vec<Accumulator>, SqlError> {
         let new = |(aggregate, kind): &(Aggregate, ColumnKind)| {
-            Accumulator::new(aggregate, kind.collation)
+            Accumulator::new(aggregate, kind.collation_in(env))
         };
         self.aggregates.iter().map(new).collect()
     }
@@ -173,23 +175,32 @@ impl Groups {
     ) -> Result<(), SqlError> {
         let mut key = Vec::new();
         for (group, value) in plan.groups.iter().zip(values) {
-            key.extend(distinct_key(&[value], group.kind().collation));
+            key.extend(distinct_key(&[value], group.kind().collation_in(env)));
         }
         let at = match self.members.get(&key) {
             Some(at) => *at,
             None => {
-                let accumulators = self.accumulators()?;
+                let accumulators = self.accumulators(env)?;
                 self.groups.push((row, accumulators));
                 self.members.insert(key, self.groups.len() - 1);
                 self.groups.len() - 1
             }
         };
         let aggregates = self.aggregates.iter().map(|(aggregate, _)| aggregate);
-        for ((values, aggregate), accumulator) in
-            args.iter().zip(aggregates).zip(&mut self.groups[at].1)
+        let programs = self.args.iter();
+        for (((values, aggregate), programs), accumulator) in
+            args.iter().zip(aggregates).zip(programs).zip(&mut self.groups[at].1)
         {
             let (args, order) = values.split_at(aggregate.args.len());
-            accumulator.add_ordered(args, order.to_vec(), env)?;
+            match aggregate.kind {
+                AggregateKind::GroupConcat => {
+                    let shown = args.iter().zip(programs);
+                    let shown: Vec<Value> =
+                        shown.map(|(arg, program)| program.kind().text_of(arg.clone())).collect();
+                    accumulator.add_ordered(&shown, order.to_vec(), env)?;
+                }
+                _ => accumulator.add_ordered(args, order.to_vec(), env)?,
+            }
         }
         Ok(())
     }
@@ -205,14 +216,15 @@ impl Groups {
         if self.groups.is_empty() && !self.by_keys {
             let mut nulls: Vec<Value> = outer.iter().take(base).cloned().collect();
             nulls.resize(base.max(from.width()), Value::Null);
-            if let Ok(accumulators) = self.accumulators() {
+            if let Ok(accumulators) = self.accumulators(env) {
                 self.groups.push((nulls, accumulators));
             }
         }
         let mut orders: Vec<Vec<(bool, Collation)>> = Vec::new();
         for ((aggregate, _), programs) in self.aggregates.iter().zip(&self.args) {
             let keys = programs[aggregate.args.len()..].iter().zip(&aggregate.order_by);
-            let order = |(key, by): (&Program, &OrderBy)| (by.descending, key.kind().collation);
+            let order =
+                |(key, by): (&Program, &OrderBy)| (by.descending, key.kind().collation_in(env));
             orders.push(keys.map(order).collect());
         }
         let mut rows = Vec::new();
@@ -322,10 +334,10 @@ pub fn position(expr: &Expr, columns: &[Column]) -> Result<usize, SqlError> {
     }
 }
 
-pub fn row_key(row: &[Value], kinds: &[ColumnKind]) -> Vec<u8> {
+pub fn row_key(row: &[Value], kinds: &[ColumnKind], env: &Env) -> Vec<u8> {
     let values = row.iter().zip(kinds);
     values
-        .flat_map(|(value, kind)| distinct_key(std::slice::from_ref(value), kind.collation))
+        .flat_map(|(value, kind)| distinct_key(std::slice::from_ref(value), kind.collation_in(env)))
         .collect()
 }
 
@@ -339,7 +351,8 @@ pub fn sorted_by<T>(mut keyed: Vec<(T, Vec<Value>)>, order: &Sorting, env: &mut 
     keyed.sort_by(|(_, a), (_, b)| {
         let mut result = std::cmp::Ordering::Equal;
         for ((program, descending), (a, b)) in order.iter().zip(a.iter().zip(b)) {
-            let order = sort_order(a, b, program.kind().collation, env);
+            let collation = program.kind().collation_in(env);
+            let order = sort_order(a, b, collation, env);
             result = result.then(if *descending { order.reverse() } else { order });
         }
         result

@@ -166,6 +166,13 @@ impl Run {
             plan.terms.push((term.clone(), owner));
             Ok::<(), SqlError>(())
         };
+        // WHERE is looked at before ON.
+        if !from.ons.is_empty() {
+            for term in select.filter.iter().flat_map(conjuncts) {
+                let scope = TableScope::new(&from.tables, "where clause").with(&from.subqueries);
+                Program::compile(term, &scope.within(outer).seeing(&from.visible))?;
+            }
+        }
         for on in &from.ons {
             for term in conjuncts(&on.expr) {
                 let tables = &from.tables[on.first..on.end];

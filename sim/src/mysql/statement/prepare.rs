@@ -45,6 +45,13 @@ impl Run {
             | Statement::UnlockTables
             | Statement::Use(_) => return Err(error::not_preparable()),
             Statement::Query(query) => self.check_tables(query)?,
+            Statement::Insert(insert) => self.find(&self.path(&insert.table)?).map(drop)?,
+            Statement::Update(update) => {
+                update.tables.iter().try_for_each(|table| self.check_table(table))?;
+            }
+            Statement::Delete(delete) => {
+                delete.tables.iter().try_for_each(|table| self.check_table(table))?;
+            }
             _ => {}
         }
         let markers = titles::markers(&text);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::eval::aggregate::sort_order;
-use crate::eval::{ColumnKind, Env, Kind, Program};
+use crate::eval::{ColumnKind, Env, Kind, Program, Strength};
 use crate::mysql::execution::Run;
 use crate::mysql::outcome::{Column, Outcome};
 use crate::mysql::transaction::TrxId;
@@ -88,6 +88,7 @@ impl Run {
             }
             Query::Union(union) => {
                 let union = Box::pin(self.prepare_union(union, outer, trx, locks)).await?;
+                check_collations(&union)?;
                 Ok(Prepared::Union(Box::new(union)))
             }
             Query::Values(values) => {
@@ -107,7 +108,14 @@ impl Run {
         if union.with.is_some() || union.into.is_some() {
             return Err(SqlError::not_supported("WITH or INTO"));
         }
-        let left = self.prepare(&union.left, outer.clone(), trx, locks).await?;
+        let left = match &union.left {
+            // The collations of all sides are taken together.
+            Query::Union(inner) => {
+                let inner = Box::pin(self.prepare_union(inner, outer.clone(), trx, locks)).await?;
+                Prepared::Union(Box::new(inner))
+            }
+            other => self.prepare(other, outer.clone(), trx, locks).await?,
+        };
         let right = self.prepare(&union.right, outer, trx, locks).await?;
         if left.columns().len() != right.columns().len() {
             let message = "The used SELECT statements have a different number of columns";
@@ -192,7 +200,7 @@ impl Run {
                 }
                 if union.distinct {
                     let mut seen = BTreeSet::new();
-                    rows.retain(|row| seen.insert(row_key(row, &kinds)));
+                    rows.retain(|row| seen.insert(row_key(row, &kinds, &env)));
                 }
                 self.finish(&union.tail, &union.columns, rows, env)
             }
@@ -224,7 +232,8 @@ impl Run {
         if !tail.order.is_empty() {
             rows.sort_by(|a, b| {
                 let orders = tail.order.iter().map(|(at, descending)| {
-                    let order = sort_order(&a[*at], &b[*at], columns[*at].kind.collation, &mut env);
+                    let collation = columns[*at].kind.collation_in(&env);
+                    let order = sort_order(&a[*at], &b[*at], collation, &mut env);
                     if *descending { order.reverse() } else { order }
                 });
                 orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
@@ -237,6 +246,14 @@ impl Run {
         let (columns, warnings) = (columns.to_vec().into(), std::mem::take(&mut env.warnings));
         Ok(Outcome { columns, rows, matched, warnings, ..Outcome::default() })
     }
+}
+
+fn check_collations(union: &PreparedUnion) -> Result<(), SqlError> {
+    if union.columns.iter().any(|column| column.kind.strength == Strength::Conflict) {
+        let message = "Illegal mix of collations for operation 'UNION'";
+        return Err(SqlError::new(1271, "HY000", message));
+    }
+    Ok(())
 }
 
 fn tail(order_by: &[OrderBy], limit: Option<&Limit>, columns: &[Column]) -> Result<Tail, SqlError> {

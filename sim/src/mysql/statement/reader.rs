@@ -1,5 +1,6 @@
 //! Reading rows: a statement's environment, its constants, its cursors.
 
+use crate::collation::Collation;
 use crate::eval::{Env, Program, SqlMode};
 use crate::mysql::cursor::{Cursor, Found, Next};
 use crate::mysql::execution::Run;
@@ -30,6 +31,9 @@ impl Run {
             env
         })?;
         env.binds = self.binds.clone();
+        if let Some(Value::Text(name)) = variables.get("collation_connection") {
+            env.collation = Collation::by_name(name).unwrap_or_default();
+        }
         env.connection_id = connection.0;
         env.system_variables = variables;
         env.gtid_executed = Some(self.engine(|engine| engine.executed.clone()));

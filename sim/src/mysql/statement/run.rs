@@ -23,6 +23,8 @@ pub(in crate::mysql) async fn run(
     statement: Arc<Statement>,
 ) -> Result<Outcome, SqlError> {
     let result = run.dispatch(&statement).await;
+    let database = run.session(|session| session.database.clone())?;
+    let result = result.map_err(|error| qualified(error, database));
     let diagnostics = matches!(&*statement, Statement::Show(show)
         if matches!(&show.kind, ShowKind::Warnings)
             || matches!(&show.kind, ShowKind::Other(words) if words.contains("errors")));
@@ -31,6 +33,18 @@ pub(in crate::mysql) async fn run(
         Err(error) => session.note_error(error),
     })?;
     result
+}
+
+/// A function that there is not is looked for in the session's database.
+fn qualified(error: SqlError, database: Option<Arc<str>>) -> SqlError {
+    let name = match (error.errno, error.message.strip_prefix("FUNCTION ")) {
+        (1305, Some(name)) if !name.contains('.') => name,
+        _ => return error,
+    };
+    match database {
+        Some(database) => SqlError::new(1305, "42000", format!("FUNCTION {database}.{name}")),
+        None => error::no_database(),
+    }
 }
 
 impl Run {
@@ -108,19 +122,18 @@ impl Run {
 
     /// 1290 and 1792.
     pub fn check_writable(&self) -> Result<(), SqlError> {
-        let connection = self.connection;
-        self.engine(|engine| {
-            let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
-            let read_only = session
-                .transaction
-                .and_then(|trx| engine.transactions.get(&trx))
-                .is_some_and(|transaction| transaction.read_only);
-            if read_only {
-                return Err(error::read_only_transaction());
-            }
-            Ok(())
-        })?;
+        self.check_not_read_only()?;
         self.check_commit()
+    }
+
+    /// 1792: what START TRANSACTION READ ONLY rules out.
+    pub fn check_not_read_only(&self) -> Result<(), SqlError> {
+        let trx = self.session(|session| session.transaction)?;
+        let read_only = self.engine(|engine| {
+            let transaction = trx.and_then(|trx| engine.transactions.get(&trx));
+            transaction.is_some_and(|transaction| transaction.read_only)
+        });
+        if read_only { Err(error::read_only_transaction()) } else { Ok(()) }
     }
 
     /// 1290: what a commit of changes still asks, since the server may have become read-only.
@@ -154,7 +167,7 @@ impl Run {
         })
     }
 
-    /// Notes a row change for the binlog; rows of one table and statement make one event.
+    /// Notes a row change for the binlog; rows of one statement, table and kind make one event.
     pub fn log(
         &self,
         trx: TrxId,
@@ -182,11 +195,14 @@ impl Engine {
             return;
         }
         let checks_off = session.is_some_and(|session| !session.foreign_key_checks);
-        let events = &mut self.transaction_mut(trx).events;
+        let transaction = self.transaction_mut(trx);
+        transaction.entered_binlog = true;
+        let events = &mut transaction.events;
         let same = statement.and_then(|at| events.get_mut(at));
         if let Some(Event::Rows(rows)) = same
             && rows.table.name == table.name
             && rows.table.database == table.database
+            && rows.changes.last().map(RowChange::kind) == Some(change.kind())
         {
             rows.changes.push(change);
             return;

@@ -291,7 +291,7 @@ pub fn constant_default(column: &schema::Column) -> Result<Value, SqlError> {
             true => Value::Uint(0),
             false => Value::Int(0),
         }),
-        None if column.not_null => Err(error::no_default(&column.name)),
+        None if column.not_null || column.no_default => Err(error::no_default(&column.name)),
         None => Ok(Value::Null),
     }
 }

@@ -31,7 +31,7 @@ use super::plan::{
 };
 use super::prepared::Prepared;
 use super::reader::{Outer, is_impossible};
-use super::scope::{Context, TableScope};
+use super::scope::{Context, InScope, TableScope};
 use super::subquery::results;
 use super::titles;
 
@@ -243,7 +243,15 @@ impl Run {
         if select.distinct {
             let kinds: Vec<ColumnKind> = plan.columns.iter().map(|column| column.kind).collect();
             let mut seen = BTreeSet::new();
-            output.retain(|(row, _)| seen.insert(row_key(row, &kinds)));
+            // A temporary table has one scale for all rows.
+            for (row, _) in &mut output {
+                let same = |(value, kind): (&Value, &ColumnKind)| match value {
+                    Value::Decimal(_) => kind.convert(value.clone(), &mut env),
+                    other => other.clone(),
+                };
+                *row = row.iter().zip(&kinds).map(same).collect();
+            }
+            output.retain(|(row, _)| seen.insert(row_key(row, &kinds, &env)));
         }
         if !plan.order.is_empty() && plan.follows.is_none() {
             plan.sort(&mut output, &mut env);
@@ -352,6 +360,7 @@ impl Run {
         let mut number = |expr: &Expr| match Program::compile(expr, &NoColumns)?.run(&[], env)? {
             Value::Int(number) if 0 <= number => Ok(number as u64),
             Value::Uint(number) => Ok(number),
+            Value::Null if matches!(expr, Expr::Argument { .. }) => Ok(0),
             Value::Int(_) if matches!(expr, Expr::Argument { .. }) => {
                 let message = "unsigned integer value is out of range in 'EXECUTE'";
                 Err(SqlError::new(1690, "22003", message))
@@ -493,13 +502,7 @@ impl Run {
         }
         let mut access = choose(select, depth, &loops.row, env);
         let schema = &table.opened.schema;
-        let used: Vec<usize> = select
-            .plan
-            .used
-            .iter()
-            .filter_map(|offset| offset.checked_sub(table.offset))
-            .filter(|column| *column < schema.columns.len())
-            .collect();
+        let used = used_columns(select, loops, table);
         let mut descending = false;
         if let Some((index, down)) = select.extreme {
             access = access::whole(schema, index);
@@ -598,6 +601,16 @@ impl Run {
             passes
         }))
     }
+}
+
+/// The columns that a table must give: what is named, and the whole row of one that changes.
+fn used_columns(select: &PreparedSelect, loops: &Loops<'_>, table: &InScope) -> Vec<usize> {
+    let columns = table.opened.schema.columns.len();
+    if loops.changes && matches!(table.lock, Some((Mode::X, _))) {
+        return (0..columns).collect();
+    }
+    let used = select.plan.used.iter().filter_map(|offset| offset.checked_sub(table.offset));
+    used.filter(|column| *column < columns).collect()
 }
 
 /// The access of a table, given the rows of those before it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::eval::{NoColumns, Program};
+use crate::mysql::binlog::Event;
 use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::mysql::metadata::{Duration, MetadataMode, TablePath};
@@ -56,13 +57,18 @@ impl Run {
     }
 
     async fn begin(&self, begin: &Begin) -> Result<Outcome, SqlError> {
+        // What BEGIN ends hands its access mode on: only COMMIT and ROLLBACK give that back.
+        let ended = self.session(|session| session.transaction)?;
+        let inherited = self.engine(|engine| {
+            ended.and_then(|trx| engine.transactions.get(&trx)).is_some_and(|trx| trx.read_only)
+        });
         self.commit().await?;
         self.release_table_locks()?;
         let trx = self.transaction()?;
         let isolation = self.engine(|engine| {
             let transaction = engine.transaction_mut(trx);
             transaction.explicit = true;
-            transaction.read_only = begin.read_only == Some(true);
+            transaction.read_only = begin.read_only.unwrap_or(inherited);
             transaction.isolation
         });
         let mut outcome = Outcome::default();
@@ -95,6 +101,9 @@ impl Run {
         let trx = self.transaction()?;
         self.engine(|engine| {
             let transaction = engine.transaction_mut(trx);
+            if transaction.entered_binlog {
+                transaction.events.push(Event::Savepoint { name: name.0.clone() });
+            }
             let mark = transaction.mark();
             transaction.savepoints.retain(|(other, _)| !name.is(other));
             transaction.savepoints.push((name.0.clone(), mark));
@@ -111,6 +120,7 @@ impl Run {
             let at = at.ok_or_else(missing)?;
             let mark = transaction.savepoints[at].1;
             transaction.savepoints.truncate(at + 1);
+            transaction.entered_binlog = mark.entered_binlog;
             if mark.entered_engine {
                 engine.undo_to(trx, mark);
             } else {

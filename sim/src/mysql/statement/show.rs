@@ -533,7 +533,7 @@ fn column_text(schema: &schema::Table, column: &schema::Column) -> String {
                 false => write!(text, " DEFAULT ({shown})"),
             };
         }
-        None if !column.not_null && !blob => text.push_str(" DEFAULT NULL"),
+        None if !column.not_null && !blob && !column.no_default => text.push_str(" DEFAULT NULL"),
         None => {}
     }
     if let Some(expr) = &column.on_update {

@@ -42,7 +42,7 @@ pub fn results(subqueries: &[Subquery]) -> Vec<Option<Arc<[Row]>>> {
 }
 
 /// What strict mode makes an error of in a statement that changes data.
-fn is_strict_error(warning: &SqlError) -> bool {
+pub fn is_strict_error(warning: &SqlError) -> bool {
     matches!(warning.errno, 1260 | 1264 | 1265 | 1292 | 1365 | 1366 | 1411 | 1441 | 3020)
         && !warning.note
 }

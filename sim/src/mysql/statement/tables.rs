@@ -59,8 +59,22 @@ impl Run {
         self.wait_for_metadata().await
     }
 
+    /// 1412: a table that was built anew keeps nothing that an older read view could see.
+    pub fn check_not_rebuilt(&self, table: &Opened) -> Result<(), SqlError> {
+        let trx = self.session(|session| session.transaction)?;
+        let older = self.engine(|engine| {
+            let transaction = trx.and_then(|trx| engine.transactions.get(&trx));
+            transaction.is_some_and(|own| own.is_older_than(engine.table(table.id).since))
+        });
+        if older { Err(error::definition_changed()) } else { Ok(()) }
+    }
+
     /// Under LOCK TABLES a session has those tables and no others.
-    fn check_locked_tables(&self, path: &TablePath, mode: MetadataMode) -> Result<(), SqlError> {
+    pub fn check_locked_tables(
+        &self,
+        path: &TablePath,
+        mode: MetadataMode,
+    ) -> Result<(), SqlError> {
         let locked = self.session(|session| {
             session.locked_tables.as_ref().map(|tables| tables.get(path).copied())
         })?;

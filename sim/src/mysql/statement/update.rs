@@ -3,7 +3,7 @@
 //! A row is changed as soon as it is found, with its lock already held; where the statement
 //! changes the index that it scans, the rows are found first, so that none is met twice.
 
-use crate::eval::{Env, Program, store};
+use crate::eval::{Env, Program, dated, store};
 use crate::mysql::binlog::RowChange;
 use crate::mysql::cursor::Found;
 use crate::mysql::error;
@@ -71,6 +71,7 @@ impl Run {
             return Err(SqlError::not_supported("multi-table UPDATE or DELETE"));
         };
         let opened = self.open(&table.name, MetadataMode::Write).await?;
+        self.check_not_rebuilt(&opened)?;
         for name in table.hints.iter().flat_map(|hint| &hint.indexes) {
             if opened.schema.index(name.as_str()).is_none() {
                 return Err(error::key_missing(name.as_str(), &opened.schema.name));
@@ -101,6 +102,7 @@ impl Run {
                 Ok(program) => self.value(program, &new, env, subqueries, trx).await?,
                 Err(error) => no_default(table, column, error, env, outcome)?,
             };
+            outcome.warnings.append(&mut scan.env.warnings);
             let env = &mut scan.env;
             new[column] = self.assigned_value(table, column, value, number, env, outcome)?;
         }
@@ -126,6 +128,7 @@ impl Run {
     ) -> Result<Value, SqlError> {
         let definition = &table.opened.schema.columns[column];
         let strict = env.strict_change;
+        let value = dated(value, &definition.ty, env.now);
         let (value, warning) = store(&value, &definition.ty, &definition.name, number, strict)?;
         outcome.warnings.extend(warning);
         if value.is_null() && definition.not_null {
@@ -153,14 +156,13 @@ impl Run {
         outcome: &mut Outcome,
         trx: TrxId,
     ) -> Result<(), SqlError> {
-        let checked = match opened.schema.constraints.is_empty() {
-            true => Ok(()),
-            false => check_row(&opened.schema, &new, &mut self.env()?),
-        };
-        if let Err(error) = checked {
+        let mut env = self.env()?;
+        env.strict_change = env.mode.strict && !ignore;
+        if let Err(error) = check_row(&opened.schema, &new, &mut env) {
             if !ignore {
                 return Err(error);
             }
+            outcome.warnings.append(&mut env.warnings);
             outcome.warnings.push(error);
             return Ok(());
         }

@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::eval::{NoColumns, Program};
+use crate::collation::Collation;
+use crate::eval::{ColumnKind, NoColumns, Program};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
 use crate::mysql::outcome::Outcome;
 use crate::mysql::session::SQL_MODE;
 use crate::mysql::transaction::Isolation;
-use crate::sql::ast::{Assignment, Expr, Variable, VariableScope};
+use crate::sql::ast::{Assignment, Expr, Statement, Variable, VariableScope};
+use crate::sql::parse;
 use crate::sql_error::SqlError;
 use crate::value::Value;
+
+use super::plan::nests_subqueries;
 
 /// Shown, kept per session, and without effect on the model.
 const KEPT: [(&str, &str); 24] = [
@@ -46,6 +50,19 @@ const KEPT: [(&str, &str); 24] = [
 ];
 
 const VERSION: &str = "8.4.6";
+
+/// A variable has no times: it keeps their texts.
+fn kept(value: Value, kind: ColumnKind) -> Value {
+    if matches!(value, Value::Float(_)) {
+        return value;
+    }
+    match kind.text_of(value) {
+        time @ (Value::Date(_) | Value::DateTime(_) | Value::Time(_)) => {
+            Value::text(&time.to_string())
+        }
+        other => other,
+    }
+}
 
 impl Run {
     /// All variables by name, as this session sees them.
@@ -98,8 +115,18 @@ impl Run {
     }
 
     pub async fn set(&self, assignments: &[Assignment]) -> Result<Outcome, SqlError> {
+        let mut outcome = Outcome::default();
         for assignment in assignments {
-            let value = self.assigned(&assignment.value)?;
+            if let Variable::System { name, .. } = &assignment.variable
+                && (name.is("names") || name.is("charset"))
+            {
+                self.set_names(&assignment.value)?;
+                continue;
+            }
+            let value = match &assignment.value {
+                expr if nests_subqueries(expr) => Some(self.queried(expr).await?),
+                other => self.assigned(other, &mut outcome.warnings)?,
+            };
             match &assignment.variable {
                 Variable::User(name) => {
                     let value = value.unwrap_or(Value::Null);
@@ -112,21 +139,72 @@ impl Run {
                 }
             }
         }
-        Ok(Outcome::default())
+        Ok(outcome)
+    }
+
+    /// SET NAMES: of it only the collation of literals is felt.
+    fn set_names(&self, value: &Expr) -> Result<(), SqlError> {
+        let (value, named) = match value {
+            Expr::Collate { expr, collation } => (&**expr, Some(collation)),
+            value => (value, None),
+        };
+        let charset = self.assigned(value, &mut Vec::new())?.map(|charset| charset.to_string());
+        let collation = match (named, &charset) {
+            (Some(name), _) => Collation::by_name(name.as_str()).ok_or_else(|| {
+                let message = format!("Unknown collation: '{}'", name.as_str());
+                SqlError::new(1273, "HY000", message)
+            })?,
+            (None, None) => Collation::default(),
+            (None, Some(charset)) => Collation::of_charset(charset).ok_or_else(|| {
+                SqlError::new(1115, "42000", format!("Unknown character set: '{charset}'"))
+            })?,
+        };
+        if let (Some(_), Some(charset)) = (named, &charset)
+            && Collation::of_charset(charset).is_none_or(|own| own.charset() != collation.charset())
+        {
+            let name = collation.name();
+            let message = format!("COLLATION '{name}' is not valid for CHARACTER SET '{charset}'");
+            return Err(SqlError::new(1253, "42000", message));
+        }
+        let value = Value::text(collation.name());
+        self.session(|session| {
+            session.variables.insert("collation_connection".into(), value);
+            session.shown_variables = None;
+        })
     }
 
     /// A bare word is a text here: `set sql_mode = ansi`, `set autocommit = on`.
-    fn assigned(&self, expr: &Expr) -> Result<Option<Value>, SqlError> {
+    fn assigned(
+        &self,
+        expr: &Expr,
+        warnings: &mut Vec<SqlError>,
+    ) -> Result<Option<Value>, SqlError> {
         match expr {
             Expr::Default(None) => Ok(None),
             Expr::Column(name) if name.table.is_none() => Ok(Some(Value::text(name.name.as_str()))),
             other => {
                 let mut env = self.env()?;
-                let value = Program::compile(other, &NoColumns)?.run(&[], &mut env)?;
+                let program = Program::compile(other, &NoColumns)?;
+                let value = program.run(&[], &mut env)?;
                 self.keep(&mut env)?;
-                Ok(Some(value))
+                warnings.append(&mut env.warnings);
+                Ok(Some(kept(value, program.kind())))
             }
         }
+    }
+
+    /// The value of an expression that asks tables.
+    async fn queried(&self, expr: &Expr) -> Result<Value, SqlError> {
+        let Statement::Query(query) = parse(&format!("select {expr}"))? else {
+            return Err(SqlError::not_supported("subquery"));
+        };
+        let outcome = self.query(&query).await?;
+        let value = outcome.rows.first().and_then(|row| row.first()).cloned();
+        let kind = outcome.columns.first().map(|column| column.kind);
+        Ok(match (value, kind) {
+            (Some(value), Some(kind)) => kept(value, kind),
+            (value, _) => value.unwrap_or(Value::Null),
+        })
     }
 
     async fn set_system(
@@ -183,7 +261,6 @@ impl Run {
                 });
                 Ok(())
             }
-            "names" | "charset" | "character set" => Ok(()),
             "gtid_executed" | "server_uuid" | "version" | "log_bin" | "version_comment" => {
                 Err(error::read_only_variable(name))
             }

@@ -4,6 +4,7 @@
 //! the row has existed for a moment, and others may have queued on it; undoing it leaves their
 //! locks, and at REPEATABLE READ the inserter's own, on the gap.
 
+use crate::mysql::durable::RedoRecord;
 use crate::mysql::engine::{Engine, Wanted};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -96,8 +97,44 @@ impl Run {
         }
     }
 
-    /// Changes a row that is locked already; a new clustered key moves it.
+    /// Changes a row that is locked already; a new clustered key moves it. A larger AUTO_INCREMENT
+    /// value pushes the counter, for good.
     pub async fn update_row(
+        &self,
+        trx: TrxId,
+        table: &Opened,
+        key: &Key,
+        old: &Row,
+        new: &Row,
+        check: CheckMode,
+    ) -> Result<Written, SqlError> {
+        let written = self.change_row(trx, table, key, old, new, check).await?;
+        if let (Some(column), Written::Done) = (table.schema.auto_increment(), &written)
+            && old[column] != new[column]
+        {
+            self.push_automatic(table, &new[column]);
+        }
+        Ok(written)
+    }
+
+    /// An explicit larger value pushes the counter.
+    pub fn push_automatic(&self, table: &Opened, value: &Value) {
+        let value = match value {
+            Value::Int(value) => u64::try_from(*value).unwrap_or(0),
+            Value::Uint(value) => *value,
+            _ => return,
+        };
+        let table = table.id;
+        self.engine(|engine| {
+            if engine.table(table).auto_increment <= value {
+                let next = value.saturating_add(1);
+                engine.table_mut(table).auto_increment = next;
+                engine.durable.redo.push(RedoRecord::AutoIncrement { table, next });
+            }
+        });
+    }
+
+    async fn change_row(
         &self,
         trx: TrxId,
         table: &Opened,
@@ -215,7 +252,7 @@ impl Run {
     pub fn duplicate_error(&self, table: &Opened, index: usize, row: &Row) -> SqlError {
         let values = key_texts(&table.schema, index, row);
         let key = &table.schema.indexes[index].name;
-        error::duplicate_entry(&values.join("-"), &table.schema.name, key)
+        error::duplicate_entry(&joined(&values), &table.schema.name, key)
     }
 }
 
@@ -228,18 +265,31 @@ pub fn key_texts(schema: &schema::Table, index: usize, row: &[Value]) -> Vec<Str
             None => row[part.column].clone(),
         };
         let mut shown = super::session::text_column("");
+        shown.kind = super::scope::kind_of(schema, part.column);
         shown.ty = Some(column.ty.clone());
         match shown.wire(&value) {
             None => "NULL".to_string(),
             // What pads a BINARY is not shown.
             Some(bytes) if &*column.ty.name == "binary" => {
-                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-                printable(&bytes[..end])
+                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |at| at + 1);
+                printable(&bytes[..end.min(bytes.len())])
             }
             Some(bytes) => printable(&bytes),
         }
     };
     schema.indexes[index].parts.iter().map(text).collect()
+}
+
+/// The values of a key in 1062; nothing stands between an empty beginning and what follows.
+pub fn joined(values: &[String]) -> String {
+    let mut text = String::new();
+    for value in values {
+        if !text.is_empty() {
+            text.push('-');
+        }
+        text.push_str(value);
+    }
+    text
 }
 
 /// Bytes that are no text as `\\x00`.
