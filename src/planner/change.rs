@@ -16,6 +16,7 @@ use sim::sql::ast::{
 use super::build::{from, predicate, sub_query};
 use super::directive::Directives;
 use super::foreign_key::{self, Origin, Way};
+use super::input::{self, Known, Part};
 use super::operator::update::Target;
 use super::operator::{Delete, LockAndComment, Operator, Update};
 use super::planning::{Names, Planning};
@@ -27,6 +28,7 @@ use super::route::Routing;
 use super::select::{Planned, finish, planning};
 use super::semantics::analyse::analyse;
 use super::semantics::bind::{Meaning, Scopes};
+use super::semantics::names;
 use super::semantics::tables::Source;
 use super::target::Target as KeyspaceTarget;
 use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text};
@@ -84,18 +86,26 @@ pub fn update_on(
     if let Some(error) = planning.semantics.sharded_only.take() {
         return Err(error);
     }
-    let target = update_target(&planning, &update)?;
+    let targets = update_targets(&planning, &update)?;
+    let written_whole = written.clone();
     let Statement::Update(written) = written else {
         return Err(PlanError::bug("an update that is none"));
     };
+    let [target] = &targets[..] else {
+        let parts = parts_of_update(&planning, way, &update, targets);
+        return input::plan(context, way, &written_whole, parts, Known::AtOnce);
+    };
+    let target = target.clone();
     let keys =
         foreign_key::of_update(context, way, &target.table, &update.set.iter().collect::<Vec<_>>());
     if !keys.is_empty() && update.limit.is_some() {
-        return foreign_key::input::of_update(context, way, &written, &target);
+        let part = Part { target, change: written_whole.clone(), values: Vec::new() };
+        return input::plan(context, way, &written_whole, vec![part], Known::AtOnce);
     }
     if way.verify_all && !keys.is_empty() {
         foreign_key::piece::unchecked(&mut update.comments);
     }
+    let bound = update.clone();
     let changed = changed_vindexes(&planning, &update, &target)?;
     let source = from::tables(&mut planning, &update.tables)?;
     let source = predicate::add_all(&mut planning, source, update.filter.as_ref())?;
@@ -121,6 +131,10 @@ pub fn update_on(
         changed: changed.into_iter().map(|(c, comparison)| (c.vindex, comparison)).collect(),
     }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
+    if is_unrouted(&operator) {
+        let parts = parts_of_update(&planning, way, &bound, vec![changed_table]);
+        return input::plan(context, way, &written_whole, parts, Known::AfterRouting);
+    }
     check_limit(&operator, limited, "UPDATE")?;
     if owned && limited && !ordered {
         let text = "Vindex update should have ORDER BY clause when using LIMIT";
@@ -145,8 +159,44 @@ fn short_way(
     shortcut::unsharded(statement, context)
 }
 
-/// The table that SET assigns to.
-fn update_target(planning: &Planning<'_>, update: &ast::Update) -> Result<Target, PlanError> {
+/// By table what SET assigns; what is read of other tables becomes arguments.
+fn parts_of_update(
+    planning: &Planning<'_>,
+    way: &mut Way<'_>,
+    update: &ast::Update,
+    targets: Vec<Target>,
+) -> Vec<Part> {
+    let scope = scope_of(&update.tables);
+    let mut part = |target: Target| {
+        let own = |item: &&UpdateItem| {
+            matches!(planning.semantics.meaning(&item.column, &scope),
+                Meaning::Table(number) if number == target.number)
+        };
+        let mut values: Vec<(Arc<str>, Expr)> = Vec::new();
+        let mut set: Vec<UpdateItem> = update.set.iter().filter(own).cloned().collect();
+        for item in &mut set {
+            expression::walk_mut(&mut item.value, &mut |expr| {
+                if let Expr::Bound(column, number) = expr
+                    && *number != target.number
+                {
+                    let column = Expr::Column(column.clone());
+                    let name = way.names.argument_for(&column);
+                    if !values.iter().any(|(known, _)| *known == name) {
+                        values.push((Arc::clone(&name), column));
+                    }
+                    *expr = Expr::Argument { name: Ident(name), ty: None };
+                }
+            });
+            super::walk::expr_mut(&mut item.value, &mut names::Unbind);
+        }
+        let change = ast::Update { set, tables: Vec::new(), filter: None, ..update.clone() };
+        Part { target, change: Statement::Update(change), values }
+    };
+    targets.into_iter().map(&mut part).collect()
+}
+
+/// The tables that SET assigns to.
+fn update_targets(planning: &Planning<'_>, update: &ast::Update) -> Result<Vec<Target>, PlanError> {
     let scope = scope_of(&update.tables);
     let mut targets: Vec<u32> = Vec::new();
     for item in &update.set {
@@ -159,11 +209,11 @@ fn update_target(planning: &Planning<'_>, update: &ast::Update) -> Result<Target
         }
     }
     check_assigned_elsewhere(planning, update, &scope)?;
-    match targets[..] {
-        [number] => target(planning, &update.tables, number, "UPDATE"),
-        [] => Err(PlanError::bug("an update of no table")),
-        _ => Err(PlanError::unsupported("multi-table update over shards")),
+    if targets.is_empty() {
+        return Err(PlanError::bug("an update of no table"));
     }
+    let target = |number: u32| target(planning, &update.tables, number, "UPDATE");
+    targets.into_iter().map(target).collect()
 }
 
 /// A value must not read a column of another table that the same statement changes.
@@ -337,14 +387,21 @@ pub fn delete_on(
     if let Some(error) = planning.semantics.sharded_only.take() {
         return Err(error);
     }
-    let target = delete_target(&planning, &delete)?;
+    let targets = delete_targets(&planning, &delete)?;
+    let written_whole = written.clone();
+    let part = |target| Part { target, change: written_whole.clone(), values: Vec::new() };
+    let [target] = &targets[..] else {
+        let parts = targets.into_iter().map(part).collect();
+        return input::plan(context, way, &written_whole, parts, Known::AtOnce);
+    };
+    let target = target.clone();
     let Statement::Delete(written) = written else {
         return Err(PlanError::bug("a delete that is none"));
     };
     let keys = foreign_key::of_delete(context, way, &target.table);
     let one_table = matches!(&delete.tables[..], [TableExpr::Bound(..)]);
     if !keys.is_empty() && (delete.limit.is_some() || !one_table) {
-        return foreign_key::input::of_delete(context, way, &written, &target);
+        return input::plan(context, way, &written_whole, vec![part(target)], Known::AtOnce);
     }
     let changed_table = target.clone();
     let source = from::tables(&mut planning, &delete.tables)?;
@@ -352,6 +409,10 @@ pub fn delete_on(
     let limited = delete.limit.is_some();
     let operator = Operator::Delete(Box::new(Delete { source, statement: delete, target }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
+    if is_unrouted(&operator) {
+        let parts = vec![part(changed_table)];
+        return input::plan(context, way, &written_whole, parts, Known::AfterRouting);
+    }
     check_limit(&operator, limited, "DELETE")?;
     let plan = finish(planning, operator, None)?;
     match keys.is_empty() {
@@ -394,7 +455,7 @@ fn unknown_target(target: &TableName) -> PlanError {
     PlanError::new(Code::NotFound, text)
 }
 
-fn delete_target(planning: &Planning<'_>, delete: &ast::Delete) -> Result<Target, PlanError> {
+fn delete_targets(planning: &Planning<'_>, delete: &ast::Delete) -> Result<Vec<Target>, PlanError> {
     let scope = scope_of(&delete.tables);
     let numbers = scope.levels.first().cloned().unwrap_or_default();
     let mut targets = Vec::new();
@@ -411,10 +472,8 @@ fn delete_target(planning: &Planning<'_>, delete: &ast::Delete) -> Result<Target
     if targets.is_empty() {
         targets = numbers;
     }
-    match targets[..] {
-        [number] => target(planning, &delete.tables, number, "DELETE"),
-        _ => Err(PlanError::unsupported("multi-table delete over shards")),
-    }
+    let target = |number: u32| target(planning, &delete.tables, number, "DELETE");
+    targets.into_iter().map(target).collect()
 }
 
 // ---------------------------------------------------------------- both
@@ -507,6 +566,20 @@ fn check_tablet_types(
     }
     let text = format!("VT09002: {verb} statement with a replica target");
     Err(PlanError::new(Code::FailedPrecondition, text))
+}
+
+/// Whether tables that are joined over shards are below the change.
+fn is_unrouted(operator: &Operator) -> bool {
+    match operator {
+        Operator::Update(update) => update.source.any(&mut is_join),
+        Operator::Delete(delete) => delete.source.any(&mut is_join),
+        Operator::SubQuery(subquery) => is_unrouted(&subquery.outer),
+        _ => false,
+    }
+}
+
+fn is_join(operator: &Operator) -> bool {
+    matches!(operator, Operator::ApplyJoin(_))
 }
 
 /// LIMIT says how many rows of all shards; only one shard can count them.

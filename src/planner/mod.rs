@@ -22,6 +22,7 @@ pub mod environment;
 pub mod evaluable;
 pub mod expression;
 pub mod foreign_key;
+pub mod input;
 pub mod insert;
 pub mod json;
 pub mod local;

@@ -14,7 +14,6 @@
 //! It knows nothing of how a statement finds its shards.
 
 pub mod delete;
-pub mod input;
 pub mod insert;
 pub mod piece;
 pub mod primitive;

@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of keys.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
@@ -60,8 +61,17 @@ pub struct Upsert {
 #[derive(Clone, Debug, PartialEq)]
 pub struct WithInput {
     pub input: Primitive,
-    /// By change the query's columns that its rows are known by.
-    pub changes: Vec<(Vec<usize>, Primitive)>,
+    pub changes: Vec<RowChange>,
+}
+
+/// A change of rows that are known by columns of a query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowChange {
+    /// By position in the query.
+    pub columns: Vec<usize>,
+    /// By argument a column of the query.
+    pub values: BTreeMap<Arc<str>, usize>,
+    pub statement: Primitive,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -102,7 +112,7 @@ impl Keyed {
             }
             Keyed::Sequential(all) => all.iter().collect(),
             Keyed::WithInput(with) => {
-                let changes = with.changes.iter().map(|(_, change)| change);
+                let changes = with.changes.iter().map(|change| &change.statement);
                 std::iter::once(&with.input).chain(changes).collect()
             }
         }
@@ -134,17 +144,32 @@ impl Keyed {
             }
             Keyed::Sequential(all) => all.iter().map(one_of_several).collect(),
             Keyed::WithInput(with) => {
-                let offset = |(at, (columns, _)): (usize, &(Vec<usize>, Primitive))| {
-                    let columns: Vec<String> = columns.iter().map(usize::to_string).collect();
-                    json!(format!("{at}:[{}]", columns.join(" ")))
-                };
-                let offsets = with.changes.iter().enumerate().map(offset).collect();
-                own.insert("Offset".into(), Json::Array(offsets));
+                own = of_changes(&with.changes);
                 self.inputs().into_iter().map(describe).collect()
             }
         };
         (own, inputs)
     }
+}
+
+fn of_changes(changes: &[RowChange]) -> Map<String, Json> {
+    let mut own = Map::new();
+    let offset = |(at, change): (usize, &RowChange)| {
+        let columns: Vec<String> = change.columns.iter().map(usize::to_string).collect();
+        json!(format!("{at}:[{}]", columns.join(" ")))
+    };
+    let offsets = changes.iter().enumerate().map(offset).collect();
+    own.insert("Offset".into(), Json::Array(offsets));
+    let values = |(at, change): (usize, &RowChange)| {
+        let value = |(name, offset): (&Arc<str>, &usize)| format!("{name}:{offset}");
+        let values: Vec<String> = change.values.iter().map(value).collect();
+        (!values.is_empty()).then(|| json!(format!("{at}:[{}]", values.join(" "))))
+    };
+    let values: Vec<Json> = changes.iter().enumerate().filter_map(values).collect();
+    if !values.is_empty() {
+        own.insert("BindVars".into(), Json::Array(values));
+    }
+    own
 }
 
 fn named(input: &Primitive, name: &str) -> Json {
