@@ -32,6 +32,11 @@ pub fn push(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
                 route.source = Operator::Update(update);
                 Ok((Operator::Route(route), Some("pushed update under route")))
             }
+            Operator::SubQuery(mut subquery) => {
+                update.source = subquery.outer.take();
+                subquery.outer = Operator::Update(update);
+                Ok((Operator::SubQuery(subquery), Some("pushed update under subquery")))
+            }
             source => {
                 update.source = source;
                 Ok((Operator::Update(update), None))
@@ -42,6 +47,11 @@ pub fn push(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
                 delete.source = route.source;
                 route.source = Operator::Delete(delete);
                 Ok((Operator::Route(route), Some("pushed delete under route")))
+            }
+            Operator::SubQuery(mut subquery) => {
+                delete.source = subquery.outer.take();
+                subquery.outer = Operator::Delete(delete);
+                Ok((Operator::SubQuery(subquery), Some("pushed delete under subquery")))
             }
             source => {
                 delete.source = source;
