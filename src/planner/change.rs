@@ -582,10 +582,17 @@ fn is_join(operator: &Operator) -> bool {
     matches!(operator, Operator::ApplyJoin(_))
 }
 
+fn is_of_one_shard(operator: &Operator) -> bool {
+    match operator {
+        Operator::Route(route) => route.routing.is_single_shard(),
+        Operator::SubQuery(subquery) => is_of_one_shard(&subquery.outer),
+        _ => false,
+    }
+}
+
 /// LIMIT says how many rows of all shards; only one shard can count them.
 fn check_limit(operator: &Operator, limited: bool, verb: &str) -> Result<(), PlanError> {
-    let single = matches!(operator, Operator::Route(route) if route.routing.is_single_shard());
-    match limited && !single {
+    match limited && !is_of_one_shard(operator) {
         true => Err(PlanError::unsupported(format!("multi shard {verb} with LIMIT"))),
         false => Ok(()),
     }

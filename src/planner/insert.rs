@@ -16,9 +16,8 @@ use super::foreign_key::{self, Way};
 use super::planning::Names;
 use super::primitive::{Generate, Insert as InsertPrimitive, Keyspace, Primitive, VindexValues};
 use super::select::Planned;
-use super::semantics::analyse::{analyse, column_count};
 use super::target::Target;
-use super::{Context, PlanError, evaluable, expression, keyspace, shortcut};
+use super::{Context, PlanError, evaluable, expression, insert_query, keyspace, shortcut};
 use crate::key::Code;
 use crate::vschema::find::TableOrVindex;
 use crate::vschema::{Table, TableType};
@@ -62,6 +61,9 @@ fn rows_apart(
     }
     if insert.replace && of.sharded {
         return Err(PlanError::unsupported("REPLACE INTO with sharded keyspace"));
+    }
+    if let InsertSource::Query(query) = &insert.source {
+        return insert_query::plan(&insert, query, table, of, context);
     }
     let used = vec![format!("{}.{}", table.keyspace, table.name)];
     let plan = values(insert, table, of, context)?;
@@ -141,7 +143,7 @@ fn values(
         None if empty => Vec::new(),
         None => listed_columns(table)?,
     };
-    let mut rows = rows(&mut insert, &columns, context)?;
+    let mut rows = rows(&mut insert, &columns)?;
     check_on_duplicate(&insert, table)?;
     let directives = Directives::of(&insert.comments);
     let generate = sequence(table, &mut columns, &mut rows, context)?;
@@ -164,7 +166,7 @@ fn values(
     })
 }
 
-fn listed_columns(table: &Table) -> Result<Vec<Ident>, PlanError> {
+pub fn listed_columns(table: &Table) -> Result<Vec<Ident>, PlanError> {
     if table.column_list_authoritative {
         return Ok(table.columns.iter().map(|column| Ident::new(&column.name)).collect());
     }
@@ -174,11 +176,7 @@ fn listed_columns(table: &Table) -> Result<Vec<Ident>, PlanError> {
     ))
 }
 
-fn rows(
-    insert: &mut Insert,
-    columns: &[Ident],
-    context: &Context<'_>,
-) -> Result<Vec<Vec<Expr>>, PlanError> {
+fn rows(insert: &mut Insert, columns: &[Ident]) -> Result<Vec<Vec<Expr>>, PlanError> {
     let mismatch = || {
         let text = "VT03006: column count does not match value count with the row";
         PlanError::new(Code::InvalidArgument, text)
@@ -190,14 +188,7 @@ fn rows(
             }
             Ok(std::mem::take(rows))
         }
-        InsertSource::Query(query) => {
-            let mut statement = Statement::Query(query.clone());
-            analyse(&mut statement, context)?;
-            if column_count(query).is_some_and(|count| count != columns.len()) {
-                return Err(mismatch());
-            }
-            Err(PlanError::unsupported("insert with a query over shards"))
-        }
+        InsertSource::Query(_) => Err(PlanError::bug("rows of a query")),
     }
 }
 
@@ -280,7 +271,7 @@ pub fn vindex_argument(column: &str, row: usize) -> String {
 }
 
 /// A vindex column may only be set to what the row would have had.
-fn check_on_duplicate(insert: &Insert, table: &Table) -> Result<(), PlanError> {
+pub fn check_on_duplicate(insert: &Insert, table: &Table) -> Result<(), PlanError> {
     let is_vindex_column = |column: &ColumnName| {
         let names = table.column_vindexes.iter().flat_map(|vindex| &vindex.columns);
         names.into_iter().any(|name| column.name.is(name))

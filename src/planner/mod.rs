@@ -24,6 +24,7 @@ pub mod expression;
 pub mod foreign_key;
 pub mod input;
 pub mod insert;
+pub mod insert_query;
 pub mod json;
 pub mod local;
 pub mod lower;

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use sim::sql::ast::{Expr, Query, Statement};
 
 use crate::planner::foreign_key::primitive::Keyed;
+use crate::planner::insert_query::InsertQuery;
 use crate::planner::primitive::{Keyspace, Primitive, QueryType, Rows, Send};
 use crate::planner::statement::Outer;
 use crate::planner::{Context, PlanError, ddl, show};
@@ -92,6 +93,7 @@ pub enum Utility {
     /// The GTID sets of all shards as one VGTID.
     Vgtid(Box<Primitive>),
     Mirror(Box<Mirror>),
+    InsertQuery(Box<InsertQuery>),
     /// What foreign keys plan to.
     Keyed(Box<Keyed>),
 }
@@ -299,6 +301,7 @@ impl Utility {
             Utility::Vgtid(_) => "Aggregate",
             Utility::Mirror(_) => "Mirror",
             Utility::Keyed(keyed) => keyed.operator(),
+            Utility::InsertQuery(_) => "Insert",
         }
     }
 
@@ -313,6 +316,7 @@ impl Utility {
             Utility::Set(set) => vec![&set.input],
             Utility::Mirror(mirror) => vec![&mirror.input, &mirror.mirrored],
             Utility::Keyed(keyed) => keyed.inputs(),
+            Utility::InsertQuery(insert) => vec![&insert.input],
             _ => Vec::new(),
         }
     }
