@@ -15,10 +15,11 @@ use sim::sql::ast::{
 
 use super::build::{from, predicate, sub_query};
 use super::directive::Directives;
-use super::foreign_key::{self, Change};
+use super::foreign_key::{self, Origin, Way};
+use super::input::{self, Known, Part};
 use super::operator::update::Target;
 use super::operator::{Delete, LockAndComment, Operator, Update};
-use super::planning::Planning;
+use super::planning::{Names, Planning};
 use super::primitive::{
     self, ChangedVindex, Delete as DeletePrimitive, Dml, Opcode, Primitive,
     Update as UpdatePrimitive,
@@ -27,6 +28,7 @@ use super::route::Routing;
 use super::select::{Planned, finish, planning};
 use super::semantics::analyse::analyse;
 use super::semantics::bind::{Meaning, Scopes};
+use super::semantics::names;
 use super::semantics::tables::Source;
 use super::target::Target as KeyspaceTarget;
 use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text};
@@ -36,14 +38,35 @@ use crate::vschema::{ColumnVindex, Table, TableType};
 // ---------------------------------------------------------------- UPDATE
 
 pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, PlanError> {
+    let statement = Statement::Update(update.clone());
+    let mut names = Names::of(&statement);
+    update_on(update, context, &mut Way::first(&mut names, &statement, context))
+}
+
+/// Plans an UPDATE of a client, or one that a foreign key led to.
+pub fn update_on(
+    update: &ast::Update,
+    context: &Context<'_>,
+    way: &mut Way<'_>,
+) -> Result<Planned, PlanError> {
     if update.with.is_some() {
         return Err(PlanError::unsupported("WITH expression in UPDATE statement"));
     }
     let mut update = update.clone();
     replace_reference(&mut update.tables, context);
     let mut statement = Statement::Update(update);
-    if let Some(unsharded) = shortcut::unsharded(&statement, context) {
-        check_foreign_keys(context, &unsharded, &statement)?;
+    if way.origin == Origin::Client
+        && foreign_key::concern(&statement, context, way)
+        && let Statement::Update(update) = &mut statement
+    {
+        let lifted = foreign_key::sub_query::lift(&mut update.set, way);
+        if !lifted.is_empty() {
+            let mut on = way.on(foreign_key::Verify::Needed, None);
+            let plan = update_on(update, context, &mut on)?;
+            return foreign_key::sub_query::in_front(context, lifted, plan);
+        }
+    }
+    if let Some(unsharded) = short_way(&statement, context, way) {
         let directives = match &statement {
             Statement::Update(update) => Directives::of(&update.comments),
             _ => Directives::default(),
@@ -54,8 +77,8 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
         return Ok((Some(Primitive::Update(plan)), used));
     }
     check_tablet_types(&statement, "update", context)?;
-    let checked = foreign_key::are_checked(context, &statement);
     let mut planning = planning(&statement, context)?;
+    let written = statement.clone();
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Update(mut update) = statement else {
         return Err(PlanError::bug("an update that is none"));
@@ -63,11 +86,26 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
     if let Some(error) = planning.semantics.sharded_only.take() {
         return Err(error);
     }
-    let target = update_target(&planning, &update)?;
-    if checked {
-        let table = (target.table.keyspace.as_str(), target.table.name.as_str());
-        foreign_key::check(context, table, &Change::Update(&update.set))?;
+    let targets = update_targets(&planning, &update)?;
+    let written_whole = written.clone();
+    let Statement::Update(written) = written else {
+        return Err(PlanError::bug("an update that is none"));
+    };
+    let [target] = &targets[..] else {
+        let parts = parts_of_update(&planning, way, &update, targets);
+        return input::plan(context, way, &written_whole, parts, Known::AtOnce);
+    };
+    let target = target.clone();
+    let keys =
+        foreign_key::of_update(context, way, &target.table, &update.set.iter().collect::<Vec<_>>());
+    if !keys.is_empty() && update.limit.is_some() {
+        let part = Part { target, change: written_whole.clone(), values: Vec::new() };
+        return input::plan(context, way, &written_whole, vec![part], Known::AtOnce);
     }
+    if way.verify_all && !keys.is_empty() {
+        foreign_key::piece::unchecked(&mut update.comments);
+    }
+    let bound = update.clone();
     let changed = changed_vindexes(&planning, &update, &target)?;
     let source = from::tables(&mut planning, &update.tables)?;
     let source = predicate::add_all(&mut planning, source, update.filter.as_ref())?;
@@ -79,6 +117,7 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
             subqueries.extend(own);
         }
     }
+    let changed_table = target.clone();
     let source = predicate::contained(source, subqueries);
     let lock = LockAndComment { source, comments: Default::default(), lock: Lock::ShareMode };
     let source = Operator::LockAndComment(Box::new(lock));
@@ -92,16 +131,72 @@ pub fn update(update: &ast::Update, context: &Context<'_>) -> Result<Planned, Pl
         changed: changed.into_iter().map(|(c, comparison)| (c.vindex, comparison)).collect(),
     }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
+    if is_unrouted(&operator) {
+        let parts = parts_of_update(&planning, way, &bound, vec![changed_table]);
+        return input::plan(context, way, &written_whole, parts, Known::AfterRouting);
+    }
     check_limit(&operator, limited, "UPDATE")?;
     if owned && limited && !ordered {
         let text = "Vindex update should have ORDER BY clause when using LIMIT";
         return Err(PlanError::unsupported(text));
     }
-    finish(planning, operator, None)
+    let plan = finish(planning, operator, None)?;
+    match keys.is_empty() {
+        true => Ok(plan),
+        false => foreign_key::update::around(context, way, &written, &changed_table, &keys, plan),
+    }
 }
 
-/// The table that SET assigns to.
-fn update_target(planning: &Planning<'_>, update: &ast::Update) -> Result<Target, PlanError> {
+/// The short way, where no foreign key is in the way.
+fn short_way(
+    statement: &Statement,
+    context: &Context<'_>,
+    way: &mut Way<'_>,
+) -> Option<shortcut::Unsharded> {
+    if way.origin == Origin::ForeignKey || foreign_key::concern(statement, context, way) {
+        return None;
+    }
+    shortcut::unsharded(statement, context)
+}
+
+/// By table what SET assigns; what is read of other tables becomes arguments.
+fn parts_of_update(
+    planning: &Planning<'_>,
+    way: &mut Way<'_>,
+    update: &ast::Update,
+    targets: Vec<Target>,
+) -> Vec<Part> {
+    let scope = scope_of(&update.tables);
+    let mut part = |target: Target| {
+        let own = |item: &&UpdateItem| {
+            matches!(planning.semantics.meaning(&item.column, &scope),
+                Meaning::Table(number) if number == target.number)
+        };
+        let mut values: Vec<(Arc<str>, Expr)> = Vec::new();
+        let mut set: Vec<UpdateItem> = update.set.iter().filter(own).cloned().collect();
+        for item in &mut set {
+            expression::walk_mut(&mut item.value, &mut |expr| {
+                if let Expr::Bound(column, number) = expr
+                    && *number != target.number
+                {
+                    let column = Expr::Column(column.clone());
+                    let name = way.names.argument_for(&column);
+                    if !values.iter().any(|(known, _)| *known == name) {
+                        values.push((Arc::clone(&name), column));
+                    }
+                    *expr = Expr::Argument { name: Ident(name), ty: None };
+                }
+            });
+            super::walk::expr_mut(&mut item.value, &mut names::Unbind);
+        }
+        let change = ast::Update { set, tables: Vec::new(), filter: None, ..update.clone() };
+        Part { target, change: Statement::Update(change), values }
+    };
+    targets.into_iter().map(&mut part).collect()
+}
+
+/// The tables that SET assigns to.
+fn update_targets(planning: &Planning<'_>, update: &ast::Update) -> Result<Vec<Target>, PlanError> {
     let scope = scope_of(&update.tables);
     let mut targets: Vec<u32> = Vec::new();
     for item in &update.set {
@@ -114,11 +209,11 @@ fn update_target(planning: &Planning<'_>, update: &ast::Update) -> Result<Target
         }
     }
     check_assigned_elsewhere(planning, update, &scope)?;
-    match targets[..] {
-        [number] => target(planning, &update.tables, number, "UPDATE"),
-        [] => Err(PlanError::bug("an update of no table")),
-        _ => Err(PlanError::unsupported("multi-table update over shards")),
+    if targets.is_empty() {
+        return Err(PlanError::bug("an update of no table"));
     }
+    let target = |number: u32| target(planning, &update.tables, number, "UPDATE");
+    targets.into_iter().map(target).collect()
 }
 
 /// A value must not read a column of another table that the same statement changes.
@@ -259,6 +354,17 @@ fn check_changed(
 // ---------------------------------------------------------------- DELETE
 
 pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, PlanError> {
+    let statement = Statement::Delete(delete.clone());
+    let mut names = Names::of(&statement);
+    delete_on(delete, context, &mut Way::first(&mut names, &statement, context))
+}
+
+/// Plans a DELETE of a client, or one that a foreign key led to.
+pub fn delete_on(
+    delete: &ast::Delete,
+    context: &Context<'_>,
+    way: &mut Way<'_>,
+) -> Result<Planned, PlanError> {
     if delete.with.is_some() {
         return Err(PlanError::unsupported("WITH expression in DELETE statement"));
     }
@@ -266,15 +372,14 @@ pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, Pl
     without_alias(&mut delete)?;
     replace_reference(&mut delete.tables, context);
     let mut statement = Statement::Delete(delete);
-    if let Some(unsharded) = shortcut::unsharded(&statement, context) {
-        check_foreign_keys(context, &unsharded, &statement)?;
+    if let Some(unsharded) = short_way(&statement, context, way) {
         let used = unsharded.used.into_iter().collect();
         let dml = whole(unsharded.keyspace, &statement, Directives::default());
         return Ok((Some(Primitive::Delete(DeletePrimitive { dml })), used));
     }
     check_tablet_types(&statement, "delete", context)?;
-    let checked = foreign_key::are_checked(context, &statement);
     let mut planning = planning(&statement, context)?;
+    let written = statement.clone();
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Delete(delete) = statement else {
         return Err(PlanError::bug("a delete that is none"));
@@ -282,18 +387,38 @@ pub fn delete(delete: &ast::Delete, context: &Context<'_>) -> Result<Planned, Pl
     if let Some(error) = planning.semantics.sharded_only.take() {
         return Err(error);
     }
-    let target = delete_target(&planning, &delete)?;
-    if checked {
-        let table = (target.table.keyspace.as_str(), target.table.name.as_str());
-        foreign_key::check(context, table, &Change::Delete(table.1))?;
+    let targets = delete_targets(&planning, &delete)?;
+    let written_whole = written.clone();
+    let part = |target| Part { target, change: written_whole.clone(), values: Vec::new() };
+    let [target] = &targets[..] else {
+        let parts = targets.into_iter().map(part).collect();
+        return input::plan(context, way, &written_whole, parts, Known::AtOnce);
+    };
+    let target = target.clone();
+    let Statement::Delete(written) = written else {
+        return Err(PlanError::bug("a delete that is none"));
+    };
+    let keys = foreign_key::of_delete(context, way, &target.table);
+    let one_table = matches!(&delete.tables[..], [TableExpr::Bound(..)]);
+    if !keys.is_empty() && (delete.limit.is_some() || !one_table) {
+        return input::plan(context, way, &written_whole, vec![part(target)], Known::AtOnce);
     }
+    let changed_table = target.clone();
     let source = from::tables(&mut planning, &delete.tables)?;
     let source = predicate::add_all(&mut planning, source, delete.filter.as_ref())?;
     let limited = delete.limit.is_some();
     let operator = Operator::Delete(Box::new(Delete { source, statement: delete, target }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
+    if is_unrouted(&operator) {
+        let parts = vec![part(changed_table)];
+        return input::plan(context, way, &written_whole, parts, Known::AfterRouting);
+    }
     check_limit(&operator, limited, "DELETE")?;
-    finish(planning, operator, None)
+    let plan = finish(planning, operator, None)?;
+    match keys.is_empty() {
+        true => Ok(plan),
+        false => foreign_key::delete::around(context, way, &written, &changed_table, &keys, plan),
+    }
 }
 
 /// With one target and one plain table, alias and target go; columns are the table's.
@@ -330,7 +455,7 @@ fn unknown_target(target: &TableName) -> PlanError {
     PlanError::new(Code::NotFound, text)
 }
 
-fn delete_target(planning: &Planning<'_>, delete: &ast::Delete) -> Result<Target, PlanError> {
+fn delete_targets(planning: &Planning<'_>, delete: &ast::Delete) -> Result<Vec<Target>, PlanError> {
     let scope = scope_of(&delete.tables);
     let numbers = scope.levels.first().cloned().unwrap_or_default();
     let mut targets = Vec::new();
@@ -347,10 +472,8 @@ fn delete_target(planning: &Planning<'_>, delete: &ast::Delete) -> Result<Target
     if targets.is_empty() {
         targets = numbers;
     }
-    match targets[..] {
-        [number] => target(planning, &delete.tables, number, "DELETE"),
-        _ => Err(PlanError::unsupported("multi-table delete over shards")),
-    }
+    let target = |number: u32| target(planning, &delete.tables, number, "DELETE");
+    targets.into_iter().map(target).collect()
 }
 
 // ---------------------------------------------------------------- both
@@ -445,30 +568,31 @@ fn check_tablet_types(
     Err(PlanError::new(Code::FailedPrecondition, text))
 }
 
-/// Of a statement that goes to an unsharded keyspace as it is. A column that is set may be any
-/// table's.
-fn check_foreign_keys(
-    context: &Context<'_>,
-    unsharded: &shortcut::Unsharded,
-    statement: &Statement,
-) -> Result<(), PlanError> {
-    if !foreign_key::are_checked(context, statement) {
-        return Ok(());
+/// Whether tables that are joined over shards are below the change.
+fn is_unrouted(operator: &Operator) -> bool {
+    match operator {
+        Operator::Update(update) => update.source.any(&mut is_join),
+        Operator::Delete(delete) => delete.source.any(&mut is_join),
+        Operator::SubQuery(subquery) => is_unrouted(&subquery.outer),
+        _ => false,
     }
-    let mut tables = unsharded.used.iter().filter_map(|name| name.split_once('.'));
-    tables.try_for_each(|table| {
-        let change = match statement {
-            Statement::Update(update) => Change::Update(&update.set),
-            _ => Change::Delete(table.1),
-        };
-        foreign_key::check(context, table, &change)
-    })
+}
+
+fn is_join(operator: &Operator) -> bool {
+    matches!(operator, Operator::ApplyJoin(_))
+}
+
+fn is_of_one_shard(operator: &Operator) -> bool {
+    match operator {
+        Operator::Route(route) => route.routing.is_single_shard(),
+        Operator::SubQuery(subquery) => is_of_one_shard(&subquery.outer),
+        _ => false,
+    }
 }
 
 /// LIMIT says how many rows of all shards; only one shard can count them.
 fn check_limit(operator: &Operator, limited: bool, verb: &str) -> Result<(), PlanError> {
-    let single = matches!(operator, Operator::Route(route) if route.routing.is_single_shard());
-    match limited && !single {
+    match limited && !is_of_one_shard(operator) {
         true => Err(PlanError::unsupported(format!("multi shard {verb} with LIMIT"))),
         false => Ok(()),
     }

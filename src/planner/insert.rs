@@ -12,12 +12,12 @@ use std::sync::Arc;
 use sim::sql::ast::{ColumnName, Expr, Ident, Insert, InsertSource, Literal, Statement};
 
 use super::directive::Directives;
-use super::foreign_key::{self, Change};
+use super::foreign_key::{self, Way};
+use super::planning::Names;
 use super::primitive::{Generate, Insert as InsertPrimitive, Keyspace, Primitive, VindexValues};
 use super::select::Planned;
-use super::semantics::analyse::{analyse, column_count};
 use super::target::Target;
-use super::{Context, PlanError, evaluable, expression, keyspace, shortcut};
+use super::{Context, PlanError, evaluable, expression, insert_query, keyspace, shortcut};
 use crate::key::Code;
 use crate::vschema::find::TableOrVindex;
 use crate::vschema::{Table, TableType};
@@ -30,23 +30,43 @@ pub fn plan(insert: &Insert, context: &Context<'_>) -> Result<Planned, PlanError
     insert.alias = None;
     let of = keyspace(context, &table.keyspace)?;
     let statement = Statement::Insert(insert.clone());
-    let overwrites = insert.replace || !insert.on_duplicate.is_empty();
-    if foreign_key::are_checked(context, &statement) {
-        let change = Change::Insert { overwrites };
-        foreign_key::check(context, (&table.keyspace, &table.name), &change)?;
+    let mut names = Names::of(&statement);
+    let mut way = Way::first(&mut names, &statement, context);
+    if let Some(plan) = foreign_key::insert::around(context, &mut way, &insert, &table)? {
+        return Ok(plan);
     }
+    rows_apart(insert, &table, of, context)
+}
+
+/// Plans an INSERT whatever its keys are.
+pub fn apart(insert: &Insert, context: &Context<'_>) -> Result<Planned, PlanError> {
+    let table = target(insert, context)?;
+    let of = keyspace(context, &table.keyspace)?;
+    rows_apart(insert.clone(), &table, of, context)
+}
+
+fn rows_apart(
+    insert: Insert,
+    table: &Table,
+    of: Keyspace,
+    context: &Context<'_>,
+) -> Result<Planned, PlanError> {
+    let statement = Statement::Insert(insert.clone());
     if table.auto_increment.is_none()
         && !of.sharded
         && let Some(unsharded) = shortcut::unsharded(&statement, context)
     {
         let used = unsharded.used.into_iter().collect();
-        return Ok((Some(Primitive::Insert(whole(insert, &table, unsharded.keyspace))), used));
+        return Ok((Some(Primitive::Insert(whole(insert, table, unsharded.keyspace))), used));
     }
     if insert.replace && of.sharded {
         return Err(PlanError::unsupported("REPLACE INTO with sharded keyspace"));
     }
+    if let InsertSource::Query(query) = &insert.source {
+        return insert_query::plan(&insert, query, table, of, context);
+    }
     let used = vec![format!("{}.{}", table.keyspace, table.name)];
-    let plan = values(insert, &table, of, context)?;
+    let plan = values(insert, table, of, context)?;
     Ok((Some(Primitive::Insert(plan)), used))
 }
 
@@ -123,7 +143,7 @@ fn values(
         None if empty => Vec::new(),
         None => listed_columns(table)?,
     };
-    let mut rows = rows(&mut insert, &columns, context)?;
+    let mut rows = rows(&mut insert, &columns)?;
     check_on_duplicate(&insert, table)?;
     let directives = Directives::of(&insert.comments);
     let generate = sequence(table, &mut columns, &mut rows, context)?;
@@ -146,7 +166,7 @@ fn values(
     })
 }
 
-fn listed_columns(table: &Table) -> Result<Vec<Ident>, PlanError> {
+pub fn listed_columns(table: &Table) -> Result<Vec<Ident>, PlanError> {
     if table.column_list_authoritative {
         return Ok(table.columns.iter().map(|column| Ident::new(&column.name)).collect());
     }
@@ -156,11 +176,7 @@ fn listed_columns(table: &Table) -> Result<Vec<Ident>, PlanError> {
     ))
 }
 
-fn rows(
-    insert: &mut Insert,
-    columns: &[Ident],
-    context: &Context<'_>,
-) -> Result<Vec<Vec<Expr>>, PlanError> {
+fn rows(insert: &mut Insert, columns: &[Ident]) -> Result<Vec<Vec<Expr>>, PlanError> {
     let mismatch = || {
         let text = "VT03006: column count does not match value count with the row";
         PlanError::new(Code::InvalidArgument, text)
@@ -172,14 +188,7 @@ fn rows(
             }
             Ok(std::mem::take(rows))
         }
-        InsertSource::Query(query) => {
-            let mut statement = Statement::Query(query.clone());
-            analyse(&mut statement, context)?;
-            if column_count(query).is_some_and(|count| count != columns.len()) {
-                return Err(mismatch());
-            }
-            Err(PlanError::unsupported("insert with a query over shards"))
-        }
+        InsertSource::Query(_) => Err(PlanError::bug("rows of a query")),
     }
 }
 
@@ -262,7 +271,7 @@ pub fn vindex_argument(column: &str, row: usize) -> String {
 }
 
 /// A vindex column may only be set to what the row would have had.
-fn check_on_duplicate(insert: &Insert, table: &Table) -> Result<(), PlanError> {
+pub fn check_on_duplicate(insert: &Insert, table: &Table) -> Result<(), PlanError> {
     let is_vindex_column = |column: &ColumnName| {
         let names = table.column_vindexes.iter().flat_map(|vindex| &vindex.columns);
         names.into_iter().any(|name| column.name.is(name))

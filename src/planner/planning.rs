@@ -20,8 +20,19 @@ pub struct Planning<'a> {
     /// Arguments of subqueries that became text again, with that text.
     pub merged: Vec<(Arc<str>, Expr)>,
     pub phase: Phase,
+    pub conditions: Conditions,
     /// Which rule did what, if somebody asks.
     pub trace: Vec<Step>,
+}
+
+/// When WHERE goes to the tables that it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conditions {
+    #[default]
+    First,
+    /// Once it is known which routes there are; a route keeps it as it was written. That is how the
+    /// queries of foreign keys are planned.
+    Last,
 }
 
 /// The phases of rewriting, in order. See `operators/phases.go`.

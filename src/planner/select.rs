@@ -9,7 +9,7 @@ use sim::sql::ast::{Query, SelectItem, Statement};
 
 use super::directive::Directives;
 use super::operator::Operator;
-use super::planning::{Names, Planning};
+use super::planning::{Conditions, Names, Planning};
 use super::primitive::{self, Opcode, Primitive, Projection, Routing};
 use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
@@ -32,8 +32,27 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
         let used = unsharded.used.into_iter().collect();
         return Ok((Some(whole(query, unsharded.keyspace)), used));
     }
+    apart(query, context)
+}
+
+/// Plans a query with its tables, wherever they are.
+pub fn apart(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
+    planned(query, context, Conditions::First)
+}
+
+/// Plans a query that a foreign key leads to.
+pub fn of_key(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
+    planned(query, context, Conditions::Last)
+}
+
+fn planned(
+    query: &Query,
+    context: &Context<'_>,
+    conditions: Conditions,
+) -> Result<Planned, PlanError> {
+    let mut statement = Statement::Query(query.clone());
     let mut planning = planning(&statement, context)?;
-    let mut statement = statement;
+    planning.conditions = conditions;
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Query(query) = statement else {
         return Err(PlanError::bug("a query that is none"));
@@ -78,6 +97,7 @@ pub fn planning<'a>(
         merged_tables: BTreeSet::new(),
         merged: Vec::new(),
         phase: Default::default(),
+        conditions: Default::default(),
         trace: Vec::new(),
     })
 }

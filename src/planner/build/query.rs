@@ -1,9 +1,9 @@
 //! Queries: FROM and WHERE as joins, the rest as a horizon.
 
-use sim::sql::ast::{Comments, Lock, Query, Select, SelectItem, Union as UnionQuery};
+use sim::sql::ast::{Comments, Expr, Lock, Query, Select, SelectItem, Union as UnionQuery};
 
-use super::super::operator::{Horizon, LockAndComment, Operator, Union};
-use super::super::planning::Planning;
+use super::super::operator::{Filter, Horizon, LockAndComment, Operator, Union};
+use super::super::planning::{Conditions, Planning};
 use super::super::semantics::check::first_select;
 use super::super::{PlanError, expression};
 use super::{from, predicate};
@@ -18,7 +18,19 @@ pub fn query(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, Pla
 
 fn select(planning: &mut Planning<'_>, select: &Select) -> Result<Operator, PlanError> {
     let source = from::tables(planning, &select.from)?;
-    let source = predicate::add_all(planning, source, select.filter.as_ref())?;
+    let last = planning.conditions == Conditions::Last;
+    let source = match &select.filter {
+        Some(filter) if last && !expression::has_subquery(filter) => {
+            let conjuncts = expression::into_conjuncts(filter.clone());
+            let conjuncts: Vec<Expr> =
+                conjuncts.into_iter().filter_map(super::super::predicate::simplify).collect();
+            match conjuncts.is_empty() {
+                true => source,
+                false => Filter::over(source, conjuncts),
+            }
+        }
+        filter => predicate::add_all(planning, source, filter.as_ref())?,
+    };
     let mut rest = select.clone();
     rest.from = Vec::new();
     rest.filter = None;

@@ -9,11 +9,12 @@
 
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
 
+use super::super::build::predicate::add;
 use super::super::operator::apply_join::JoinColumn;
 use super::super::operator::{
     ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
 };
-use super::super::planning::{Phase, Planning};
+use super::super::planning::{Conditions, Phase, Planning};
 use super::super::route::Routing;
 use super::super::route::merge::unique_vindex;
 use super::Rewritten;
@@ -31,6 +32,11 @@ pub fn push(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
                 route.source = Operator::Update(update);
                 Ok((Operator::Route(route), Some("pushed update under route")))
             }
+            Operator::SubQuery(mut subquery) => {
+                update.source = subquery.outer.take();
+                subquery.outer = Operator::Update(update);
+                Ok((Operator::SubQuery(subquery), Some("pushed update under subquery")))
+            }
             source => {
                 update.source = source;
                 Ok((Operator::Update(update), None))
@@ -41,6 +47,11 @@ pub fn push(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
                 delete.source = route.source;
                 route.source = Operator::Delete(delete);
                 Ok((Operator::Route(route), Some("pushed delete under route")))
+            }
+            Operator::SubQuery(mut subquery) => {
+                delete.source = subquery.outer.take();
+                subquery.outer = Operator::Delete(delete);
+                Ok((Operator::SubQuery(subquery), Some("pushed delete under subquery")))
             }
             source => {
                 delete.source = source;
@@ -140,11 +151,46 @@ fn filter(planning: &mut Planning<'_>, mut filter: Box<Filter>) -> Rewritten {
             subquery.outer = Operator::Filter(filter);
             Ok((Operator::SubQuery(subquery), Some("push filter to outer side of subquery")))
         }
+        Operator::ApplyJoin(join) if planning.conditions == Conditions::Last => {
+            Ok(into_join(planning, filter, join))
+        }
         source => {
             filter.source = source;
             Ok((Operator::Filter(filter), None))
         }
     }
+}
+
+/// What names the tables of one side goes there; over an outer join only what names the left's.
+fn into_join(
+    planning: &mut Planning<'_>,
+    mut filter: Box<Filter>,
+    mut join: Box<ApplyJoin>,
+) -> (Operator, Option<&'static str>) {
+    let of_left = |planning: &Planning<'_>, predicate: &Expr| {
+        planning.semantics.tables_of(predicate).is_within(join.left.tables())
+    };
+    let predicates = std::mem::take(&mut filter.predicates);
+    let (down, stay): (Vec<Expr>, Vec<Expr>) =
+        predicates.into_iter().partition(|it| join.kind.is_inner() || of_left(planning, it));
+    if down.is_empty() {
+        filter.predicates = stay;
+        filter.source = Operator::ApplyJoin(join);
+        return (Operator::Filter(filter), None);
+    }
+    let source = match join.kind.is_inner() {
+        true => down.into_iter().fold(Operator::ApplyJoin(join), |it, new| add(planning, it, new)),
+        false => {
+            let left = join.left.take();
+            join.left = down.into_iter().fold(left, |it, new| add(planning, it, new));
+            Operator::ApplyJoin(join)
+        }
+    };
+    let rule = Some("push filter into join");
+    if stay.is_empty() {
+        return (source, rule);
+    }
+    (Filter::over(source, stay), rule)
 }
 
 fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {

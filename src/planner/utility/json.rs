@@ -103,6 +103,37 @@ pub fn describe(utility: &Utility) -> Json {
             node.own.insert("Percent".into(), percent);
             node
         }
+        Utility::InsertQuery(insert) => {
+            let mut node = Node::new(operator).variant("Select").keyspace(&insert.keyspace);
+            let generate = insert.generate.as_ref();
+            node.own(
+                "AutoIncrement",
+                generate.map(|(text, at)| format!("{text}:Offset({at})")).unwrap_or_default(),
+            );
+            node.own("InputAsNonStreaming", insert.reads_itself);
+            node.own("InsertIgnore", insert.ignore);
+            node.own("MultiShardAutocommit", insert.multi_shard_autocommit);
+            node.own("QueryTimeout", insert.query_timeout_ms);
+            let place = |at: &Option<usize>| at.map_or("-1".to_string(), |at| at.to_string());
+            let vindexes: Map<String, Json> = insert
+                .vindexes
+                .iter()
+                .map(|(name, places)| {
+                    let places: Vec<String> = places.iter().map(place).collect();
+                    (name.to_string(), json!(format!("[{}]", places.join(" "))))
+                })
+                .collect();
+            if !vindexes.is_empty() {
+                node.own.insert("VindexOffsetFromSelect".into(), Json::Object(vindexes));
+            }
+            node
+        }
+        Utility::Keyed(keyed) => {
+            let mut node = Node::new(operator);
+            let (own, inputs) = keyed.json();
+            node.own.extend(own);
+            return node.json(inputs);
+        }
         Utility::Concatenate(_)
         | Utility::ReplaceVariables(_)
         | Utility::ShowWarnings

@@ -32,6 +32,8 @@ use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Query, Statement};
 
+use crate::planner::foreign_key::primitive::Keyed;
+use crate::planner::insert_query::InsertQuery;
 use crate::planner::primitive::{Keyspace, Primitive, QueryType, Rows, Send};
 use crate::planner::statement::Outer;
 use crate::planner::{Context, PlanError, ddl, show};
@@ -91,6 +93,9 @@ pub enum Utility {
     /// The GTID sets of all shards as one VGTID.
     Vgtid(Box<Primitive>),
     Mirror(Box<Mirror>),
+    InsertQuery(Box<InsertQuery>),
+    /// What foreign keys plan to.
+    Keyed(Box<Keyed>),
 }
 
 /// Some executions of the first are repeated by the second.
@@ -295,6 +300,8 @@ impl Utility {
             Utility::VindexFunction(_) => "VindexFunc",
             Utility::Vgtid(_) => "Aggregate",
             Utility::Mirror(_) => "Mirror",
+            Utility::Keyed(keyed) => keyed.operator(),
+            Utility::InsertQuery(_) => "Insert",
         }
     }
 
@@ -308,6 +315,8 @@ impl Utility {
             | Utility::Vgtid(input) => vec![input],
             Utility::Set(set) => vec![&set.input],
             Utility::Mirror(mirror) => vec![&mirror.input, &mirror.mirrored],
+            Utility::Keyed(keyed) => keyed.inputs(),
+            Utility::InsertQuery(insert) => vec![&insert.input],
             _ => Vec::new(),
         }
     }
@@ -324,6 +333,7 @@ impl Utility {
             Utility::ShowWarnings | Utility::VindexFunction(_) => "Local",
             Utility::ShowExec { what: "vitess_metadata variables", .. } => "Topology",
             Utility::ShowExec { .. } => "Local",
+            Utility::Keyed(keyed) => keyed.plan_type(),
             Utility::TransactionStatus { .. } => "MultiShard",
             Utility::Set(set) => {
                 let of_all = set.operations.iter().map(SetOperation::plan_type);
