@@ -6,6 +6,7 @@
 //!    statement then becomes a [`rpc::Query`] of a session's client to its vtgate.
 //! 2. [`vtgate::executor`] has the session. What is about the session itself (`begin`, `use`,
 //!    `set`) is answered there; else [`planner`] makes a plan from the text and the [`vschema`].
+//!    The plan is a tree of primitives, or VT12001.
 //! 3. [`vtgate::engine`] runs the plan. A route asks its [`vindex`] for keyspace ids and those
 //!    become shards ([`key`]). A lookup vindex sends statements of its own, in the pre or the post
 //!    list; `vindex::lookup::duplicate` decides what a lookup row that exists already means.
@@ -43,6 +44,11 @@
 //!   and by scenarios alike.
 //! - [`history`] may name [`topo`]: an event says which tablet it was.
 //! - `options` of `_vt.vreplication` is varbinary, as the simulated server has no json.
+//! - A bound column is a node of the statement's tree (`Expr::Bound`: the name as written and the
+//!   number of its table), and so is a bound table. It prints as it was written; a rewrite cannot
+//!   part a name from its meaning, and no pass looks a name up twice.
+//! - `sim::sql::walk` is the one list of what stands below a node; every pass of the planner goes
+//!   through it.
 //! - The limit of a copied batch is the stream's, as in Vitess, and no `limit` in its SQL.
 
 pub mod checker;

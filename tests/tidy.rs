@@ -91,18 +91,6 @@ fn scenarios_are_scenarios() {
     }));
 }
 
-#[test]
-fn snapshots_mirror_scenarios() {
-    none(files(Path::new("snapshots")).iter().filter_map(|path| {
-        let below = path.strip_prefix("snapshots").ok()?;
-        let name = below.file_name()?.to_str()?;
-        let stem = name.split(['.', '@']).next()?;
-        let scenario = Path::new("scenarios").join(below.with_file_name(stem));
-        (!root().join(&scenario).is_file())
-            .then(|| format!("{}: no scenario {}", path.display(), scenario.display()))
-    }));
-}
-
 fn none(complaints: impl IntoIterator<Item = String>) {
     let complaints: Vec<String> = complaints.into_iter().collect();
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));

@@ -19,7 +19,6 @@
 0.1 + 0.2
 1e0 / 3
 1 / 3
-1 / 3 * 3
 2 / 3
 10 / 4
 10.00 / 4
@@ -199,13 +198,11 @@ case when 0 then 'a' end
 case when null then 1 else 2 end
 case null when null then 1 else 2 end
 case 'a' when 'b' then 1 when 'a' then 2 end
-case when 1 then 1 else 1.5 end
 case when 0 then 1 else 'x' end
 case when 1 then 1 else 'x' end
 if(1, 2, 3)
 if(null, 2, 3)
 if(1, 1.5, 2)
-if(0, 1.5, 2)
 ifnull(null, 5)
 ifnull(1, 5)
 ifnull(1, 5.25)
@@ -336,7 +333,6 @@ round(2.5)
 round(-1.5)
 round(1.234, 2)
 round(1.235, 2)
-round(1.5, 3)
 round(123.456, -1)
 round(155, -1)
 round(1.5e0)

@@ -174,7 +174,7 @@ fn add_item(
     let column = aggregator.columns.len();
     aggregator.columns.push(Column { expr: expr.clone(), alias: alias.clone() });
     if planning.semantics.is_aggregate(original) {
-        let aggr = aggr_of(planning, &expr, original, alias.as_ref(), column);
+        let aggr = aggr_of(&expr, original, alias.as_ref(), column);
         aggregator.aggregates.push(aggr);
         return;
     }
@@ -210,13 +210,7 @@ fn add_parts(planning: &Planning<'_>, aggregator: &mut Aggregator, expr: &Expr) 
 }
 
 /// An aggregate call as the aggregator keeps it.
-pub fn aggr_of(
-    _: &Planning<'_>,
-    expr: &Expr,
-    original: &Expr,
-    alias: Option<&Ident>,
-    column: usize,
-) -> Aggr {
+pub fn aggr_of(expr: &Expr, original: &Expr, alias: Option<&Ident>, column: usize) -> Aggr {
     let (op, distinct, argument) = match expr {
         Expr::Aggregate(aggregate) => {
             (op_of(aggregate), aggregate.distinct, aggregate.args.first().cloned())
@@ -253,9 +247,4 @@ fn op_of(aggregate: &Aggregate) -> AggregateOp {
         (AggregateKind::GroupConcat, _) => AggregateOp::GroupConcat,
         _ => AggregateOp::Other,
     }
-}
-
-/// An operator as a table of the query above it.
-pub fn named(_: &mut Planning<'_>, _: Operator, _: Derived) -> Result<Operator, PlanError> {
-    Err(PlanError::unsupported("a union of several routes as a derived table"))
 }

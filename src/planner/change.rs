@@ -645,7 +645,7 @@ pub fn lower_update(
         .then(|| owned_vindex_query(planning, &target, &tables, &filter, comparisons, order));
     statement.tables = tables;
     statement.filter = filter;
-    replace_list(planning, &mut statement.filter, routing);
+    replace_list(&mut statement.filter, routing);
     for item in &mut statement.set {
         if let Some(table) = &mut item.column.table {
             table.qualifier = None;
@@ -680,18 +680,18 @@ pub fn lower_delete(
     }
     statement.tables = tables;
     statement.filter = filter;
-    replace_list(planning, &mut statement.filter, routing);
+    replace_list(&mut statement.filter, routing);
     let directives = Directives::of(&statement.comments);
     let query = Statement::Delete(statement);
     let dml = dml(planning, routing, &target, query, owned, directives)?;
     Ok(Primitive::Delete(DeletePrimitive { dml }))
 }
 
-fn replace_list(planning: &Planning<'_>, filter: &mut Option<Expr>, routing: &Routing) {
+fn replace_list(filter: &mut Option<Expr>, routing: &Routing) {
     if let Routing::Sharded(sharded) = routing
         && let Some(selected) = &sharded.selected
     {
-        text::replace_lists(planning, filter, selected);
+        text::replace_lists(filter, selected);
     }
 }
 

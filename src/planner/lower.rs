@@ -35,7 +35,7 @@ fn route(planning: &mut Planning<'_>, mut route: Route) -> Result<Primitive, Pla
     }
     let mut query = text::of_route(planning, &route)?;
     text::sort_tables(&mut query);
-    text::with_list_arguments(planning, &mut query, &route.routing);
+    text::with_list_arguments(&mut query, &route.routing);
     text::finish_route(planning, &mut query);
     if let Routing::Target(..) = &route.routing {
         let text = "VT09017: SELECT with a target destination is not allowed";
@@ -125,10 +125,8 @@ fn lookup(
     mut route: primitive::Route,
     option: &VindexOption,
 ) -> Result<Primitive, PlanError> {
-    let Some(lookup) = option.mapping.lookup() else {
-        // A stand-in for planning has no table; it says what its query would be.
-        return stand_in(planning, route, option);
-    };
+    // A stand-in for planning has no table.
+    let Some(lookup) = option.mapping.lookup() else { return Ok(Primitive::Route(route)) };
     let (text, argument) = lookup.query();
     let below = select::plan_text(text, planning.context)?;
     let routing = route.routing.clone();
@@ -150,14 +148,6 @@ fn by_destination(routing: &primitive::Routing) -> primitive::Routing {
         needs_lookup: false,
         destination: None,
     }
-}
-
-fn stand_in(
-    _: &mut Planning<'_>,
-    route: primitive::Route,
-    _: &VindexOption,
-) -> Result<Primitive, PlanError> {
-    Ok(Primitive::Route(route))
 }
 
 /// The tables of all routes, and of what has become their text.

@@ -73,18 +73,13 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
             column: aggr.column,
             weight_column: aggr.weight_column,
             collation: aggr.collation.clone(),
-            alias: Some(alias(planning, &aggr.alias, &aggr.original)),
+            alias: Some(std::sync::Arc::clone(&aggr.alias.0)),
             constant: (aggr.op == AggregateOp::Constant).then(|| plain(planning, &aggr.original)),
         });
     }
     let result_columns = aggregator.result_columns.unwrap_or(0);
     let input = lower(planning, aggregator.source)?;
     Ok(Primitive::Aggregate(Box::new(Aggregate { group_by, aggregates, result_columns, input })))
-}
-
-/// A name that is an expression's text is the text that the client wrote.
-fn alias(_: &Planning<'_>, alias: &Ident, _: &sim::sql::ast::Expr) -> std::sync::Arc<str> {
-    std::sync::Arc::clone(&alias.0)
 }
 
 fn keys(ordering: &Ordering) -> Vec<SortKey> {

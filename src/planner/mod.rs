@@ -1,15 +1,19 @@
 //! The planner: from a statement and a VSchema to the primitives that vtgate runs.
 //!
 //! ```text
-//!   text ──statement::parse──> outer statement ──build──> Plan of primitives
-//!                                                   │        ├ json   as `vexplain plan` prints it
-//!                                                   │        └ table  as `explain format=vitess`
-//!                              routing: which vindex, which opcode
+//!   text ──statement::parse──> statement ──normalize──> literals, hints and SET as Vitess has them
+//!        ──utility──> SHOW, SET, DDL and the like: a table of plans
+//!        ──shortcut──> one unsharded keyspace: the text goes there as it is
+//!        ──semantics──> each column bound to its table; types, stars, aliases, errors
+//!        ──build──> operators: query graphs, joins, subqueries, horizons
+//!        ──rewrite──> in named phases, each until nothing changes: routes merge, horizons split,
+//!                     filters, orders and aggregates go down
+//!        ──offset*──> each operator knows where its input has the columns that it needs
+//!        ──lower, text──> primitives, each route with its text   ──json, table, tree──> shown
 //! ```
 //!
-//! A statement is normalised, analysed, made into operators, rewritten until nothing changes, and
-//! lowered to primitives. What is not built yet is VT12001, never a wrong plan. See
-//! `go/vt/vtgate/planbuilder`.
+//! One file stands for each operator, and one rule for each rewrite; `Planning::trace` has what
+//! fired. What is not built yet is VT12001, never a wrong plan. See `go/vt/vtgate/planbuilder`.
 //!
 //! It knows nothing of shards, tablets or values: only the VSchema.
 

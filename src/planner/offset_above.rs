@@ -152,7 +152,7 @@ fn plan_columns(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(),
     while let Some(column) = join.columns.get(join.output.len()).cloned() {
         let tables = planning.semantics.tables_of(&column.expr);
         let left = join.left.tables();
-        let side = if tables.is_within(left) && !(tables.is_empty() && names_right(&column, join)) {
+        let side = if tables.is_within(left) {
             Side::Left(named_column_of(planning, &mut join.left, &column)?)
         } else if !tables.overlaps(left) {
             Side::Right(named_column_of(planning, &mut join.right, &column)?)
@@ -172,11 +172,6 @@ fn plan_columns(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(),
         join.output.push(side);
     }
     Ok(())
-}
-
-/// A column without tables belongs to the left, unless it is an argument that the right is told.
-fn names_right(_: &JoinColumn, _: &ApplyJoin) -> bool {
-    false
 }
 
 /// What the input gives is passed on; the rest vtgate computes.
@@ -229,7 +224,7 @@ fn add_aggregate(
     aggregator: &mut Aggregator,
     expr: &Expr,
 ) -> Result<usize, PlanError> {
-    let mut aggr = aggregation::aggr_of(planning, expr, expr, None, 0);
+    let mut aggr = aggregation::aggr_of(expr, expr, None, 0);
     if aggr.distinct || aggr.op == AggregateOp::Avg || !aggregator.pushed {
         return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
     }

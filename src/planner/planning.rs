@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of operators.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Statement};
@@ -178,6 +178,3 @@ fn compliant(expr: &Expr) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
     text.chars().map(plain).collect()
 }
-
-/// Values by name, as a statement's arguments are kept.
-pub type Arguments = BTreeMap<Arc<str>, Expr>;

@@ -21,7 +21,6 @@ use super::operator::{Aggregator, ApplyJoin, Horizon, Operator, Projection, Rout
 use super::planning::Planning;
 use super::predicate::{self, same};
 use super::semantics::names;
-use super::semantics::table_set::TableSet;
 use super::walk::{self, VisitMut};
 use super::{PlanError, expression};
 
@@ -477,22 +476,14 @@ impl VisitMut for Turn {
 }
 
 /// The conjunct of the chosen IN gets only the values of the shard that it goes to.
-pub fn with_list_arguments(
-    planning: &Planning<'_>,
-    query: &mut Query,
-    routing: &super::route::Routing,
-) {
+pub fn with_list_arguments(query: &mut Query, routing: &super::route::Routing) {
     let super::route::Routing::Sharded(sharded) = routing else { return };
     let Some(selected) = &sharded.selected else { return };
     let Query::Select(select) = query else { return };
-    replace_lists(planning, &mut select.filter, selected);
+    replace_lists(&mut select.filter, selected);
 }
 
-pub fn replace_lists(
-    _: &Planning<'_>,
-    filter: &mut Option<Expr>,
-    selected: &super::route::option::VindexOption,
-) {
+pub fn replace_lists(filter: &mut Option<Expr>, selected: &super::route::option::VindexOption) {
     let multi = selected.mapping.properties().is_multi_column();
     let Some(whole) = filter.take() else { return };
     let replaced = expression::into_conjuncts(whole).into_iter().map(|mut conjunct| {
@@ -567,9 +558,4 @@ impl VisitMut for Fields {
         to_fields(query);
         false
     }
-}
-
-/// The tables of a FROM, for who sorts or counts them.
-pub fn numbers_in(from: &[TableExpr]) -> TableSet {
-    from.iter().filter_map(first_number).map(TableSet::one).collect()
 }

@@ -430,10 +430,6 @@ impl Compiler<'_> {
             }
             UnaryOp::Invert => (Node::Invert(node), Facts::new(Kind::Uint)),
             UnaryOp::Bang => (Node::Not(node), Facts::new(Kind::Int)),
-            UnaryOp::Binary => {
-                let target = Target::Binary { length: None };
-                (Node::Cast { expr: node, target }, Facts::new(Kind::Bytes))
-            }
         })
     }
 

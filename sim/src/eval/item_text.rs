@@ -60,9 +60,6 @@ pub fn item_text(expr: &Expr, named: Naming<'_>) -> String {
         }
         Expr::Unary { op: UnaryOp::Minus, expr } => format!("-({})", item_text(expr)),
         Expr::Unary { op: UnaryOp::Invert, expr } => format!("~({})", item_text(expr)),
-        Expr::Unary { op: UnaryOp::Binary, expr } => {
-            format!("cast({} as char charset binary)", item_text(expr))
-        }
         Expr::Collate { expr, collation } => {
             format!("({} collate {})", item_text(expr), collation.as_str().to_ascii_lowercase())
         }

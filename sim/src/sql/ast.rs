@@ -614,8 +614,6 @@ pub enum UnaryOp {
     Invert,
     /// `!`, which binds tighter than NOT.
     Bang,
-    /// `binary x`.
-    Binary,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

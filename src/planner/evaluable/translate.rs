@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use sim::sql::ast::{BinaryOp, CastType, CompareOp, Expr, Literal, UnaryOp};
+use sim::sql::ast::{BinaryOp, CastType, CompareOp, Expr, Literal};
 use sim::sql::walk::{children, children_mut};
 
 use super::{fold, function};
@@ -118,7 +118,6 @@ fn check_node(expr: &Expr) -> Result<(), Untranslatable> {
             }
         }
         Expr::Binary { .. } => Ok(()),
-        Expr::Unary { op: UnaryOp::Binary, .. } => refused(),
         Expr::Unary { .. } => Ok(()),
         Expr::Cast { ty, .. } => check_cast(ty),
         Expr::Function(call) if call.over.is_none() && call.qualifier.is_none() => {

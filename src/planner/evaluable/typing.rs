@@ -241,7 +241,6 @@ fn of_unary(op: UnaryOp, inner: &Type) -> Option<Type> {
         },
         UnaryOp::Invert => of_number(Number::Uint),
         UnaryOp::Bang => of_number(Number::Int),
-        UnaryOp::Binary => return None,
     })
 }
 

@@ -18,7 +18,6 @@ pub mod delete;
 pub mod distinct;
 pub mod filter;
 pub mod horizon;
-pub mod insert;
 pub mod join;
 pub mod limit;
 pub mod lock_and_comment;
@@ -41,7 +40,6 @@ pub use delete::Delete;
 pub use distinct::Distinct;
 pub use filter::Filter;
 pub use horizon::Horizon;
-pub use insert::Insert;
 pub use join::Join;
 pub use limit::Limit;
 pub use lock_and_comment::LockAndComment;
@@ -75,7 +73,6 @@ pub enum Operator {
     SubQuery(Box<SubQuery>),
     SubQueryContainer(Box<SubQueryContainer>),
     LockAndComment(Box<LockAndComment>),
-    Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
     /// What a rewrite has taken out; never seen by one.
@@ -103,7 +100,6 @@ impl Operator {
             Operator::SubQuery(_) => "SubQuery",
             Operator::SubQueryContainer(_) => "SubQueryContainer",
             Operator::LockAndComment(_) => "LockAndComment",
-            Operator::Insert(_) => "Insert",
             Operator::Update(_) => "Update",
             Operator::Delete(_) => "Delete",
             Operator::Taken => "Taken",
@@ -135,7 +131,6 @@ impl Operator {
                 [&container.outer].into_iter().chain(inner).collect()
             }
             Operator::LockAndComment(lock) => vec![&lock.source],
-            Operator::Insert(insert) => insert.source.iter().collect(),
             Operator::Update(update) => vec![&update.source],
             Operator::Delete(delete) => vec![&delete.source],
             Operator::Taken => Vec::new(),
@@ -166,7 +161,6 @@ impl Operator {
                 [outer].into_iter().chain(inner).collect()
             }
             Operator::LockAndComment(lock) => vec![&mut lock.source],
-            Operator::Insert(insert) => insert.source.iter_mut().collect(),
             Operator::Update(update) => vec![&mut update.source],
             Operator::Delete(delete) => vec![&mut delete.source],
             Operator::Taken => Vec::new(),

@@ -4,7 +4,7 @@
 //! or aggregation, then DISTINCT, HAVING, ORDER BY, LIMIT, each an operator. See
 //! `operators/horizon_planning.go` and `horizon_expanding.go`.
 
-use sim::sql::ast::{Expr, Literal, Query, Select, SelectItem};
+use sim::sql::ast::{Expr, Query, Select, SelectItem};
 
 use super::super::build::query::is_plain;
 use super::super::build::{predicate as predicates, sub_query};
@@ -98,8 +98,9 @@ fn expand(planning: &mut Planning<'_>, horizon: Horizon) -> Rewritten {
             if let Some(limit) = union.limit {
                 operator = limited(operator, limit, derived.is_none());
             }
-            if let Some(derived) = derived {
-                operator = aggregation::named(planning, operator, derived)?;
+            if derived.is_some() {
+                let what = "a union of several routes as a derived table";
+                return Err(PlanError::unsupported(what));
             }
             Ok((operator, Some("expand UNION horizon")))
         }
@@ -176,7 +177,7 @@ fn order_of(planning: &Planning<'_>, select: &Select) -> Result<Vec<Order>, Plan
         if constant || subquery {
             continue;
         }
-        let simplified = simplified(planning, &item.expr, select);
+        let simplified = simplified(&item.expr, select);
         if order.iter().any(|known| same(&known.simplified, &simplified)) {
             continue;
         }
@@ -184,18 +185,11 @@ fn order_of(planning: &Planning<'_>, select: &Select) -> Result<Vec<Order>, Plan
         new.simplified = simplified;
         order.push(new);
     }
-    // A lone `order by null` orders nothing either, but the text of one route keeps it.
-    if order.is_empty()
-        && let [only] = &select.order_by[..]
-        && matches!(only.expr, Expr::Literal(Literal::Null))
-    {
-        return Ok(Vec::new());
-    }
     Ok(order)
 }
 
 /// The expression that a bare name of the select list stands for.
-fn simplified(_: &Planning<'_>, expr: &Expr, select: &Select) -> Expr {
+fn simplified(expr: &Expr, select: &Select) -> Expr {
     let Expr::Column(column) = expr else { return expr.clone() };
     if column.table.is_some() {
         return expr.clone();

@@ -131,7 +131,7 @@ impl Sharded {
             Expr::Compare { op: CompareOp::Like, left, right, .. } => {
                 self.like(planning, predicate, left, right)
             }
-            Expr::Is { expr, test: IsTest::Null } => self.is_null(planning, predicate, expr),
+            Expr::Is { expr, test: IsTest::Null } => self.is_null(predicate, expr),
             Expr::Between { expr, low, high, .. } => {
                 self.between(planning, predicate, expr, (low, high))
             }
@@ -268,7 +268,7 @@ impl Sharded {
         self.offer(&given, |_| Opcode::Equal, prefix)
     }
 
-    fn is_null(&mut self, _: &Planning<'_>, predicate: &Expr, expr: &Expr) -> bool {
+    fn is_null(&mut self, predicate: &Expr, expr: &Expr) -> bool {
         let Expr::Bound(column, table) = expr else { return false };
         let value = Expr::Literal(Literal::Null);
         let given = Given { column, table: *table, value, predicate };

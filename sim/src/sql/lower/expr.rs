@@ -167,9 +167,18 @@ impl Lowering<'_> {
         Ok(match name {
             "and" => Expr::And(flattened(self.exprs(args)?, Operator::And)),
             "or" => Expr::Or(flattened(self.exprs(args)?, Operator::Or)),
-            "binary" => {
-                Expr::Unary { op: UnaryOp::Binary, expr: self.boxed(args.pop().ok_or(missing)?)? }
-            }
+            // `binary a` is read as the cast that it is, as in Vitess.
+            "binary" => Expr::Cast {
+                kind: CastKind::Convert,
+                expr: self.boxed(args.pop().ok_or(missing)?)?,
+                ty: CastType {
+                    name: "binary".into(),
+                    length: None,
+                    scale: None,
+                    charset: None,
+                    array: false,
+                },
+            },
             "interval" => {
                 let unit = word(args.pop())?;
                 Expr::Interval { value: self.boxed(args.pop().ok_or(missing)?)?, unit }

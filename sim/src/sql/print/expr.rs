@@ -57,7 +57,6 @@ fn precedence(expr: &Expr) -> Precedence {
             BinaryOp::JsonExtract | BinaryOp::JsonUnquoteExtract => Precedence::Atom,
         },
         Expr::Unary { op: UnaryOp::Plus | UnaryOp::Minus, .. } => Precedence::Sign,
-        Expr::Unary { op: UnaryOp::Binary, .. } => Precedence::Atom,
         Expr::Unary { .. } => Precedence::Unary,
         Expr::Assign { .. } => Precedence::Assign,
         _ => Precedence::Atom,
@@ -334,19 +333,11 @@ impl Printer<'_> {
     }
 
     fn unary(&mut self, op: UnaryOp, operand: &Expr, own: Precedence) {
-        if op == UnaryOp::Binary {
-            // Vitess reads the one as the other.
-            self.push("convert(");
-            self.expr(operand);
-            self.push(", binary)");
-            return;
-        }
         self.push(match op {
             UnaryOp::Plus => "+",
             UnaryOp::Minus => "-",
             UnaryOp::Invert => "~",
             UnaryOp::Bang => "!",
-            UnaryOp::Binary => "",
         });
         // A unary inside a unary gets a blank: `- -x` is no comment. So does a signed number.
         let signed = match operand {
