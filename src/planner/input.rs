@@ -1,5 +1,5 @@
-//! Changes whose rows must be found first: of several tables, with a LIMIT that foreign keys see, or
-//! out of tables that are joined over shards.
+//! Changes whose rows must be found first: of several tables, with a LIMIT that foreign keys see,
+//! or out of tables that are joined over shards.
 //!
 //! ```text
 //!   delete a, b from a join b on ..  ->  select a.id, b.id from a join b on .. for update

@@ -323,8 +323,10 @@ fn describe_join(join: &Join) -> Json {
         JoinSide::Right(at) => format!("R:{at}"),
     };
     node.own("JoinColumnIndexes", join.columns.iter().map(side).collect::<Vec<_>>().join(","));
-    let vars: Map<String, Json> =
+    let mut vars: Map<String, Json> =
         join.vars.iter().map(|(name, at)| (name.to_string(), json!(at))).collect();
+    // vtgate prints a map of Go's: its keys are sorted.
+    vars.sort_keys();
     if !vars.is_empty() {
         node.own("JoinVars", Json::Object(vars));
     }
@@ -448,6 +450,7 @@ fn describe_insert(insert: &Insert) -> Json {
         let texts: Vec<String> = vindex.values.iter().flatten().map(value_text).collect();
         values.insert(vindex.vindex.to_string(), json!(texts.join(", ")));
     }
+    values.sort_keys();
     if !values.is_empty() {
         node.own("VindexValues", Json::Object(values));
     }

@@ -1,7 +1,8 @@
 //! Columns of unions, above routes and in their text.
 //!
 //! A weight string asked of a union is appended to every source at the same position, made of each
-//! source's own expression. A query whose list cannot grow (DISTINCT, a star) becomes a table of another one:
+//! source's own expression. A query whose list cannot grow (DISTINCT, a star) becomes a table of
+//! another one:
 //!
 //! ```text
 //!   select distinct a from t

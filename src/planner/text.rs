@@ -302,10 +302,10 @@ fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column
     let changed = || {
         let merged = planning.merged.iter().filter(|(_, expr)| super::route::system::takes(expr));
         let names: Vec<&str> = merged.map(|(name, _)| &**name).collect();
-        expression::any(
-            &column.expr,
-            &mut |expr| matches!(expr, Expr::Argument { name, .. } if names.contains(&name.as_str())),
-        )
+        expression::any(&column.expr, &mut |expr| match expr {
+            Expr::Argument { name, .. } => names.contains(&name.as_str()),
+            _ => false,
+        })
     };
     let alias = match (&column.alias, pulled_out || changed()) {
         (None, true) => {

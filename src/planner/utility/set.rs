@@ -4,7 +4,8 @@
 //! operations read. See `planbuilder/set.go`. It knows nothing of what a variable does.
 
 use sim::sql::ast::{
-    Assignment, Expr, Ident, Literal, Query, Select, SelectItem, Statement, Variable, VariableScope,
+    Assignment, Expr, Ident, Literal, Query, Select, SelectItem, Statement, Variable,
+    VariableScope as Scope,
 };
 use sim::sql::walk::children;
 
@@ -36,19 +37,17 @@ fn operation(
             let value = below.value(&assignment.value, Values::Any)?;
             Ok(SetOperation::UserVariable { name: lower(name), value })
         }
-        Variable::System { scope: Some(VariableScope::VitessMetadata), name } => {
-            match &assignment.value {
-                Expr::Literal(Literal::String(text) | Literal::Integer(text)) => {
-                    Ok(SetOperation::Metadata { name: lower(name), text: text.to_string() })
-                }
-                other => Err(PlanError::new(
-                    Code::InvalidArgument,
-                    format!("VT03011: invalid value type: {other}"),
-                )),
+        Variable::System { scope: Some(Scope::VitessMetadata), name } => match &assignment.value {
+            Expr::Literal(Literal::String(text) | Literal::Integer(text)) => {
+                Ok(SetOperation::Metadata { name: lower(name), text: text.to_string() })
             }
-        }
+            other => Err(PlanError::new(
+                Code::InvalidArgument,
+                format!("VT03011: invalid value type: {other}"),
+            )),
+        },
         Variable::System {
-            scope: Some(VariableScope::Global | VariableScope::Persist | VariableScope::PersistOnly),
+            scope: Some(Scope::Global | Scope::Persist | Scope::PersistOnly),
             name,
         } => check_and_ignore(name, &assignment.value, Values::Boolean, context),
         Variable::System { name, .. } => {
