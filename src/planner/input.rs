@@ -207,3 +207,70 @@ impl Rows<'_> {
         Query::Select(Box::new(query))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::planner::environment::Environment;
+    use crate::planner::{Context, build, json};
+    use crate::vindex::Registry;
+    use crate::vschema::{SrvVSchema, VSchema};
+
+    const VSCHEMA: &str = r#"{"keyspaces": {"app": {"sharded": true,
+        "vindexes": {"hash": {"type": "hash"}}, "tables": {
+            "a": {"column_vindexes": [{"column": "id", "name": "hash"}]},
+            "b": {"column_vindexes": [{"column": "id", "name": "hash"}]},
+            "keyless": {"column_vindexes": [{"column": "id", "name": "hash"}]}}}}}"#;
+
+    /// Offsets, arguments, the lock of the query and the changes, or the error.
+    fn plan(query: &str) -> String {
+        let source = SrvVSchema::parse(VSCHEMA).unwrap();
+        let mut vschema = VSchema::build(&source, &Registry::standard());
+        vschema.track_primary_key("app", "a", vec!["id".to_string()]);
+        vschema.track_primary_key("app", "b", vec!["id".to_string(), "n".to_string()]);
+        let context = Context {
+            vschema: &vschema,
+            keyspace: Some("app"),
+            shard: None,
+            tablet_type: "primary",
+            tables_header: "",
+            environment: &Environment::default(),
+        };
+        let plan = match build(query, &context) {
+            Ok(plan) => json::plan(&plan),
+            Err(error) => return error.message,
+        };
+        let root = &plan["Instructions"];
+        let inputs = root["Inputs"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let changes: Vec<&str> =
+            inputs.iter().skip(1).filter_map(|input| input["Query"].as_str()).collect();
+        format!("{} {} | {}", root["Offset"], root["BindVars"], changes.join(" | "))
+    }
+
+    #[test]
+    fn rows_are_changed_by_their_primary_keys() {
+        for (query, expected) in [
+            (
+                "delete a from a join b on a.x = b.y",
+                r#"["0:[0]"] null | delete from a where a.id in ::dml_vals"#,
+            ),
+            (
+                "delete p, q from a p join b q on p.x = q.y",
+                "[\"0:[0]\",\"1:[1 2]\"] null | delete from a as p where p.id in ::dml_vals \
+                 | delete from b as q where (q.id, q.n) in ::dml_vals",
+            ),
+            (
+                "update a, b set a.x = b.y + 1, b.z = 2 where a.m = b.m",
+                "[\"0:[0]\",\"1:[1 2]\"] [\"0:[b_y:3]\"] \
+                 | update a set a.x = :b_y + 1 where a.id in ::dml_vals \
+                 | update b set b.z = 2 where (b.id, b.n) in ::dml_vals",
+            ),
+            (
+                "update a join b on a.x = b.y set a.x = b.n",
+                "[\"0:[0]\"] [\"0:[b_n:1]\"] | update a set a.x = :b_n where a.id in ::dml_vals",
+            ),
+            ("delete k, a from keyless k, a", "VT09015: schema tracking required"),
+        ] {
+            assert_eq!(plan(query), expected, "{query}");
+        }
+    }
+}

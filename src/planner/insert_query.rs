@@ -147,3 +147,73 @@ fn vindexes(table: &Table, columns: &[Ident]) -> Result<Places, PlanError> {
     }
     Ok(places)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::planner::environment::Environment;
+    use crate::planner::{Context, build, json};
+    use crate::vindex::Registry;
+    use crate::vschema::{SrvVSchema, VSchema};
+
+    const VSCHEMA: &str = r#"{"keyspaces": {
+        "app": {"sharded": true, "vindexes": {"hash": {"type": "hash"}}, "tables": {
+            "pet": {"column_vindexes": [{"column": "owner", "name": "hash"}],
+                    "auto_increment": {"column": "id", "sequence": "old.numbers"}},
+            "bare": {"column_vindexes": [{"column": "id", "name": "hash"}]}}},
+        "old": {"tables": {"note": {}, "numbers": {"type": "sequence"}}}}}"#;
+
+    /// Sequence, vindexes and the query, or the error.
+    fn plan(query: &str) -> String {
+        let vschema = VSchema::build(&SrvVSchema::parse(VSCHEMA).unwrap(), &Registry::standard());
+        let context = Context {
+            vschema: &vschema,
+            keyspace: Some("app"),
+            shard: None,
+            tablet_type: "primary",
+            tables_header: "",
+            environment: &Environment::default(),
+        };
+        let plan = match build(query, &context) {
+            Ok(plan) => json::plan(&plan),
+            Err(error) => return error.message,
+        };
+        let root = &plan["Instructions"];
+        let text = |key: &str| root[key].as_str().unwrap_or("-").to_string();
+        let query = root["Inputs"][0]["Query"].as_str().unwrap_or("no route");
+        let first = match root["InputAsNonStreaming"].as_bool() {
+            Some(true) => "all of ",
+            _ => "",
+        };
+        let vindexes = root["VindexOffsetFromSelect"]["hash"].as_str().unwrap_or("-");
+        format!("{} {} {vindexes} {first}{query}", text("Variant"), text("AutoIncrement"))
+    }
+
+    #[test]
+    fn rows_of_a_query_say_where_their_vindex_columns_are() {
+        for (query, expected) in [
+            (
+                "insert into pet(owner) select a from bare",
+                "Select select next :n /* INT64 */ values from numbers:Offset(1) [0] \
+                 select a from bare lock in share mode",
+            ),
+            (
+                "insert into bare(x, id) select x, id from bare",
+                "Select - [1] all of select x, id from bare lock in share mode",
+            ),
+            (
+                "insert into old.note select id from bare",
+                "Select - - select id from bare lock in share mode",
+            ),
+            (
+                "insert into bare(x) select id from pet",
+                "VT09003: INSERT query does not have primary vindex column 'id' in the column list",
+            ),
+            (
+                "insert into bare(id) select a, b from pet",
+                "VT03006: column count does not match value count with the row",
+            ),
+        ] {
+            assert_eq!(plan(query), expected, "{query}");
+        }
+    }
+}

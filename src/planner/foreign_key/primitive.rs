@@ -188,26 +188,37 @@ fn one_of_several(input: &Primitive) -> Json {
     }
 }
 
+/// What a node is stands first, its inputs last, and keys between sorted.
 fn with<const N: usize>(input: &Primitive, keys: [(&str, Json); N]) -> Json {
+    const HEAD: [&str; 4] = ["OperatorType", "Variant", "Keyspace", "TargetDestination"];
+    let Json::Object(described) = describe(input) else { return Json::Null };
     let mut object = Map::new();
-    object.extend(keys.into_iter().map(|(key, value)| (key.to_string(), value)));
-    if let Json::Object(described) = describe(input) {
-        object.extend(described);
+    let (mut sorted, mut last) = (BTreeMap::new(), None);
+    for (key, value) in keys {
+        match key {
+            "InputName" => object.insert(key.to_string(), value),
+            _ => sorted.insert(key.to_string(), value),
+        };
     }
+    for (key, value) in described {
+        match key.as_str() {
+            "Inputs" => last = Some(value),
+            head if HEAD.contains(&head) => {
+                object.insert(key, value);
+            }
+            _ => {
+                sorted.insert(key, value);
+            }
+        }
+    }
+    object.extend(sorted);
+    object.extend(last.map(|inputs| ("Inputs".to_string(), inputs)));
     Json::Object(object)
 }
 
 fn of_cascade(cascade: &Cascade) -> Vec<Json> {
     let mut inputs = vec![named(&cascade.selection, "Selection")];
     for (at, child) in cascade.children.iter().enumerate() {
-        let mut node = with(
-            &child.statement,
-            [
-                ("InputName", json!(format!("CascadeChild-{}", at + 1))),
-                ("BvName", json!(&*child.list)),
-                ("Cols", json!(child.columns)),
-            ],
-        );
         let value = |value: &RowValue| {
             json!({
                 "CompExprCol": value.comparison,
@@ -215,10 +226,17 @@ fn of_cascade(cascade: &Cascade) -> Vec<Json> {
                 "UpdateExprBvName": &*value.argument,
             })
         };
-        if let (Json::Object(node), false) = (&mut node, child.values.is_empty()) {
-            let values = child.values.iter().map(value).collect();
-            node.insert("NonLiteralUpdateInfo".into(), Json::Array(values));
-        }
+        let name = ("InputName", json!(format!("CascadeChild-{}", at + 1)));
+        let list = ("BvName", json!(&*child.list));
+        let columns = ("Cols", json!(child.columns));
+        let values: Vec<Json> = child.values.iter().map(value).collect();
+        let node = match values.is_empty() {
+            true => with(&child.statement, [name, list, columns]),
+            false => {
+                let values = ("NonLiteralUpdateInfo", Json::Array(values));
+                with(&child.statement, [name, list, columns, values])
+            }
+        };
         inputs.push(node);
     }
     inputs.push(named(&cascade.parent, "Parent"));
