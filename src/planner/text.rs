@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 
 use sim::sql::ast::{
-    Comments, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock, OrderBy, Query,
-    Select, SelectItem, Statement, TableExpr, Union as UnionNode,
+    ColumnName, Comments, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock,
+    OrderBy, Query, Select, SelectItem, Statement, TableExpr, TableName, Union as UnionNode,
 };
 
 use super::operator::horizon::Derived;
@@ -20,7 +20,7 @@ use super::operator::join::Kind;
 use super::operator::{Aggregator, ApplyJoin, Horizon, Operator, Projection, Route, Union};
 use super::planning::Planning;
 use super::predicate::{self, same};
-use super::semantics::names;
+use super::semantics::{item_name, names};
 use super::walk::{self, VisitMut};
 use super::{PlanError, expression};
 
@@ -127,7 +127,11 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
             let Query::Select(select) = &mut query else {
                 return Err(PlanError::bug("a filter over a union"));
             };
-            add_predicates(planning, select, &filter.predicates);
+            let mut predicates = filter.predicates.clone();
+            if is_table(&filter.source) {
+                predicates.iter_mut().try_for_each(|predicate| from_outside(select, predicate))?;
+            }
+            add_predicates(planning, select, &predicates);
             Ok(query)
         }
         Operator::Horizon(horizon) => self::horizon(planning, horizon),
@@ -139,6 +143,12 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
                 .order
                 .iter()
                 .map(|order| OrderBy { expr: order.expr.clone(), descending: order.descending });
+            let mut order: Vec<OrderBy> = order.collect();
+            if let Query::Select(select) = &query
+                && is_table(&ordering.source)
+            {
+                order.iter_mut().try_for_each(|by| from_outside(select, &mut by.expr))?;
+            }
             match &mut query {
                 Query::Select(select) => select.order_by.extend(order),
                 Query::Union(union) => union.order_by.extend(order),
@@ -277,15 +287,77 @@ fn derived(query: Query, derived: Option<&Derived>) -> Query {
     Query::Select(Box::new(select))
 }
 
+/// Whether what stands above names an operator's columns as those of a derived table.
+fn is_table(operator: &Operator) -> bool {
+    match operator {
+        Operator::Projection(projection) => {
+            projection.derived.is_some() || is_table(&projection.source)
+        }
+        Operator::Aggregator(aggregator) => aggregator.derived.is_some(),
+        Operator::Filter(filter) => is_table(&filter.source),
+        Operator::Ordering(ordering) => is_table(&ordering.source),
+        Operator::Limit(limit) => is_table(&limit.source),
+        Operator::Distinct(distinct) => is_table(&distinct.source),
+        _ => false,
+    }
+}
+
+/// ORDER BY and HAVING of a derived table that stand outside of it now name its columns.
+fn from_outside(select: &Select, expr: &mut Expr) -> Result<(), PlanError> {
+    let [TableExpr::Bound(table, number)] = &select.from[..] else { return Ok(()) };
+    let TableExpr::Derived { query: Query::Select(inner), alias, .. } = &**table else {
+        return Ok(());
+    };
+    if expression::any(expr, &mut |expr| walk::own_query(expr).is_some()) {
+        return Ok(());
+    }
+    let given = |expr: &Expr| {
+        inner.items.iter().find_map(|item| match item {
+            SelectItem::Expr { expr: own, alias: name } if same(own, expr) => {
+                Some(item_name(own, name.as_ref()))
+            }
+            _ => None,
+        })
+    };
+    let mut refused = None;
+    walk::expr_mut(
+        expr,
+        &mut walk::EachExpr(|expr: &mut Expr| {
+            let is_own = matches!(expr, Expr::Bound(_, own) if own == number);
+            if is_own {
+                return;
+            }
+            if let Some(name) = given(expr) {
+                let table = TableName { qualifier: None, name: alias.clone() };
+                *expr = Expr::Bound(ColumnName { table: Some(table), name }, *number);
+            } else if matches!(expr, Expr::Bound(..) | Expr::Aggregate(_)) {
+                refused = Some(PlanError::unsupported(format!(
+                    "{expr} outside of the derived table that it is of"
+                )));
+            }
+        }),
+    );
+    refused.map_or(Ok(()), Err)
+}
+
 fn projection(planning: &Planning<'_>, projection: &Projection) -> Result<Query, PlanError> {
     let mut query = build(planning, &projection.source)?;
     let Query::Select(select) = &mut query else {
         return Err(PlanError::bug("a projection over a union"));
     };
-    select.items = match &projection.star {
+    let mut items: Vec<SelectItem> = match &projection.star {
         Some(items) => items.clone(),
         None => projection.columns.iter().map(|column| item_of(planning, column)).collect(),
     };
+    if is_table(&projection.source) {
+        let exprs = items.iter_mut().filter_map(|item| match item {
+            SelectItem::Expr { expr, .. } => Some(expr),
+            _ => None,
+        });
+        let mut exprs = exprs;
+        exprs.try_for_each(|expr| from_outside(select, expr))?;
+    }
+    select.items = items;
     Ok(derived(query, projection.derived.as_ref()))
 }
 

@@ -43,9 +43,11 @@ pub fn push_or_expand(planning: &mut Planning<'_>, horizon: Box<Horizon>) -> Rew
 /// A derived table goes below over one shard, or where no row of it is made of several shards'.
 fn may_go_below(planning: &Planning<'_>, horizon: &Horizon) -> bool {
     let Operator::Route(route) = &horizon.source else { return false };
-    if route.routing.is_single_shard() {
-        return true;
-    }
+    route.routing.is_single_shard() || is_mergeable(planning, horizon)
+}
+
+/// Whether the shards' own answers are the rows of the query: none is made of several shards'.
+pub fn is_mergeable(planning: &Planning<'_>, horizon: &Horizon) -> bool {
     let Query::Select(select) = &horizon.query else { return false };
     let windows = select
         .items
@@ -54,7 +56,7 @@ fn may_go_below(planning: &Planning<'_>, horizon: &Horizon) -> bool {
     if select.limit.is_some() || windows {
         return false;
     }
-    let tables = route.source.tables();
+    let tables = horizon.source.tables();
     let by_vindex = |expr: &Expr| unique_vindex(planning, expr, tables).is_some();
     let aggregates = select.items.iter().any(|item| {
         matches!(item, SelectItem::Expr { expr, .. } if planning.semantics.has_aggregate(expr))

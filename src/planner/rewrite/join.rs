@@ -6,7 +6,7 @@ use super::super::build::predicate::{add_join_predicate, split};
 use super::super::operator::join::Kind;
 use super::super::operator::{ApplyJoin, Join, Operator, QueryGraph, Route};
 use super::super::planning::Planning;
-use super::super::route::merge;
+use super::super::route::{Routing, merge};
 use super::super::{PlanError, predicate};
 use super::Rewritten;
 
@@ -81,7 +81,25 @@ pub fn merge_or_join(
             }
             Ok(Operator::Route(Box::new(merged_route(merged, *left, *right, predicates, kind))))
         }
+        (_, left, right) if !predicates.is_empty() && must_be_left(planning, &right) => {
+            match kind == Kind::Inner && !must_be_left(planning, &left) {
+                true => Ok(apply(planning, right, left, predicates, kind)),
+                false => Err(PlanError::unsupported("a join that needs a hash join")),
+            }
+        }
         (_, left, right) => Ok(apply(planning, left, right, predicates, kind)),
+    }
+}
+
+/// Whether a side has a derived table whose rows are made of all shards': asked again for every row
+/// of the other side, with the join's predicate in it, it would have others.
+fn must_be_left(planning: &Planning<'_>, side: &Operator) -> bool {
+    match side {
+        Operator::Horizon(horizon) if horizon.derived.is_some() => {
+            !super::horizon::is_mergeable(planning, horizon)
+        }
+        Operator::Limit(_) | Operator::Aggregator(_) => true,
+        other => other.inputs().into_iter().any(|input| must_be_left(planning, input)),
     }
 }
 
@@ -125,6 +143,12 @@ pub fn merge_again(planning: &mut Planning<'_>, mut join: Box<ApplyJoin>) -> Rew
     if !join.columns.is_empty() {
         return Ok((Operator::ApplyJoin(join), None));
     }
+    // Routed by a value of an outer side that every shard has, the right would go to all of them.
+    let everywhere = matches!(left.routing, Routing::Dual | Routing::AnyShard(_));
+    if everywhere && !join.kind.is_inner() && join.predicates.iter().any(|one| one.right.is_some())
+    {
+        return Ok((Operator::ApplyJoin(join), None));
+    }
     let originals: Vec<Expr> =
         join.predicates.iter().map(|predicate| predicate.original.clone()).collect();
     let Some(merged) = merge::merge(planning, left, right, &originals, join.kind) else {
@@ -142,12 +166,10 @@ pub fn merge_again(planning: &mut Planning<'_>, mut join: Box<ApplyJoin>) -> Rew
     let mut route = merged_route(merged, *left, *right, originals, join.kind);
     // What the right was routed by may have been a value of the left.
     let seen = match &route.routing {
-        super::super::route::Routing::Sharded(sharded) => Some(sharded.seen.clone()),
+        Routing::Sharded(sharded) => Some(sharded.seen.clone()),
         _ => None,
     };
-    if let (Some(seen), super::super::route::Routing::Sharded(sharded)) =
-        (seen, route.routing.clone())
-    {
+    if let (Some(seen), Routing::Sharded(sharded)) = (seen, route.routing.clone()) {
         let pushed = |expr: &Expr| {
             join.predicates.iter().any(|predicate| {
                 predicate.right.as_ref().is_some_and(|right| predicate::same(right, expr))

@@ -104,7 +104,9 @@ impl Semantics {
         };
         match derived.column(column.name.as_str()) {
             Some(DerivedColumn { exprs, .. }) => {
-                exprs.iter().map(|expr| self.tables_of(expr)).collect()
+                let of: TableSet = exprs.iter().map(|expr| self.tables_of(expr)).collect();
+                // What is of no column (`count(*)`, a literal) is still the derived table's.
+                if of.is_empty() { derived.tables } else { of }
             }
             None => derived.tables,
         }
