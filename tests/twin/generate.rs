@@ -109,7 +109,7 @@ fn wheres(draw: &mut Draw) -> String {
 // ---------------------------------------------------------------- statements
 
 fn select(draw: &mut Draw) -> String {
-    match draw.below(17) {
+    match draw.below(21) {
         0 => format!("select * from t{}", wheres(draw)),
         1 => format!("select id, a + b, name from t{}", wheres(draw)),
         2 => format!("select id, a from t{} order by id", wheres(draw)),
@@ -141,6 +141,25 @@ fn select(draw: &mut Draw) -> String {
             of_t(draw, "t.")
         ),
         14 => subquery(draw),
+        16 => format!(
+            "select t.id, s.n from t join (select t_id, count(*) as n from v group by t_id) as s \
+             on t.id = s.t_id where {}",
+            of_t(draw, "t.")
+        ),
+        17 => format!(
+            "select t.id, s.id from t join (select id, c from v order by id limit 3) as s \
+             on t.a = s.c where {}",
+            of_t(draw, "t.")
+        ),
+        18 => format!(
+            "select s.n, t.id from t, (select count(*) as n, max(c) as c from v) as s \
+             where s.c {} t.a",
+            draw.pick(&["=", "<", ">="])
+        ),
+        19 => format!(
+            "select s.a, s.n from (select a, count(*) as n from t group by a) as s where s.n > {}",
+            draw.below(3)
+        ),
         15 => {
             let all = draw.pick(&["", " all"]);
             format!(
