@@ -225,8 +225,8 @@ fn update(draw: &mut Draw) -> String {
     match draw.below(6) {
         0 => format!("update t set a = a + 1{}", wheres(draw)),
         1 => format!("update t set b = {} where {}", draw.below(5), of_t(draw, "")),
-        // Not `where name ..`: it locks lookup rows in the post list, and the new row, inserted in the
-        // pre list, may have to wait for them. Vitess blocks itself there, and so does this.
+        // Not `where name ..`: it locks lookup rows in the post list, and the new row, inserted in
+        // the pre list, may have to wait for them. Vitess blocks itself there, and so does this.
         2 => {
             let (name, a) = (draw.below(6), draw.below(4));
             format!(
