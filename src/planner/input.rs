@@ -234,6 +234,7 @@ mod tests {
             tablet_type: "primary",
             tables_header: "",
             environment: &Environment::default(),
+            trace: None,
         };
         let plan = match build(query, &context) {
             Ok(plan) => json::plan(&plan),

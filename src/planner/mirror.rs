@@ -82,6 +82,7 @@ mod tests {
             tablet_type: "primary",
             tables_header: "",
             environment: &Environment::default(),
+            trace: None,
         };
         let plan = json::plan(&build(query, &context).unwrap());
         let root = &plan["Instructions"];

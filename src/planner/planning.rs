@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of operators.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -21,8 +22,6 @@ pub struct Planning<'a> {
     pub merged: Vec<(Arc<str>, Expr)>,
     pub phase: Phase,
     pub conditions: Conditions,
-    /// Which rule did what, if somebody asks.
-    pub trace: Vec<Step>,
 }
 
 /// When WHERE goes to the tables that it names.
@@ -83,6 +82,9 @@ pub struct Step {
     pub operator: &'static str,
     pub rule: &'static str,
 }
+
+/// The rewrites of a statement, and of the queries that planning it has planned, in order.
+pub type Trace = RefCell<Vec<Step>>;
 
 impl Planning<'_> {
     pub fn reached(&self, phase: Phase) -> bool {

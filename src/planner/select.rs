@@ -98,7 +98,6 @@ pub fn planning<'a>(
         merged: Vec::new(),
         phase: Default::default(),
         conditions: Default::default(),
-        trace: Vec::new(),
     })
 }
 

@@ -143,6 +143,7 @@ impl Run {
                 Edition::V6 => "Tables_in_vt_",
             },
             environment: &Environment::default(),
+            trace: None,
         };
         let plan = Arc::new(planner::build(sql, &context).map_err(planned)?);
         self.gate.cache_plan(key, Arc::clone(&plan));

@@ -26,6 +26,7 @@ use clap::ValueEnum;
 use serde_json::{Value as Json, json};
 
 use crate::cli::{CommandError, Verdict};
+use crate::planner::planning::Step;
 use crate::planner::{self, PlanError};
 use crate::report::mysql_table::{self, ColumnText};
 use queries::Query;
@@ -83,6 +84,8 @@ enum Format {
     Table,
     /// For people
     Tree,
+    /// The rewrite rules that fired, by phase, above the tree
+    Trace,
 }
 
 /// A stack for any statement that the parser lets through, in a debug build as well.
@@ -141,6 +144,12 @@ fn print(
         match format {
             Format::Json => writeln!(out, "{}", pretty(&answer(query, &plan)))?,
             Format::Table => write!(out, "{}", as_table(query, &plan))?,
+            Format::Trace => {
+                let (plan, steps) = server.trace(&query.text);
+                write!(out, "{}", as_trace(&steps))?;
+                let plan = plan.map(|plan| planner::json::plan(&plan));
+                write!(out, "{}", tree::print(query, &plan, shards, server))?;
+            }
             Format::Tree => {
                 let plan = plan.map(|plan| planner::json::plan(&plan));
                 write!(out, "{}", tree::print(query, &plan, shards, server))?;
@@ -148,6 +157,15 @@ fn print(
         }
     }
     Ok(verdict)
+}
+
+/// A line for each rule: the phase, the operator and what was done with it.
+fn as_trace(steps: &[Step]) -> String {
+    let mut text = String::new();
+    for Step { phase, operator, rule } in steps {
+        text.push_str(&format!("{:<32}{operator:<18}{rule}\n", phase.name()));
+    }
+    text
 }
 
 fn answer(query: &Query, plan: &Result<planner::primitive::Plan, PlanError>) -> Json {
@@ -183,4 +201,29 @@ fn pretty(json: &Json) -> String {
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
     serde::Serialize::serialize(json, &mut serializer).expect("writing to memory");
     String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_names_phase_operator_and_rule() {
+        let server = Server::load(&Sources {
+            vschema: vec!["scenarios/guide/customer.vschema.json".into()],
+            schema: Vec::new(),
+            default_keyspace: None,
+            tablet_type: "primary".to_owned(),
+            setup: None,
+        });
+        let (plan, steps) = server.unwrap().trace("select count(*) from corder");
+        assert!(plan.is_ok());
+        let expected = [
+            "physical transform              QueryGraph        solve query graph\n",
+            "initial horizon planning        Horizon           expand SELECT horizon\n",
+            "delegate aggregation            Aggregator        ",
+            "push aggregation under route - keep original\n",
+        ];
+        assert_eq!(as_trace(&steps), expected.concat());
+    }
 }

@@ -8,6 +8,7 @@ use crate::cli::plan::setup::Setup;
 use crate::cli::plan::{Sources, tables};
 use crate::cli::{CommandError, read_text, vschema as vschema_check};
 use crate::planner::environment::Environment;
+use crate::planner::planning::{Step, Trace};
 use crate::planner::primitive::Plan;
 use crate::planner::{self, Context, PlanError};
 use crate::vschema::{Build, KeyspaceSource, SrvVSchema, VSchema};
@@ -60,6 +61,17 @@ impl Server {
     }
 
     pub fn plan(&self, query: &str) -> Result<Plan, PlanError> {
+        self.build(query, None)
+    }
+
+    /// The rules that fired, in order, whether or not there is a plan in the end.
+    pub fn trace(&self, query: &str) -> (Result<Plan, PlanError>, Vec<Step>) {
+        let trace = Trace::default();
+        let plan = self.build(query, Some(&trace));
+        (plan, trace.into_inner())
+    }
+
+    fn build(&self, query: &str, trace: Option<&Trace>) -> Result<Plan, PlanError> {
         let context = Context {
             vschema: &self.vschema,
             keyspace: self.keyspace.as_deref(),
@@ -67,6 +79,7 @@ impl Server {
             tablet_type: &self.tablet_type,
             tables_header: "Tables_in_",
             environment: &self.environment,
+            trace,
         };
         planner::build(query, &context)
     }

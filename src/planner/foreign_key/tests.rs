@@ -66,6 +66,7 @@ fn plan(query: &str, checks: Option<bool>) -> String {
         tablet_type: "primary",
         tables_header: "",
         environment: &environment,
+        trace: None,
     };
     match build(query, &context) {
         Ok(plan) => node(&json::plan(&plan)["Instructions"]),

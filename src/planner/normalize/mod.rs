@@ -77,6 +77,7 @@ mod tests {
             tablet_type: "primary",
             tables_header: "Tables_in_",
             environment: &environment,
+            trace: None,
         };
         let mut statement = sim::sql::parse(text).unwrap();
         match normalize(&mut statement, &context) {

@@ -73,9 +73,8 @@ fn bottom_up(
     }
     let name = operator.name();
     let (operator, rule) = rule_of(planning, operator)?;
-    if let Some(rule) = rule {
-        let phase = planning.phase;
-        planning.trace.push(Step { phase, operator: name, rule });
+    if let (Some(rule), Some(trace)) = (rule, planning.context.trace) {
+        trace.borrow_mut().push(Step { phase: planning.phase, operator: name, rule });
     }
     Ok((operator, changed || rule.is_some()))
 }

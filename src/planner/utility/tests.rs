@@ -30,6 +30,7 @@ fn line(query: &str, keyspace: Option<&str>, shard: Option<&str>) -> String {
         tablet_type: "primary",
         tables_header: "Tables_in_",
         environment: &environment,
+        trace: None,
     };
     match build(query, &context) {
         Ok(plan) => {
