@@ -12,8 +12,8 @@
 //!        ──lower, text──> primitives, each route with its text   ──json, table, tree──> shown
 //! ```
 //!
-//! One file stands for each operator, and one rule for each rewrite; `Context::trace` has
-//! what fired. What is not built yet is VT12001, never a wrong plan. See `go/vt/vtgate/planbuilder`.
+//! One file stands for each operator, and one rule for each rewrite; `Context::trace` has what
+//! fired. What is not built yet is VT12001, never a wrong plan. See `go/vt/vtgate/planbuilder`.
 //!
 //! It knows nothing of shards, tablets or values: only the VSchema.
 
