@@ -323,6 +323,13 @@ impl Rewriter<'_> {
         self.output.push(TokenWithSpan::at(token, span.start, span.end));
     }
 
+    fn follows_a_name(&self) -> bool {
+        match self.output.last().map(|token| &token.token) {
+            Some(Token::Word(word)) => word.quote_style.is_some() || !is_before_list(word.keyword),
+            _ => false,
+        }
+    }
+
     fn step(&mut self) {
         let token = self.tokens[self.at].token.clone();
         let within = self.levels.last().copied().unwrap_or_default();
@@ -371,7 +378,8 @@ impl Rewriter<'_> {
                 _ => self.replace(token, 1),
             },
             Token::DoubleColon => match self.token(1) {
-                Some(Token::Word(name)) if self.adjacent(0) => {
+                // After a name the parentheses would make it a call.
+                Some(Token::Word(name)) if self.adjacent(0) && !self.follows_a_name() => {
                     let name = format!("::{}", name.value);
                     self.push(Token::LParen);
                     self.replace(Token::Placeholder(name), 2);
@@ -582,4 +590,31 @@ fn unescaped(raw: &str, quote: char) -> String {
         }
     }
     text
+}
+
+/// Words that an expression may follow.
+fn is_before_list(keyword: Keyword) -> bool {
+    use Keyword::*;
+    matches!(
+        keyword,
+        IN | VALUES
+            | SELECT
+            | WHERE
+            | AND
+            | OR
+            | XOR
+            | NOT
+            | HAVING
+            | BY
+            | ON
+            | WHEN
+            | THEN
+            | ELSE
+            | CASE
+            | BETWEEN
+            | LIKE
+            | DISTINCT
+            | LIMIT
+            | OFFSET
+    )
 }

@@ -1,6 +1,7 @@
 //! Expressions, with the parentheses that precedence asks for.
 
 use super::Printer;
+use super::name::quoted_name;
 use crate::sql::ast::{
     Aggregate, AggregateKind, ArgumentType, BinaryOp, CastKind, CastType, CompareOp, Expr,
     Function, IsTest, Literal, Over, TrimSide, UnaryOp, Variable, VariableScope, WindowSpec,
@@ -361,8 +362,10 @@ impl Printer<'_> {
         let name = function.name.as_str();
         if is_built_in(name) {
             self.push(&name.to_ascii_lowercase());
-        } else {
+        } else if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_$".contains(&byte)) {
             self.push(name);
+        } else {
+            self.push(&quoted_name(name));
         }
         self.push("(");
         let named_unit = ["timestampadd", "timestampdiff"].contains(&&*name.to_ascii_lowercase());
