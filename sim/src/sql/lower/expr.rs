@@ -499,7 +499,11 @@ pub fn column_name(mut parts: Vec<Ident>) -> Option<ColumnName> {
 
 /// `@v`, `@@v`, `@@session.v`.
 pub fn variable(parts: &[theirs::Ident]) -> Option<Variable> {
-    let first = parts.first()?;
+    let (first, rest) = parts.split_first()?;
+    // `@@x . @v` is no name.
+    if rest.iter().any(|part| part.value.starts_with('@')) {
+        return None;
+    }
     if let Some(name) = first.value.strip_prefix("@@") {
         let scope = match name.to_ascii_lowercase().as_str() {
             _ if parts.len() == 1 => None,
