@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of what they are for.
 
-use sim::sql::ast::{Aggregate, Comments, Expr, Lock, Select, Statement, TableExpr};
+use sim::sql::ast::{Aggregate, Expr, Select, Statement, TableExpr};
 use sim::sql::walk::{children, children_mut};
 
 use super::PlanError;
@@ -62,24 +62,7 @@ pub fn conjunction(mut terms: Vec<Expr>) -> Option<Expr> {
 
 /// A SELECT of nothing from nothing, to be filled.
 pub fn empty_select() -> Select {
-    Select {
-        with: None,
-        comments: Comments::default(),
-        distinct: false,
-        flags: Vec::new(),
-        items: Vec::new(),
-        from: Vec::new(),
-        filter: None,
-        group_by: Vec::new(),
-        rollup: false,
-        having: None,
-        windows: Vec::new(),
-        order_by: Vec::new(),
-        limit: None,
-        lock: Lock::None,
-        into: None,
-        parens: false,
-    }
+    Select::default()
 }
 
 pub fn schema_tracking_required() -> PlanError {

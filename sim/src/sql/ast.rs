@@ -170,7 +170,7 @@ pub enum Query {
     Values(Box<ValuesQuery>),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Select {
     pub with: Option<With>,
     pub comments: Comments,

@@ -17,7 +17,7 @@ use crate::mysql::metadata::MetadataMode;
 use crate::mysql::outcome::Outcome;
 use crate::mysql::transaction::TrxId;
 use crate::sql::ast::{
-    Comments, Delete, Expr, Literal, Lock, Select, SelectItem, TableExpr, TableName, Update, Wait,
+    Delete, Expr, Literal, Select, SelectItem, TableExpr, TableName, Update, Wait,
 };
 use crate::sql_error::SqlError;
 use crate::value::Value;
@@ -293,21 +293,8 @@ fn is_target(table: &InScope, name: &TableName) -> bool {
 pub fn bare_select(filter: Option<&Expr>) -> Select {
     let one = Expr::Literal(Literal::Integer("1".into()));
     Select {
-        with: None,
-        comments: Comments::default(),
-        distinct: false,
-        flags: Vec::new(),
         items: vec![SelectItem::Expr { expr: one, alias: None }],
-        from: Vec::new(),
         filter: filter.cloned(),
-        group_by: Vec::new(),
-        rollup: false,
-        having: None,
-        windows: Vec::new(),
-        order_by: Vec::new(),
-        limit: None,
-        lock: Lock::None,
-        into: None,
-        parens: false,
+        ..Select::default()
     }
 }

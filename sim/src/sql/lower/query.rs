@@ -327,22 +327,9 @@ impl Lowering<'_> {
 fn whole_table(name: TableName) -> Select {
     let table = Table { name, partitions: Vec::new(), alias: None, hints: Vec::new() };
     Select {
-        with: None,
-        comments: Comments::default(),
-        distinct: false,
-        flags: Vec::new(),
         items: vec![SelectItem::Star(None)],
         from: vec![TableExpr::Table(table)],
-        filter: None,
-        group_by: Vec::new(),
-        rollup: false,
-        having: None,
-        windows: Vec::new(),
-        order_by: Vec::new(),
-        limit: None,
-        lock: Lock::None,
-        into: None,
-        parens: false,
+        ..Select::default()
     }
 }
 
