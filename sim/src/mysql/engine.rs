@@ -559,10 +559,11 @@ impl Engine {
         }
     }
 
-    /// Is there anything that a commit would have to log?
+    /// Is there anything that a commit would have to log? A replica logs the GTID of a transaction
+    /// that left no row, too.
     pub fn has_changes(&self, trx: TrxId) -> bool {
         let transaction = self.transaction(trx);
-        !transaction.events.is_empty() || !transaction.undo.is_empty()
+        !transaction.events.is_empty() || !transaction.undo.is_empty() || transaction.gtid.is_some()
     }
 
     pub fn is_logged(&self, trx: TrxId) -> bool {

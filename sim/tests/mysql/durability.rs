@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sim::mysql::execution::{Execution, Step, SyncPoint};
-use sim::mysql::gtid::ServerUuid;
+use sim::mysql::gtid::{GtidSet, ServerUuid};
 use sim::mysql::options::{FlushLog, Options, SemiSync};
 use sim::mysql::server::Server;
 use sim::mysql::session::ConnectionId;
@@ -128,6 +128,14 @@ fn a_replica_keeps_the_sources_gtids_and_may_become_a_source() {
     ] {
         run(&mut source, connection, text).unwrap();
     }
+    // Its row is undone, its savepoint is logged: a transaction of no rows, with a GTID.
+    run(&mut source, connection, "begin").unwrap();
+    assert_eq!(
+        run(&mut source, connection, "insert into t values (7, 7, 'r'), (1, 1, 'r')"),
+        Err(1062)
+    );
+    run(&mut source, connection, "savepoint s").unwrap();
+    run(&mut source, connection, "commit").unwrap();
     let mut replica = Server::new(Options { super_read_only: true, ..options(2) });
     let applier = replica.connect_applier();
     let position = replica.executed().clone();
@@ -141,11 +149,16 @@ fn a_replica_keeps_the_sources_gtids_and_may_become_a_source() {
     };
     assert_eq!(images(&replica), images(&source));
     assert_eq!(replica.executed(), source.executed());
+    let last = |server: &Server| {
+        let nothing = GtidSet::default();
+        server.binlog_from(&nothing).unwrap().last().map(|last| last.events.clone())
+    };
+    assert_eq!(last(&replica), last(&source));
     let client = replica.connect("root", Some("te"));
     assert_eq!(run(&mut replica, client, "delete from t"), Err(1290));
     replica.options_mut().super_read_only = false;
     run(&mut replica, client, "delete from t where id = 1").unwrap();
-    let expected = format!("{0}:1-6,{1}:1", ServerUuid([1; 16]), ServerUuid([2; 16]));
+    let expected = format!("{0}:1-7,{1}:1", ServerUuid([1; 16]), ServerUuid([2; 16]));
     assert_eq!(replica.executed().to_string(), expected);
     // The old source lacks what the new one did since.
     assert_eq!(replica.binlog_from(source.executed()).unwrap().count(), 1);

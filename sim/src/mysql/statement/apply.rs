@@ -51,7 +51,10 @@ pub(in crate::mysql) async fn apply(
     });
     let mut outcome = Outcome::default();
     for event in &transaction.events {
-        let Event::Rows(rows) = event else { continue };
+        let Event::Rows(rows) = event else {
+            run.engine(|engine| engine.transaction_mut(trx).events.push(event.clone()));
+            continue;
+        };
         if let Err(error) = run.apply_rows(trx, rows, &mut outcome).await {
             run.engine(|engine| engine.rollback(trx));
             return Err(error);
