@@ -109,16 +109,10 @@ pub fn expand(
     }
     let tables = source.tables();
     let mut aggregator = Aggregator {
-        source: Operator::Taken,
-        columns: Vec::new(),
         groups: groups.into_iter().map(Group::new).collect(),
-        aggregates: Vec::new(),
         rollup: select.rollup,
-        derived: None,
         original: true,
-        pushed: false,
-        result_columns: None,
-        distinct_expr: None,
+        ..Aggregator::part(Operator::Taken)
     };
     let mut subqueries = Vec::new();
     let mut replaced = Vec::new();
@@ -193,6 +187,7 @@ fn add_item(
                 column,
                 weight_column: None,
                 collation: None,
+                pushed_down: false,
             });
         }
     }
@@ -230,6 +225,7 @@ pub fn aggr_of(expr: &Expr, original: &Expr, alias: Option<&Ident>, column: usiz
         column,
         weight_column: None,
         collation: None,
+        pushed_down: false,
     }
 }
 

@@ -8,7 +8,7 @@ use super::PlanError;
 use super::lower::{lower, plain};
 use super::offset_above::{cut_off, width};
 use super::operator::apply_join::Side;
-use super::operator::projection::Info;
+use super::operator::projection::{self, Info};
 use super::operator::sub_query::Kind;
 use super::operator::{
     Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, SubQuery, VindexTable,
@@ -162,6 +162,15 @@ fn join(planning: &mut Planning<'_>, join: ApplyJoin) -> Result<Primitive, PlanE
     Ok(Primitive::Join(Box::new(primitive::Join { outer, columns, vars, left, right })))
 }
 
+/// An alias, a column's own name, or the text.
+fn name_of(planning: &Planning<'_>, column: &projection::Column) -> std::sync::Arc<str> {
+    match (&column.alias, &column.original) {
+        (Some(alias), _) => std::sync::Arc::clone(&alias.0),
+        (None, sim::sql::ast::Expr::Bound(name, _)) => std::sync::Arc::clone(&name.name.0),
+        (None, original) => plain(planning, original).to_string().into(),
+    }
+}
+
 /// A projection that only passes its input on is none.
 fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Primitive, PlanError> {
     let passes =
@@ -179,6 +188,12 @@ fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Pri
             _ => None,
         })
         .collect();
+    if let (Some(columns), Operator::ApplyJoin(join)) = (&offsets, &mut projection.source) {
+        let sides = columns.iter().map(|at| join.output.get(*at).copied());
+        let sides: Option<Vec<Side>> = sides.collect();
+        join.output = sides.ok_or_else(|| PlanError::bug("a join without a column"))?;
+        return lower(planning, projection.source);
+    }
     if let Some(columns) = offsets {
         let input = lower(planning, projection.source)?;
         let names = Vec::new();
@@ -196,10 +211,7 @@ fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Pri
         };
         let written = plain(planning, &column.expr);
         super::evaluable::translate(&evaluated).map_err(|_| refused(&written))?;
-        let name = match &column.alias {
-            Some(alias) => std::sync::Arc::clone(&alias.0),
-            None => plain(planning, &column.original).to_string().into(),
-        };
+        let name = name_of(planning, column);
         columns.push(primitive::ProjectedColumn { written, evaluated, name });
     }
     let input = lower(planning, projection.source)?;

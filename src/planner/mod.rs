@@ -37,6 +37,8 @@ pub mod mirror;
 pub mod normalize;
 pub mod offset;
 pub mod offset_above;
+pub mod offset_aggregation;
+pub mod offset_join;
 pub mod offset_union;
 pub mod operator;
 pub mod planning;

@@ -5,27 +5,21 @@
 
 use sim::sql::ast::Expr;
 
-use super::build::predicate;
 use super::offset::{self, weight_string};
-use super::operator::aggregator::Column;
-use super::operator::apply_join::{JoinColumn, Side};
-use super::operator::horizon::Derived;
+use super::operator::aggregator::Grouped;
 use super::operator::projection::{self, Info};
-use super::operator::{Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection};
+use super::operator::{Distinct, Filter, Operator, Ordering, Projection};
 use super::planning::Planning;
 use super::predicate::same;
-use super::primitive::AggregateOp;
-use super::rewrite::aggregate_again;
-use super::semantics::item_name;
-use super::{PlanError, aggregation, expression, offset_union};
+use super::{PlanError, expression, offset_aggregation, offset_join, offset_union};
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
-        Operator::Aggregator(aggregator) => self::aggregator(planning, aggregator),
+        Operator::Aggregator(aggregator) => offset_aggregation::plan(planning, aggregator),
         Operator::Ordering(ordering) => self::ordering(planning, ordering),
         Operator::Filter(filter) => self::filter(planning, filter),
         Operator::Distinct(distinct) => self::distinct(planning, distinct),
-        Operator::ApplyJoin(join) => self::join(planning, join),
+        Operator::ApplyJoin(join) => offset_join::plan(planning, join),
         Operator::Union(_) => Ok(()),
         Operator::Projection(projection) => self::projection(planning, projection),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
@@ -58,43 +52,10 @@ pub fn column_of(
         Operator::Distinct(distinct) => column_of(planning, &mut distinct.source, expr, group),
         Operator::SubQuery(subquery) => column_of(planning, &mut subquery.outer, expr, group),
         Operator::Aggregator(aggregator) => {
-            let is = |column: &Column| {
-                same(&column.expr, expr) || names_output(aggregator.derived.as_ref(), column, expr)
-            };
-            if let Some(at) = aggregator.columns.iter().position(is) {
-                return Ok(at);
-            }
-            if aggregator.derived.is_some() {
-                let refused = format!("{expr} of an aggregation in a derived table");
-                return Err(PlanError::unsupported(refused));
-            }
-            if planning.semantics.is_aggregate(expr) {
-                return add_aggregate(planning, aggregator, expr);
-            }
-            if planning.semantics.has_aggregate(expr) {
-                return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
-            }
-            add_column(planning, aggregator, expr, group)
+            offset_aggregation::column_of(planning, aggregator, expr, group)
         }
-        Operator::ApplyJoin(join) => {
-            if let Some(at) = join.columns.iter().position(|column| same(&column.expr, expr)) {
-                return Ok(at);
-            }
-            plan_columns(planning, join)?;
-            join.columns.push(JoinColumn { expr: expr.clone(), alias: None });
-            plan_columns(planning, join)?;
-            Ok(join.columns.len() - 1)
-        }
-        Operator::Projection(projection) => {
-            let is = |column: &projection::Column| {
-                same(&column.expr, expr) || same(&column.original, expr)
-            };
-            if let Some(at) = projection.columns.iter().position(is) {
-                return Ok(at);
-            }
-            projection.columns.push(projection::Column::new(expr.clone(), None));
-            Ok(projection.columns.len() - 1)
-        }
+        Operator::ApplyJoin(join) => offset_join::column_of(planning, join, expr, group),
+        Operator::Projection(projection) => column_of_projection(planning, projection, expr, group),
         Operator::Union(union) => offset_union::column_of(planning, union, expr),
         Operator::VindexTable(table) => {
             let (Expr::Column(column) | Expr::Bound(column, _)) = expr else {
@@ -106,72 +67,68 @@ pub fn column_of(
     }
 }
 
-/// Whether an expression names the column from outside of the derived table.
-fn names_output(derived: Option<&Derived>, column: &Column, expr: &Expr) -> bool {
-    let (Some(derived), Expr::Bound(name, number)) = (derived, expr) else { return false };
-    *number == derived.number
-        && item_name(&column.expr, column.alias.as_ref()).is(name.name.as_str())
+/// A column of a projection; one that it has not yet is passed on from its input at once.
+fn column_of_projection(
+    planning: &mut Planning<'_>,
+    projection: &mut Projection,
+    expr: &Expr,
+    group: Grouped,
+) -> Result<usize, PlanError> {
+    let is = |column: &projection::Column| same(&column.expr, expr) || same(&column.original, expr);
+    if let Some(at) = projection.columns.iter().position(is) {
+        return Ok(at);
+    }
+    let mut column = projection::Column::new(expr.clone(), None);
+    if !planning.semantics.has_aggregate(expr) || planning.semantics.is_aggregate(expr) {
+        let at = column_of(planning, &mut projection.source, expr, group)?;
+        column.info = Info::Offset(at);
+    }
+    projection.columns.push(column);
+    Ok(projection.columns.len() - 1)
 }
 
-/// A column with its name: the route that gives it names it.
-fn named_column_of(
+/// Where an operator gives the weight of one of its columns; it is added if it is not there.
+pub fn weight_of(
     planning: &mut Planning<'_>,
     operator: &mut Operator,
-    column: &JoinColumn,
+    at: usize,
+    expr: &Expr,
 ) -> Result<usize, PlanError> {
-    if let Operator::Route(route) = operator
-        && column.alias.is_some()
-    {
-        return offset::add_named_column(route, &column.expr, column.alias.clone());
+    match operator {
+        Operator::ApplyJoin(join) => offset_join::weight_of(planning, join, expr),
+        Operator::Projection(projection) => weight_of_projection(planning, projection, at),
+        Operator::Filter(filter) => weight_of(planning, &mut filter.source, at, expr),
+        Operator::Limit(limit) => weight_of(planning, &mut limit.source, at, expr),
+        Operator::Ordering(ordering) => weight_of(planning, &mut ordering.source, at, expr),
+        Operator::Distinct(distinct) => weight_of(planning, &mut distinct.source, at, expr),
+        Operator::SubQuery(subquery) => weight_of(planning, &mut subquery.outer, at, expr),
+        Operator::Union(_) => offset_union::weight_of(planning, operator, at, expr),
+        other => column_of(planning, other, &weight_string(expr), Grouped::No),
     }
-    if let Operator::ApplyJoin(join) = operator
-        && !join.columns.iter().any(|known| same(&known.expr, &column.expr))
-    {
-        plan_columns(planning, join)?;
-        join.columns.push(column.clone());
-        plan_columns(planning, join)?;
-        return Ok(join.columns.len() - 1);
-    }
-    column_of(planning, operator, &column.expr, Grouped::No)
 }
 
-/// Output columns first, left to right, then what the right must be told.
-fn join(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
-    plan_columns(planning, join)?;
-    for at in 0..join.predicates.len() {
-        for (name, expr) in join.predicates[at].left.clone() {
-            let column = column_of(planning, &mut join.left, &expr, Grouped::No)?;
-            join.vars.entry(name).or_insert(column);
+/// The weight of what is passed on is passed on; the weight of what vtgate computes it computes.
+fn weight_of_projection(
+    planning: &mut Planning<'_>,
+    projection: &mut Projection,
+    at: usize,
+) -> Result<usize, PlanError> {
+    plan_column(planning, projection, at)?;
+    let column = projection.columns.get(at).cloned().ok_or_else(|| PlanError::bug("a column"))?;
+    let weight = weight_string(&column.expr);
+    if let Some(at) = projection.columns.iter().position(|column| same(&column.expr, &weight)) {
+        return Ok(at);
+    }
+    match column.info {
+        Info::Offset(inner) => {
+            let at = weight_of(planning, &mut projection.source, inner, &column.expr)?;
+            Ok(projection.pass_on(weight, at))
+        }
+        _ => {
+            projection.columns.push(projection::Column::new(weight, None));
+            Ok(projection.columns.len() - 1)
         }
     }
-    Ok(())
-}
-
-/// Plans the columns that have not been.
-fn plan_columns(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
-    while let Some(column) = join.columns.get(join.output.len()).cloned() {
-        let tables = planning.semantics.tables_of(&column.expr);
-        let left = join.left.tables();
-        let side = if tables.is_within(left) {
-            Side::Left(named_column_of(planning, &mut join.left, &column)?)
-        } else if !tables.overlaps(left) {
-            Side::Right(named_column_of(planning, &mut join.right, &column)?)
-        } else {
-            let (vars, right) = predicate::split(planning, &column.expr, left);
-            for (name, expr) in vars {
-                let at = column_of(planning, &mut join.left, &expr, Grouped::No)?;
-                join.vars.entry(name).or_insert(at);
-            }
-            let mut column = JoinColumn { expr: right, alias: column.alias };
-            let whole = join.columns[join.output.len()].expr.clone();
-            column.alias.get_or_insert_with(|| {
-                sim::sql::ast::Ident::new(&super::lower::plain(planning, &whole).to_string())
-            });
-            Side::Right(named_column_of(planning, &mut join.right, &column)?)
-        };
-        join.output.push(side);
-    }
-    Ok(())
 }
 
 /// What the input gives is passed on; the rest vtgate computes.
@@ -179,101 +136,35 @@ fn projection(planning: &mut Planning<'_>, projection: &mut Projection) -> Resul
     if projection.derived.is_some() || projection.star.is_some() {
         return Err(PlanError::unsupported("a derived table over several routes"));
     }
-    for at in 0..projection.columns.len() {
-        let expr = projection.columns[at].expr.clone();
-        let passed = matches!(expr, Expr::Bound(..) | Expr::Column(_))
-            || planning.semantics.is_aggregate(&expr);
-        let info = match passed {
-            true => Info::Offset(column_of(planning, &mut projection.source, &expr, Grouped::No)?),
-            false => {
-                let mut evaluated = expr;
-                over_offsets(planning, &mut projection.source, &mut evaluated)?;
-                Info::Evaluated(evaluated)
-            }
-        };
-        projection.columns[at].info = info;
+    let mut at = 0;
+    while at < projection.columns.len() {
+        plan_column(planning, projection, at)?;
+        at += 1;
     }
     Ok(())
 }
 
-/// Whether a column is one by which rows are grouped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grouped {
-    No,
-    Yes,
-}
-
-/// The aggregator and its input keep the same columns.
-fn add_column(
+fn plan_column(
     planning: &mut Planning<'_>,
-    aggregator: &mut Aggregator,
-    expr: &Expr,
-    group: Grouped,
-) -> Result<usize, PlanError> {
-    let visible = aggregator.columns.len();
-    let at = column_of(planning, &mut aggregator.source, expr, group)?;
-    if at == visible {
-        aggregator.columns.push(Column { expr: expr.clone(), alias: None });
+    projection: &mut Projection,
+    at: usize,
+) -> Result<(), PlanError> {
+    let Some(column) = projection.columns.get(at) else { return Ok(()) };
+    if column.info != Info::Unplanned {
+        return Ok(());
     }
-    Ok(at)
-}
-
-/// One more aggregate: HAVING and ORDER BY may ask for what the select list has not.
-fn add_aggregate(
-    planning: &mut Planning<'_>,
-    aggregator: &mut Aggregator,
-    expr: &Expr,
-) -> Result<usize, PlanError> {
-    let mut aggr = aggregation::aggr_of(expr, expr, None, 0);
-    if aggr.distinct || aggr.op == AggregateOp::Avg || !aggregator.pushed {
-        return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
-    }
-    aggr.column = add_column(planning, aggregator, expr, Grouped::No)?;
-    aggregate_again(&mut aggr);
-    let column = aggr.column;
-    aggregator.aggregates.push(aggr);
-    Ok(column)
-}
-
-fn aggregator(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<(), PlanError> {
-    if !aggregator.pushed {
-        return Err(PlanError::unsupported("aggregation over several routes"));
-    }
-    for at in 0..aggregator.groups.len() {
-        let expr = aggregator.groups[at].expr.clone();
-        let column = match aggregator.groups[at].column {
-            Some(column) => column,
-            None => add_column(planning, aggregator, &expr, Grouped::Yes)?,
-        };
-        aggregator.groups[at].column = Some(column);
-        if planning.semantics.needs_weight_string(&expr) {
-            let weight = weight_string(&given(aggregator, column, &expr));
-            let weight = add_column(planning, aggregator, &weight, Grouped::Yes)?;
-            aggregator.groups[at].weight_column = Some(weight);
+    let expr = column.expr.clone();
+    let passed =
+        matches!(expr, Expr::Bound(..) | Expr::Column(_)) || planning.semantics.is_aggregate(&expr);
+    projection.columns[at].info = match passed {
+        true => Info::Offset(column_of(planning, &mut projection.source, &expr, Grouped::No)?),
+        false => {
+            let mut evaluated = expr;
+            over_offsets(planning, &mut projection.source, &mut evaluated)?;
+            Info::Evaluated(evaluated)
         }
-    }
-    for at in 0..aggregator.aggregates.len() {
-        let aggr = &aggregator.aggregates[at];
-        let compares = matches!(aggr.op, AggregateOp::Min | AggregateOp::Max)
-            || aggr.distinct && aggr.original_op.is_none();
-        let Some(argument) = aggr.argument.clone().filter(|_| compares) else { continue };
-        let column = aggr.column;
-        aggregator.aggregates[at].collation = planning.semantics.collation_of(&argument);
-        if planning.semantics.needs_weight_string(&argument) {
-            let distinct = aggregator.aggregates[at].distinct;
-            let of = given(aggregator, column, &argument);
-            let group = if distinct { Grouped::Yes } else { Grouped::No };
-            let of = if distinct { argument } else { of };
-            let weight = add_column(planning, aggregator, &weight_string(&of), group)?;
-            aggregator.aggregates[at].weight_column = Some(weight);
-        }
-    }
+    };
     Ok(())
-}
-
-/// A column's expression as its input writes it.
-fn given(aggregator: &Aggregator, at: usize, expr: &Expr) -> Expr {
-    aggregator.columns.get(at).map_or_else(|| expr.clone(), |column| column.expr.clone())
 }
 
 fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), PlanError> {
@@ -282,8 +173,8 @@ fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), 
         order.column = column_of(planning, source, &order.simplified, Grouped::No)?;
         order.collation = planning.semantics.collation_of(&order.simplified);
         if planning.semantics.needs_weight_string(&order.simplified) {
-            let weight = weight_string(&order.simplified);
-            order.weight_column = Some(column_of(planning, source, &weight, Grouped::No)?);
+            order.weight_column =
+                Some(weight_of(planning, source, order.column, &order.simplified)?);
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use sim::sql::ast::{
 };
 
 use super::offset::{self, weight_string};
-use super::offset_above::{Grouped, column_of as column_above};
+use super::offset_above::weight_of as weight_above;
 use super::operator::horizon::Derived;
 use super::operator::projection::{Column, Projection};
 use super::operator::{Horizon, Operator, Route, Union};
@@ -90,7 +90,7 @@ pub fn weight_of(
         Operator::Distinct(distinct) => weight_of(planning, &mut distinct.source, at, expr),
         Operator::Limit(limit) => weight_of(planning, &mut limit.source, at, expr),
         Operator::Ordering(ordering) => weight_of(planning, &mut ordering.source, at, expr),
-        other => column_above(planning, other, &weight_string(expr), Grouped::No),
+        other => weight_above(planning, other, at, expr),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Aggregator {
     pub original: bool,
     /// A copy has gone below.
     pub pushed: bool,
+    /// Its columns have their offsets.
+    pub planned: bool,
     pub result_columns: Option<usize>,
     /// The distinct argument that the input must be ordered by.
     pub distinct_expr: Option<Expr>,
@@ -55,6 +57,40 @@ pub struct Aggr {
     pub column: usize,
     pub weight_column: Option<usize>,
     pub collation: Option<Arc<str>>,
+    /// The shards compute it, and what comes from them is aggregated again.
+    pub pushed_down: bool,
+}
+
+/// Whether a column that is asked of an operator is one by which rows are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouped {
+    No,
+    Yes,
+}
+
+impl Aggregator {
+    /// No columns and no groups yet; a part of another aggregator.
+    pub fn part(source: Operator) -> Aggregator {
+        Aggregator {
+            source,
+            columns: Vec::new(),
+            groups: Vec::new(),
+            aggregates: Vec::new(),
+            rollup: false,
+            derived: None,
+            original: false,
+            pushed: false,
+            planned: false,
+            result_columns: None,
+            distinct_expr: None,
+        }
+    }
+}
+
+impl Column {
+    pub fn new(expr: Expr) -> Column {
+        Column { expr, alias: None }
+    }
 }
 
 impl Group {

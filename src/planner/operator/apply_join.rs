@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sim::sql::ast::{Expr, Ident};
 
 use super::Operator;
+use super::aggregator::Grouped;
 use super::join::Kind;
 
 /// See `operators/apply_join.go`.
@@ -40,12 +41,30 @@ pub struct JoinPredicate {
 pub struct JoinColumn {
     pub expr: Expr,
     pub alias: Option<Ident>,
+    pub origin: Origin,
+    pub grouped: Grouped,
+}
+
+/// Who computes an output column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The side whose tables it names; the right if it names those of both.
+    ByTables,
+    /// `count(*)` names no table.
+    Left,
+    Right,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     Left(usize),
     Right(usize),
+}
+
+impl JoinColumn {
+    pub fn new(expr: Expr, alias: Option<Ident>) -> JoinColumn {
+        JoinColumn { expr, alias, origin: Origin::ByTables, grouped: Grouped::No }
+    }
 }
 
 impl ApplyJoin {

@@ -41,6 +41,12 @@ impl Projection {
     pub fn new(source: Operator) -> Projection {
         Projection { source, columns: Vec::new(), derived: None, star: None, fixed: false }
     }
+
+    /// One more column: the input's, as it is.
+    pub fn pass_on(&mut self, expr: Expr, at: usize) -> usize {
+        self.columns.push(Column { info: Info::Offset(at), ..Column::new(expr, None) });
+        self.columns.len() - 1
+    }
 }
 
 impl Column {

@@ -24,6 +24,7 @@ use super::super::route::merge::unique_vindex;
 use super::super::semantics::table_set::TableSet;
 use super::super::semantics::tables::Source;
 use super::Rewritten;
+use super::aggregation_through::{through_filter, through_join, through_subqueries};
 
 pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rewritten {
     if aggregator.pushed {
@@ -39,13 +40,18 @@ pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rew
             route.source = Operator::Aggregator(aggregator);
             Ok((Operator::Route(route), Some("push down aggregation under route")))
         }
-        Operator::Route(route) if planning.reached(Phase::DelegateAggregation) => {
-            if aggregator.aggregates.iter().any(|aggr| aggr.op == AggregateOp::Avg) {
-                aggregator.source = Operator::Route(route);
-                return Ok((split_avg(*aggregator), Some("split avg aggregation")));
-            }
-            through_route(planning, aggregator, route)
+        source if !planning.reached(Phase::DelegateAggregation) => {
+            aggregator.source = source;
+            Ok((Operator::Aggregator(aggregator), None))
         }
+        source if aggregator.aggregates.iter().any(|aggr| aggr.op == AggregateOp::Avg) => {
+            aggregator.source = source;
+            Ok((split_avg(*aggregator), Some("split avg aggregation")))
+        }
+        Operator::Route(route) => through_route(planning, aggregator, route),
+        Operator::ApplyJoin(join) => through_join(planning, aggregator, join),
+        Operator::Filter(filter) => Ok(through_filter(aggregator, filter)),
+        Operator::SubQueryContainer(container) => Ok(through_subqueries(aggregator, container)),
         source => {
             aggregator.source = source;
             Ok((Operator::Aggregator(aggregator), None))
@@ -97,7 +103,7 @@ fn leads(planning: &Planning<'_>, expr: &Expr) -> bool {
 
 /// Half below the route, half above.
 fn through_route(
-    planning: &mut Planning<'_>,
+    planning: &Planning<'_>,
     mut aggregator: Box<Aggregator>,
     mut route: Box<Route>,
 ) -> Rewritten {
@@ -106,33 +112,25 @@ fn through_route(
         return Err(PlanError::unsupported(text));
     }
     check_supported(&aggregator)?;
-    let distinct = distinct_arguments(&aggregator)?;
     let tables = route.source.tables();
-    let pushes_distinct = distinct.iter().any(|expr| is_unique(planning, expr, tables));
+    let (pushes_distinct, distinct) = distinct_of(planning, &aggregator, tables)?;
     if !pushes_distinct && 1 < distinct.len() {
         let first = aggregator.aggregates.iter().find(|aggr| aggr.distinct);
-        let text = first.map(|aggr| aggr.original.to_string()).unwrap_or_default();
-        return Err(PlanError::unsupported(format!(
-            "distinct aggregation function with multiple expressions '{text}'"
-        )));
+        let text = first.map(|aggr| format!(" '{}'", aggr.original)).unwrap_or_default();
+        return Err(several_arguments(&text));
     }
     let mut below = Aggregator {
-        source: route.source.take(),
         columns: aggregator.columns.clone(),
         groups: aggregator.groups.clone(),
-        aggregates: Vec::new(),
-        rollup: false,
-        derived: None,
-        original: false,
         pushed: true,
-        result_columns: None,
-        distinct_expr: None,
+        ..Aggregator::part(route.source.take())
     };
     let mut grouped_distinct = false;
     for aggr in &mut aggregator.aggregates {
         if !aggr.distinct || pushes_distinct {
             below.aggregates.push(aggr.clone());
             aggregate_again(aggr);
+            aggr.pushed_down = true;
             continue;
         }
         let Some(argument) = distinct.first() else { continue };
@@ -148,13 +146,17 @@ fn through_route(
         aggregator.distinct_expr = distinct.into_iter().next();
     }
     route.source = Operator::Aggregator(Box::new(below));
+    if !aggregator.original {
+        let rule = Some("push aggregation under route - remove original");
+        return Ok((Operator::Route(route), rule));
+    }
     aggregator.pushed = true;
     aggregator.source = Operator::Route(route);
     Ok((Operator::Aggregator(aggregator), Some("push aggregation under route - keep original")))
 }
 
 /// What vtgate itself can compute of the shards' rows.
-fn check_supported(aggregator: &Aggregator) -> Result<(), PlanError> {
+pub fn check_supported(aggregator: &Aggregator) -> Result<(), PlanError> {
     for aggr in &aggregator.aggregates {
         match aggr.op {
             AggregateOp::Other => {
@@ -188,25 +190,39 @@ fn check_group_concat(call: &Aggregate) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// The arguments of the distinct aggregates, which must all be the same.
-fn distinct_arguments(aggregator: &Aggregator) -> Result<Vec<Expr>, PlanError> {
+/// Whether shards can compute the distinct aggregates, since a value never lives on two of them;
+/// and their arguments, which must otherwise all be the same.
+pub fn distinct_of(
+    planning: &Planning<'_>,
+    aggregator: &Aggregator,
+    tables: TableSet,
+) -> Result<(bool, Vec<Expr>), PlanError> {
     let mut arguments: Vec<Expr> = Vec::new();
+    let mut pushes = true;
+    let mut different = None;
     for aggr in aggregator.aggregates.iter().filter(|aggr| aggr.distinct) {
         let Expr::Aggregate(call) = &aggr.original else { continue };
+        pushes &= call.args.iter().any(|expr| is_unique(planning, expr, tables));
         if arguments.is_empty() {
             arguments = call.args.clone();
-            continue;
         }
         let equal = arguments.len() == call.args.len()
             && arguments.iter().zip(&call.args).all(|(one, other)| same(one, other));
         if !equal {
-            return Err(PlanError::unsupported(format!(
-                "only one DISTINCT aggregation is allowed in a SELECT: {}",
-                aggr.original
-            )));
+            different = Some(&aggr.original);
         }
     }
-    Ok(arguments)
+    match different {
+        Some(aggregate) if !pushes => Err(PlanError::unsupported(format!(
+            "only one DISTINCT aggregation is allowed in a SELECT: {aggregate}"
+        ))),
+        _ => Ok((pushes, arguments)),
+    }
+}
+
+pub fn several_arguments(aggregate: &str) -> PlanError {
+    let text = format!("distinct aggregation function with multiple expressions{aggregate}");
+    PlanError::unsupported(text)
 }
 
 /// What vtgate does with the shards' answers for an aggregate.

@@ -4,6 +4,7 @@
 //! Rules run bottom-up and never enter a route. See `operators/query_planning.go` and `phases.go`.
 
 mod aggregation;
+mod aggregation_through;
 mod horizon;
 mod join;
 mod lock;
@@ -29,6 +30,7 @@ pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Opera
         operator = act(planning, operator)?;
         operator = to_fixed_point(planning, operator)?;
     }
+    aggregation_through::group_right_sides(&mut operator);
     Ok(operator)
 }
 

@@ -86,7 +86,7 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             join.columns = projection
                 .columns
                 .into_iter()
-                .map(|column| JoinColumn { expr: column.expr, alias: column.alias })
+                .map(|column| JoinColumn::new(column.expr, column.alias))
                 .collect();
             Ok((Operator::ApplyJoin(join), Some("pushed projection into both sides of join")))
         }
@@ -210,6 +210,17 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
         Operator::Aggregator(aggregator) if planning.reached(Phase::DelegateAggregation) => {
             super::aggregation::order_below(ordering, aggregator)
         }
+        Operator::Projection(mut projection) if is_of_input(planning, &ordering, &projection) => {
+            ordering.source = projection.source.take();
+            projection.source = Operator::Ordering(ordering);
+            let rule = Some("push ordering under projection");
+            Ok((Operator::Projection(projection), rule))
+        }
+        Operator::Filter(mut filter) => {
+            ordering.source = filter.source.take();
+            filter.source = Operator::Ordering(ordering);
+            Ok((Operator::Filter(filter), Some("push ordering under filter")))
+        }
         Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
             ordering.source = subquery.outer.take();
             subquery.outer = Operator::Ordering(ordering);
@@ -220,6 +231,15 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             Ok((Operator::Ordering(ordering), None))
         }
     }
+}
+
+/// Whether a projection computes nothing that the order is by.
+fn is_of_input(planning: &Planning<'_>, ordering: &Ordering, projection: &Projection) -> bool {
+    let of_input =
+        |expr: &Expr| matches!(expr, Expr::Bound(..)) || planning.semantics.is_aggregate(expr);
+    projection.derived.is_none()
+        && projection.star.is_none()
+        && ordering.order.iter().all(|order| of_input(&order.simplified))
 }
 
 /// The left's order is the join's.

@@ -1,0 +1,207 @@
+//! Offsets of aggregations above routes.
+//!
+//! An aggregation and its input have the same columns at the same places: what one adds, the other
+//! does. See `operators/aggregator.go`. It knows nothing of how groups are found.
+
+use sim::sql::ast::{Expr, Literal};
+
+use super::offset::weight_string;
+use super::offset_above::{column_of as column_of_input, weight_of};
+use super::operator::aggregator::{Aggr, Column, Grouped};
+use super::operator::horizon::Derived;
+use super::operator::{Aggregator, Operator, Projection};
+use super::planning::Planning;
+use super::predicate::same;
+use super::primitive::AggregateOp;
+use super::rewrite::aggregate_again;
+use super::semantics::item_name;
+use super::{PlanError, aggregation};
+
+/// Groups first, in their order, each followed by its weight; then the weights of aggregates that
+/// compare.
+pub fn plan(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<(), PlanError> {
+    if aggregator.planned {
+        return Ok(());
+    }
+    aggregator.planned = true;
+    if !aggregator.pushed {
+        fetch_columns(planning, aggregator)?;
+    }
+    for at in 0..aggregator.groups.len() {
+        let expr = aggregator.groups[at].expr.clone();
+        let column = match aggregator.groups[at].column {
+            Some(column) => column,
+            None => add_column(planning, aggregator, &expr, Grouped::Yes)?,
+        };
+        aggregator.groups[at].column = Some(column);
+        if aggregator.groups[at].weight_column.is_none()
+            && planning.semantics.needs_weight_string(&expr)
+        {
+            let weight = add_weight(planning, aggregator, column, &expr, Grouped::Yes)?;
+            aggregator.groups[at].weight_column = Some(weight);
+        }
+    }
+    for at in 0..aggregator.aggregates.len() {
+        let aggr = &aggregator.aggregates[at];
+        let Some(argument) = aggr.argument.clone().filter(|_| compares(aggr)) else { continue };
+        let (column, pushed_down) = (aggr.column, aggr.pushed_down);
+        aggregator.aggregates[at].collation = planning.semantics.collation_of(&argument);
+        if planning.semantics.needs_weight_string(&argument) {
+            let weight = match pushed_down {
+                true => add_weight(planning, aggregator, column, &argument, Grouped::No)?,
+                false if aggregator.pushed => {
+                    let weight = weight_string(&argument);
+                    add_column(planning, aggregator, &weight, Grouped::Yes)?
+                }
+                false => add_weight(planning, aggregator, column, &argument, Grouped::No)?,
+            };
+            aggregator.aggregates[at].weight_column = Some(weight);
+        }
+    }
+    Ok(())
+}
+
+/// Whether vtgate compares the values of an aggregate.
+fn compares(aggr: &Aggr) -> bool {
+    matches!(aggr.op, AggregateOp::Min | AggregateOp::Max)
+        || aggr.distinct && aggr.original_op.is_none()
+}
+
+/// An aggregation that nobody below has a part in reads the arguments of its aggregates.
+fn fetch_columns(
+    planning: &mut Planning<'_>,
+    aggregator: &mut Aggregator,
+) -> Result<(), PlanError> {
+    let mut source = Operator::Projection(Box::new(Projection::new(aggregator.source.take())));
+    for (at, column) in aggregator.columns.iter_mut().enumerate() {
+        if let Some(aggr) = aggregator.aggregates.iter().find(|aggr| aggr.column == at) {
+            column.expr = fetched(aggr)?;
+        }
+        let given = fetch(planning, &mut source, &column.expr)?;
+        if given != at {
+            let text = format!("failed to plan aggregation on: {}", column.expr);
+            return Err(PlanError::unsupported(text));
+        }
+    }
+    aggregator.source = source;
+    Ok(())
+}
+
+/// What an aggregate is computed of.
+fn fetched(aggr: &Aggr) -> Result<Expr, PlanError> {
+    match aggr.op {
+        AggregateOp::CountStar => Ok(Expr::Literal(Literal::Integer("1".into()))),
+        _ => aggr.argument.clone().ok_or_else(|| PlanError::bug(&aggr.original)),
+    }
+}
+
+/// A column of its own, even where there is an equal one.
+fn fetch(
+    planning: &mut Planning<'_>,
+    source: &mut Operator,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    let Operator::Projection(projection) = source else {
+        return column_of_input(planning, source, expr, Grouped::No);
+    };
+    let at = column_of_input(planning, &mut projection.source, expr, Grouped::No)?;
+    Ok(projection.pass_on(expr.clone(), at))
+}
+
+/// Where an aggregation gives an expression.
+pub fn column_of(
+    planning: &mut Planning<'_>,
+    aggregator: &mut Aggregator,
+    expr: &Expr,
+    group: Grouped,
+) -> Result<usize, PlanError> {
+    if let Some(at) = find(aggregator, expr) {
+        return Ok(at);
+    }
+    if aggregator.derived.is_some() {
+        let refused = format!("{expr} of an aggregation in a derived table");
+        return Err(PlanError::unsupported(refused));
+    }
+    if planning.semantics.is_aggregate(expr) {
+        return add_aggregate(planning, aggregator, expr);
+    }
+    // Its own columns come before those of others.
+    plan(planning, aggregator)?;
+    if let Some(at) = find(aggregator, expr) {
+        return Ok(at);
+    }
+    if planning.semantics.has_aggregate(expr) {
+        return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
+    }
+    add_column(planning, aggregator, expr, group)
+}
+
+fn find(aggregator: &Aggregator, expr: &Expr) -> Option<usize> {
+    let aggregate = aggregator.aggregates.iter().find(|aggr| same(&aggr.original, expr));
+    if let Some(aggregate) = aggregate {
+        return Some(aggregate.column);
+    }
+    let is = |column: &Column| {
+        same(&column.expr, expr) || names_output(aggregator.derived.as_ref(), column, expr)
+    };
+    aggregator.columns.iter().position(is)
+}
+
+/// Whether an expression names the column from outside of the derived table.
+fn names_output(derived: Option<&Derived>, column: &Column, expr: &Expr) -> bool {
+    let (Some(derived), Expr::Bound(name, number)) = (derived, expr) else { return false };
+    *number == derived.number
+        && item_name(&column.expr, column.alias.as_ref()).is(name.name.as_str())
+}
+
+fn add_column(
+    planning: &mut Planning<'_>,
+    aggregator: &mut Aggregator,
+    expr: &Expr,
+    group: Grouped,
+) -> Result<usize, PlanError> {
+    let visible = aggregator.columns.len();
+    let at = column_of_input(planning, &mut aggregator.source, expr, group)?;
+    if at == visible {
+        aggregator.columns.push(Column::new(expr.clone()));
+    }
+    Ok(at)
+}
+
+/// The weight of a column. Where shards aggregate it is a column that they group by.
+fn add_weight(
+    planning: &mut Planning<'_>,
+    aggregator: &mut Aggregator,
+    column: usize,
+    expr: &Expr,
+    group: Grouped,
+) -> Result<usize, PlanError> {
+    let given = aggregator.columns.get(column).map_or(expr, |column| &column.expr).clone();
+    if aggregator.pushed {
+        return add_column(planning, aggregator, &weight_string(&given), group);
+    }
+    let visible = aggregator.columns.len();
+    let at = weight_of(planning, &mut aggregator.source, column, &given)?;
+    if at == visible {
+        aggregator.columns.push(Column::new(weight_string(&given)));
+    }
+    Ok(at)
+}
+
+/// One more aggregate: HAVING and ORDER BY may ask for what the select list has not.
+fn add_aggregate(
+    planning: &mut Planning<'_>,
+    aggregator: &mut Aggregator,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    let mut aggr = aggregation::aggr_of(expr, expr, None, 0);
+    if aggr.distinct || aggr.op == AggregateOp::Avg || !aggregator.pushed {
+        return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
+    }
+    aggr.column = add_column(planning, aggregator, expr, Grouped::No)?;
+    aggr.pushed_down = true;
+    aggregate_again(&mut aggr);
+    let column = aggr.column;
+    aggregator.aggregates.push(aggr);
+    Ok(column)
+}

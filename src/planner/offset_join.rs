@@ -1,0 +1,114 @@
+//! Offsets of nested-loop joins.
+//!
+//! Output columns first, left to right, each asked of its side; then what the right must be told.
+//! See `operators/apply_join.go`. It knows nothing of who asks.
+
+use sim::sql::ast::{Expr, Ident};
+
+use super::build::predicate;
+use super::offset::{self, weight_string};
+use super::offset_above::column_of as column_of_input;
+use super::operator::aggregator::Grouped;
+use super::operator::apply_join::{JoinColumn, Origin, Side};
+use super::operator::{ApplyJoin, Operator};
+use super::planning::Planning;
+use super::predicate::same;
+use super::{PlanError, lower};
+
+pub fn plan(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
+    plan_columns(planning, join)?;
+    for at in 0..join.predicates.len() {
+        for (name, expr) in join.predicates[at].left.clone() {
+            let column = column_of_input(planning, &mut join.left, &expr, Grouped::No)?;
+            join.vars.entry(name).or_insert(column);
+        }
+    }
+    Ok(())
+}
+
+/// Where a join gives an expression; it is added if it is not there.
+pub fn column_of(
+    planning: &mut Planning<'_>,
+    join: &mut ApplyJoin,
+    expr: &Expr,
+    grouped: Grouped,
+) -> Result<usize, PlanError> {
+    match join.columns.iter().position(|column| same(&column.expr, expr)) {
+        Some(at) => Ok(at),
+        None => add(planning, join, JoinColumn { grouped, ..JoinColumn::new(expr.clone(), None) }),
+    }
+}
+
+/// Where a join gives the weight of one of its columns. All that the join needs for itself is asked
+/// for before.
+pub fn weight_of(
+    planning: &mut Planning<'_>,
+    join: &mut ApplyJoin,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    plan(planning, join)?;
+    column_of(planning, join, &weight_string(expr), Grouped::No)
+}
+
+fn add(
+    planning: &mut Planning<'_>,
+    join: &mut ApplyJoin,
+    column: JoinColumn,
+) -> Result<usize, PlanError> {
+    plan_columns(planning, join)?;
+    join.columns.push(column);
+    plan_columns(planning, join)?;
+    Ok(join.columns.len() - 1)
+}
+
+/// Plans the columns that have not been.
+fn plan_columns(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
+    while let Some(column) = join.columns.get(join.output.len()).cloned() {
+        let tables = planning.semantics.tables_of(&column.expr);
+        let left = join.left.tables();
+        let is_left = match column.origin {
+            Origin::Left => true,
+            Origin::Right => false,
+            Origin::ByTables => tables.is_within(left),
+        };
+        let side = if is_left {
+            Side::Left(named_column_of(planning, &mut join.left, column)?)
+        } else if column.origin == Origin::Right || !tables.overlaps(left) {
+            Side::Right(named_column_of(planning, &mut join.right, column)?)
+        } else {
+            let (vars, right) = predicate::split(planning, &column.expr, left);
+            for (name, expr) in vars {
+                let at = column_of_input(planning, &mut join.left, &expr, column.grouped)?;
+                join.vars.entry(name).or_insert(at);
+            }
+            let alias = column.alias.or_else(|| named_as_whole(planning, &column.expr));
+            let column = JoinColumn { expr: right, alias, ..column };
+            Side::Right(named_column_of(planning, &mut join.right, column)?)
+        };
+        join.output.push(side);
+    }
+    Ok(())
+}
+
+/// What the right computes with values of the left is called as the whole; a weight has no reader.
+fn named_as_whole(planning: &Planning<'_>, expr: &Expr) -> Option<Ident> {
+    let is_weight = matches!(expr, Expr::Function(function) if function.name.is("weight_string"));
+    (!is_weight).then(|| Ident::new(&lower::plain(planning, expr).to_string()))
+}
+
+/// A column with its name: the route that gives it names it.
+fn named_column_of(
+    planning: &mut Planning<'_>,
+    operator: &mut Operator,
+    column: JoinColumn,
+) -> Result<usize, PlanError> {
+    match operator {
+        Operator::Route(route) if column.alias.is_some() => {
+            offset::add_named_column(route, &column.expr, column.alias)
+        }
+        Operator::ApplyJoin(join) if !join.columns.iter().any(|c| same(&c.expr, &column.expr)) => {
+            add(planning, join, JoinColumn { origin: Origin::ByTables, ..column })
+        }
+        _ => column_of_input(planning, operator, &column.expr, column.grouped),
+    }
+}
