@@ -77,7 +77,9 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
             constant: (aggr.op == AggregateOp::Constant).then(|| plain(planning, &aggr.original)),
         });
     }
-    let result_columns = aggregator.result_columns.unwrap_or(0);
+    let wider = width(&aggregator.source).is_some_and(|given| aggregator.columns.len() < given);
+    let own = wider.then_some(aggregator.columns.len());
+    let result_columns = aggregator.result_columns.or(own).unwrap_or(0);
     let input = lower(planning, aggregator.source)?;
     Ok(Primitive::Aggregate(Box::new(Aggregate { group_by, aggregates, result_columns, input })))
 }

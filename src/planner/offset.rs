@@ -86,6 +86,11 @@ pub fn order_of(operator: &Operator) -> Vec<Order> {
         Operator::Limit(limit) => order_of(&limit.source),
         Operator::Distinct(distinct) => order_of(&distinct.source),
         Operator::Filter(filter) => order_of(&filter.source),
+        Operator::Route(route) => order_of(&route.source),
+        // A nested loop keeps the left's order.
+        Operator::ApplyJoin(join) => order_of(&join.left),
+        Operator::SubQuery(subquery) => order_of(&subquery.outer),
+        Operator::SubQueryContainer(container) => order_of(&container.outer),
         Operator::Projection(projection) if projection.derived.is_none() => {
             order_of(&projection.source)
         }

@@ -196,8 +196,7 @@ pub fn over_offsets(
 ) -> Result<(), PlanError> {
     let asked =
         matches!(expr, Expr::Bound(..) | Expr::Column(_)) || planning.semantics.is_aggregate(expr);
-    let given = matches!(source, Operator::Aggregator(aggregator)
-        if aggregator.columns.iter().any(|column| same(&column.expr, expr)));
+    let given = gives(source, expr);
     if asked || given && !matches!(expr, Expr::Literal(_)) {
         let at = column_of(planning, source, expr, Grouped::No)?;
         let name = sim::sql::ast::Ident::new(&at.to_string());
@@ -208,6 +207,23 @@ pub fn over_offsets(
         over_offsets(planning, source, child)?;
     }
     Ok(())
+}
+
+/// Whether an operator already has a column for an expression.
+fn gives(operator: &Operator, expr: &Expr) -> bool {
+    match operator {
+        Operator::Aggregator(aggregator) => {
+            aggregator.columns.iter().any(|column| same(&column.expr, expr))
+        }
+        Operator::ApplyJoin(join) => join.columns.iter().any(|column| same(&column.expr, expr)),
+        Operator::Filter(filter) => gives(&filter.source, expr),
+        Operator::Limit(limit) => gives(&limit.source, expr),
+        Operator::Ordering(ordering) => gives(&ordering.source, expr),
+        Operator::Projection(projection) => {
+            projection.columns.iter().any(|column| same(&column.original, expr))
+        }
+        _ => false,
+    }
 }
 
 fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), PlanError> {

@@ -89,8 +89,15 @@ fn fetch_columns(
 
 /// What an aggregate is computed of.
 fn fetched(aggr: &Aggr) -> Result<Expr, PlanError> {
+    let arguments = match &aggr.original {
+        Expr::Aggregate(call) => call.args.len(),
+        _ => 1,
+    };
     match aggr.op {
         AggregateOp::CountStar => Ok(Expr::Literal(Literal::Integer("1".into()))),
+        AggregateOp::GroupConcat if 1 < arguments => {
+            Err(PlanError::unsupported("group_concat with more than 1 column"))
+        }
         _ => aggr.argument.clone().ok_or_else(|| PlanError::bug(&aggr.original)),
     }
 }
@@ -133,7 +140,19 @@ pub fn column_of(
     if planning.semantics.has_aggregate(expr) {
         return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
     }
-    add_column(planning, aggregator, expr, group)
+    let at = add_column(planning, aggregator, expr, group)?;
+    if let Some(of) = weighed(aggregator, expr) {
+        aggregator.aggregates[of].weight_column = Some(at);
+    }
+    Ok(at)
+}
+
+/// The any_value whose weight an expression is.
+fn weighed(aggregator: &Aggregator, expr: &Expr) -> Option<usize> {
+    let Expr::Function(function) = expr else { return None };
+    let [of] = &function.args[..] else { return None };
+    let is = |aggr: &Aggr| aggr.op == AggregateOp::AnyValue && same(&aggr.original, of);
+    aggregator.aggregates.iter().position(is).filter(|_| function.name.is("weight_string"))
 }
 
 fn find(aggregator: &Aggregator, expr: &Expr) -> Option<usize> {

@@ -3,7 +3,7 @@
 //! Output columns first, left to right, each asked of its side; then what the right must be told.
 //! See `operators/apply_join.go`. It knows nothing of who asks.
 
-use sim::sql::ast::{Expr, Ident};
+use sim::sql::ast::Expr;
 
 use super::build::predicate;
 use super::offset::{self, weight_string};
@@ -13,7 +13,7 @@ use super::operator::apply_join::{JoinColumn, Origin, Side};
 use super::operator::{ApplyJoin, Operator};
 use super::planning::Planning;
 use super::predicate::same;
-use super::{PlanError, lower};
+use super::PlanError;
 
 pub fn plan(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
     plan_columns(planning, join)?;
@@ -81,19 +81,12 @@ fn plan_columns(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(),
                 let at = column_of_input(planning, &mut join.left, &expr, column.grouped)?;
                 join.vars.entry(name).or_insert(at);
             }
-            let alias = column.alias.or_else(|| named_as_whole(planning, &column.expr));
-            let column = JoinColumn { expr: right, alias, ..column };
+            let column = JoinColumn { expr: right, ..column };
             Side::Right(named_column_of(planning, &mut join.right, column)?)
         };
         join.output.push(side);
     }
     Ok(())
-}
-
-/// What the right computes with values of the left is called as the whole; a weight has no reader.
-fn named_as_whole(planning: &Planning<'_>, expr: &Expr) -> Option<Ident> {
-    let is_weight = matches!(expr, Expr::Function(function) if function.name.is("weight_string"));
-    (!is_weight).then(|| Ident::new(&lower::plain(planning, expr).to_string()))
 }
 
 /// A column with its name: the route that gives it names it.

@@ -159,6 +159,11 @@ fn weight_in_text(
     at: usize,
     expr: &Expr,
 ) -> Result<usize, PlanError> {
+    if !is_union(&route.source)
+        && let Some(at) = offset::find_in_text(&route.source, &weight_string(expr))
+    {
+        return Ok(at);
+    }
     if !grows(&route.source) {
         wrap(planning, route)?;
     }

@@ -551,13 +551,29 @@ impl VisitMut for Turn {
 pub fn with_list_arguments(query: &mut Query, routing: &super::route::Routing) {
     let super::route::Routing::Sharded(sharded) = routing else { return };
     let Some(selected) = &sharded.selected else { return };
-    let Query::Select(select) = query else { return };
-    replace_lists(&mut select.filter, selected);
+    replace_in_first(query, selected);
 }
 
-pub fn replace_lists(filter: &mut Option<Expr>, selected: &super::route::option::VindexOption) {
+/// Of the SELECTs of a union, the first that has the conjunct.
+fn replace_in_first(query: &mut Query, selected: &super::route::option::VindexOption) -> bool {
+    match query {
+        Query::Select(select) => replace_lists(&mut select.filter, selected),
+        Query::Union(union) => {
+            replace_in_first(&mut union.left, selected)
+                || replace_in_first(&mut union.right, selected)
+        }
+        Query::Values(_) => false,
+    }
+}
+
+/// Says whether there was a list to replace.
+pub fn replace_lists(
+    filter: &mut Option<Expr>,
+    selected: &super::route::option::VindexOption,
+) -> bool {
     let multi = selected.mapping.properties().is_multi_column();
-    let Some(whole) = filter.take() else { return };
+    let Some(whole) = filter.take() else { return false };
+    let mut found = false;
     let replaced = expression::into_conjuncts(whole).into_iter().map(|mut conjunct| {
         let chosen = selected.predicates.iter().any(|predicate| same(predicate, &conjunct));
         if chosen
@@ -571,10 +587,12 @@ pub fn replace_lists(filter: &mut Option<Expr>, selected: &super::route::option:
                 _ => "__vals".to_owned(),
             };
             **right = Expr::ListArgument(Ident::new(&name));
+            found = true;
         }
         conjunct
     });
     *filter = expression::conjunction(replaced.collect());
+    found
 }
 
 /// The query's columns without its rows: `where 1 != 1`, no order, limit, lock.

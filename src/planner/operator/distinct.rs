@@ -15,3 +15,15 @@ pub struct Distinct {
     pub columns: Vec<(usize, Option<usize>, Option<Arc<str>>)>,
     pub result_columns: Option<usize>,
 }
+
+impl Distinct {
+    /// One that only saves work below.
+    pub fn new(source: Operator) -> Distinct {
+        Distinct { source, required: false, pushed: false, columns: Vec::new(), result_columns: None }
+    }
+
+    /// One that the result needs.
+    pub fn required(source: Operator) -> Distinct {
+        Distinct { required: true, ..Distinct::new(source) }
+    }
+}

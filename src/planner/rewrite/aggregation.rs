@@ -184,9 +184,6 @@ fn check_group_concat(call: &Aggregate) -> Result<(), PlanError> {
         let text = "cannot evaluate group concat with distinct or order by";
         return Err(PlanError::unsupported(text));
     }
-    if 1 < call.args.len() {
-        return Err(PlanError::unsupported("group_concat with more than 1 column"));
-    }
     Ok(())
 }
 
@@ -288,10 +285,7 @@ pub fn add_ordering(operator: Operator) -> Operator {
     let by_groups = aggregator.groups.iter().map(|group| Order::new(group.expr.clone(), false));
     let by_distinct = aggregator.distinct_expr.iter().map(|expr| Order::new(expr.clone(), false));
     let wanted: Vec<Order> = by_groups.chain(by_distinct).collect();
-    let given = super::super::offset::order_of(match &aggregator.source {
-        Operator::Route(route) => &route.source,
-        source => source,
-    });
+    let given = super::super::offset::order_of(&aggregator.source);
     let fits = wanted.len() <= given.len()
         && wanted.iter().zip(&given).all(|(one, other)| same(&one.simplified, &other.simplified));
     if !wanted.is_empty() && !fits {

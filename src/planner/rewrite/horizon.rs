@@ -141,13 +141,7 @@ fn expand_select(
         false => project(planning, source, &select, derived)?,
     };
     if distinct && !aggregation::makes_distinct(planning, &select, &order) {
-        operator = Operator::Distinct(Box::new(Distinct {
-            source: operator,
-            required: true,
-            pushed: false,
-            columns: Vec::new(),
-            result_columns: None,
-        }));
+        operator = Operator::Distinct(Box::new(Distinct::required(operator)));
     }
     if let Some(having) = &select.having {
         operator = predicates::add_all(planning, operator, Some(having))?;

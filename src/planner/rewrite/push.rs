@@ -10,13 +10,17 @@
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
 
 use super::super::build::predicate::add;
+use super::super::lower::plain;
 use super::super::operator::apply_join::JoinColumn;
+use super::super::operator::projection;
 use super::super::operator::{
     ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
 };
 use super::super::planning::{Conditions, Phase, Planning};
+use super::super::predicate::same;
 use super::super::route::Routing;
 use super::super::route::merge::unique_vindex;
+use super::super::expression;
 use super::Rewritten;
 
 pub fn push(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
@@ -83,11 +87,8 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             Ok((Operator::SubQuery(subquery), Some("push projection to outer side of subquery")))
         }
         Operator::ApplyJoin(mut join) if may_split(&projection, &join) => {
-            join.columns = projection
-                .columns
-                .into_iter()
-                .map(|column| JoinColumn::new(column.expr, column.alias))
-                .collect();
+            let columns = projection.columns.into_iter();
+            join.columns = columns.map(|column| join_column(planning, column, &join)).collect();
             Ok((Operator::ApplyJoin(join), Some("pushed projection into both sides of join")))
         }
         Operator::VindexTable(table) => into_vindex(projection, table),
@@ -101,6 +102,15 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             Ok((Operator::Projection(projection), None))
         }
     }
+}
+
+/// What the right computes with values of the left is called as the whole.
+fn join_column(planning: &Planning<'_>, column: projection::Column, join: &ApplyJoin) -> JoinColumn {
+    let tables = planning.semantics.tables_of(&column.expr);
+    let of_both = tables.overlaps(join.left.tables()) && tables.overlaps(join.right.tables());
+    let whole = || of_both.then(|| Ident::new(&plain(planning, &column.expr).to_string()));
+    let alias = column.alias.or_else(whole);
+    JoinColumn::new(column.expr, alias)
 }
 
 /// Each side computes its own columns; the right those of both. Over an outer join there is
@@ -154,11 +164,30 @@ fn filter(planning: &mut Planning<'_>, mut filter: Box<Filter>) -> Rewritten {
         Operator::ApplyJoin(join) if planning.conditions == Conditions::Last => {
             Ok(into_join(planning, filter, join))
         }
+        Operator::Projection(mut projection) if passes_on(planning, &projection, &filter) => {
+            filter.source = projection.source.take();
+            projection.source = Operator::Filter(filter);
+            Ok((Operator::Projection(projection), Some("push filter under projection")))
+        }
         source => {
             filter.source = source;
             Ok((Operator::Filter(filter), None))
         }
     }
+}
+
+/// Whether a projection computes nothing that a filter reads.
+fn passes_on(planning: &Planning<'_>, projection: &Projection, filter: &Filter) -> bool {
+    let computed = |expr: &Expr| {
+        let is = |column: &projection::Column| {
+            same(&column.original, expr) && !same(&column.original, &column.expr)
+        };
+        let read = matches!(expr, Expr::Bound(..)) || planning.semantics.is_aggregate(expr);
+        read && projection.columns.iter().any(is)
+    };
+    projection.fixed
+        && projection.derived.is_none()
+        && !filter.predicates.iter().any(|predicate| expression::any(predicate, &mut { computed }))
 }
 
 /// What names the tables of one side goes there; over an outer join only what names the left's.
@@ -215,6 +244,10 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             projection.source = Operator::Ordering(ordering);
             let rule = Some("push ordering under projection");
             Ok((Operator::Projection(projection), rule))
+        }
+        Operator::Ordering(inner) => {
+            ordering.source = inner.source;
+            Ok((Operator::Ordering(ordering), Some("remove double ordering")))
         }
         Operator::Filter(mut filter) => {
             ordering.source = filter.source.take();
@@ -289,10 +322,48 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             subquery.outer = Operator::Limit(limit);
             Ok((Operator::SubQuery(subquery), Some("push limit to outer side of subquery")))
         }
+        source @ (Operator::Aggregator(_)
+        | Operator::Horizon(_)
+        | Operator::Route(_)
+        | Operator::ApplyJoin(_)
+        | Operator::SubQuery(_)
+        | Operator::SubQueryContainer(_)) => {
+            limit.source = source;
+            Ok((Operator::Limit(limit), None))
+        }
+        mut source if !limit.pushed && planning.reached(Phase::CleanOutPerformanceDistinct) => {
+            limit.pushed = true;
+            let found = limit_routes(&mut source);
+            limit.source = source;
+            Ok((Operator::Limit(limit), found.then_some("push upper limit under route")))
+        }
         source => {
             limit.source = source;
             Ok((Operator::Limit(limit), None))
         }
+    }
+}
+
+/// A route below gives no more rows than the limit asks for; it learns how many when it runs.
+///
+/// Vitess does so through a filter and a sort as well, and loses rows. The plans here are the same,
+/// but such routes are told of no limit.
+fn limit_routes(operator: &mut Operator) -> bool {
+    match operator {
+        Operator::Route(route) => {
+            let count = Expr::Argument { name: Ident::new("__upper_limit"), ty: None };
+            let source = route.source.take();
+            let limit = LimitClause { offset: None, count };
+            let limit = Limit { source, limit, top: false, pushed: true };
+            route.source = Operator::Limit(Box::new(limit));
+            true
+        }
+        Operator::Join(_)
+        | Operator::ApplyJoin(_)
+        | Operator::SubQuery(_)
+        | Operator::SubQueryContainer(_) => false,
+        Operator::Aggregator(aggregator) if !aggregator.groups.is_empty() => false,
+        other => other.inputs_mut().into_iter().fold(false, |any, input| limit_routes(input) | any),
     }
 }
 
@@ -338,15 +409,28 @@ fn distinct(planning: &Planning<'_>, mut distinct: Box<Distinct>) -> Rewritten {
         Operator::Route(route) if planning.reached(Phase::InitialPlanning) => {
             distinct.pushed = true;
             distinct.source = below(route, |source| {
-                Operator::Distinct(Box::new(Distinct {
-                    source,
-                    required: false,
-                    pushed: true,
-                    columns: Vec::new(),
-                    result_columns: None,
-                }))
+                Operator::Distinct(Box::new(Distinct { pushed: true, ..Distinct::new(source) }))
             });
             Ok((Operator::Distinct(distinct), Some("added distinct under route")))
+        }
+        Operator::Distinct(inner) => {
+            distinct.source = inner.source;
+            Ok((Operator::Distinct(distinct), Some("remove double distinct")))
+        }
+        Operator::Ordering(ordering) if planning.reached(Phase::InitialPlanning) => {
+            distinct.source = ordering.source;
+            Ok((Operator::Distinct(distinct), Some("remove ordering under distinct")))
+        }
+        Operator::ApplyJoin(mut join) if planning.reached(Phase::InitialPlanning) => {
+            join.left = to_save_work(join.left.take());
+            join.right = to_save_work(join.right.take());
+            if !distinct.required {
+                return Ok((Operator::ApplyJoin(join), Some("pushed distinct under join")));
+            }
+            distinct.pushed = true;
+            distinct.source = Operator::ApplyJoin(join);
+            let rule = Some("pushed distinct under join - kept original");
+            Ok((Operator::Distinct(distinct), rule))
         }
         source if !distinct.required && planning.reached(Phase::CleanOutPerformanceDistinct) => {
             Ok((source, Some("removed distinct that saves no work")))
@@ -356,6 +440,11 @@ fn distinct(planning: &Planning<'_>, mut distinct: Box<Distinct>) -> Rewritten {
             Ok((Operator::Distinct(distinct), None))
         }
     }
+}
+
+/// What comes from below is fewer, though not without duplicates.
+fn to_save_work(source: Operator) -> Operator {
+    Operator::Distinct(Box::new(Distinct::new(source)))
 }
 
 /// Rows of different shards differ in such a column.

@@ -37,13 +37,7 @@ pub fn merge(planning: &mut Planning<'_>, mut union: Box<Union>) -> Rewritten {
 
 /// Each shard takes out its own duplicates; those of different shards are left.
 fn distinct(source: Operator) -> Operator {
-    Operator::Distinct(Box::new(Distinct {
-        source,
-        required: true,
-        pushed: true,
-        columns: Vec::new(),
-        result_columns: None,
-    }))
+    Operator::Distinct(Box::new(Distinct { pushed: true, ..Distinct::required(source) }))
 }
 
 /// What is left of a union over several routes keeps all rows; duplicates go above it, and each
@@ -61,13 +55,7 @@ pub fn pull_distinct(operator: Operator) -> Operator {
     }
     union.distinct = false;
     for source in &mut union.sources {
-        *source = Operator::Distinct(Box::new(Distinct {
-            source: source.take(),
-            required: false,
-            pushed: false,
-            columns: Vec::new(),
-            result_columns: None,
-        }));
+        *source = Operator::Distinct(Box::new(Distinct::new(source.take())));
     }
     distinct(Operator::Union(union))
 }

@@ -26,6 +26,7 @@ use super::executor::{Run, unsupported};
 use crate::key::{Code, Destination};
 use crate::planner::primitive::{Limit, Primitive, Rows};
 use crate::planner::table;
+use crate::planner::utility::Utility;
 use crate::rpc::Status;
 use crate::vindex::{Row, Vindex};
 
@@ -71,7 +72,10 @@ impl Run {
         };
         // Each shard gives as many rows as could be wanted of it alone.
         let mut below = (**binds).clone();
-        let upper = Value::Uint(count.saturating_add(offset));
+        let upper = match may_drop_rows(&limit.input) {
+            true => Value::Int(i64::MAX),
+            false => Value::Uint(count.saturating_add(offset)),
+        };
         below.insert("__upper_limit".into(), Bind::Value(upper));
         let mut outcome = self.primitive(&limit.input, &Arc::new(below)).await?;
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(outcome.rows.len());
@@ -154,6 +158,19 @@ impl Run {
         let resolved = destination.resolve(&shards, &mut pick);
         let names = resolved.map_err(|error| Status::new(error.code(), error.to_string()))?;
         Ok(names.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// Whether rows get lost or change places between a limit and what is told of it: with no more
+/// rows than are wanted the right ones would be missing. Vitess does not ask.
+fn may_drop_rows(input: &Primitive) -> bool {
+    match input {
+        Primitive::Sort(_) | Primitive::Filter(_) => true,
+        Primitive::Distinct(distinct) => may_drop_rows(&distinct.input),
+        Primitive::Projection(projection) => may_drop_rows(&projection.input),
+        Primitive::SimpleProjection(projection) => may_drop_rows(&projection.input),
+        Primitive::Utility(Utility::Concatenate(inputs)) => inputs.iter().any(may_drop_rows),
+        _ => false,
     }
 }
 
