@@ -6,7 +6,7 @@
 //!
 //! It knows nothing of values.
 
-use sim::sql::ast::{Expr, Function, Ident};
+use sim::sql::ast::{ColumnName, Expr, Function, Ident, TableName};
 
 use super::operator::ordering::Order;
 use super::operator::projection::{Column, Projection};
@@ -42,7 +42,10 @@ fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), Pla
         if is_special(&order.expr) {
             continue;
         }
-        let column = add_column(route, &order.simplified)?;
+        let column = match find_expanded(planning, &route.source, &order.simplified) {
+            Some(at) => at,
+            None => add_column(route, &order.simplified)?,
+        };
         let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
             true => {
                 let given = column_at(&route.source, column).unwrap_or(order.simplified.clone());
@@ -59,6 +62,18 @@ fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), Pla
         });
     }
     Ok(())
+}
+
+/// The column of a derived table that an expression inside of it is.
+fn find_expanded(planning: &Planning<'_>, source: &Operator, expr: &Expr) -> Option<usize> {
+    let is = |column: &Expr| match column {
+        Expr::Bound(_, number) => same(&planning.semantics.expand_derived(column, *number), expr),
+        _ => false,
+    };
+    if find_in_text(source, expr).is_some() {
+        return None;
+    }
+    columns_in_text(source)?.iter().position(is)
 }
 
 /// `order by null`, `order by rand()`: the order of the merge does not matter.
@@ -107,34 +122,6 @@ pub fn add_column(route: &mut Route, expr: &Expr) -> Result<usize, PlanError> {
         return Ok(at);
     }
     append(&mut route.source, expr)
-}
-
-/// The same with a name for a new column.
-pub fn add_named_column(
-    route: &mut Route,
-    expr: &Expr,
-    alias: Option<Ident>,
-) -> Result<usize, PlanError> {
-    let before = width(&route.source);
-    let at = add_column(route, expr)?;
-    if before.is_none_or(|before| before <= at) {
-        name_column(&mut route.source, at, alias);
-    }
-    Ok(at)
-}
-
-fn name_column(source: &mut Operator, at: usize, alias: Option<Ident>) {
-    match source {
-        Operator::Projection(projection) => {
-            if let Some(column) = projection.columns.get_mut(at) {
-                column.alias = alias;
-            }
-        }
-        Operator::Filter(filter) => name_column(&mut filter.source, at, alias),
-        Operator::Ordering(ordering) => name_column(&mut ordering.source, at, alias),
-        Operator::Limit(limit) => name_column(&mut limit.source, at, alias),
-        _ => {}
-    }
 }
 
 /// Where the query below a route gives an expression.
@@ -232,6 +219,20 @@ pub fn width(source: &Operator) -> Option<usize> {
     }
 }
 
+/// What stands above a derived table gives all of its columns that are columns below it.
+fn of_derived(source: &Operator) -> Vec<Column> {
+    let Operator::Projection(projection) = source else { return Vec::new() };
+    let Some(derived) = &projection.derived else { return Vec::new() };
+    let columns = projection.columns.iter().enumerate();
+    let columns = columns.filter(|(_, column)| matches!(column.expr, Expr::Bound(..)));
+    let outside = |(at, column): (usize, &Column)| {
+        let name = derived.columns.get(at).cloned().unwrap_or_else(|| column.name());
+        let table = Some(TableName { qualifier: None, name: derived.alias.clone() });
+        Column::new(Expr::Bound(ColumnName { table, name }, derived.number), None)
+    };
+    columns.map(outside).collect()
+}
+
 /// One more column of the query below a route.
 pub fn append(source: &mut Operator, expr: &Expr) -> Result<usize, PlanError> {
     match source {
@@ -255,10 +256,15 @@ pub fn append(source: &mut Operator, expr: &Expr) -> Result<usize, PlanError> {
             Err(PlanError::unsupported("columns beside those of a union or a distinct query"))
         }
         _ => {
-            let mut projection = Projection::new(source.take());
-            projection.columns.push(Column::new(expr.clone(), None));
+            let columns = of_derived(source);
+            let known = columns.iter().position(|column| same(&column.expr, expr));
+            let mut projection = Projection { columns, ..Projection::new(source.take()) };
+            let at = known.unwrap_or_else(|| {
+                projection.columns.push(Column::new(expr.clone(), None));
+                projection.columns.len() - 1
+            });
             *source = Operator::Projection(Box::new(projection));
-            Ok(0)
+            Ok(at)
         }
     }
 }

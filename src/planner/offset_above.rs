@@ -133,7 +133,7 @@ fn weight_of_projection(
 
 /// What the input gives is passed on; the rest vtgate computes.
 fn projection(planning: &mut Planning<'_>, projection: &mut Projection) -> Result<(), PlanError> {
-    if projection.derived.is_some() || projection.star.is_some() {
+    if projection.star.is_some() {
         return Err(PlanError::unsupported("a derived table over several routes"));
     }
     let mut at = 0;

@@ -125,9 +125,11 @@ pub fn column_of(
     if let Some(at) = find(aggregator, expr) {
         return Ok(at);
     }
-    if aggregator.derived.is_some() {
-        let refused = format!("{expr} of an aggregation in a derived table");
-        return Err(PlanError::unsupported(refused));
+    if let Some(derived) = &aggregator.derived {
+        let inside = planning.semantics.expand_derived(expr, derived.number);
+        if !same(&inside, expr) {
+            return column_of(planning, aggregator, &inside, group);
+        }
     }
     if planning.semantics.is_aggregate(expr) {
         return add_aggregate(planning, aggregator, expr);

@@ -5,15 +5,15 @@
 
 use sim::sql::ast::Expr;
 
+use super::PlanError;
 use super::build::predicate;
-use super::offset::{self, weight_string};
+use super::offset::weight_string;
 use super::offset_above::column_of as column_of_input;
+use super::operator::ApplyJoin;
 use super::operator::aggregator::Grouped;
 use super::operator::apply_join::{JoinColumn, Origin, Side};
-use super::operator::{ApplyJoin, Operator};
 use super::planning::Planning;
 use super::predicate::same;
-use super::PlanError;
 
 pub fn plan(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
     plan_columns(planning, join)?;
@@ -22,6 +22,10 @@ pub fn plan(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), Pla
             let column = column_of_input(planning, &mut join.left, &expr, Grouped::No)?;
             join.vars.entry(name).or_insert(column);
         }
+    }
+    for (name, expr) in join.extra.clone() {
+        let column = column_of_input(planning, &mut join.left, &expr, Grouped::No)?;
+        join.vars.entry(name).or_insert(column);
     }
     Ok(())
 }
@@ -35,7 +39,7 @@ pub fn column_of(
 ) -> Result<usize, PlanError> {
     match join.columns.iter().position(|column| same(&column.expr, expr)) {
         Some(at) => Ok(at),
-        None => add(planning, join, JoinColumn { grouped, ..JoinColumn::new(expr.clone(), None) }),
+        None => add(planning, join, JoinColumn { grouped, ..JoinColumn::new(expr.clone()) }),
     }
 }
 
@@ -72,36 +76,18 @@ fn plan_columns(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(),
             Origin::ByTables => tables.is_within(left),
         };
         let side = if is_left {
-            Side::Left(named_column_of(planning, &mut join.left, column)?)
+            Side::Left(column_of_input(planning, &mut join.left, &column.expr, column.grouped)?)
         } else if column.origin == Origin::Right || !tables.overlaps(left) {
-            Side::Right(named_column_of(planning, &mut join.right, column)?)
+            Side::Right(column_of_input(planning, &mut join.right, &column.expr, column.grouped)?)
         } else {
             let (vars, right) = predicate::split(planning, &column.expr, left);
             for (name, expr) in vars {
                 let at = column_of_input(planning, &mut join.left, &expr, column.grouped)?;
                 join.vars.entry(name).or_insert(at);
             }
-            let column = JoinColumn { expr: right, ..column };
-            Side::Right(named_column_of(planning, &mut join.right, column)?)
+            Side::Right(column_of_input(planning, &mut join.right, &right, column.grouped)?)
         };
         join.output.push(side);
     }
     Ok(())
-}
-
-/// A column with its name: the route that gives it names it.
-fn named_column_of(
-    planning: &mut Planning<'_>,
-    operator: &mut Operator,
-    column: JoinColumn,
-) -> Result<usize, PlanError> {
-    match operator {
-        Operator::Route(route) if column.alias.is_some() => {
-            offset::add_named_column(route, &column.expr, column.alias)
-        }
-        Operator::ApplyJoin(join) if !join.columns.iter().any(|c| same(&c.expr, &column.expr)) => {
-            add(planning, join, JoinColumn { origin: Origin::ByTables, ..column })
-        }
-        _ => column_of_input(planning, operator, &column.expr, column.grouped),
-    }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sim::sql::ast::{Expr, Ident};
+use sim::sql::ast::Expr;
 
 use super::Operator;
 use super::aggregator::Grouped;
@@ -18,6 +18,8 @@ pub struct ApplyJoin {
     pub right: Operator,
     pub kind: Kind,
     pub predicates: Vec<JoinPredicate>,
+    /// What the right must be told for columns that it computes.
+    pub extra: Vec<(Arc<str>, Expr)>,
     /// Output columns, once they are known.
     pub columns: Vec<JoinColumn>,
     /// Offset planning's result: the side and offset of each output column.
@@ -40,7 +42,6 @@ pub struct JoinPredicate {
 #[derive(Clone, Debug)]
 pub struct JoinColumn {
     pub expr: Expr,
-    pub alias: Option<Ident>,
     pub origin: Origin,
     pub grouped: Grouped,
 }
@@ -62,8 +63,8 @@ pub enum Side {
 }
 
 impl JoinColumn {
-    pub fn new(expr: Expr, alias: Option<Ident>) -> JoinColumn {
-        JoinColumn { expr, alias, origin: Origin::ByTables, grouped: Grouped::No }
+    pub fn new(expr: Expr) -> JoinColumn {
+        JoinColumn { expr, origin: Origin::ByTables, grouped: Grouped::No }
     }
 }
 
@@ -74,6 +75,7 @@ impl ApplyJoin {
             right,
             kind,
             predicates: Vec::new(),
+            extra: Vec::new(),
             columns: Vec::new(),
             output: Vec::new(),
             vars: BTreeMap::new(),

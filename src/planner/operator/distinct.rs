@@ -19,7 +19,13 @@ pub struct Distinct {
 impl Distinct {
     /// One that only saves work below.
     pub fn new(source: Operator) -> Distinct {
-        Distinct { source, required: false, pushed: false, columns: Vec::new(), result_columns: None }
+        Distinct {
+            source,
+            required: false,
+            pushed: false,
+            columns: Vec::new(),
+            result_columns: None,
+        }
     }
 
     /// One that the result needs.

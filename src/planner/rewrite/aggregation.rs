@@ -255,7 +255,7 @@ fn split_avg(mut aggregator: Aggregator) -> Operator {
             left: Box::new(sum.clone()),
             right: Box::new(count.clone()),
         };
-        aggregator.columns[aggr.column] = Column { expr: sum.clone(), alias: None };
+        aggregator.columns[aggr.column].expr = sum.clone();
         aggr.op = if aggr.distinct { AggregateOp::SumDistinct } else { AggregateOp::Sum };
         aggr.original = sum;
         added.push((aggr.clone(), count));

@@ -215,7 +215,7 @@ impl Split {
     /// An aggregate of one side; gives the join's column.
     fn push(&mut self, side: Origin, aggr: &Aggr, column: &Column) -> usize {
         self.half(side).add(column.clone(), aggr.clone());
-        self.pass(side, aggr.original.clone(), column.alias.clone())
+        self.pass(side, aggr.original.clone())
     }
 
     /// `count(*)` of one side, once.
@@ -226,13 +226,13 @@ impl Split {
         let star = count_star();
         let aggr = aggregation::aggr_of(&star, &star, None, 0);
         self.half(side).add(Column::new(star.clone()), aggr);
-        let at = self.pass(side, star, None);
+        let at = self.pass(side, star);
         self.half(side).counted = Some(at);
         at
     }
 
-    fn pass(&mut self, origin: Origin, expr: Expr, alias: Option<Ident>) -> usize {
-        self.columns.push(JoinColumn { origin, ..JoinColumn::new(expr, alias) });
+    fn pass(&mut self, origin: Origin, expr: Expr) -> usize {
+        self.columns.push(JoinColumn { origin, ..JoinColumn::new(expr) });
         self.columns.len() - 1
     }
 
@@ -259,7 +259,7 @@ impl Split {
         for group in &whole.groups {
             if let Some(side) = self.side_of(planning, &group.expr) {
                 self.half(side).group(group, &whole.columns);
-                self.pass(side, group.expr.clone(), None);
+                self.pass(side, group.expr.clone());
                 continue;
             }
             let (taken, rest) = predicate::split(planning, &group.expr, self.left.tables);

@@ -10,6 +10,7 @@ mod join;
 mod lock;
 mod push;
 mod query_graph;
+mod split_projection;
 mod sub_query;
 mod union;
 

@@ -10,8 +10,7 @@
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
 
 use super::super::build::predicate::add;
-use super::super::lower::plain;
-use super::super::operator::apply_join::JoinColumn;
+use super::super::expression;
 use super::super::operator::projection;
 use super::super::operator::{
     ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
@@ -20,8 +19,8 @@ use super::super::planning::{Conditions, Phase, Planning};
 use super::super::predicate::same;
 use super::super::route::Routing;
 use super::super::route::merge::unique_vindex;
-use super::super::expression;
 use super::Rewritten;
+use super::split_projection::{may_split, split_projection};
 
 pub fn push(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
     match operator {
@@ -72,7 +71,7 @@ fn below(mut route: Box<Route>, wrap: impl FnOnce(Operator) -> Operator) -> Oper
     Operator::Route(route)
 }
 
-fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewritten {
+fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> Rewritten {
     match projection.source.take() {
         Operator::Route(route) => {
             let pushed = below(route, |source| {
@@ -86,13 +85,11 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             subquery.outer = Operator::Projection(projection);
             Ok((Operator::SubQuery(subquery), Some("push projection to outer side of subquery")))
         }
-        Operator::ApplyJoin(mut join) if may_split(&projection, &join) => {
-            let columns = projection.columns.into_iter();
-            join.columns = columns.map(|column| join_column(planning, column, &join)).collect();
-            Ok((Operator::ApplyJoin(join), Some("pushed projection into both sides of join")))
+        Operator::ApplyJoin(join) if may_split(&projection, &join) => {
+            split_projection(planning, *projection, join)
         }
         Operator::VindexTable(table) => into_vindex(projection, table),
-        Operator::Limit(mut limit) if projection.derived.is_none() => {
+        Operator::Limit(mut limit) => {
             projection.source = limit.source.take();
             limit.source = Operator::Projection(projection);
             Ok((Operator::Limit(limit), Some("push projection under limit")))
@@ -102,26 +99,6 @@ fn projection(planning: &Planning<'_>, mut projection: Box<Projection>) -> Rewri
             Ok((Operator::Projection(projection), None))
         }
     }
-}
-
-/// What the right computes with values of the left is called as the whole.
-fn join_column(planning: &Planning<'_>, column: projection::Column, join: &ApplyJoin) -> JoinColumn {
-    let tables = planning.semantics.tables_of(&column.expr);
-    let of_both = tables.overlaps(join.left.tables()) && tables.overlaps(join.right.tables());
-    let whole = || of_both.then(|| Ident::new(&plain(planning, &column.expr).to_string()));
-    let alias = column.alias.or_else(whole);
-    JoinColumn::new(column.expr, alias)
-}
-
-/// Each side computes its own columns; the right those of both. Over an outer join there is
-/// nothing to compute of a row that is not there.
-fn may_split(projection: &Projection, join: &ApplyJoin) -> bool {
-    let bare = projection.columns.iter().all(|column| matches!(column.expr, Expr::Bound(..)));
-    !projection.fixed
-        && projection.star.is_none()
-        && projection.derived.is_none()
-        && join.columns.is_empty()
-        && (join.kind.is_inner() || bare)
 }
 
 /// A vindex gives the columns that are asked of it, under their own names.

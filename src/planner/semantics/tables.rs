@@ -129,6 +129,13 @@ impl TableInfo {
         }
     }
 
+    pub fn derived_mut(&mut self) -> Option<&mut DerivedTable> {
+        match &mut self.source {
+            Source::Derived(derived) => Some(derived),
+            _ => None,
+        }
+    }
+
     pub fn derived(&self) -> Option<&DerivedTable> {
         match &self.source {
             Source::Derived(derived) => Some(derived),
