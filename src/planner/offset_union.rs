@@ -137,10 +137,11 @@ fn name_is(operator: &Operator, at: usize, expr: &Expr) -> bool {
             .columns
             .get(at)
             .is_some_and(|c| item_name(&c.expr, c.alias.as_ref()).is(wanted.name.as_str())),
-        Operator::ApplyJoin(join) => join
-            .columns
-            .get(at)
-            .is_some_and(|c| item_name(&c.expr, c.alias.as_ref()).is(wanted.name.as_str())),
+        Operator::ApplyJoin(join) => join.columns.get(at).is_some_and(|column| {
+            let sides = [&join.left, &join.right];
+            let name = sides.into_iter().find_map(|side| name_of(side, &column.expr));
+            name.unwrap_or_else(|| item_name(&column.expr, None)).is(wanted.name.as_str())
+        }),
         Operator::Horizon(horizon) => match &horizon.query {
             Query::Select(select) => matches!(select.items.get(at),
                 Some(SelectItem::Expr { expr, alias })
@@ -148,6 +149,25 @@ fn name_is(operator: &Operator, at: usize, expr: &Expr) -> bool {
             _ => false,
         },
         other => other.inputs().first().is_some_and(|input| name_is(input, at, expr)),
+    }
+}
+
+/// What a projection below calls an expression.
+fn name_of(operator: &Operator, expr: &Expr) -> Option<Ident> {
+    match operator {
+        Operator::Projection(projection) if projection.derived.is_none() => {
+            let column = projection.columns.iter().find(|column| same(&column.expr, expr));
+            column.map(Column::name)
+        }
+        Operator::Route(route) => name_of(&route.source, expr),
+        Operator::Distinct(distinct) => name_of(&distinct.source, expr),
+        Operator::Limit(limit) => name_of(&limit.source, expr),
+        Operator::Ordering(ordering) => name_of(&ordering.source, expr),
+        Operator::Filter(filter) => name_of(&filter.source, expr),
+        Operator::ApplyJoin(join) => {
+            [&join.left, &join.right].into_iter().find_map(|side| name_of(side, expr))
+        }
+        _ => None,
     }
 }
 
