@@ -134,6 +134,7 @@ pub fn expand(
         for ((expr, alias), replaced) in items.iter().zip(replaced) {
             add_item(planning, &mut aggregator, expr, replaced, alias.clone());
         }
+        add_filtered(planning, &mut aggregator, select.having.as_ref());
         if visible < items.len() {
             aggregator.result_columns = Some(visible);
         }
@@ -151,10 +152,31 @@ pub fn expand(
         column.expr = replaced;
         projection.columns.push(column);
     }
+    add_filtered(planning, &mut aggregator, select.having.as_ref());
     projection.source = Operator::Aggregator(Box::new(aggregator));
     projection.derived = derived;
     projection.fixed = true;
     Ok(Operator::Projection(Box::new(projection)))
+}
+
+/// The aggregates that HAVING reads and the select list has not.
+fn add_filtered(planning: &Planning<'_>, aggregator: &mut Aggregator, having: Option<&Expr>) {
+    let before = aggregator.columns.len();
+    let mut read = Vec::new();
+    having.into_iter().for_each(|expr| aggregates_in(planning, expr, &mut read));
+    for expr in read {
+        if !aggregator.columns.iter().any(|column| same(&column.expr, expr)) {
+            add_item(planning, aggregator, expr, expr.clone(), None);
+        }
+    }
+    aggregator.filtered_by = aggregator.columns.len() - before;
+}
+
+fn aggregates_in<'a>(planning: &Planning<'_>, expr: &'a Expr, found: &mut Vec<&'a Expr>) {
+    match planning.semantics.is_aggregate(expr) {
+        true => found.push(expr),
+        false => children(expr).into_iter().for_each(|it| aggregates_in(planning, it, found)),
+    }
 }
 
 /// A select item as a column: a group, an aggregate, or any value of the group.

@@ -484,6 +484,7 @@ fn describe_limit(limit: &Limit) -> Json {
     let mut node = Node::new("Limit", "");
     node.own("Count", value_text(&limit.count));
     node.own("Offset", limit.offset.as_ref().map(value_text).unwrap_or_default());
+    node.own("RequireCompleteInput", limit.require_complete_input);
     node.inputs = vec![describe(&limit.input)];
     node.json()
 }

@@ -13,15 +13,20 @@ use super::planning::Planning;
 use super::primitive::{self, Limit, Opcode, Primitive, SortKey, VindexLookup};
 use super::route::Routing;
 use super::route::option::VindexOption;
-use super::{PlanError, change, select, text};
+use super::{PlanError, change, evaluable, select, text};
 
 pub fn lower(planning: &mut Planning<'_>, operator: Operator) -> Result<Primitive, PlanError> {
     match operator {
         Operator::Route(route) => self::route(planning, *route),
         Operator::Limit(limit) => {
             let input = lower(planning, limit.source)?;
-            let (count, offset) = (limit.limit.count, limit.limit.offset);
-            Ok(Primitive::Limit(Box::new(Limit { count, offset, input })))
+            let folded = |expr: Expr| evaluable::translate(&expr).unwrap_or(expr);
+            Ok(Primitive::Limit(Box::new(Limit {
+                count: folded(limit.limit.count),
+                offset: limit.limit.offset.map(folded),
+                require_complete_input: limit.top && planning.semantics.signature.last_insert_id,
+                input,
+            })))
         }
         other => super::lower_above::lower_above(planning, other),
     }

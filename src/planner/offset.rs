@@ -106,9 +106,7 @@ pub fn order_of(operator: &Operator) -> Vec<Order> {
         Operator::ApplyJoin(join) => order_of(&join.left),
         Operator::SubQuery(subquery) => order_of(&subquery.outer),
         Operator::SubQueryContainer(container) => order_of(&container.outer),
-        Operator::Projection(projection) if projection.derived.is_none() => {
-            order_of(&projection.source)
-        }
+        Operator::Projection(projection) => order_of(&projection.source),
         Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
             order_of(&aggregator.source)
         }
@@ -252,7 +250,10 @@ pub fn append(source: &mut Operator, expr: &Expr) -> Result<usize, PlanError> {
         Operator::Limit(limit) => append(&mut limit.source, expr),
         // The shards' own duplicates go; more columns keep a few of them.
         Operator::Distinct(distinct) if !distinct.required => append(&mut distinct.source, expr),
-        Operator::Distinct(_) | Operator::Union(_) | Operator::Horizon(_) => {
+        Operator::Distinct(_) | Operator::Union(_) => {
+            Err(PlanError::unsupported("columns beside those of a union or a distinct query"))
+        }
+        Operator::Horizon(horizon) if horizon.derived.is_none() => {
             Err(PlanError::unsupported("columns beside those of a union or a distinct query"))
         }
         _ => {

@@ -9,7 +9,7 @@ use super::offset::weight_string;
 use super::offset_above::{column_of as column_of_input, weight_of};
 use super::operator::aggregator::{Aggr, Column, Grouped};
 use super::operator::horizon::Derived;
-use super::operator::{Aggregator, Operator, Projection};
+use super::operator::{Aggregator, Operator, Projection, projection};
 use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
@@ -111,6 +111,11 @@ fn fetch(
     let Operator::Projection(projection) = source else {
         return column_of_input(planning, source, expr, Grouped::No);
     };
+    if let Expr::Literal(_) = expr {
+        let computed = projection::Column::new(expr.clone(), None);
+        projection.columns.push(computed);
+        return Ok(projection.columns.len() - 1);
+    }
     let at = column_of_input(planning, &mut projection.source, expr, Grouped::No)?;
     Ok(projection.pass_on(expr.clone(), at))
 }

@@ -249,6 +249,8 @@ pub struct Delete {
 pub struct Limit {
     pub count: Expr,
     pub offset: Option<Expr>,
+    /// Rows beyond the limit are asked for, too: `last_insert_id(x)` is evaluated of each.
+    pub require_complete_input: bool,
     pub input: Primitive,
 }
 

@@ -70,9 +70,7 @@ pub fn with_lock(source: Operator, comments: Comments, lock: Lock) -> Operator {
 pub fn is_plain(planning: &Planning<'_>, query: &Query) -> bool {
     let Query::Select(select) = query else { return false };
     let computed = |item: &SelectItem| match item {
-        SelectItem::Expr { expr, .. } => {
-            planning.semantics.has_aggregate(expr) || expression::has_window(expr)
-        }
+        SelectItem::Expr { expr, .. } => planning.semantics.has_aggregate(expr),
         _ => false,
     };
     !select.distinct

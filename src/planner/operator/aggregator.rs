@@ -22,6 +22,8 @@ pub struct Aggregator {
     pub original: bool,
     /// A copy has gone below.
     pub pushed: bool,
+    /// How many of the last columns nobody but HAVING reads.
+    pub filtered_by: usize,
     /// Its columns have their offsets.
     pub planned: bool,
     pub result_columns: Option<usize>,
@@ -81,6 +83,7 @@ impl Aggregator {
             original: false,
             pushed: false,
             planned: false,
+            filtered_by: 0,
             result_columns: None,
             distinct_expr: None,
         }

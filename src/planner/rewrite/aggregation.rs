@@ -61,6 +61,11 @@ pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rew
 
 /// Columns that only ORDER BY needs: one shard orders without them, several are merged by them.
 fn hide_columns(aggregator: &mut Aggregator, route: &Route) {
+    // HAVING goes below as well, and computes what it reads.
+    let read = aggregator.columns.len() - aggregator.filtered_by;
+    aggregator.columns.truncate(read);
+    aggregator.aggregates.retain(|aggr| aggr.column < read);
+    aggregator.filtered_by = 0;
     if let Some(visible) = aggregator.result_columns.take()
         && route.routing.is_single_shard()
     {
@@ -274,11 +279,11 @@ fn split_avg(mut aggregator: Aggregator) -> Operator {
 }
 
 /// Groups are found in sorted rows: the input is ordered by them, and by the distinct argument.
-pub fn add_ordering(operator: Operator) -> Operator {
+pub fn add_ordering(planning: &Planning<'_>, operator: Operator) -> Operator {
     let mut operator = operator;
     if !matches!(operator, Operator::Route(_)) {
         for input in operator.inputs_mut() {
-            *input = add_ordering(input.take());
+            *input = add_ordering(planning, input.take());
         }
     }
     let Operator::Aggregator(mut aggregator) = operator else { return operator };
@@ -286,8 +291,15 @@ pub fn add_ordering(operator: Operator) -> Operator {
     let by_distinct = aggregator.distinct_expr.iter().map(|expr| Order::new(expr.clone(), false));
     let wanted: Vec<Order> = by_groups.chain(by_distinct).collect();
     let given = super::super::offset::order_of(&aggregator.source);
+    let is = |wanted: &Expr, given: &Expr| {
+        let inside = |expr: &Expr| match expr {
+            Expr::Bound(_, number) => planning.semantics.expand_derived(expr, *number),
+            other => other.clone(),
+        };
+        same(wanted, given) || same(&inside(wanted), given)
+    };
     let fits = wanted.len() <= given.len()
-        && wanted.iter().zip(&given).all(|(one, other)| same(&one.simplified, &other.simplified));
+        && wanted.iter().zip(&given).all(|(one, other)| is(&one.simplified, &other.simplified));
     if !wanted.is_empty() && !fits {
         let source = aggregator.source.take();
         aggregator.source =

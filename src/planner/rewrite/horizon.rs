@@ -4,7 +4,7 @@
 //! or aggregation, then DISTINCT, HAVING, ORDER BY, LIMIT, each an operator. See
 //! `operators/horizon_planning.go` and `horizon_expanding.go`.
 
-use sim::sql::ast::{Expr, Query, Select, SelectItem};
+use sim::sql::ast::{Expr, Ident, Over, Query, Select, SelectItem};
 
 use super::super::build::query::is_plain;
 use super::super::build::{predicate as predicates, sub_query};
@@ -15,7 +15,7 @@ use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
 use super::super::route::merge::unique_vindex;
 use super::super::semantics::item_name;
-use super::super::{PlanError, aggregation, expression};
+use super::super::{PlanError, aggregation, expression, walk};
 use super::Rewritten;
 
 pub fn push_or_expand(planning: &mut Planning<'_>, horizon: Box<Horizon>) -> Rewritten {
@@ -28,9 +28,13 @@ pub fn push_or_expand(planning: &mut Planning<'_>, horizon: Box<Horizon>) -> Rew
     if planning.semantics.signature.subqueries {
         return expand(planning, *horizon);
     }
+    let partitioned = |select: &Select| {
+        !has_windows(select) || partitions_by_vindex(planning, select, &horizon.source)
+    };
     let whole = match &horizon.source {
         Operator::Route(route) => {
-            route.routing.is_single_shard() || is_plain(planning, &horizon.query)
+            let windows = matches!(&horizon.query, Query::Select(select) if partitioned(select));
+            route.routing.is_single_shard() || is_plain(planning, &horizon.query) && windows
         }
         _ => false,
     };
@@ -116,14 +120,10 @@ fn expand_select(
     select: Select,
     derived: Option<super::super::operator::horizon::Derived>,
 ) -> Result<Operator, PlanError> {
-    if !select.windows.is_empty()
-        || select.items.iter().any(
-            |item| matches!(item, SelectItem::Expr { expr, .. } if expression::has_window(expr)),
-        )
+    let windowed = has_windows(&select);
+    if windowed && (!select.windows.is_empty() || !partitions_by_vindex(planning, &select, &source))
     {
-        return Err(PlanError::unsupported(
-            "window functions are only supported for single-shard queries",
-        ));
+        return Err(windows_over_shards());
     }
     let mut select = select;
     let aggregates = select.items.iter().any(|item| {
@@ -136,7 +136,11 @@ fn expand_select(
     let order = order_of(planning, &select)?;
     let is_derived = derived.is_some();
     let distinct = select.distinct;
-    let mut operator = match aggregation::is_needed(planning, &select, &order) {
+    let aggregated = aggregation::is_needed(planning, &select, &order);
+    if windowed && aggregated {
+        return Err(windows_over_shards());
+    }
+    let mut operator = match aggregated {
         true => aggregation::expand(planning, source, &select, &order, derived)?,
         false => project(planning, source, &select, derived)?,
     };
@@ -153,6 +157,45 @@ fn expand_select(
         operator = limited(operator, limit, !is_derived);
     }
     Ok(operator)
+}
+
+fn windows_over_shards() -> PlanError {
+    PlanError::unsupported("window functions are only supported for single-shard queries")
+}
+
+fn has_windows(select: &Select) -> bool {
+    let is = |item: &SelectItem| match item {
+        SelectItem::Expr { expr, .. } => expression::has_window(expr),
+        _ => false,
+    };
+    !select.windows.is_empty()
+        || select.items.iter().any(is)
+        || select.order_by.iter().any(|order| expression::has_window(&order.expr))
+}
+
+/// Whether rows of one partition are of one shard: every window is partitioned by a unique vindex'
+/// column.
+fn partitions_by_vindex(planning: &Planning<'_>, select: &Select, source: &Operator) -> bool {
+    let Operator::Route(route) = source else { return false };
+    let tables = route.source.tables();
+    let by_vindex = |over: &Over| {
+        let named = |name: &Ident| select.windows.iter().find(|(known, _)| known.is(name.as_str()));
+        let spec = match over {
+            Over::Spec(spec) => Some(spec),
+            Over::Name(name) => named(name).map(|(_, spec)| spec),
+        };
+        spec.is_some_and(|spec| {
+            spec.partition_by.iter().any(|expr| unique_vindex(planning, expr, tables).is_some())
+        })
+    };
+    let holds = |expr: &Expr| {
+        !expression::any(expr, &mut |expr| walk::over(expr).is_some_and(|over| !by_vindex(over)))
+    };
+    let items = select.items.iter().all(|item| match item {
+        SelectItem::Expr { expr, .. } => holds(expr),
+        _ => true,
+    });
+    items && select.order_by.iter().all(|order| holds(&order.expr))
 }
 
 fn limited(source: Operator, limit: sim::sql::ast::Limit, top: bool) -> Operator {

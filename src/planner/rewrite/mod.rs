@@ -39,7 +39,7 @@ pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Opera
 fn act(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
     match planning.phase {
         Phase::PullDistinctFromUnion => Ok(union::pull_distinct(operator)),
-        Phase::AddAggregationOrdering => Ok(aggregation::add_ordering(operator)),
+        Phase::AddAggregationOrdering => Ok(aggregation::add_ordering(planning, operator)),
         Phase::SettleSubqueries => sub_query::settle_all(planning, operator),
         _ => Ok(operator),
     }

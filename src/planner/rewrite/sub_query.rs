@@ -68,15 +68,23 @@ fn into_operator(
                 };
             let original = planning.semantics.tables_of(&subquery.original);
             let needs = needs | original;
-            if subquery.is_argument {
-                return Ok(Err((Operator::ApplyJoin(join), subquery)));
-            }
+            let needs = match subquery.is_argument {
+                true => planning.semantics.outer_tables_of(&subquery.query),
+                false => needs,
+            };
             if needs.is_within(join.left.tables()) {
                 let left = join.left.take();
                 join.left = beside(left, subquery);
                 return Ok(Ok(Operator::ApplyJoin(join)));
             }
-            if join.kind.is_inner() && !needs.overlaps(join.left.tables()) {
+            // The right is asked again for every row of the left: a subquery that is not of its rows
+            // would be, too.
+            let is_of_right = !needs.overlaps(join.left.tables());
+            let is_correlated = !subquery.correlation.is_empty();
+            if join.kind.is_inner()
+                && is_of_right
+                && (is_correlated || merges_with(planning, &join.right, &subquery))
+            {
                 let right = join.right.take();
                 join.right = beside(right, subquery);
                 return Ok(Ok(Operator::ApplyJoin(join)));
@@ -84,6 +92,20 @@ fn into_operator(
             Ok(Err((Operator::ApplyJoin(join), subquery)))
         }
         other => Ok(Err((other, subquery))),
+    }
+}
+
+/// Whether a route can carry a subquery.
+fn merges_with(planning: &Planning<'_>, operator: &Operator, subquery: &SubQuery) -> bool {
+    match (operator, &subquery.inner) {
+        (Operator::Route(outer), Operator::Route(inner)) => {
+            decide(planning, outer, inner, subquery).is_some()
+        }
+        (Operator::ApplyJoin(join), _) => {
+            merges_with(planning, &join.left, subquery)
+                || merges_with(planning, &join.right, subquery)
+        }
+        _ => false,
     }
 }
 
@@ -304,31 +326,32 @@ fn settle(
     }
     if !subquery.is_argument && !correlated {
         let predicates = pulled_out(planning, &mut subquery);
-        let mut filtered = outer;
-        for predicate in predicates {
-            filtered = with_filter(planning, filtered, predicate);
-        }
-        subquery.outer = filtered;
+        subquery.outer = with_filter(planning, outer, predicates);
         return Ok(Operator::SubQuery(Box::new(subquery)));
     }
     subquery.outer = outer;
     Ok(Operator::SubQuery(Box::new(subquery)))
 }
 
-/// The predicate goes as far down as it may: it can route there.
-fn with_filter(planning: &mut Planning<'_>, operator: Operator, predicate: Expr) -> Operator {
+/// The predicates go into a route, where they can route; above a join they stay.
+fn with_filter(planning: &mut Planning<'_>, operator: Operator, predicates: Vec<Expr>) -> Operator {
     match operator {
         Operator::SubQuery(mut subquery) => {
-            subquery.outer = with_filter(planning, subquery.outer.take(), predicate);
+            subquery.outer = with_filter(planning, subquery.outer.take(), predicates);
             Operator::SubQuery(subquery)
         }
         Operator::Route(mut route) => {
-            let routing = std::mem::replace(&mut route.routing, Routing::Dual);
-            route.routing = routing.narrowed(planning, &predicate);
-            route.source = Filter::over(route.source.take(), vec![predicate]);
+            for predicate in predicates {
+                let routing = std::mem::replace(&mut route.routing, Routing::Dual);
+                route.routing = routing.narrowed(planning, &predicate);
+                route.source = Filter::over(route.source.take(), vec![predicate]);
+            }
             Operator::Route(route)
         }
-        other => predicates::add(planning, other, predicate),
+        Operator::ApplyJoin(join) => Filter::over(Operator::ApplyJoin(join), predicates),
+        other => predicates
+            .into_iter()
+            .fold(other, |operator, predicate| predicates::add(planning, operator, predicate)),
     }
 }
 

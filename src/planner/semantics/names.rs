@@ -232,6 +232,16 @@ pub fn resolve_union_order(expr: &mut Expr, first: &Select) -> Result<(), PlanEr
         );
         if let Some(SelectItem::Expr { expr: of, alias }) = at.map(|at| &offers.items[at]) {
             let name = item_name(of, alias.as_ref());
+            let is_called_so = |item: &&SelectItem| {
+                matches!(item, SelectItem::Expr { expr, alias }
+                    if item_name(expr, alias.as_ref()).is(name.as_str()))
+            };
+            // A name that two columns have would be the other one's.
+            let first = offers.items.iter().position(|item| is_called_so(&item));
+            if first != at && matches!(of, Expr::Bound(..)) {
+                *expr = of.clone();
+                return Ok(());
+            }
             *expr = Expr::Column(ColumnName { table: None, name });
         }
     }
