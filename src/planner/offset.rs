@@ -187,7 +187,7 @@ pub fn group_in_text(source: &mut Operator, expr: &Expr) {
 }
 
 /// The expression of a column, as the query writes it.
-fn column_at(source: &Operator, at: usize) -> Option<Expr> {
+pub fn column_at(source: &Operator, at: usize) -> Option<Expr> {
     match source {
         Operator::Projection(projection) => projection.columns.get(at).map(|c| c.expr.clone()),
         Operator::Aggregator(aggregator) => aggregator.columns.get(at).map(|c| c.expr.clone()),

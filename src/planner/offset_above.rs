@@ -103,6 +103,11 @@ pub fn weight_of(
         Operator::Distinct(distinct) => weight_of(planning, &mut distinct.source, at, expr),
         Operator::SubQuery(subquery) => weight_of(planning, &mut subquery.outer, at, expr),
         Operator::Union(_) => offset_union::weight_of(planning, operator, at, expr),
+        Operator::Route(route) => {
+            let given = offset::column_at(&route.source, at);
+            let weight = weight_string(given.as_ref().unwrap_or(expr));
+            column_of(planning, operator, &weight, Grouped::No)
+        }
         other => column_of(planning, other, &weight_string(expr), Grouped::No),
     }
 }

@@ -19,6 +19,7 @@ use super::super::planning::{Conditions, Phase, Planning};
 use super::super::predicate::same;
 use super::super::route::Routing;
 use super::super::route::merge::unique_vindex;
+use super::super::semantics::table_set::TableSet;
 use super::Rewritten;
 use super::split_projection::{may_split, split_projection};
 
@@ -88,6 +89,15 @@ fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> R
         Operator::ApplyJoin(join) if may_split(&projection, &join) => {
             split_projection(planning, *projection, join)
         }
+        Operator::SubQueryContainer(mut container)
+            if planning.reached(Phase::InitialPlanning)
+                && is_of_outer(planning, &projection, &container.outer) =>
+        {
+            projection.source = container.outer.take();
+            container.outer = Operator::Projection(projection);
+            let rule = "push projection to outer side of subquery container";
+            Ok((Operator::SubQueryContainer(container), Some(rule)))
+        }
         Operator::VindexTable(table) => into_vindex(projection, table),
         Operator::Limit(mut limit) => {
             projection.source = limit.source.take();
@@ -99,6 +109,14 @@ fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> R
             Ok((Operator::Projection(projection), None))
         }
     }
+}
+
+/// Whether a projection reads nothing but what a query beside subqueries gives.
+fn is_of_outer(planning: &Planning<'_>, projection: &Projection, outer: &Operator) -> bool {
+    let tables = outer.tables();
+    let within =
+        |column: &projection::Column| planning.semantics.tables_of(&column.expr).is_within(tables);
+    projection.star.is_none() && projection.columns.iter().all(within)
 }
 
 /// A vindex gives the columns that are asked of it, under their own names.
@@ -208,7 +226,7 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             });
             Ok((pushed, Some("push ordering under route")))
         }
-        Operator::ApplyJoin(mut join) if is_of_left(planning, &ordering, &join) => {
+        Operator::ApplyJoin(mut join) if is_of(planning, &ordering, join.left.tables()) => {
             ordering.source = join.left.take();
             join.left = Operator::Ordering(ordering);
             Ok((Operator::ApplyJoin(join), Some("push ordering to the left of join")))
@@ -221,6 +239,14 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             projection.source = Operator::Ordering(ordering);
             let rule = Some("push ordering under projection");
             Ok((Operator::Projection(projection), rule))
+        }
+        Operator::SubQueryContainer(mut container)
+            if is_of(planning, &ordering, container.outer.tables()) =>
+        {
+            ordering.source = container.outer.take();
+            container.outer = Operator::Ordering(ordering);
+            let rule = "push ordering to outer side of subquery container";
+            Ok((Operator::SubQueryContainer(container), Some(rule)))
         }
         Operator::Ordering(inner) => {
             ordering.source = inner.source;
@@ -252,13 +278,12 @@ fn is_of_input(planning: &Planning<'_>, ordering: &Ordering, projection: &Projec
         && ordering.order.iter().all(|order| of_input(&order.simplified))
 }
 
-/// The left's order is the join's.
-fn is_of_left(planning: &Planning<'_>, ordering: &Ordering, join: &ApplyJoin) -> bool {
-    let left = join.left.tables();
+/// Whether all that the order is by is of these tables.
+fn is_of(planning: &Planning<'_>, ordering: &Ordering, tables: TableSet) -> bool {
     ordering
         .order
         .iter()
-        .all(|order| planning.semantics.tables_of(&order.simplified).is_within(left))
+        .all(|order| planning.semantics.tables_of(&order.simplified).is_within(tables))
 }
 
 fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
@@ -293,6 +318,12 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             }
             limit.source = Operator::ApplyJoin(join);
             Ok((Operator::Limit(limit), Some("copied limit into join")))
+        }
+        // A join beside subqueries keeps all rows; nobody has asked what they leave of them.
+        Operator::SubQueryContainer(container) if planning.reached(Phase::InitialPlanning) => {
+            limit.pushed |= matches!(container.outer, Operator::ApplyJoin(_));
+            limit.source = Operator::SubQueryContainer(container);
+            Ok((Operator::Limit(limit), None))
         }
         Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
             limit.source = subquery.outer.take();

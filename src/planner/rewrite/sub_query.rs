@@ -4,7 +4,6 @@
 
 use sim::sql::ast::{CompareOp, Expr, Ident, Limit as LimitClause, Literal, Query};
 
-use super::super::build::predicate as predicates;
 use super::super::build::sub_query::with_has_values;
 use super::super::operator::sub_query::Kind;
 use super::super::operator::{Filter, Limit, Operator, Route, SubQuery, SubQueryContainer};
@@ -333,7 +332,7 @@ fn settle(
     Ok(Operator::SubQuery(Box::new(subquery)))
 }
 
-/// The predicates go into a route, where they can route; above a join they stay.
+/// The predicates go into a route, where they can route; elsewhere they stay above.
 fn with_filter(planning: &mut Planning<'_>, operator: Operator, predicates: Vec<Expr>) -> Operator {
     match operator {
         Operator::SubQuery(mut subquery) => {
@@ -348,10 +347,7 @@ fn with_filter(planning: &mut Planning<'_>, operator: Operator, predicates: Vec<
             }
             Operator::Route(route)
         }
-        Operator::ApplyJoin(join) => Filter::over(Operator::ApplyJoin(join), predicates),
-        other => predicates
-            .into_iter()
-            .fold(other, |operator, predicate| predicates::add(planning, operator, predicate)),
+        other => Filter::over(other, predicates),
     }
 }
 

@@ -53,13 +53,16 @@ impl Semantics {
             return false;
         }
         match self.type_of(expr) {
-            None => true,
+            None => !is_of_values(expr),
             Some(ty) => is_text(ty.kind) && ty.collation.is_none(),
         }
     }
 
     pub fn collation_of(&self, expr: &Expr) -> Option<std::sync::Arc<str>> {
-        self.type_of(expr).filter(|ty| is_text(ty.kind))?.collation.map(Into::into)
+        match self.type_of(expr) {
+            None if is_of_values(expr) => Some(system_tables::COLLATION.into()),
+            ty => ty.filter(|ty| is_text(ty.kind))?.collation.map(Into::into),
+        }
     }
 
     /// The type that an argument for this expression is written with.
@@ -72,6 +75,14 @@ impl Semantics {
             scale: positive(ty.scale),
         })
     }
+}
+
+/// An aggregate of values of unknown type has the type `unknown`, which is not text, with the
+/// connection's collation.
+fn is_of_values(expr: &Expr) -> bool {
+    use sim::sql::ast::AggregateKind::{AnyValue, Avg, Max, Min, Sum};
+    matches!(expr, Expr::Aggregate(aggregate)
+        if matches!(aggregate.kind, AnyValue | Avg | Max | Min | Sum))
 }
 
 fn is_text(kind: Kind) -> bool {
