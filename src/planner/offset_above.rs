@@ -74,6 +74,14 @@ fn column_of_projection(
     expr: &Expr,
     group: Grouped,
 ) -> Result<usize, PlanError> {
+    if projection.by_position {
+        return offset_union::column_of_derived(planning, projection, expr);
+    }
+    let inside = match &projection.derived {
+        Some(derived) => planning.semantics.expand_derived(expr, derived.number),
+        None => expr.clone(),
+    };
+    let expr = &inside;
     let is = |column: &projection::Column| same(&column.expr, expr) || same(&column.original, expr);
     if let Some(at) = projection.columns.iter().position(is) {
         return Ok(at);
@@ -103,6 +111,9 @@ pub fn weight_of(
         Operator::Distinct(distinct) => weight_of(planning, &mut distinct.source, at, expr),
         Operator::SubQuery(subquery) => weight_of(planning, &mut subquery.outer, at, expr),
         Operator::Union(_) => offset_union::weight_of(planning, operator, at, expr),
+        Operator::Route(route) if offset_union::is_union(&route.source) => {
+            offset_union::weight_of(planning, operator, at, expr)
+        }
         Operator::Route(route) => {
             let given = offset::column_at(&route.source, at);
             let weight = weight_string(given.as_ref().unwrap_or(expr));
@@ -236,11 +247,12 @@ fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), 
     let weights: Vec<bool> = columns.iter().map(is_weight_string).collect();
     for (at, expr) in columns.iter().enumerate() {
         let all = offset_union::exprs_at(&distinct.source, at);
-        let weight = match !weights[at] && offset_union::needs_weight(planning, &all) {
+        let is_weighed = offset_union::needs_weight(planning, &distinct.source, &all);
+        let weight = match !weights[at] && is_weighed {
             true => Some(offset_union::weight_of(planning, &mut distinct.source, at, expr)?),
             false => None,
         };
-        let collation = all.iter().find_map(|expr| planning.semantics.collation_of(expr));
+        let collation = offset_union::collation_of(planning, &all);
         distinct.columns.push((at, weight, collation.filter(|_| weight.is_none())));
     }
     Ok(())

@@ -11,20 +11,26 @@
 //!
 //! It knows nothing of what columns are compared for.
 
+use std::sync::Arc;
+
 use sim::sql::ast::{
-    ColumnName, Expr, Ident, Lock, Query, SelectItem, TableName, Union as UnionNode,
+    ColumnName, Expr, Ident, Literal, Lock, Query, SelectItem, TableName, Union as UnionNode,
 };
 
 use super::offset::{self, weight_string};
 use super::offset_above::weight_of as weight_above;
 use super::operator::horizon::Derived;
-use super::operator::projection::{Column, Projection};
+use super::operator::projection::{Column, Info, Projection};
 use super::operator::{Horizon, Operator, Route, Union};
 use super::planning::Planning;
 use super::predicate::same;
 use super::semantics::tables::{DerivedColumn, DerivedTable, Source, TableInfo};
 use super::semantics::{item_name, table_set::TableSet};
 use super::{PlanError, expression};
+use crate::vindex::Kind;
+
+/// Of texts that a statement writes.
+const CONNECTION_COLLATION: &str = "utf8mb4_0900_ai_ci";
 
 /// What the sources give at a position: one expression for each SELECT.
 pub fn exprs_at(operator: &Operator, at: usize) -> Vec<Expr> {
@@ -60,8 +66,81 @@ fn of_query(query: &Query, at: usize) -> Vec<Expr> {
     }
 }
 
-/// Whether a column is compared by weights: of several SELECTs those decide whose type is known.
-pub fn needs_weight(planning: &Planning<'_>, exprs: &[Expr]) -> bool {
+/// Where the projection of a derived table that is a union gives an expression.
+pub fn column_of_derived(
+    planning: &mut Planning<'_>,
+    projection: &mut Projection,
+    expr: &Expr,
+) -> Result<usize, PlanError> {
+    if let Some(at) = projection.columns.iter().position(|column| same(&column.expr, expr)) {
+        return Ok(at);
+    }
+    let derived = projection.derived.as_ref().ok_or_else(|| PlanError::bug(expr))?.number;
+    if let Some(place) = place_of(planning, derived, expr) {
+        return Ok(projection.pass_on(expr.clone(), place));
+    }
+    if let Expr::Function(function) = expr
+        && function.name.is("weight_string")
+        && let [of] = &function.args[..]
+        && let Some(place) = place_of(planning, derived, of)
+    {
+        let given = exprs_at(&projection.source, place).into_iter().next();
+        let given = given.unwrap_or_else(|| of.clone());
+        let at = super::offset_above::weight_of(planning, &mut projection.source, place, &given)?;
+        return Ok(projection.pass_on(expr.clone(), at));
+    }
+    let mut evaluated = expr.clone();
+    let mut unknown = None;
+    expression::walk_mut(&mut evaluated, &mut |expr| {
+        if let Expr::Bound(..) = expr {
+            match place_of(planning, derived, expr) {
+                Some(place) => {
+                    let name = Ident::new(&place.to_string());
+                    *expr = Expr::Argument { name, ty: None };
+                }
+                None => unknown = Some(PlanError::bug(&*expr)),
+            }
+        }
+    });
+    if let Some(unknown) = unknown {
+        return Err(unknown);
+    }
+    let column = Column { info: Info::Evaluated(evaluated), ..Column::new(expr.clone(), None) };
+    projection.columns.push(column);
+    Ok(projection.columns.len() - 1)
+}
+
+/// The place of a derived table's column.
+fn place_of(planning: &Planning<'_>, derived: u32, expr: &Expr) -> Option<usize> {
+    let Expr::Bound(column, number) = expr else { return None };
+    let table = planning.semantics.table(derived).derived().filter(|_| *number == derived)?;
+    table.columns.iter().position(|known| known.name.is(column.name.as_str()))
+}
+
+/// How text that several SELECTs give is compared. A time beside a number becomes text of bytes.
+pub fn collation_of(planning: &Planning<'_>, exprs: &[Expr]) -> Option<Arc<str>> {
+    let kinds = exprs.iter().filter_map(|expr| planning.semantics.type_of(expr));
+    let kinds: Vec<Kind> = kinds.map(|ty| ty.kind).collect();
+    let is_time =
+        |kind: &Kind| matches!(kind, Kind::Date | Kind::Time | Kind::Datetime | Kind::Timestamp);
+    if kinds.iter().any(is_time) && kinds.iter().any(|kind| kind.is_integral()) {
+        return Some("binary".into());
+    }
+    let text = |expr: &Expr| match expr {
+        Expr::Literal(Literal::String(_)) => Some(CONNECTION_COLLATION.into()),
+        expr => planning.semantics.collation_of(expr),
+    };
+    exprs.iter().find_map(text)
+}
+
+/// Whether a column is compared by weights. Where one query has several SELECTs those decide whose
+/// type is known; where their rows come from several routes all must be known.
+pub fn needs_weight(planning: &Planning<'_>, operator: &Operator, exprs: &[Expr]) -> bool {
+    if is_concatenated(operator) {
+        let literals = exprs.iter().all(|expr| matches!(expr, Expr::Literal(_)));
+        let weighed = |expr: &Expr| planning.semantics.needs_weight_string(expr);
+        return !literals && exprs.iter().any(weighed);
+    }
     if exprs.iter().all(|expr| matches!(expr, Expr::Literal(_))) {
         return false;
     }
@@ -206,7 +285,18 @@ pub fn weight_in_union(
     weight_in_text(planning, route, at, of).map(Some)
 }
 
-fn is_union(source: &Operator) -> bool {
+fn is_concatenated(operator: &Operator) -> bool {
+    match operator {
+        Operator::Union(_) => true,
+        Operator::Distinct(distinct) => is_concatenated(&distinct.source),
+        Operator::Ordering(ordering) => is_concatenated(&ordering.source),
+        Operator::Limit(limit) => is_concatenated(&limit.source),
+        Operator::Projection(projection) => is_concatenated(&projection.source),
+        _ => false,
+    }
+}
+
+pub fn is_union(source: &Operator) -> bool {
     match source {
         Operator::Union(_) => true,
         Operator::Distinct(distinct) => is_union(&distinct.source),

@@ -13,6 +13,8 @@ pub struct Projection {
     pub derived: Option<Derived>,
     /// A star: the columns are not known one by one.
     pub star: Option<Vec<sim::sql::ast::SelectItem>>,
+    /// A union as a derived table: a column of it is the union's at the same place.
+    pub by_position: bool,
     /// Made by splitting an aggregation; it is never split over a join.
     pub fixed: bool,
 }
@@ -39,7 +41,14 @@ pub enum Info {
 
 impl Projection {
     pub fn new(source: Operator) -> Projection {
-        Projection { source, columns: Vec::new(), derived: None, star: None, fixed: false }
+        Projection {
+            source,
+            columns: Vec::new(),
+            derived: None,
+            star: None,
+            by_position: false,
+            fixed: false,
+        }
     }
 
     /// One more column: the input's, as it is.

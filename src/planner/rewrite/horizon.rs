@@ -15,6 +15,7 @@ use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
 use super::super::route::merge::unique_vindex;
 use super::super::semantics::item_name;
+use super::super::semantics::table_set::TableSet;
 use super::super::{PlanError, aggregation, expression, walk};
 use super::Rewritten;
 
@@ -52,7 +53,20 @@ fn may_go_below(planning: &Planning<'_>, horizon: &Horizon) -> bool {
 
 /// Whether the shards' own answers are the rows of the query: none is made of several shards'.
 pub fn is_mergeable(planning: &Planning<'_>, horizon: &Horizon) -> bool {
-    let Query::Select(select) = &horizon.query else { return false };
+    let tables = horizon.source.tables();
+    is_mergeable_query(planning, &horizon.query, tables)
+}
+
+fn is_mergeable_query(planning: &Planning<'_>, query: &Query, tables: TableSet) -> bool {
+    let select = match query {
+        Query::Select(select) => select,
+        Query::Union(union) => {
+            return union.limit.is_none()
+                && is_mergeable_query(planning, &union.left, tables)
+                && is_mergeable_query(planning, &union.right, tables);
+        }
+        Query::Values(_) => return false,
+    };
     let windows = select
         .items
         .iter()
@@ -60,7 +74,6 @@ pub fn is_mergeable(planning: &Planning<'_>, horizon: &Horizon) -> bool {
     if select.limit.is_some() || windows {
         return false;
     }
-    let tables = horizon.source.tables();
     let by_vindex = |expr: &Expr| unique_vindex(planning, expr, tables).is_some();
     let aggregates = select.items.iter().any(|item| {
         matches!(item, SelectItem::Expr { expr, .. } if planning.semantics.has_aggregate(expr))
@@ -104,9 +117,13 @@ fn expand(planning: &mut Planning<'_>, horizon: Horizon) -> Rewritten {
             if let Some(limit) = union.limit {
                 operator = limited(operator, limit, derived.is_none());
             }
-            if derived.is_some() {
-                let what = "a union of several routes as a derived table";
-                return Err(PlanError::unsupported(what));
+            if let Some(derived) = derived {
+                // Its columns are the union's, place by place; they are added when they are asked for.
+                operator = Operator::Projection(Box::new(Projection {
+                    derived: Some(derived),
+                    by_position: true,
+                    ..Projection::new(operator)
+                }));
             }
             Ok((operator, Some("expand UNION horizon")))
         }

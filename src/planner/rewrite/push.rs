@@ -73,6 +73,9 @@ fn below(mut route: Box<Route>, wrap: impl FnOnce(Operator) -> Operator) -> Oper
 }
 
 fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> Rewritten {
+    if projection.by_position {
+        return Ok((Operator::Projection(projection), None));
+    }
     match projection.source.take() {
         Operator::Route(route) => {
             let pushed = below(route, |source| {

@@ -62,6 +62,13 @@ pub fn pull_distinct(operator: Operator) -> Operator {
 
 /// A union in a union, where the duplicates that it keeps are taken out above.
 fn flatten(union: &mut Union) -> bool {
+    if union.distinct {
+        for source in &mut union.sources {
+            if let Operator::Distinct(distinct) = source {
+                *source = distinct.source.take();
+            }
+        }
+    }
     let inner = |source: &Operator| match source {
         Operator::Union(inner) => union.distinct || !inner.distinct,
         _ => false,
