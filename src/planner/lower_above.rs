@@ -158,10 +158,27 @@ fn join(planning: &mut Planning<'_>, join: ApplyJoin) -> Result<Primitive, PlanE
     };
     let columns = join.output.iter().map(side).collect();
     let outer = !join.kind.is_inner();
-    let left = lower(planning, join.left)?;
-    let right = lower(planning, join.right)?;
+    let left = lower(planning, without_identity(join.left))?;
+    let right = lower(planning, without_identity(join.right))?;
     let vars = join.vars;
     Ok(Primitive::Join(Box::new(primitive::Join { outer, columns, vars, left, right })))
+}
+
+/// A union may give weights beside its columns; a join takes by place what it wants.
+fn without_identity(operator: Operator) -> Operator {
+    match operator {
+        Operator::Projection(projection)
+            if matches!(projection.source, Operator::Union(_)) && passes_on(&projection) =>
+        {
+            projection.source
+        }
+        other => other,
+    }
+}
+
+fn passes_on(projection: &Projection) -> bool {
+    let mut columns = projection.columns.iter().enumerate();
+    columns.all(|(at, column)| column.info == Info::Offset(at))
 }
 
 /// An alias, a column's own name, or the text.
@@ -175,8 +192,7 @@ fn name_of(planning: &Planning<'_>, column: &projection::Column) -> std::sync::A
 
 /// A projection that only passes its input on is none.
 fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Primitive, PlanError> {
-    let passes =
-        projection.columns.iter().enumerate().all(|(at, column)| column.info == Info::Offset(at));
+    let passes = passes_on(&projection);
     let mut projection = projection;
     let (given, wanted) = (width(&projection.source), projection.columns.len());
     if passes && (given == Some(wanted) || cut_off(&mut projection.source, wanted)) {

@@ -41,6 +41,11 @@ pub fn column_of(
             if let Some(at) = offset_union::weight_in_union(planning, route, expr)? {
                 return Ok(at);
             }
+            if offset_union::is_union(&route.source)
+                && let Some(at) = offset_union::position(&route.source, expr)
+            {
+                return Ok(at);
+            }
             if group == Grouped::Yes {
                 offset::group_in_text(&mut route.source, expr);
             }

@@ -126,11 +126,10 @@ pub fn collation_of(planning: &Planning<'_>, exprs: &[Expr]) -> Option<Arc<str>>
     if kinds.iter().any(is_time) && kinds.iter().any(|kind| kind.is_integral()) {
         return Some("binary".into());
     }
-    let text = |expr: &Expr| match expr {
-        Expr::Literal(Literal::String(_)) => Some(CONNECTION_COLLATION.into()),
-        expr => planning.semantics.collation_of(expr),
-    };
-    exprs.iter().find_map(text)
+    if exprs.iter().all(|expr| matches!(expr, Expr::Literal(Literal::String(_)))) {
+        return Some(CONNECTION_COLLATION.into());
+    }
+    exprs.iter().find_map(|expr| planning.semantics.collation_of(expr))
 }
 
 /// Whether a column is compared by weights. Where one query has several SELECTs those decide whose
@@ -307,7 +306,7 @@ pub fn is_union(source: &Operator) -> bool {
 }
 
 /// Which column of a union an expression is: by what the first SELECT gives, or by its name.
-fn position(source: &Operator, expr: &Expr) -> Option<usize> {
+pub fn position(source: &Operator, expr: &Expr) -> Option<usize> {
     let width = offset::columns_in_text(source)?.len();
     (0..width).find(|at| {
         let given = exprs_at(source, *at);

@@ -22,7 +22,7 @@ pub mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sim::sql::ast::{ColumnName, Expr, Ident, Query, TableExpr, TableName};
+use sim::sql::ast::{ColumnName, Expr, Ident, Literal, Query, TableExpr, TableName};
 
 use super::walk::{self, Visit};
 use super::{PlanError, predicate};
@@ -210,6 +210,7 @@ pub fn item_name(expr: &Expr, alias: Option<&Ident>) -> Ident {
     match (alias, expr) {
         (Some(alias), _) => alias.clone(),
         (None, Expr::Column(column) | Expr::Bound(column, _)) => column.name.clone(),
+        (None, Expr::Literal(Literal::String(text))) => Ident::new(text),
         (None, other) => Ident::new(&other.to_string()),
     }
 }
