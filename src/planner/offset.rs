@@ -217,18 +217,16 @@ pub fn width(source: &Operator) -> Option<usize> {
     }
 }
 
-/// What stands above a derived table gives all of its columns that are columns below it.
+/// What stands above a derived table gives all of its columns.
 fn of_derived(source: &Operator) -> Vec<Column> {
     let Operator::Projection(projection) = source else { return Vec::new() };
     let Some(derived) = &projection.derived else { return Vec::new() };
-    let columns = projection.columns.iter().enumerate();
-    let columns = columns.filter(|(_, column)| matches!(column.expr, Expr::Bound(..)));
     let outside = |(at, column): (usize, &Column)| {
         let name = derived.columns.get(at).cloned().unwrap_or_else(|| column.name());
         let table = Some(TableName { qualifier: None, name: derived.alias.clone() });
         Column::new(Expr::Bound(ColumnName { table, name }, derived.number), None)
     };
-    columns.map(outside).collect()
+    projection.columns.iter().enumerate().map(outside).collect()
 }
 
 /// One more column of the query below a route.

@@ -25,12 +25,10 @@ use super::operator::{Horizon, Operator, Route, Union};
 use super::planning::Planning;
 use super::predicate::same;
 use super::semantics::tables::{DerivedColumn, DerivedTable, Source, TableInfo};
+use super::semantics::types::CONNECTION_COLLATION;
 use super::semantics::{item_name, table_set::TableSet};
 use super::{PlanError, expression};
 use crate::vindex::Kind;
-
-/// Of texts that a statement writes.
-const CONNECTION_COLLATION: &str = "utf8mb4_0900_ai_ci";
 
 /// What the sources give at a position: one expression for each SELECT.
 pub fn exprs_at(operator: &Operator, at: usize) -> Vec<Expr> {

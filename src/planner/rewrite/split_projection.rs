@@ -176,8 +176,12 @@ impl Halves {
         let Some(derived) = self.derived.clone() else { return Ok(()) };
         for predicate in &mut join.predicates {
             for (_, expr) in &mut predicate.left {
-                let name = Ident::new(&plain(planning, expr).to_string());
-                if !self.left.names.contains(&name) {
+                let known = self.left.columns.iter().position(|known| same(&known.expr, expr));
+                let name = match known {
+                    Some(at) => self.left.names[at].clone(),
+                    None => Ident::new(&plain(planning, expr).to_string()),
+                };
+                if known.is_none() {
                     self.register(planning, &name, expr)?;
                     let column = Column::new(expr.clone(), Some(name.clone()));
                     self.left.add(column, name.clone());

@@ -11,6 +11,9 @@ use super::Semantics;
 use super::tables::Source;
 use crate::vindex::Kind;
 
+/// Of text that is of no column.
+pub const CONNECTION_COLLATION: &str = "utf8mb4_0900_ai_ci";
+
 impl Semantics {
     pub fn type_of(&self, expr: &Expr) -> Option<Type> {
         evaluable::type_of(expr, &|column, number| self.type_of_column(column, number))
@@ -26,7 +29,7 @@ impl Semantics {
                 }
                 let collation = match column.collation_name.as_str() {
                     _ if !is_text(column.kind) => None,
-                    "" => Some("utf8mb4_0900_ai_ci".to_owned()),
+                    "" => Some(CONNECTION_COLLATION.to_owned()),
                     named => Some(named.to_owned()),
                 };
                 let (size, scale) = (column.size, column.scale);
@@ -60,7 +63,7 @@ impl Semantics {
 
     pub fn collation_of(&self, expr: &Expr) -> Option<std::sync::Arc<str>> {
         match self.type_of(expr) {
-            None if is_of_values(expr) => Some(system_tables::COLLATION.into()),
+            None if is_of_values(expr) => Some(CONNECTION_COLLATION.into()),
             ty => ty.filter(|ty| is_text(ty.kind))?.collation.map(Into::into),
         }
     }
