@@ -337,7 +337,8 @@ fn describe_join(join: &Join) -> Json {
 fn describe_distinct(distinct: &Distinct) -> Json {
     let mut node = Node::new("Distinct", "");
     let column = |check: &CheckColumn| match (check.weight_column, &check.collation) {
-        (Some(weight), _) => format!("({}:{weight})", check.column),
+        (Some(weight), None) => format!("({}:{weight})", check.column),
+        (Some(weight), Some(collation)) => format!("({}:{weight}): {collation}", check.column),
         (None, Some(collation)) => format!("{}: {collation}", check.column),
         (None, None) => check.column.to_string(),
     };

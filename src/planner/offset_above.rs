@@ -258,7 +258,11 @@ fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), 
             false => None,
         };
         let collation = offset_union::collation_of(planning, &all);
-        distinct.columns.push((at, weight, collation.filter(|_| weight.is_none())));
+        distinct.columns.push((
+            at,
+            weight,
+            collation.filter(|name| weight.is_none() || name.is_empty()),
+        ));
     }
     Ok(())
 }

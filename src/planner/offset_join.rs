@@ -5,7 +5,6 @@
 
 use sim::sql::ast::Expr;
 
-use super::PlanError;
 use super::build::predicate;
 use super::offset::weight_string;
 use super::offset_above::column_of as column_of_input;
@@ -14,6 +13,7 @@ use super::operator::aggregator::Grouped;
 use super::operator::apply_join::{JoinColumn, Origin, Side};
 use super::planning::Planning;
 use super::predicate::same;
+use super::{PlanError, offset_union};
 
 pub fn plan(planning: &mut Planning<'_>, join: &mut ApplyJoin) -> Result<(), PlanError> {
     plan_columns(planning, join)?;
@@ -41,6 +41,18 @@ pub fn column_of(
         Some(at) => Ok(at),
         None => add(planning, join, JoinColumn { grouped, ..JoinColumn::new(expr.clone()) }),
     }
+}
+
+/// Whether a join's columns have the names that a client asks for; where it gave a column twice under
+/// one name, they have not.
+pub fn is_named_as(join: &ApplyJoin, wanted: &[(usize, std::sync::Arc<str>)]) -> bool {
+    wanted.iter().all(|(at, name)| {
+        let given = join.output.get(*at).and_then(|side| match side {
+            Side::Left(at) => offset_union::name_at(&join.left, *at),
+            Side::Right(at) => offset_union::name_at(&join.right, *at),
+        });
+        given.is_none_or(|given| given.is(name))
+    })
 }
 
 /// Where a join gives the weight of one of its columns. All that the join needs for itself is asked

@@ -19,6 +19,7 @@ use sim::sql::ast::{
 
 use super::offset::{self, weight_string};
 use super::offset_above::weight_of as weight_above;
+use super::operator::apply_join::Side;
 use super::operator::horizon::Derived;
 use super::operator::projection::{Column, Info, Projection};
 use super::operator::{Horizon, Operator, Route, Union};
@@ -126,6 +127,12 @@ pub fn collation_of(planning: &Planning<'_>, exprs: &[Expr]) -> Option<Arc<str>>
     }
     if exprs.iter().all(|expr| matches!(expr, Expr::Literal(Literal::String(_)))) {
         return Some(CONNECTION_COLLATION.into());
+    }
+    // The collation is known, and its name is not.
+    if let [only] = exprs
+        && planning.semantics.is_of_unknown_collation(only)
+    {
+        return Some("".into());
     }
     exprs.iter().find_map(|expr| planning.semantics.collation_of(expr))
 }
@@ -432,6 +439,19 @@ fn nothing() -> UnionNode {
         limit: None,
         lock: Lock::None,
         into: None,
+    }
+}
+
+/// The name of an operator's column.
+pub fn name_at(operator: &Operator, at: usize) -> Option<Ident> {
+    match operator {
+        Operator::Route(route) => names_of(&route.source)?.get(at).cloned(),
+        Operator::ApplyJoin(join) => match join.output.get(at)? {
+            Side::Left(at) => name_at(&join.left, *at),
+            Side::Right(at) => name_at(&join.right, *at),
+        },
+        Operator::Projection(projection) => projection.columns.get(at).map(Column::name),
+        _ => None,
     }
 }
 

@@ -15,8 +15,8 @@ use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::semantics::item_name;
 use super::{
-    Context, PlanError, build, evaluable, expression, lower, mirror, offset, offset_above, rewrite,
-    shortcut, text,
+    Context, PlanError, build, evaluable, expression, lower, mirror, offset, offset_above,
+    offset_join, predicate, rewrite, shortcut, text,
 };
 
 /// A primitive with the tables that it uses.
@@ -118,6 +118,7 @@ pub fn finish(
     let hidden =
         wanted.filter(|wanted| offset_above::width(&operator).is_some_and(|width| *wanted < width));
     let cut = hidden.filter(|wanted| !offset_above::cut_off(&mut operator, *wanted));
+    let renamed = query.and_then(|query| renamed(&operator, query));
     let mut used = BTreeSet::new();
     lower::tables_used(&planning, &operator, &mut used);
     let mut root = lower::lower(&mut planning, operator)?;
@@ -126,10 +127,29 @@ pub fn finish(
         let projection = primitive::SimpleProjection { columns, names, input: root };
         root = Primitive::SimpleProjection(Box::new(projection));
     }
+    if let Some(columns) = renamed {
+        let projection = primitive::SimpleProjection { columns, names: Vec::new(), input: root };
+        root = Primitive::SimpleProjection(Box::new(projection));
+    }
     if let (Primitive::SimpleProjection(projection), Some(query)) = (&mut root, query) {
         projection.names = names_of(query);
     }
     Ok((Some(root), used.into_iter().collect()))
+}
+
+/// Where a join has the columns that a query asks for, if it has them under other names.
+fn renamed(operator: &Operator, query: &Query) -> Option<Vec<usize>> {
+    let Operator::ApplyJoin(join) = operator else { return None };
+    if offset_join::is_named_as(join, &names_of(query)) {
+        return None;
+    }
+    let place = |item: &SelectItem| match item {
+        SelectItem::Expr { expr, .. } => {
+            join.columns.iter().position(|column| predicate::same(&column.expr, expr))
+        }
+        _ => None,
+    };
+    first_select(query)?.items.iter().map(place).collect()
 }
 
 /// The output columns' names by position.

@@ -554,15 +554,31 @@ pub fn with_list_arguments(query: &mut Query, routing: &super::route::Routing) {
     replace_in_first(query, selected);
 }
 
-/// Of the SELECTs of a union, the first that has the conjunct.
+/// Of the SELECTs of a union, and of those in FROM, the first that has the conjunct.
 fn replace_in_first(query: &mut Query, selected: &super::route::option::VindexOption) -> bool {
     match query {
-        Query::Select(select) => replace_lists(&mut select.filter, selected),
+        Query::Select(select) => {
+            replace_lists(&mut select.filter, selected)
+                || select.from.iter_mut().any(|table| replace_in_table(table, selected))
+        }
         Query::Union(union) => {
             replace_in_first(&mut union.left, selected)
                 || replace_in_first(&mut union.right, selected)
         }
         Query::Values(_) => false,
+    }
+}
+
+fn replace_in_table(table: &mut TableExpr, selected: &super::route::option::VindexOption) -> bool {
+    match table {
+        TableExpr::Derived { query, .. } => replace_in_first(query, selected),
+        TableExpr::Join(join) => {
+            replace_in_table(&mut join.left, selected)
+                || replace_in_table(&mut join.right, selected)
+        }
+        TableExpr::Parens(list) => list.iter_mut().any(|inner| replace_in_table(inner, selected)),
+        TableExpr::Bound(inner, _) => replace_in_table(inner, selected),
+        TableExpr::Table(_) | TableExpr::JsonTable { .. } => false,
     }
 }
 
@@ -607,6 +623,7 @@ fn to_fields(query: &mut Query) {
         Query::Select(select) => {
             let one = || Box::new(Expr::Literal(Literal::Integer("1".into())));
             let (left, right) = (one(), one());
+            fields_of_with(select.with.as_mut());
             select.parens = !select.order_by.is_empty()
                 || select.limit.is_some()
                 || select.lock != Lock::None
@@ -630,6 +647,7 @@ fn to_fields(query: &mut Query) {
             select.group_by.iter_mut().for_each(|expr| walk::expr_mut(expr, &mut Fields));
         }
         Query::Union(union) => {
+            fields_of_with(union.with.as_mut());
             to_fields(&mut union.left);
             to_fields(&mut union.right);
             union.order_by.clear();
@@ -638,6 +656,12 @@ fn to_fields(query: &mut Query) {
         }
         Query::Values(_) => {}
     }
+}
+
+fn fields_of_with(with: Option<&mut sim::sql::ast::With>) {
+    with.into_iter()
+        .flat_map(|with| &mut with.tables)
+        .for_each(|table| to_fields(&mut table.query));
 }
 
 /// Nested queries are asked for their columns alone as well.

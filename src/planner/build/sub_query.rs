@@ -146,6 +146,51 @@ fn replace(
     Ok(())
 }
 
+/// A conjunct with arguments in place of its only subquery; with the name of whether there are rows,
+/// and what is asked of them.
+pub fn replaced(
+    planning: &mut Planning<'_>,
+    subquery: &SubQuery,
+) -> (Expr, Option<std::sync::Arc<str>>, Kind) {
+    let mut predicate = subquery.original.clone();
+    let mut pulled = Pulled { argument: &subquery.argument, has_values: None, kind: Kind::Value };
+    pulled.replace(planning, &mut predicate);
+    let Pulled { has_values, kind, .. } = pulled;
+    (predicate, has_values, kind)
+}
+
+struct Pulled<'a> {
+    argument: &'a std::sync::Arc<str>,
+    has_values: Option<std::sync::Arc<str>>,
+    kind: Kind,
+}
+
+impl Pulled<'_> {
+    fn replace(&mut self, planning: &mut Planning<'_>, expr: &mut Expr) {
+        let name = Ident(std::sync::Arc::clone(self.argument));
+        match expr {
+            Expr::Exists(_) => {
+                self.kind = Kind::Exists;
+                let has_values = planning.names.has_values();
+                self.has_values = Some(std::sync::Arc::clone(&has_values));
+                *expr = Expr::Argument { name: Ident(has_values), ty: None };
+            }
+            Expr::Compare { op: op @ (CompareOp::In | CompareOp::NotIn), right, .. }
+                if matches!(**right, Expr::Subquery(_)) =>
+            {
+                self.kind = if *op == CompareOp::In { Kind::In } else { Kind::NotIn };
+                **right = Expr::ListArgument(name);
+                let has_values = planning.names.has_values();
+                self.has_values = Some(std::sync::Arc::clone(&has_values));
+                let compare = std::mem::replace(expr, Expr::And(Vec::new()));
+                *expr = with_has_values(compare, self.kind, has_values);
+            }
+            Expr::Subquery(_) => *expr = Expr::Argument { name, ty: None },
+            other => children_mut(other).into_iter().for_each(|it| self.replace(planning, it)),
+        }
+    }
+}
+
 /// `:has_values and x in ::list`, `not :has_values or x not in ::list`.
 pub fn with_has_values(compare: Expr, kind: Kind, has_values: std::sync::Arc<str>) -> Expr {
     let has = Expr::Argument { name: Ident(has_values), ty: None };

@@ -322,9 +322,9 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             limit.source = Operator::ApplyJoin(join);
             Ok((Operator::Limit(limit), Some("copied limit into join")))
         }
-        // A join beside subqueries keeps all rows; nobody has asked what they leave of them.
+        // Whatever becomes of the subqueries, the limit has met them.
         Operator::SubQueryContainer(container) if planning.reached(Phase::InitialPlanning) => {
-            limit.pushed |= matches!(container.outer, Operator::ApplyJoin(_));
+            limit.pushed = true;
             limit.source = Operator::SubQueryContainer(container);
             Ok((Operator::Limit(limit), None))
         }

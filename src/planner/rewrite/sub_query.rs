@@ -4,7 +4,7 @@
 
 use sim::sql::ast::{CompareOp, Expr, Ident, Limit as LimitClause, Literal, Query};
 
-use super::super::build::sub_query::with_has_values;
+use super::super::build::sub_query::{self, with_has_values};
 use super::super::operator::sub_query::Kind;
 use super::super::operator::{Filter, Limit, Operator, Route, SubQuery, SubQueryContainer};
 use super::super::planning::{Phase, Planning};
@@ -310,11 +310,19 @@ fn settle(
     outer: Operator,
     mut subquery: SubQuery,
 ) -> Result<Operator, PlanError> {
-    if !subquery.top_level {
-        let text = "unmergable subquery can not be inside complex expression";
-        return Err(PlanError::unsupported(text));
-    }
     let correlated = !planning.semantics.outer_tables_of(&subquery.query).is_empty();
+    if !subquery.top_level {
+        let Some(predicate) = with_arguments(planning, &mut subquery).filter(|_| !correlated)
+        else {
+            let text = "unmergable subquery can not be inside complex expression";
+            return Err(PlanError::unsupported(text));
+        };
+        if subquery.kind == Kind::Exists {
+            subquery.inner = limit_one(subquery.inner);
+        }
+        subquery.outer = with_filter(planning, outer, vec![predicate]);
+        return Ok(Operator::SubQuery(Box::new(subquery)));
+    }
     let exists = matches!(subquery.kind, Kind::Exists | Kind::NotExists);
     let allowed = subquery.kind == Kind::Exists && !subquery.is_argument;
     if correlated && !allowed {
@@ -330,6 +338,22 @@ fn settle(
     }
     subquery.outer = outer;
     Ok(Operator::SubQuery(Box::new(subquery)))
+}
+
+/// The conjunct with arguments in place of the subquery, if that is the only one in it.
+fn with_arguments(planning: &mut Planning<'_>, subquery: &mut SubQuery) -> Option<Expr> {
+    let mut found = 0;
+    walk::expr(
+        &subquery.original,
+        &mut EachExpr(|expr: &Expr| found += usize::from(walk::own_query(expr).is_some())),
+    );
+    if found != 1 {
+        return None;
+    }
+    let (predicate, has_values, kind) = sub_query::replaced(planning, subquery);
+    subquery.has_values = has_values;
+    subquery.kind = kind;
+    Some(predicate)
 }
 
 /// The predicates go into a route, where they can route; elsewhere they stay above.

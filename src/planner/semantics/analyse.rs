@@ -332,6 +332,8 @@ impl<'a> Analyzer<'a> {
             if !known {
                 self.semantics.sharded_only = Some(expression::schema_tracking_required());
             }
+            let both = TableSet::one(left) | TableSet::one(right);
+            self.semantics.using.push((name.clone(), both));
             let column = |number: u32| {
                 let table = Some(self.semantics.qualifier(number));
                 Box::new(Expr::Column(ColumnName { table, name: name.clone() }))

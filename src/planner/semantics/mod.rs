@@ -39,6 +39,8 @@ pub struct Semantics {
     /// Raised unless the plan is one route.
     pub one_route_only: Option<PlanError>,
     pub signature: Signature,
+    /// Columns that USING makes one of two: by name the tables that have it.
+    pub using: Vec<(Ident, TableSet)>,
     /// Aggregate functions beyond MySQL's; lower case.
     pub aggregate_functions: BTreeSet<String>,
     /// Expressions that WHERE says are equal: classes, each in order of first appearance.

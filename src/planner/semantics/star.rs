@@ -2,11 +2,12 @@
 //!
 //! See `semantics/early_rewriter.go`. It knows nothing of what the columns are for.
 
-use sim::sql::ast::{ColumnName, Expr, Select, SelectItem, TableName};
+use sim::sql::ast::{ColumnName, Expr, Ident, Select, SelectItem, TableName};
 
 use super::super::PlanError;
 use super::Semantics;
 use super::bind::is_named;
+use super::table_set::TableSet;
 use crate::key::Code;
 
 impl Semantics {
@@ -42,10 +43,28 @@ impl Semantics {
         }
     }
 
+    /// What USING names comes first, and once.
     fn columns_of(&self, tables: &[u32], qualified: bool) -> Option<Vec<SelectItem>> {
+        let merged = |number: u32, name: &Ident| {
+            let is =
+                |(known, of): &&(Ident, TableSet)| known.is(name.as_str()) && of.contains(number);
+            1 < tables.len() && self.using.iter().any(|using| is(&using))
+        };
         let mut items = Vec::new();
+        let mut taken: Vec<&Ident> = Vec::new();
+        for (name, of) in self.using.iter().filter(|_| 1 < tables.len()) {
+            let first = tables.iter().find(|number| of.contains(**number));
+            let Some(number) = first.filter(|_| !taken.contains(&name)) else { continue };
+            taken.push(name);
+            let table = qualified.then(|| self.qualifier(*number));
+            let expr = Expr::Bound(ColumnName { table, name: name.clone() }, *number);
+            items.push(SelectItem::Expr { expr, alias: None });
+        }
         for number in tables {
             for name in self.table(*number).star()? {
+                if merged(*number, &name) {
+                    continue;
+                }
                 let table = qualified.then(|| self.qualifier(*number));
                 let expr = Expr::Bound(ColumnName { table, name }, *number);
                 items.push(SelectItem::Expr { expr, alias: None });

@@ -57,15 +57,24 @@ impl Semantics {
         }
         match self.type_of(expr) {
             None => !is_of_values(expr),
-            Some(ty) => is_text(ty.kind) && ty.collation.is_none(),
+            Some(ty) => is_text(ty.kind) && !ty.collation.is_some_and(|name| is_supported(&name)),
         }
     }
 
     pub fn collation_of(&self, expr: &Expr) -> Option<std::sync::Arc<str>> {
         match self.type_of(expr) {
             None if is_of_values(expr) => Some(CONNECTION_COLLATION.into()),
-            ty => ty.filter(|ty| is_text(ty.kind))?.collation.map(Into::into),
+            ty => {
+                let name = ty.filter(|ty| is_text(ty.kind))?.collation?;
+                is_supported(&name).then(|| name.into())
+            }
         }
+    }
+
+    /// Whether an expression is text of a collation that vtgate does not know by name.
+    pub fn is_of_unknown_collation(&self, expr: &Expr) -> bool {
+        let ty = self.type_of(expr).filter(|ty| is_text(ty.kind));
+        ty.and_then(|ty| ty.collation).is_some_and(|name| !is_supported(&name))
     }
 
     /// The type that an argument for this expression is written with.
@@ -78,6 +87,13 @@ impl Semantics {
             scale: positive(ty.scale),
         })
     }
+}
+
+/// Whether vtgate itself can compare text of a collation: not of the character sets that it has no
+/// tables for. (Derived from `go/mysql/collations/colldata`; only `big5_bin` is known from a plan.)
+fn is_supported(collation: &str) -> bool {
+    let charset = collation.split_once('_').map_or(collation, |(charset, _)| charset);
+    !matches!(charset, "big5" | "gb2312" | "gbk" | "tis620")
 }
 
 /// An aggregate of values of unknown type has the type `unknown`, which is not text, with the
