@@ -295,6 +295,7 @@ impl Tablet {
         term: Option<Timestamp>,
     ) {
         self.kind.set(kind);
+        self.sequences.forget();
         self.term_start.set(term);
         let topo = self.addresses.topo();
         let Ok(read) = process.call(topo, topo::Read).within(REMOTE_OPERATION).await else {

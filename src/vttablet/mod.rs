@@ -2,6 +2,7 @@
 //!
 //! - [`query_service`]: statements and transactions of vtgates, with the pools and timeouts of
 //!   `go/vt/vttablet/tabletserver`.
+//! - [`sequence`]: numbers for the columns that vtgate fills in.
 //! - [`manager`]: what an operator asks: positions, demotion, promotion, replication, schema.
 //! - [`errors`]: a MySQL error as the wire carries it.
 //!
@@ -13,6 +14,7 @@
 pub mod errors;
 pub mod manager;
 pub mod query_service;
+pub mod sequence;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -115,6 +117,7 @@ pub struct Tablet {
     transaction_ended: Signal,
     next_transaction: Cell<TxId>,
     idle: RefCell<Vec<ConnectionId>>,
+    sequences: sequence::Sequences,
     pub(crate) engine: Engine,
 }
 
@@ -159,6 +162,7 @@ pub async fn serve(
         transaction_ended: Signal::default(),
         next_transaction: Cell::new(first),
         idle: RefCell::default(),
+        sequences: sequence::Sequences::default(),
         engine,
     });
     query_service::serve(&tablet, process);

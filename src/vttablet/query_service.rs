@@ -15,9 +15,9 @@ use sim::mysql::outcome::Outcome;
 use sim::mysql::session::ConnectionId;
 use sim::mysqld;
 use sim::sql::ast::Statement;
-use sim::value::Binds;
 use sim::world::Process;
 
+use super::sequence::Next;
 use super::{QueryError, State, Tablet, Transaction, errors};
 use crate::history::{self, Event};
 use crate::key::Code;
@@ -76,18 +76,11 @@ impl Tablet {
                 };
             }
         };
-        let Opened { connection, transaction, timeout } = opened;
-        let result = self
-            .run(process, connection, &execute.statement, &execute.binds, timeout, transaction)
-            .await;
-        let result = result.map_err(|error| match error {
-            QueryError::Sql(sql) => {
-                let existing = execute.transaction.is_some();
-                errors::of_statement(&sql, &execute.statement, &execute.binds, existing)
-            }
-            QueryError::TimedOut => self.timed_out(process, transaction, timeout),
-            QueryError::Gone => errors::connection_lost(),
-        });
+        let Opened { connection, transaction, .. } = opened;
+        let result = match Next::of(&execute.statement) {
+            Some(next) => self.next_values(process, &next, &execute.binds).await,
+            None => self.run(process, execute, &opened).await,
+        };
         match transaction {
             Some(id) => self.put_back(process, id),
             None => self.idle.borrow_mut().push(connection),
@@ -134,7 +127,11 @@ impl Tablet {
         Ok(Opened { connection, transaction: Some(id), timeout })
     }
 
-    async fn pooled(&self, process: Process, tag: &Rc<str>) -> Result<ConnectionId, Status> {
+    pub(super) async fn pooled(
+        &self,
+        process: Process,
+        tag: &Rc<str>,
+    ) -> Result<ConnectionId, Status> {
         let idle = self.idle.borrow_mut().pop();
         let Some(connection) = idle else { return self.connect(process, tag).await };
         let tag = mysqld::Tag { connection, tag: Rc::clone(tag) };
@@ -151,17 +148,23 @@ impl Tablet {
     async fn run(
         &self,
         process: Process,
-        connection: ConnectionId,
-        statement: &Arc<Statement>,
-        binds: &Arc<Binds>,
-        timeout: Duration,
-        _: Option<TxId>,
-    ) -> Result<Outcome, QueryError> {
+        execute: &Execute,
+        opened: &Opened,
+    ) -> Result<Outcome, Status> {
+        let Opened { connection, transaction, timeout } = *opened;
+        let Execute { statement, binds, .. } = execute;
         let result = self.query(process, connection, statement, binds, timeout).await;
-        if let Err(QueryError::Gone) = &result {
-            self.idle.borrow_mut().clear();
-        }
-        result
+        result.map_err(|error| match error {
+            QueryError::Sql(sql) => {
+                let existing = execute.transaction.is_some();
+                errors::of_statement(&sql, statement, binds, existing)
+            }
+            QueryError::TimedOut => self.timed_out(process, transaction, timeout),
+            QueryError::Gone => {
+                self.idle.borrow_mut().clear();
+                errors::connection_lost()
+            }
+        })
     }
 
     fn check_target(&self, target: &Target) -> Result<(), Status> {
