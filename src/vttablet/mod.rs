@@ -111,6 +111,8 @@ pub struct Tablet {
     state: Cell<State>,
     term_start: Cell<Option<Timestamp>>,
     health_changed: Signal,
+    /// Counts changes of the schema, from another number in each life of this program.
+    schema: Cell<u64>,
     transactions: RefCell<BTreeMap<TxId, Transaction>>,
     /// Why a transaction is gone, for who asks for it later.
     ended: RefCell<BTreeMap<TxId, String>>,
@@ -157,6 +159,7 @@ pub async fn serve(
         state: Cell::new(State::NotServing),
         term_start: Cell::new(record.term_start),
         health_changed: Signal::default(),
+        schema: Cell::new(first),
         transactions: RefCell::default(),
         ended: RefCell::default(),
         transaction_ended: Signal::default(),
@@ -297,7 +300,14 @@ impl Tablet {
             target: self.target(),
             serving: self.state.get() == State::Serving,
             term_start: self.term_start.get(),
+            schema: self.schema.get(),
         }
+    }
+
+    /// Tables may be defined otherwise than before: whoever watches reads them again.
+    fn reload_schema(&self) {
+        self.schema.set(self.schema.get() + 1);
+        self.health_changed.raise();
     }
 
     fn set_state(&self, state: State) {

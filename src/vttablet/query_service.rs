@@ -17,11 +17,14 @@ use sim::mysqld;
 use sim::sql::ast::Statement;
 use sim::world::Process;
 
+use super::manager::defines_tables;
 use super::sequence::Next;
 use super::{QueryError, State, Tablet, Transaction, errors};
 use crate::history::{self, Event};
 use crate::key::Code;
-use crate::rpc::{Commit, Execute, Executed, Rollback, Status, StreamHealth, Target, TxId};
+use crate::rpc::{
+    Commit, Execute, Executed, GetSchema, Rollback, Status, StreamHealth, Target, TxId,
+};
 use crate::topo::TabletType;
 
 pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
@@ -53,6 +56,11 @@ pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
             }
             tablet.health()
         }
+    });
+    let this = Rc::clone(tablet);
+    process.serve(move |process, _: Rc<GetSchema>| {
+        let tablet = Rc::clone(&this);
+        async move { tablet.schema(process).await }
     });
     let killer = Rc::clone(tablet);
     process.spawn_background("tx killer", move |process| async move {
@@ -145,6 +153,12 @@ impl Tablet {
         }
     }
 
+    async fn schema(&self, process: Process) -> Result<Vec<Rc<str>>, Status> {
+        let show = mysqld::ShowCreateTables { database: self.database().as_str().into() };
+        let shown = process.call(self.mysqld, show).within(self.options.query_timeout).await;
+        shown.map_err(|_| errors::server_gone())
+    }
+
     async fn run(
         &self,
         process: Process,
@@ -154,6 +168,9 @@ impl Tablet {
         let Opened { connection, transaction, timeout } = *opened;
         let Execute { statement, binds, .. } = execute;
         let result = self.query(process, connection, statement, binds, timeout).await;
+        if result.is_ok() && defines_tables(statement) {
+            self.reload_schema();
+        }
         result.map_err(|error| match error {
             QueryError::Sql(sql) => {
                 let existing = execute.transaction.is_some();

@@ -1,8 +1,8 @@
 //! Changes that one input or one foreign key leads from one to the next.
 //!
 //! ```text
-//!   WithInput    select the rows' keys; then each change over the list of them, or row by row where
-//!                a new value comes with the row
+//!   WithInput    select the rows' keys; then each change over the list of them, or row by row
+//!                where a new value comes with the row
 //!   Cascade      select the old keys; the children's changes; the parent's
 //!   Verify       queries of which none may find a row; then the change
 //!   Upsert       row by row an insert, and where the row is there already an update

@@ -83,8 +83,8 @@ pub(super) fn sort(outcome: &mut Outcome, keys: &[SortKey]) {
     });
 }
 
-/// What of a row is compared: its weight string, or the value itself where that has none, as numbers
-/// have not.
+/// What of a row is compared: its weight string, or the value itself where that has none, as
+/// numbers have not.
 pub(super) fn compared(row: &[Value], column: usize, weight_column: Option<usize>) -> &Value {
     let weight = weight_column.and_then(|column| row.get(column)).filter(|value| !value.is_null());
     weight.or_else(|| row.get(column)).unwrap_or(&Value::Null)
