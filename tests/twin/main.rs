@@ -2,7 +2,8 @@
 //! counts on one unsharded MySQL with the same data.
 //!
 //! A case is a random program over tables with a hash vindex, an owned consistent lookup and a
-//! multi-column vindex. It runs once on the sharded keyspace alone, which says what the planner
+//! multi-column vindex. A sequence stands for what is AUTO_INCREMENT on the one server; its numbers
+//! are others, so only what they are for is compared. It runs once on the sharded keyspace alone, which says what the planner
 //! refuses (1235); what is left runs on both keyspaces, statement by statement. Where no ORDER BY
 //! settles the order of rows, they are compared as a set. `TWIN_CASES=n` sets how many cases run.
 
@@ -16,11 +17,16 @@ use vindicate::scenario::{Options, Verdict, run};
 const SETUP: &str = "cluster
 keyspace sharded shards='-40,40-80,80-c0,c0-'
 keyspace single shards='0' uid=900
+keyspace main shards='0' uid=1900
+vschema main main.vschema.json
+schema main main.schema.sql
 vschema sharded twin.vschema.json
 schema sharded twin.schema.sql
 schema single twin.schema.sql
 session s target=sharded
 session u target=single
+session m target=main
+m:> insert into s_seq (id, next_id, cache) values (0, 1, 5)
 ";
 
 fn options() -> Options {
