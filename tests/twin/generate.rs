@@ -1,28 +1,9 @@
 //! Random programs: rows first, then reads and changes over few values, so that they meet.
 
-/// SplitMix64: a sequence that a seed makes, the same everywhere.
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len() as u64) as usize]
-    }
-}
+use crate::draw::Draw;
 
 pub fn program(seed: u64) -> Vec<String> {
-    let mut draw = Draw(seed.wrapping_mul(0x2545_F491_4F6C_DD1D).wrapping_add(7));
+    let mut draw = Draw::new(seed);
     let mut statements = Vec::new();
     for id in 1..=8 {
         let row = format!("{id}, 'n{}', {}, {}, {}", id % 4, 100 + id, id % 3, draw.below(5));
