@@ -167,6 +167,8 @@ pub struct Health {
     pub target: Target,
     pub serving: bool,
     pub term_start: Option<Timestamp>,
+    /// Another number whenever its tables are defined otherwise.
+    pub schema: u64,
 }
 
 /// Asks for a tablet's health as soon as it differs from what is known.
@@ -177,6 +179,14 @@ pub struct StreamHealth {
 impl Request for StreamHealth {
     type Reply = Health;
     const NAME: &'static str = "StreamHealth";
+}
+
+/// The definitions of a tablet's tables, as text.
+pub struct GetSchema;
+
+impl Request for GetSchema {
+    type Reply = Result<Vec<Rc<str>>, Status>;
+    const NAME: &'static str = "GetSchema";
 }
 
 // ---------------------------------------------------------------- streams

@@ -131,11 +131,10 @@ pub fn update_on(
         changed: changed.into_iter().map(|(c, comparison)| (c.vindex, comparison)).collect(),
     }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
-    if is_unrouted(&operator) {
+    if is_unrouted(&operator) || limited && !is_of_one_shard(&operator) {
         let parts = parts_of_update(&planning, way, &bound, vec![changed_table]);
         return input::plan(context, way, &written_whole, parts, Known::AfterRouting);
     }
-    check_limit(&operator, limited, "UPDATE")?;
     if owned && limited && !ordered {
         let text = "Vindex update should have ORDER BY clause when using LIMIT";
         return Err(PlanError::unsupported(text));
@@ -409,11 +408,10 @@ pub fn delete_on(
     let limited = delete.limit.is_some();
     let operator = Operator::Delete(Box::new(Delete { source, statement: delete, target }));
     let operator = rewrite::plan_all(&mut planning, operator)?;
-    if is_unrouted(&operator) {
+    if is_unrouted(&operator) || limited && !is_of_one_shard(&operator) {
         let parts = vec![part(changed_table)];
         return input::plan(context, way, &written_whole, parts, Known::AfterRouting);
     }
-    check_limit(&operator, limited, "DELETE")?;
     let plan = finish(planning, operator, None)?;
     match keys.is_empty() {
         true => Ok(plan),
@@ -582,19 +580,12 @@ fn is_join(operator: &Operator) -> bool {
     matches!(operator, Operator::ApplyJoin(_))
 }
 
+/// LIMIT says how many rows of all shards; only one shard can count them by itself.
 fn is_of_one_shard(operator: &Operator) -> bool {
     match operator {
         Operator::Route(route) => route.routing.is_single_shard(),
         Operator::SubQuery(subquery) => is_of_one_shard(&subquery.outer),
         _ => false,
-    }
-}
-
-/// LIMIT says how many rows of all shards; only one shard can count them.
-fn check_limit(operator: &Operator, limited: bool, verb: &str) -> Result<(), PlanError> {
-    match limited && !is_of_one_shard(operator) {
-        true => Err(PlanError::unsupported(format!("multi shard {verb} with LIMIT"))),
-        false => Ok(()),
     }
 }
 

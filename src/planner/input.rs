@@ -86,7 +86,7 @@ pub fn plan(
     };
     let (input, more) = select::apart(&rows.query(items, lock), context)?;
     let input = input.ok_or_else(|| PlanError::bug("rows without a plan"))?;
-    let with = WithInput { input, changes };
+    let with = WithInput { input, list, changes };
     Ok((Some(keyed(Keyed::WithInput(with))), merged(used, more)))
 }
 

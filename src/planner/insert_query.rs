@@ -27,8 +27,7 @@ pub struct InsertQuery {
     pub insert: Arc<Statement>,
     /// By column vindex where the query's rows have its columns; None where they have not.
     pub vindexes: Vec<(Arc<str>, Vec<Option<usize>>)>,
-    /// The text that asks a sequence, and the column that takes its numbers.
-    pub generate: Option<(Arc<str>, usize)>,
+    pub generate: Option<GenerateAt>,
     /// IGNORE or ON DUPLICATE KEY UPDATE.
     pub ignore: bool,
     /// All rows are read before one is written, because they are the same table's.
@@ -36,6 +35,16 @@ pub struct InsertQuery {
     pub multi_shard_autocommit: bool,
     pub query_timeout_ms: u64,
     pub input: Primitive,
+}
+
+/// Numbers of a sequence for a column of the query's rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GenerateAt {
+    pub keyspace: Keyspace,
+    /// `select next :n values from seq`
+    pub sequence: Arc<str>,
+    /// Behind the query's last column where that has none for it.
+    pub column: usize,
 }
 
 /// Plans an INSERT whose rows come from a query.
@@ -61,7 +70,8 @@ pub fn plan(
     let own = format!("{}.{}", table.keyspace, table.name);
     let reads_itself = used.contains(&own);
     let mut statement = Statement::Insert(Insert {
-        columns: Some(columns),
+        // None were written, and none are known.
+        columns: (!columns.is_empty()).then_some(columns),
         source: InsertSource::Values(Vec::new()),
         ..insert.clone()
     });
@@ -116,16 +126,17 @@ fn generate(
     table: &Table,
     columns: &mut Vec<Ident>,
     context: &Context<'_>,
-) -> Result<Option<(Arc<str>, usize)>, PlanError> {
+) -> Result<Option<GenerateAt>, PlanError> {
     let Some(auto_increment) = &table.auto_increment else { return Ok(None) };
-    keyspace(context, &auto_increment.sequence.keyspace)?;
+    let of = keyspace(context, &auto_increment.sequence.keyspace)?;
     let at = columns.iter().position(|column| column.is(&auto_increment.column));
     let at = at.unwrap_or_else(|| {
         columns.push(Ident::new(&auto_increment.column));
         columns.len() - 1
     });
     let name = sim::sql::print::printed_name(&auto_increment.sequence.name).into_owned();
-    Ok(Some((format!("select next :n /* INT64 */ values from {name}").into(), at)))
+    let sequence = format!("select next :n /* INT64 */ values from {name}").into();
+    Ok(Some(GenerateAt { keyspace: of, sequence, column: at }))
 }
 
 type Places = Vec<(Arc<str>, Vec<Option<usize>>)>;

@@ -16,6 +16,7 @@ pub mod build;
 mod build_keyspace;
 pub mod choose;
 pub mod ddl;
+pub mod definition;
 pub mod error;
 pub mod find;
 pub mod json;

@@ -30,6 +30,7 @@ use crate::key::Code;
 use crate::planner::environment::Environment;
 use crate::planner::primitive::{Plan, Primitive};
 use crate::planner::statement::{self, Outer};
+use crate::planner::utility::Utility;
 use crate::planner::{self, table};
 use crate::rpc::Status;
 use crate::topo::TabletType;
@@ -510,23 +511,33 @@ impl Run {
         plan
     }
 
-    /// A copy of the session without any transaction, which commits at once.
     async fn in_own_session(&self, sql: &Rc<str>, binds: Arc<Binds>) -> Result<Outcome, Status> {
+        let run = self.standalone();
+        let plan = run.nested_plan(sql)?;
+        Box::pin(run.execute_plan(&plan, &binds)).await
+    }
+
+    /// The same in a copy of the session without any transaction, which commits at once.
+    pub fn standalone(&self) -> Run {
         let mut session = Session::new(
             Rc::clone(&self.session.borrow().name),
             self.session.borrow().target.clone(),
         );
         session.savepoint_count = self.session.borrow().savepoint_count;
-        let run =
-            Run { session: Rc::new(RefCell::new(session)), request: Rc::default(), ..self.clone() };
-        let plan = run.nested_plan(sql)?;
-        Box::pin(run.execute_plan(&plan, &binds)).await
+        Run { session: Rc::new(RefCell::new(session)), request: Rc::default(), ..self.clone() }
     }
 }
 
+/// Whether a plan changes rows, itself or in what is below it.
 fn needs_transaction(root: &Primitive) -> bool {
-    matches!(root, Primitive::Insert(_) | Primitive::Update(_) | Primitive::Delete(_))
-        || matches!(root, Primitive::Send(send) if send.is_dml)
+    let changes = match root {
+        Primitive::Insert(_) | Primitive::Update(_) | Primitive::Delete(_) => true,
+        Primitive::Utility(Utility::InsertQuery(_)) => true,
+        Primitive::Utility(Utility::Targeted(targeted)) => targeted.send.is_dml,
+        Primitive::Send(send) => send.is_dml,
+        _ => false,
+    };
+    changes || root.inputs().into_iter().any(needs_transaction)
 }
 
 fn kind_of(statement: &Statement) -> lookup::Statement {

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sim::call::Request;
+use sim::wait::Signal;
 use sim::world::Process;
 
 use crate::key::Code;
@@ -28,6 +29,8 @@ const ATTEMPTS: usize = 3;
 pub struct Gateway {
     health: RefCell<BTreeMap<Alias, Health>>,
     watched: RefCell<Vec<Alias>>,
+    /// Raised when a tablet has told something of itself.
+    pub told: Signal,
 }
 
 impl Gateway {
@@ -54,6 +57,7 @@ impl Gateway {
             match process.call(tablet, stream).within(Duration::from_secs(25)).await {
                 Ok(health) => {
                     self.health.borrow_mut().insert(alias.clone(), health);
+                    self.told.raise();
                 }
                 Err(_) => {
                     self.health.borrow_mut().remove(alias);
@@ -61,6 +65,13 @@ impl Gateway {
                 }
             }
         }
+    }
+
+    /// What the primaries that serve have told of themselves.
+    pub fn primaries(&self) -> Vec<Health> {
+        let health = self.health.borrow();
+        let serves = |health: &&Health| health.serving && health.target.kind == TabletType::Primary;
+        health.values().filter(serves).cloned().collect()
     }
 
     /// Tablets that serve a target, in the order of preference; a replica is a choice of the run.

@@ -21,6 +21,7 @@ pub mod executor;
 pub mod gateway;
 pub mod scatter;
 pub mod session;
+pub mod tracker;
 pub mod tx_conn;
 
 use std::cell::{Cell, RefCell};
@@ -36,11 +37,11 @@ use crate::key::Shard;
 use crate::planner::primitive::Plan;
 use crate::rpc::{OpenSession, Query, Status};
 use crate::topo::{self, TabletType, Topo};
-use crate::vindex::Registry;
 use crate::vschema::VSchema;
 use crate::vttablet::Addresses;
 use gateway::Gateway;
 use session::{Session, SessionTarget};
+use tracker::Tracker;
 
 /// Flags of a vtgate.
 #[derive(Clone, Debug)]
@@ -89,6 +90,7 @@ pub struct Gate {
     pub addresses: Addresses,
     pub gateway: Rc<Gateway>,
     snapshot: RefCell<Rc<Snapshot>>,
+    tracker: RefCell<Tracker>,
     sessions: RefCell<BTreeMap<u64, Rc<RefCell<Session>>>>,
     next_session: Cell<u64>,
     /// By keyspace, tablet type and text, of one vschema; a new vschema empties it.
@@ -105,7 +107,8 @@ pub async fn serve(process: Process, options: Options, addresses: Addresses) {
         }
     };
     let gate = Rc::new(Gate {
-        snapshot: RefCell::new(snapshot(&first, &options.cell, None)),
+        snapshot: RefCell::new(snapshot(&first, &options.cell, None, &Tracker::default())),
+        tracker: RefCell::default(),
         options,
         addresses,
         gateway: Rc::default(),
@@ -114,6 +117,10 @@ pub async fn serve(process: Process, options: Options, addresses: Addresses) {
         plans: RefCell::default(),
     });
     gate.gateway.watch(process, &first, &gate.addresses);
+    let tracked = Rc::clone(&gate);
+    process.spawn_background("schema tracker", move |process| async move {
+        tracked.track_schema(process).await;
+    });
     let watcher = Rc::clone(&gate);
     process.spawn_background("topo watch", move |process| async move {
         watcher.watch_topo(process).await;
@@ -136,14 +143,19 @@ pub async fn serve(process: Process, options: Options, addresses: Addresses) {
 }
 
 /// What is served in a cell; a vschema that has not changed is not built again.
-fn snapshot(topo: &Rc<Topo>, cell: &str, last: Option<&Rc<Snapshot>>) -> Rc<Snapshot> {
+fn snapshot(
+    topo: &Rc<Topo>,
+    cell: &str,
+    last: Option<&Rc<Snapshot>>,
+    tracker: &Tracker,
+) -> Rc<Snapshot> {
     let (version, source) = match topo.srv_vschema.get(cell) {
         Some((version, source)) => (*version, Rc::clone(source)),
         None => (0, Rc::default()),
     };
     let vschema = match last {
         Some(last) if last.version == version => last.vschema.clone(),
-        _ => VSchema::build(&source, &Registry::standard()),
+        _ => tracker.build(&source),
     };
     Rc::new(Snapshot { topo: Rc::clone(topo), version, vschema })
 }
@@ -161,7 +173,8 @@ impl Gate {
             match watched.within(Duration::from_secs(25)).await {
                 Ok(topo) if topo.version != after => {
                     let last = self.snapshot();
-                    let next = snapshot(&topo, &self.options.cell, Some(&last));
+                    let tracker = self.tracker.borrow();
+                    let next = snapshot(&topo, &self.options.cell, Some(&last), &tracker);
                     if next.version != last.version {
                         self.plans.borrow_mut().clear();
                         process.note(format!("serves by vschema version {}", next.version));

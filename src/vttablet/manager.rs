@@ -128,6 +128,9 @@ impl Tablet {
             .query(process, connection, statement, &Arc::default(), self.options.query_timeout)
             .await;
         process.send(self.mysqld, mysqld::Quit { connection });
+        if result.is_ok() && defines_tables(statement) {
+            self.reload_schema();
+        }
         result.map_err(|error| match error {
             QueryError::Sql(sql) => errors::plain(&sql),
             QueryError::TimedOut | QueryError::Gone => errors::connection_lost(),
@@ -295,6 +298,8 @@ impl Tablet {
         term: Option<Timestamp>,
     ) {
         self.kind.set(kind);
+        self.sequences.forget();
+        self.reload_schema();
         self.term_start.set(term);
         let topo = self.addresses.topo();
         let Ok(read) = process.call(topo, topo::Read).within(REMOTE_OPERATION).await else {
@@ -318,4 +323,17 @@ impl Tablet {
     pub fn alias(&self) -> &Alias {
         &self.alias
     }
+}
+
+/// Whether a statement may change what tables there are or how they are defined.
+pub(super) fn defines_tables(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::CreateTable(_)
+            | Statement::AlterTable(_)
+            | Statement::DropTable(_)
+            | Statement::RenameTable(_)
+            | Statement::CreateIndex(_)
+            | Statement::DropIndex { .. }
+    )
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`query_service`]: statements and transactions of vtgates, with the pools and timeouts of
 //!   `go/vt/vttablet/tabletserver`.
+//! - [`sequence`]: numbers for the columns that vtgate fills in.
 //! - [`manager`]: what an operator asks: positions, demotion, promotion, replication, schema.
 //! - [`errors`]: a MySQL error as the wire carries it.
 //!
@@ -13,6 +14,7 @@
 pub mod errors;
 pub mod manager;
 pub mod query_service;
+pub mod sequence;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -109,12 +111,15 @@ pub struct Tablet {
     state: Cell<State>,
     term_start: Cell<Option<Timestamp>>,
     health_changed: Signal,
+    /// Counts changes of the schema, from another number in each life of this program.
+    schema: Cell<u64>,
     transactions: RefCell<BTreeMap<TxId, Transaction>>,
     /// Why a transaction is gone, for who asks for it later.
     ended: RefCell<BTreeMap<TxId, String>>,
     transaction_ended: Signal,
     next_transaction: Cell<TxId>,
     idle: RefCell<Vec<ConnectionId>>,
+    sequences: sequence::Sequences,
     pub(crate) engine: Engine,
 }
 
@@ -154,11 +159,13 @@ pub async fn serve(
         state: Cell::new(State::NotServing),
         term_start: Cell::new(record.term_start),
         health_changed: Signal::default(),
+        schema: Cell::new(first),
         transactions: RefCell::default(),
         ended: RefCell::default(),
         transaction_ended: Signal::default(),
         next_transaction: Cell::new(first),
         idle: RefCell::default(),
+        sequences: sequence::Sequences::default(),
         engine,
     });
     query_service::serve(&tablet, process);
@@ -293,7 +300,14 @@ impl Tablet {
             target: self.target(),
             serving: self.state.get() == State::Serving,
             term_start: self.term_start.get(),
+            schema: self.schema.get(),
         }
+    }
+
+    /// Tables may be defined otherwise than before: whoever watches reads them again.
+    fn reload_schema(&self) {
+        self.schema.set(self.schema.get() + 1);
+        self.health_changed.raise();
     }
 
     fn set_state(&self, state: State) {

@@ -15,13 +15,16 @@ use sim::mysql::outcome::Outcome;
 use sim::mysql::session::ConnectionId;
 use sim::mysqld;
 use sim::sql::ast::Statement;
-use sim::value::Binds;
 use sim::world::Process;
 
+use super::manager::defines_tables;
+use super::sequence::Next;
 use super::{QueryError, State, Tablet, Transaction, errors};
 use crate::history::{self, Event};
 use crate::key::Code;
-use crate::rpc::{Commit, Execute, Executed, Rollback, Status, StreamHealth, Target, TxId};
+use crate::rpc::{
+    Commit, Execute, Executed, GetSchema, Rollback, Status, StreamHealth, Target, TxId,
+};
 use crate::topo::TabletType;
 
 pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
@@ -54,6 +57,11 @@ pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
             tablet.health()
         }
     });
+    let this = Rc::clone(tablet);
+    process.serve(move |process, _: Rc<GetSchema>| {
+        let tablet = Rc::clone(&this);
+        async move { tablet.schema(process).await }
+    });
     let killer = Rc::clone(tablet);
     process.spawn_background("tx killer", move |process| async move {
         let timeout = killer.options.transaction_timeout;
@@ -76,18 +84,11 @@ impl Tablet {
                 };
             }
         };
-        let Opened { connection, transaction, timeout } = opened;
-        let result = self
-            .run(process, connection, &execute.statement, &execute.binds, timeout, transaction)
-            .await;
-        let result = result.map_err(|error| match error {
-            QueryError::Sql(sql) => {
-                let existing = execute.transaction.is_some();
-                errors::of_statement(&sql, &execute.statement, &execute.binds, existing)
-            }
-            QueryError::TimedOut => self.timed_out(process, transaction, timeout),
-            QueryError::Gone => errors::connection_lost(),
-        });
+        let Opened { connection, transaction, .. } = opened;
+        let result = match Next::of(&execute.statement) {
+            Some(next) => self.next_values(process, &next, &execute.binds).await,
+            None => self.run(process, execute, &opened).await,
+        };
         match transaction {
             Some(id) => self.put_back(process, id),
             None => self.idle.borrow_mut().push(connection),
@@ -134,7 +135,11 @@ impl Tablet {
         Ok(Opened { connection, transaction: Some(id), timeout })
     }
 
-    async fn pooled(&self, process: Process, tag: &Rc<str>) -> Result<ConnectionId, Status> {
+    pub(super) async fn pooled(
+        &self,
+        process: Process,
+        tag: &Rc<str>,
+    ) -> Result<ConnectionId, Status> {
         let idle = self.idle.borrow_mut().pop();
         let Some(connection) = idle else { return self.connect(process, tag).await };
         let tag = mysqld::Tag { connection, tag: Rc::clone(tag) };
@@ -148,20 +153,35 @@ impl Tablet {
         }
     }
 
+    async fn schema(&self, process: Process) -> Result<Vec<Rc<str>>, Status> {
+        let show = mysqld::ShowCreateTables { database: self.database().as_str().into() };
+        let shown = process.call(self.mysqld, show).within(self.options.query_timeout).await;
+        shown.map_err(|_| errors::server_gone())
+    }
+
     async fn run(
         &self,
         process: Process,
-        connection: ConnectionId,
-        statement: &Arc<Statement>,
-        binds: &Arc<Binds>,
-        timeout: Duration,
-        _: Option<TxId>,
-    ) -> Result<Outcome, QueryError> {
+        execute: &Execute,
+        opened: &Opened,
+    ) -> Result<Outcome, Status> {
+        let Opened { connection, transaction, timeout } = *opened;
+        let Execute { statement, binds, .. } = execute;
         let result = self.query(process, connection, statement, binds, timeout).await;
-        if let Err(QueryError::Gone) = &result {
-            self.idle.borrow_mut().clear();
+        if result.is_ok() && defines_tables(statement) {
+            self.reload_schema();
         }
-        result
+        result.map_err(|error| match error {
+            QueryError::Sql(sql) => {
+                let existing = execute.transaction.is_some();
+                errors::of_statement(&sql, statement, binds, existing)
+            }
+            QueryError::TimedOut => self.timed_out(process, transaction, timeout),
+            QueryError::Gone => {
+                self.idle.borrow_mut().clear();
+                errors::connection_lost()
+            }
+        })
     }
 
     fn check_target(&self, target: &Target) -> Result<(), Status> {

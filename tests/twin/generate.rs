@@ -1,28 +1,9 @@
 //! Random programs: rows first, then reads and changes over few values, so that they meet.
 
-/// SplitMix64: a sequence that a seed makes, the same everywhere.
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len() as u64) as usize]
-    }
-}
+use crate::draw::Draw;
 
 pub fn program(seed: u64) -> Vec<String> {
-    let mut draw = Draw(seed.wrapping_mul(0x2545_F491_4F6C_DD1D).wrapping_add(7));
+    let mut draw = Draw::new(seed);
     let mut statements = Vec::new();
     for id in 1..=8 {
         let row = format!("{id}, 'n{}', {}, {}, {}", id % 4, 100 + id, id % 3, draw.below(5));
@@ -40,15 +21,19 @@ pub fn program(seed: u64) -> Vec<String> {
     for table in ["t", "v", "m"] {
         statements.push(format!("select * from {table}"));
     }
+    statements.push("select tag, n from s".to_string());
     statements
 }
 
 fn statement(draw: &mut Draw) -> String {
-    match draw.below(16) {
-        0..=10 => select(draw),
-        11 => insert(draw),
-        12..=13 => update(draw),
-        _ => delete(draw),
+    match draw.below(24) {
+        0..=12 => select(draw),
+        13 => insert(draw),
+        14 => insert_query(draw),
+        15..=16 => of_sequence(draw),
+        17..=18 => update(draw),
+        19..=20 => delete(draw),
+        _ => with_input(draw),
     }
 }
 
@@ -218,6 +203,103 @@ fn insert(draw: &mut Draw) -> String {
             row(key + 10, draw)
         ),
         _ => format!("insert into t (id, name, code, a, b) values {}", row(key, draw)),
+    }
+}
+
+/// Rows of a query, new ones and some that are there already.
+fn insert_query(draw: &mut Draw) -> String {
+    let more = 5 + draw.below(20);
+    match draw.below(6) {
+        0 => format!(
+            "insert into t (id, name, code, a, b) select id + {more}, name, code + {more}, b, a \
+             from t where {}",
+            of_t(draw, "")
+        ),
+        1 => format!(
+            "insert into t (code, id, name) select {} + id, {more} + id, 'n9' from v where {}",
+            200 + more,
+            of_v(draw, "")
+        ),
+        2 => format!(
+            "insert into v (id, t_id, c) select id + {more}, t_id, d from v where {}",
+            of_v(draw, "")
+        ),
+        3 => format!(
+            "insert into m (x, y, z) select t.id + {more}, v.id, v.c from t join v \
+             on t.a = v.c where {}",
+            of_t(draw, "t.")
+        ),
+        4 => format!(
+            "insert into m (y, x, z) select max(id) + {more}, count(*), a from t where {} group by a",
+            of_t(draw, "")
+        ),
+        // In order, so that the first number goes to the same row.
+        _ => format!(
+            "insert into s (tag, n) select name, a from t where {} order by id",
+            of_t(draw, "")
+        ),
+    }
+}
+
+/// Numbers of a sequence, or of AUTO_INCREMENT.
+fn of_sequence(draw: &mut Draw) -> String {
+    let row =
+        |id: &str, draw: &mut Draw| format!("({id}, 's{}', {})", draw.below(9), draw.below(5));
+    match draw.below(7) {
+        0 => format!("insert into s (tag, n) values ('p{}', {})", draw.below(9), draw.below(5)),
+        1 => format!("insert into s (tag) values ('q{0}'), ('q{0}'), ('r')", draw.below(9)),
+        2 => format!("insert into s (id, tag, n) values {}, {}", row("null", draw), row("0", draw)),
+        3 => {
+            let given = (1000 * (1 + draw.below(3))).to_string();
+            format!("insert into s (id, tag, n) values {}", row(&given, draw))
+        }
+        4 => "select tag, n from s where id = last_insert_id()".to_string(),
+        5 => format!("update s set n = n + 1 where tag = 'q{}'", draw.below(9)),
+        _ => "select count(*), count(distinct id), sum(n) from s".to_string(),
+    }
+}
+
+/// Changes whose rows are found first.
+fn with_input(draw: &mut Draw) -> String {
+    let limit = 1 + draw.below(3);
+    match draw.below(11) {
+        0 => format!("delete from t{} order by id limit {limit}", wheres(draw)),
+        1 => format!(
+            "update t set a = {}{} order by id desc limit {limit}",
+            draw.below(4),
+            wheres(draw)
+        ),
+        2 => format!(
+            "update t set name = 'n{}' where a = {} order by id limit {limit}",
+            draw.below(6),
+            draw.below(4)
+        ),
+        3 => format!("delete from v where {} order by id, t_id limit {limit}", of_v(draw, "")),
+        4 => format!("delete t from t join v on t.a = v.c where {}", of_v(draw, "v.")),
+        5 => format!(
+            "delete t, v from t join v on t.id = v.t_id where {} and {}",
+            of_t(draw, "t."),
+            of_v(draw, "v.")
+        ),
+        6 => format!(
+            "update t join v on t.a = v.c set t.b = {} where {}",
+            draw.below(5),
+            of_v(draw, "v.")
+        ),
+        // A row has one partner at most: which of several counts is nobody's promise.
+        7 => format!("update v join t on v.c = t.id set v.d = t.a where {}", of_t(draw, "t.")),
+        8 => format!("update v join t on v.d = t.id set v.c = t.a + 1 where {}", of_v(draw, "v.")),
+        9 => format!(
+            "update t join v on t.id = v.t_id set t.a = {}, v.c = {} where {}",
+            draw.below(4),
+            draw.below(4),
+            of_t(draw, "t.")
+        ),
+        _ => format!(
+            "update m join v on m.x = v.c set m.z = {} where {}",
+            draw.below(9),
+            of_v(draw, "v.")
+        ),
     }
 }
 

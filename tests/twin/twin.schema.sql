@@ -6,7 +6,7 @@ create table t (
   b bigint,
   primary key (id),
   key name (name),
-  key code (code)
+  unique key code (code)
 );
 create table v (
   id bigint not null,
@@ -20,6 +20,12 @@ create table m (
   y bigint not null,
   z bigint,
   primary key (x, y)
+);
+create table s (
+  id bigint not null auto_increment,
+  tag varbinary(32),
+  n bigint,
+  primary key (id)
 );
 create table name_idx (
   name varbinary(32) not null,

@@ -23,7 +23,7 @@
 //! # Left out
 //!
 //! Pages, the buffer pool, statistics (an index that fits is taken; inner joins are read in the
-//! order in which they are written), temporary tables, views, triggers, procedures, foreign keys,
+//! order in which they are written), temporary tables, views, triggers, procedures,
 //! generated columns, enum, set, json, bit and float columns, ZEROFILL, zero dates, partitions, XA,
 //! FLUSH TABLES WITH READ LOCK, WITH, windows, ROLLUP, LATERAL, aggregates of an outer query,
 //! information_schema (but for `innodb_trx`). What is not modelled is refused with 1235, never

@@ -10,12 +10,14 @@
 use std::rc::Rc;
 
 use super::request::{
-    Connect, DescribeTable, Executed, Kill, Query, Quit, SetReadOnly, Tag, WaitExecuted,
+    Connect, DescribeTable, Executed, Kill, Query, Quit, SetReadOnly, ShowCreateTables, Tag,
+    WaitExecuted,
 };
 use super::{Mysqld, Writers};
 use crate::mysql::execution::{Cancel, LockWait, Step, SyncPoint};
 use crate::mysql::outcome::Outcome;
 use crate::mysql::session::ConnectionId;
+use crate::mysql::statement::show::create_text;
 use crate::sql::ast::{Statement, Variable};
 use crate::sql_error::SqlError;
 use crate::world::{Process, Program};
@@ -46,6 +48,15 @@ impl Mysqld {
                 })
             });
             async move { found }
+        });
+        let mysqld = self.clone();
+        process.serve(move |_, show: Rc<ShowCreateTables>| {
+            let texts = mysqld.with(|server| {
+                let tables = server.tables().map(|image| image.schema);
+                let own = tables.filter(|table| *table.database == *show.database);
+                own.map(|table| create_text(&table, 1).into()).collect()
+            });
+            async move { texts }
         });
         let mysqld = self.clone();
         process.serve(move |_, quit: Rc<Quit>| {

@@ -234,6 +234,16 @@ impl Request for WaitExecuted {
     const NAME: &'static str = "mysql.WaitExecuted";
 }
 
+/// What SHOW CREATE TABLE says of each table of a database, in the order of their names.
+pub struct ShowCreateTables {
+    pub database: Rc<str>,
+}
+
+impl Request for ShowCreateTables {
+    type Reply = Vec<Rc<str>>;
+    const NAME: &'static str = "mysql.ShowCreateTables";
+}
+
 /// The definition of a table, if there is one of this name.
 pub struct DescribeTable {
     pub database: Rc<str>,

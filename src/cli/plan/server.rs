@@ -11,7 +11,7 @@ use crate::planner::environment::Environment;
 use crate::planner::planning::{Step, Trace};
 use crate::planner::primitive::Plan;
 use crate::planner::{self, Context, PlanError};
-use crate::vschema::{Build, KeyspaceSource, SrvVSchema, VSchema};
+use crate::vschema::{Build, KeyspaceSource, SrvVSchema, VSchema, definition};
 
 /// Everything that planning reads besides the query.
 pub struct Server {
@@ -42,14 +42,14 @@ impl Server {
         for path in &sources.schema {
             definitions.extend(tables::read(path, &read_text(path)?, &source)?);
         }
-        tables::define(&definitions, &mut source);
+        definition::define(&definitions, &mut source);
         setup.prepare(&mut source);
         let (mut vschema, problems) =
             VSchema::build_with_problems(&source, &setup.registry(), Build::AsVitess);
         if let [(path, text)] = &texts[..] {
             vschema_check::warn(path, text, problems);
         }
-        tables::track(&definitions, &mut vschema);
+        definition::track(&definitions, &mut vschema);
         setup.track(&mut vschema);
         Ok(Server {
             environment: setup.environment(&vschema),

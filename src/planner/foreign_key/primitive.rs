@@ -61,6 +61,8 @@ pub struct Upsert {
 #[derive(Clone, Debug, PartialEq)]
 pub struct WithInput {
     pub input: Primitive,
+    /// The argument that takes the rows' keys, change by change.
+    pub list: Arc<str>,
     pub changes: Vec<RowChange>,
 }
 

@@ -108,7 +108,9 @@ pub fn describe(utility: &Utility) -> Json {
             let generate = insert.generate.as_ref();
             node.own(
                 "AutoIncrement",
-                generate.map(|(text, at)| format!("{text}:Offset({at})")).unwrap_or_default(),
+                generate
+                    .map(|of| format!("{}:Offset({})", of.sequence, of.column))
+                    .unwrap_or_default(),
             );
             node.own("InputAsNonStreaming", insert.reads_itself);
             node.own("InsertIgnore", insert.ignore);

@@ -145,7 +145,7 @@ impl Run {
         }
         let columns: Vec<Arc<str>> =
             column_vindex.columns.iter().map(|column| column.as_str().into()).collect();
-        Err(super::insert::mismatch(&super::insert::list(&rows[0]), &columns))
+        Err(super::new_rows::mismatch(&super::new_rows::list(&rows[0]), &columns))
     }
 
     async fn ksid_of(&self, dml: &Dml, row: &Row) -> Result<KeyspaceId, Status> {

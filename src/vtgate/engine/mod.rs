@@ -5,8 +5,13 @@
 
 mod aggregate;
 mod dml;
+mod generate;
 mod insert;
+mod insert_query;
+mod keyed;
 mod lookup;
+mod mirror;
+mod new_rows;
 mod route;
 mod routing;
 mod rows;

@@ -25,8 +25,9 @@ impl Run {
                 Utility::Targeted(targeted) => self.send(&targeted.send, binds).await,
                 Utility::ReplaceVariables(input) => self.primitive(input, binds).await,
                 Utility::Concatenate(inputs) => self.all(inputs, binds).await,
-                // The other plan is never asked.
-                Utility::Mirror(mirror) => self.primitive(&mirror.input, binds).await,
+                Utility::Mirror(mirror) => self.mirror(mirror, binds).await,
+                Utility::InsertQuery(insert) => self.insert_query(insert, binds).await,
+                Utility::Keyed(keyed) => self.keyed(keyed, binds).await,
                 other => Err(unsupported(format!("execution of {}", other.operator()))),
             }
         })

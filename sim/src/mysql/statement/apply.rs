@@ -79,6 +79,10 @@ impl Run {
         let mut event = None;
         for change in &rows.changes {
             self.apply_change(trx, &table, change).await?;
+            // What a key does to children is in no event.
+            if let (Some(before), false) = (&change.before, rows.foreign_key_checks_off) {
+                self.follow(trx, &table, before, change.after.as_ref()).await?;
+            }
             self.log(trx, &table.schema, &mut event, change.clone());
             outcome.affected += 1;
         }

@@ -8,14 +8,13 @@ use crate::mysql::error;
 use crate::mysql::metadata::TablePath;
 use crate::mysql::schema::{Column, Index, PRIMARY, Part, Table};
 use crate::sql::ast::{
-    ColumnDefinition, ColumnType, Constraint, CreateTable, Expr, IndexDefinition, IndexKind,
-    IndexPart, Literal,
+    ColumnDefinition, ColumnType, CreateTable, Expr, IndexDefinition, IndexKind, IndexPart, Literal,
 };
 use crate::sql_error::SqlError;
 use crate::value::Value;
 
-use super::check;
 use super::scope::constant_default;
+use super::{check, foreign};
 
 /// The table, and where its AUTO_INCREMENT begins.
 pub fn table(
@@ -66,9 +65,7 @@ pub fn table(
         table.indexes.push(index);
     }
     check::add_checks(&mut table, &create.columns, &create.constraints)?;
-    if create.constraints.iter().any(|other| matches!(other, Constraint::ForeignKey { .. })) {
-        return Err(SqlError::not_supported("FOREIGN KEY"));
-    }
+    foreign::add(&mut table, &create.constraints)?;
     table.order_indexes();
     check_auto_increment(&table)?;
     let start = option(&["auto_increment"]).and_then(|text| text.parse().ok()).unwrap_or(1);

@@ -129,6 +129,7 @@ impl Run {
             Statement::DropTable(drop) => self.drop_tables(drop, &mut outcome).await?,
             Statement::TruncateTable(name) => {
                 let table = self.open_alone(name).await?;
+                self.check_truncates(&self.path(name)?)?;
                 self.rebuilt(&table, table.schema.clone(), Vec::new(), 1)
             }
             Statement::RenameTable(pairs) => self.rename_tables(pairs).await?,
@@ -177,11 +178,14 @@ impl Run {
                 let mut schema = (*like.schema).clone();
                 schema.database = path.0.clone();
                 schema.name = path.1.clone();
+                let is_check = |own: &Constraint| matches!(own, Constraint::Check { .. });
+                schema.constraints.retain(is_check);
                 check::name_anew(&mut schema);
                 (schema, 1)
             }
             None => {
                 let built = build::table(create, &path, collation)?;
+                self.check_referenced(&built.0)?;
                 for column in &built.0.columns {
                     outcome.warnings.extend(build::default_note(column));
                 }
@@ -200,6 +204,8 @@ impl Run {
     ) -> Result<Vec<Change>, SqlError> {
         let mut changes = Vec::new();
         let mut missing = Vec::new();
+        let paths = drop.tables.iter().map(|name| self.path(name));
+        self.check_drops(&paths.collect::<Result<Vec<_>, _>>()?)?;
         for name in &drop.tables {
             let path = self.path(name)?;
             self.check_locked_tables(&path, MetadataMode::Exclusive)?;
@@ -266,6 +272,7 @@ impl Run {
                 Some(at) => at,
                 None => {
                     let table = self.open_alone(old).await?;
+                    self.check_alters(&table.schema, &[])?;
                     if moved.iter().any(|(own, _)| own.id == table.id) {
                         return Err(error::no_such_table(&from.0, &from.1));
                     }
@@ -305,6 +312,7 @@ impl Run {
         outcome: &mut Outcome,
     ) -> Result<Vec<Change>, SqlError> {
         let table = self.open(&alter.table, MetadataMode::Upgradable).await?;
+        self.check_alters(&table.schema, &alter.changes)?;
         let mut altered = Altered {
             schema: (*table.schema).clone(),
             columns: (0..table.schema.columns.len()).map(Source::Old).collect(),

@@ -35,6 +35,7 @@ impl Run {
         let mut event = None;
         while let Some(found) = self.next_to_change(&mut scan, trx).await? {
             self.delete_row(trx, &tables[0].opened, &found.key, &found.row).await?;
+            self.follow(trx, &tables[0].opened, &found.row, None).await?;
             outcome.affected += 1;
             outcome.matched += 1;
             let change = RowChange { before: Some(found.row), after: None };

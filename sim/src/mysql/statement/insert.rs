@@ -360,6 +360,7 @@ impl Run {
             inserting.automatic.left = inserting.automatic.left.saturating_sub(1);
             match written {
                 Written::Done => {
+                    self.check_parents(trx, &table, None, &row).await?;
                     inserting.count(1 + replaced);
                     let change = RowChange { before: None, after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
@@ -490,7 +491,8 @@ impl Run {
     }
 
     /// REPLACE: the row in the way is changed into the new one where that was the last unique key
-    /// (and counts as two rows, or one where it is the same), otherwise deleted.
+    /// (and counts as two rows, or one where it is the same), otherwise deleted. One that children
+    /// refer to is always deleted.
     async fn overwrite(
         &self,
         inserting: &mut Inserting<'_>,
@@ -502,13 +504,16 @@ impl Run {
         let table = inserting.table.clone();
         let Some(old) = self.lock_row(trx, &table, key).await? else { return Ok(None) };
         let later = &table.schema.indexes[index + 1..];
-        if later.iter().all(|index| !index.unique) {
+        let deletes = self.is_parent(&table.schema);
+        if !deletes && later.iter().all(|index| !index.unique) {
             if same(&old, row) {
                 return Ok(Some(1));
             }
             let mark = self.engine(|engine| engine.transaction(trx).mark());
             match self.update_row(trx, &table, key, &old, row, Mode::X).await? {
                 Written::Done => {
+                    self.check_parents(trx, &table, Some(&old), row).await?;
+                    self.follow(trx, &table, &old, Some(row)).await?;
                     let change = RowChange { before: Some(old), after: Some(row.clone()) };
                     self.log(trx, &table.schema, &mut inserting.event, change);
                     return Ok(Some(2));
@@ -517,6 +522,7 @@ impl Run {
             }
         }
         self.delete_row(trx, &table, key, &old).await?;
+        self.follow(trx, &table, &old, None).await?;
         let change = RowChange { before: Some(old), after: None };
         self.log(trx, &table.schema, &mut inserting.event, change);
         Ok(None)
@@ -562,6 +568,8 @@ impl Run {
         let mark = self.engine(|engine| engine.transaction(trx).mark());
         match self.update_row(trx, &table, key, &old, &new, Mode::X).await? {
             Written::Done => {
+                self.check_parents(trx, &table, Some(&old), &new).await?;
+                self.follow(trx, &table, &old, Some(&new)).await?;
                 inserting.count(2);
                 self.note_explicit_value(inserting, &new);
                 let change = RowChange { before: Some(old), after: Some(new) };

@@ -132,6 +132,7 @@ impl Run {
         for (table, key, row) in found {
             let opened = &select.from.tables[table].opened;
             self.delete_row(trx, opened, &key, &row).await?;
+            self.follow(trx, opened, &row, None).await?;
             outcome.affected += 1;
             let change = RowChange { before: Some(row), after: None };
             self.log(trx, &opened.schema, &mut event, change);

@@ -49,6 +49,7 @@ fn qualified(error: SqlError, database: Option<Arc<str>>) -> SqlError {
 
 impl Run {
     pub async fn dispatch(&self, statement: &Statement) -> Result<Outcome, SqlError> {
+        let _restored = self.set_for_statement(statement)?;
         match statement {
             Statement::Query(query) => self.query(query).await,
             Statement::Insert(insert) => self.writing(|trx| self.insert(insert, trx)).await,

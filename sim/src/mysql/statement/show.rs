@@ -551,7 +551,7 @@ fn column_text(schema: &schema::Table, column: &schema::Column) -> String {
     text
 }
 
-fn constraint_text(constraint: &Constraint) -> Option<String> {
+pub fn constraint_text(constraint: &Constraint) -> Option<String> {
     let names = |names: &[Ident]| {
         let names: Vec<String> = names.iter().map(|name| backticks(name.as_str())).collect();
         names.join(", ")

@@ -170,6 +170,8 @@ impl Run {
         let mark = self.engine(|engine| engine.transaction(trx).mark());
         match self.update_row(trx, opened, key, &old, &new, Mode::S).await? {
             Written::Done => {
+                self.check_parents(trx, opened, Some(&old), &new).await?;
+                self.follow(trx, opened, &old, Some(&new)).await?;
                 outcome.affected += 1;
                 let change = RowChange { before: Some(old), after: Some(new) };
                 self.log(trx, &opened.schema, event, change);
