@@ -115,6 +115,8 @@ pub struct Tablet {
     transaction_ended: Signal,
     next_transaction: Cell<TxId>,
     idle: RefCell<Vec<ConnectionId>>,
+    /// Of connections that have any: `set a = x, b = y`.
+    settings: RefCell<BTreeMap<ConnectionId, Arc<Statement>>>,
     pub(crate) engine: Engine,
 }
 
@@ -159,6 +161,7 @@ pub async fn serve(
         transaction_ended: Signal::default(),
         next_transaction: Cell::new(first),
         idle: RefCell::default(),
+        settings: RefCell::default(),
         engine,
     });
     query_service::serve(&tablet, process);
