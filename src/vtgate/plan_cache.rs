@@ -44,8 +44,6 @@ pub struct PlanKey {
 #[derive(Debug, Default)]
 pub struct PlanCache {
     plans: BTreeMap<PlanKey, Arc<Plan>>,
-    pub hits: u64,
-    pub misses: u64,
 }
 
 impl PlanCache {
@@ -53,13 +51,8 @@ impl PlanCache {
         self.plans.clear();
     }
 
-    fn get(&mut self, key: &PlanKey) -> Option<Arc<Plan>> {
-        let found = self.plans.get(key).cloned();
-        match &found {
-            Some(_) => self.hits += 1,
-            None => self.misses += 1,
-        }
-        found
+    fn get(&self, key: &PlanKey) -> Option<Arc<Plan>> {
+        self.plans.get(key).cloned()
     }
 
     fn insert(&mut self, key: PlanKey, plan: Arc<Plan>) {
@@ -118,7 +111,7 @@ impl Run {
         build: impl FnOnce(&str, &Context<'_>) -> Result<Plan, PlanError>,
     ) -> Result<Arc<Plan>, Status> {
         let key = self.key(Rc::clone(&query));
-        if let Some(plan) = self.gate.plans.borrow_mut().get(&key) {
+        if let Some(plan) = self.gate.plans.borrow().get(&key) {
             return Ok(plan);
         }
         let plan = Arc::new(self.with_context(|context| build(&query, context))?);

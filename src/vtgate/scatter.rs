@@ -237,7 +237,7 @@ impl Run {
     }
 
     /// Runs a statement on a shard outside of the session's transaction and settings.
-    pub(super) async fn standalone(
+    pub(super) async fn on_shard_alone(
         &self,
         target: &Target,
         statement: Arc<Statement>,

@@ -31,8 +31,8 @@ impl Run {
         for row in &rows {
             let same = groups.last().is_some_and(|group| {
                 aggregate.group_by.iter().all(|key| {
-                    let column = key.weight_column.unwrap_or(key.column);
-                    let order = sort_order(&group[column], &row[column], env.collation, &mut env);
+                    let of = |row| route::compared(row, key.column, key.weight_column);
+                    let order = sort_order(of(group), of(row), env.collation, &mut env);
                     order == Ordering::Equal
                 })
             });

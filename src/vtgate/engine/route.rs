@@ -67,10 +67,12 @@ pub(super) fn sort(outcome: &mut Outcome, keys: &[SortKey]) {
     let mut env = Env::new(jiff::civil::DateTime::default());
     outcome.rows.sort_by(|left, right| {
         for key in keys {
-            let column = key.weight_column.unwrap_or(key.column);
             let collation = key.collation.as_deref().and_then(Collation::by_name);
             let collation = collation.unwrap_or(env.collation);
-            let (left, right) = (&left[column], &right[column]);
+            let (left, right) = (
+                compared(left, key.column, key.weight_column),
+                compared(right, key.column, key.weight_column),
+            );
             let order = sort_order(left, right, collation, &mut env);
             let order = if key.descending { order.reverse() } else { order };
             if order.is_ne() {
@@ -79,6 +81,13 @@ pub(super) fn sort(outcome: &mut Outcome, keys: &[SortKey]) {
         }
         std::cmp::Ordering::Equal
     });
+}
+
+/// What of a row is compared: its weight string, or the value itself where that has none, as
+/// numbers have not.
+pub(super) fn compared(row: &[Value], column: usize, weight_column: Option<usize>) -> &Value {
+    let weight = weight_column.and_then(|column| row.get(column)).filter(|value| !value.is_null());
+    weight.or_else(|| row.get(column)).unwrap_or(&Value::Null)
 }
 
 /// Cuts off the columns that only vtgate needed; 0 is none of them.

@@ -13,7 +13,7 @@ use sim::mysql::outcome::{Column, Outcome};
 use sim::sql::ast::Expr;
 use sim::value::{Bind, Binds, Row, Value};
 
-use super::route::{sort, truncate};
+use super::route::{compared, sort, truncate};
 use crate::key::Code;
 use crate::planner::primitive::{
     CheckColumn, Distinct, Filter, Join, JoinSide, ProjectedColumn, Projection, Pullout,
@@ -235,12 +235,9 @@ fn combined(node: &Join, left: &Row, right: Option<&Row>) -> Row {
 /// Two NULLs are one value here.
 fn equal(left: &Row, right: &Row, columns: &[CheckColumn], env: &mut Env) -> bool {
     columns.iter().all(|check| {
-        let at = check.weight_column.unwrap_or(check.column);
+        let of = |row| compared(row, check.column, check.weight_column);
         let collation = check.collation.as_deref().and_then(Collation::by_name);
         let collation = collation.unwrap_or(env.collation);
-        match (left.get(at), right.get(at)) {
-            (Some(left), Some(right)) => sort_order(left, right, collation, env).is_eq(),
-            _ => false,
-        }
+        sort_order(of(left), of(right), collation, env).is_eq()
     })
 }
