@@ -12,6 +12,8 @@ use std::sync::Arc;
 use sim::mysql::binlog::BinlogTransaction;
 use sim::mysql::gtid::GtidSet;
 use sim::mysql::server::TableImage;
+use sim::sql::ast::{Expr, Statement};
+use sim::value::{Binds, Row};
 
 use crate::topo::Alias;
 
@@ -20,6 +22,12 @@ use crate::topo::Alias;
 pub enum Event {
     /// A client sent a statement.
     Statement { session: Rc<str>, sql: Rc<str> },
+    /// A vtgate begins to run a plan.
+    Plan(Rc<PlanBegun>),
+    /// A tablet has answered a statement of a plan.
+    ShardStatement(Rc<ShardStatement>),
+    /// A plan has run, well or with an error.
+    PlanEnded { plan: PlanId, ok: bool },
     /// A shard transaction of a session's list was opened.
     ShardBegin { session: Rc<str>, list: List, shard: Rc<str>, transaction: u64 },
     /// A shard transaction's commit was answered, or not.
@@ -48,6 +56,94 @@ pub enum Event {
     Operator(Rc<str>),
     /// A fault was injected.
     Fault(Rc<str>),
+}
+
+/// Which run of a plan; 0 is none.
+pub type PlanId = u64;
+
+/// A run of a plan: of a client's statement, or of one that a vindex asked for.
+#[derive(Clone, Debug)]
+pub struct PlanBegun {
+    pub plan: PlanId,
+    /// The plan that this one was run for, if any.
+    pub parent: PlanId,
+    pub session: Rc<str>,
+    pub sql: Rc<str>,
+    /// By which SrvVSchema it was planned.
+    pub vschema_version: u64,
+    pub sends: Vec<PlannedSend>,
+    pub binds: Arc<Binds>,
+}
+
+/// What a plan sends, and where it says that it goes: data, with the names that the plan has.
+#[derive(Clone, Debug)]
+pub struct PlannedSend {
+    pub statements: Vec<PlannedStatement>,
+    /// What goes to one shard instead where no shard is meant.
+    pub empty: Option<Arc<Statement>>,
+    pub keyspace: Arc<str>,
+    pub shards: PlannedShards,
+    /// The plan's own node: it is sent once, whatever the rest of the plan finds.
+    pub is_root: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum PlannedStatement {
+    Exactly(Arc<Statement>),
+    /// By its text.
+    Text(Arc<str>),
+    /// An INSERT into this table, with the rows of its shard.
+    RowsOf(Arc<str>),
+}
+
+#[derive(Clone, Debug)]
+pub enum PlannedShards {
+    /// Any one.
+    One,
+    All,
+    /// As destinations print, without the first word: `Shard(-80)`, `ExactKeyRange(-)`.
+    Destination(Rc<str>),
+    /// By values of a vindex, one expression a column.
+    Vindex {
+        how: By,
+        vindex: Arc<str>,
+        values: Vec<Expr>,
+    },
+    /// By the primary vindex's values of all rows: `values[column][row]`. Some rows may be dropped.
+    Rows {
+        vindex: Arc<str>,
+        values: Vec<Vec<Expr>>,
+        may_drop: bool,
+    },
+    /// Rows that a query gives: each where its own values say.
+    RowsOfQuery {
+        vindex: Arc<str>,
+    },
+}
+
+/// How values of a vindex's columns are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// One row of values.
+    Row,
+    /// A list for each column, every combination.
+    Lists,
+    /// Rows, column by column.
+    Rows,
+    /// The two ends of a range.
+    Range,
+}
+
+/// A statement of a plan at a tablet.
+#[derive(Clone, Debug)]
+pub struct ShardStatement {
+    pub plan: PlanId,
+    pub keyspace: Rc<str>,
+    pub shard: Rc<str>,
+    pub statement: Arc<Statement>,
+    pub binds: Arc<Binds>,
+    /// Its rows; none for an error.
+    pub rows: Option<Vec<Row>>,
 }
 
 /// The three lists of a session's shard transactions, in the order of their commits.
@@ -83,6 +179,7 @@ pub type Observer = Box<dyn FnMut(&Event)>;
 #[derive(Default)]
 struct Recorder {
     events: Vec<Event>,
+    plans: PlanId,
     observer: Option<Observer>,
 }
 
@@ -100,9 +197,20 @@ pub fn emit(event: Event) {
     RECORDER.with(|recorder| recorder.borrow_mut().events.push(event));
 }
 
+/// A number for a plan that begins to run.
+pub fn next_plan() -> PlanId {
+    RECORDER.with(|recorder| {
+        let mut recorder = recorder.borrow_mut();
+        recorder.plans += 1;
+        recorder.plans
+    })
+}
+
 /// Begins an empty history.
 pub fn begin(observer: Option<Observer>) {
-    RECORDER.with(|recorder| *recorder.borrow_mut() = Recorder { events: Vec::new(), observer });
+    RECORDER.with(|recorder| {
+        *recorder.borrow_mut() = Recorder { observer, ..Recorder::default() };
+    });
 }
 
 /// Ends the history and gives its events.

@@ -4,9 +4,10 @@
 //!
 //! 1. [`scenario`] reads the whole file first: what is wrong is shown before anything runs. A
 //!    statement then becomes a [`rpc::Query`] of a session's client to its vtgate.
-//! 2. [`vtgate::executor`] has the session. What is about the session itself (`begin`, `use`,
-//!    `set`) is answered there; else [`planner`] makes a plan from the text and the [`vschema`].
-//!    The plan is a tree of primitives, or VT12001.
+//! 2. [`vtgate::executor`] has the session. What is about the session itself (`begin`, `use`) is
+//!    answered there; else [`planner`] makes a plan from the statement and the [`vschema`], or
+//!    [`vtgate::plan_cache`] has it: literals are bind variables by then. The plan is a tree of
+//!    primitives, or VT12001.
 //! 3. [`vtgate::engine`] runs the plan. A route asks its [`vindex`] for keyspace ids and those
 //!    become shards ([`key`]). A lookup vindex sends statements of its own, in the pre or the post
 //!    list; `vindex::lookup::duplicate` decides what a lookup row that exists already means.
@@ -15,7 +16,8 @@
 //! 5. [`vttablet`] runs it on its mysqld, which is `sim`'s, over a connection of the transaction.
 //! 6. [`vtgate::tx_conn`] commits: the pre list, then the normal one, then the post one, each shard
 //!    after the other.
-//! 7. Whatever a server commits goes into the [`history`], and [`checker`] judges it at once.
+//! 7. Whatever a server commits goes into the [`history`], and [`checker`] judges it at once; so do
+//!    the plan and who got which of its statements, for [`checker::planned_shards`].
 //!
 //! VReplication ([`vreplication`]) is a program of each primary tablet; [`vtctl`] is the operator,
 //! [`topo`] what all of them read. [`cluster`] puts them onto machines.
@@ -32,6 +34,9 @@
 //! - Nothing in a run has an order, a time or a chance of its own: `clippy.toml`, `sim::world`.
 //! - The same scenario and seed give the same digest, recorded or not, on either host: `run
 //!   --twice`, `scenarios/main.rs`.
+//! - A statement reaches the shards that its plan names, all of them and no other, in every
+//!   scenario: `checker::planned_shards`.
+//! - The plan that is shown is the one that runs: `tests/shown_plan.rs`.
 //! - A statement that cannot be planned is an error of Vitess's, never another answer: `planner`.
 //! - Bad input is refused before anything has run: `scenario::action`.
 //!

@@ -21,17 +21,28 @@ pub enum Mutant {
     NoOwnerLock,
     /// A lookup row is deleted in the pre session: it is gone before its owner row.
     DeleteInPre,
+    /// A statement also goes to a shard that its plan does not name.
+    StrayShard,
+    /// A statement of several shards leaves out the last of them.
+    ForgottenShard,
 }
 
 impl Mutant {
-    pub const ALL: [Mutant; 3] =
-        [Mutant::PostBeforeNormal, Mutant::NoOwnerLock, Mutant::DeleteInPre];
+    pub const ALL: [Mutant; 5] = [
+        Mutant::PostBeforeNormal,
+        Mutant::NoOwnerLock,
+        Mutant::DeleteInPre,
+        Mutant::StrayShard,
+        Mutant::ForgottenShard,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Mutant::PostBeforeNormal => "post-before-normal",
             Mutant::NoOwnerLock => "no-owner-lock",
             Mutant::DeleteInPre => "delete-in-pre",
+            Mutant::StrayShard => "stray-shard",
+            Mutant::ForgottenShard => "forgotten-shard",
         }
     }
 

@@ -20,6 +20,7 @@ use sim::sql::ast::Statement;
 use sim::sql_error::SqlError;
 use sim::value::{Binds, Row};
 
+use crate::history::PlanId;
 use crate::key::Code;
 use crate::topo::{Alias, TabletType};
 
@@ -94,8 +95,12 @@ pub struct Execute {
     pub transaction: Option<TxId>,
     /// Opens a transaction first and runs these statements in it (savepoints).
     pub begin: Option<Vec<Arc<Statement>>>,
+    /// What the connection is set to before anything else: `set a = x, b = y`.
+    pub setting: Option<Arc<Statement>>,
     /// Whose transaction a new one is, for traces, the judge and the lock report.
     pub tag: Rc<str>,
+    /// The plan that it is part of, for the judge.
+    pub plan: PlanId,
 }
 
 /// A transaction of one tablet process; never used again, never outlives the process.
@@ -115,6 +120,9 @@ impl Request for Execute {
 
     fn describe(&self) -> String {
         let mut text = format!("[{}] ", self.tag);
+        if let (Some(setting), None) = (&self.setting, self.transaction) {
+            text.push_str(&format!("{setting}; "));
+        }
         if let Some(savepoints) = &self.begin {
             text.push_str("begin; ");
             savepoints.iter().for_each(|savepoint| text.push_str(&format!("{savepoint}; ")));

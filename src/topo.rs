@@ -154,6 +154,8 @@ pub enum Change {
     },
     /// Takes the vschemas of all keyspaces into the SrvVSchema of every cell.
     RebuildSrvVSchema,
+    /// What a vtgate has made of the one that it serves by, for every cell.
+    SrvVSchema(Rc<SrvVSchema>),
 }
 
 impl Topo {
@@ -185,6 +187,7 @@ impl Topo {
                 }
             }
             Change::RebuildSrvVSchema => self.rebuild_srv_vschema(),
+            Change::SrvVSchema(served) => self.serve_everywhere(&served),
         }
     }
 
@@ -195,8 +198,12 @@ impl Topo {
             .map(|(name, record)| (name.to_string(), record.vschema.clone()))
             .collect();
         let served = Rc::new(SrvVSchema { keyspaces, ..SrvVSchema::default() });
+        self.serve_everywhere(&served);
+    }
+
+    fn serve_everywhere(&mut self, served: &Rc<SrvVSchema>) {
         for cell in &self.cells {
-            self.srv_vschema.insert(Rc::clone(cell), (self.version, Rc::clone(&served)));
+            self.srv_vschema.insert(Rc::clone(cell), (self.version, Rc::clone(served)));
         }
     }
 
@@ -262,7 +269,7 @@ impl Request for Write {
             Change::ShardPrimary { keyspace, shard, primary, .. } => {
                 format!("primary of {keyspace}/{shard} is {primary}")
             }
-            Change::RebuildSrvVSchema => "SrvVSchema".to_owned(),
+            Change::RebuildSrvVSchema | Change::SrvVSchema(_) => "SrvVSchema".to_owned(),
         };
         format!("topo.Write {}", self.0.iter().map(what).collect::<Vec<_>>().join(", "))
     }

@@ -15,6 +15,8 @@
 //! judged is the committed state of the current primaries; a change of primary or of the vschema is
 //! a commit of everything.
 //!
+//! Beside it, [`planned_shards`] asks whether statements went where their plans say.
+//!
 //! Left out: reads (`sound_reads`, `stable_reads`), `reusable`, `atomic`, `live`. Rows of shards
 //! that overlap, as while resharding, all count.
 
@@ -27,6 +29,7 @@ mod judge;
 pub mod ledger;
 pub mod lost;
 pub mod no_missing;
+pub mod planned_shards;
 pub mod replica_prefix;
 pub mod rows;
 pub mod summary;
@@ -40,6 +43,7 @@ pub mod watched;
 pub use judge::Judge;
 pub use ledger::{Dangling, Standing};
 pub use lost::{ErrantCommit, LostCommit};
+pub use planned_shards::ShardsCheck;
 pub use summary::{Summary, VindexSummary};
 pub use verdict::{Assumption, At, Cause, Excuse, Invariant, Verdict};
 pub use violation::Violation;

@@ -34,15 +34,17 @@ pub enum Invariant {
     Filled,
     ReplicaPrefix,
     RowImages,
+    PlannedShards,
 }
 
 impl Invariant {
-    pub const ALL: [Invariant; 5] = [
+    pub const ALL: [Invariant; 6] = [
         Invariant::NoMissing,
         Invariant::Unique,
         Invariant::Filled,
         Invariant::ReplicaPrefix,
         Invariant::RowImages,
+        Invariant::PlannedShards,
     ];
 
     pub fn name(self) -> &'static str {
@@ -52,6 +54,7 @@ impl Invariant {
             Invariant::Filled => "filled",
             Invariant::ReplicaPrefix => "replica_prefix",
             Invariant::RowImages => "row_images",
+            Invariant::PlannedShards => "planned_shards",
         }
     }
 
@@ -73,6 +76,9 @@ impl Invariant {
                 "a replica holds a prefix of its primary's transactions, and the rows that they give"
             }
             Invariant::RowImages => "a server holds the rows that its binlog tells of",
+            Invariant::PlannedShards => {
+                "a statement reaches the shards that its plan names, all of them and no other"
+            }
         }
     }
 }

@@ -13,6 +13,9 @@ pub struct Environment {
     pub mysql_version: String,
     /// What the session has set; None where it has set nothing.
     pub foreign_key_checks: Option<bool>,
+    /// What the session has set as `sql_select_limit`: the outermost SELECT gets it as its LIMIT
+    /// where it has none.
+    pub select_limit: Option<u64>,
     /// Whether a SET of a MySQL variable may reserve a connection (`enable_system_settings`).
     pub system_settings: bool,
     /// Whether vtgate keeps views (`enable_views`).
@@ -39,6 +42,7 @@ impl Default for Environment {
             collation: "utf8mb4_0900_ai_ci".to_string(),
             mysql_version: "8.4.6".to_string(),
             foreign_key_checks: None,
+            select_limit: None,
             system_settings: true,
             views: true,
             prepared: BTreeMap::new(),

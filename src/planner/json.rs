@@ -34,13 +34,17 @@ pub fn plan(plan: &Plan) -> Json {
 
 /// `vexplain plan`: one row, one column, tab-indented.
 pub fn vexplain(plan: &Plan) -> Outcome {
+    let text = indented(&plan.root.as_ref().map_or(Json::Null, describe));
+    table::outcome(&["JSON"], vec![vec![Value::text(&text)].into()])
+}
+
+/// JSON as vtgate shows it, with tabs.
+pub fn indented(json: &Json) -> String {
     let mut text = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"\t");
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
-    let instructions = plan.root.as_ref().map_or(Json::Null, describe);
-    serde::Serialize::serialize(&instructions, &mut serializer).expect("writing to memory");
-    let text = String::from_utf8_lossy(&text).into_owned();
-    table::outcome(&["JSON"], vec![vec![Value::text(&text)].into()])
+    serde::Serialize::serialize(json, &mut serializer).expect("writing to memory");
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 impl QueryType {

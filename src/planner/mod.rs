@@ -34,6 +34,7 @@ pub mod local;
 pub mod lower;
 pub mod lower_above;
 pub mod mirror;
+pub mod node;
 pub mod normalize;
 pub mod offset;
 pub mod offset_above;
@@ -60,7 +61,7 @@ pub mod walk;
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Ident, Statement, TableName, Verbatim};
+use sim::sql::ast::{Expr, Ident, Limit, Literal, Query, Statement, TableName, Verbatim};
 
 use crate::key::Code;
 use crate::vschema::{Table, VSchema};
@@ -110,16 +111,38 @@ impl PlanError {
 
 /// Plans a query.
 pub fn build(query: &str, context: &Context<'_>) -> Result<Plan, PlanError> {
-    let mut variables = Default::default();
-    let (query_type, (root, tables_used)) = match statement::parse(query)? {
-        Outer::Sql(mut statement) => {
-            let query_type = query_type(&statement);
-            variables = normalize::normalize(&mut statement, context)?.variables;
-            (query_type, plan(&statement, query, context)?)
+    match statement::parse(query)? {
+        Outer::Sql(statement) => build_statement(statement, query, context),
+        outer => {
+            let (query_type, (root, tables_used)) = utility::of_vitess(&outer, query, context)?;
+            let variables = Default::default();
+            Ok(Plan { query_type, original: query.to_owned(), root, tables_used, variables })
         }
-        outer => utility::of_vitess(&outer, query, context)?,
-    };
+    }
+}
+
+/// Plans a statement, of which this is the text.
+pub fn build_statement(
+    mut statement: Statement,
+    query: &str,
+    context: &Context<'_>,
+) -> Result<Plan, PlanError> {
+    let query_type = query_type(&statement);
+    limit_select(&mut statement, context);
+    let variables = normalize::normalize(&mut statement, context)?.variables;
+    let (root, tables_used) = plan(&statement, query, context)?;
     Ok(Plan { query_type, original: query.to_owned(), root, tables_used, variables })
+}
+
+/// A session's `sql_select_limit`.
+fn limit_select(statement: &mut Statement, context: &Context<'_>) {
+    if let (Some(limit), Statement::Query(Query::Select(select))) =
+        (context.environment.select_limit, statement)
+        && select.limit.is_none()
+    {
+        let count = Expr::Literal(Literal::Integer(limit.to_string().as_str().into()));
+        select.limit = Some(Limit { offset: None, count });
+    }
 }
 
 fn plan(

@@ -140,6 +140,10 @@ impl Names {
         Names { of: Vec::new(), ..self.clone() }
     }
 
+    pub fn is_free(&self, name: &str) -> bool {
+        !self.taken.contains(name)
+    }
+
     /// The name, or with the first number behind it that is free.
     pub fn reserve(&mut self, wanted: &str) -> String {
         let mut name = wanted.to_owned();

@@ -59,6 +59,18 @@ pub enum VExplainKind {
     Keys,
 }
 
+impl VExplainKind {
+    /// The word that asks for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            VExplainKind::Queries => "queries",
+            VExplainKind::All => "all",
+            VExplainKind::Trace => "trace",
+            VExplainKind::Keys => "keys",
+        }
+    }
+}
+
 /// `stream * from t`, and `vstream * from t where pos > 'x' limit 5`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stream {

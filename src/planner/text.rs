@@ -521,8 +521,23 @@ impl VisitMut for Plain {
                     table.qualifier = None;
                 }
             }
+            // `from dual` and no FROM at all are one, and print alike.
+            if matches!(&select.from[..], [table] if is_bare_dual(table)) {
+                select.from.clear();
+            }
         }
         true
+    }
+}
+
+fn is_bare_dual(table: &TableExpr) -> bool {
+    match table {
+        TableExpr::Bound(inner, _) => is_bare_dual(inner),
+        TableExpr::Table(table) => {
+            let name = &table.name;
+            name.qualifier.is_none() && name.name.is("dual") && table.alias.is_none()
+        }
+        _ => false,
     }
 }
 

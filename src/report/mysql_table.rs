@@ -6,8 +6,8 @@
 //! column stands to the right as well, and `hex()` to the left. Nothing wraps.
 //!
 //! Modelled: the interactive client as it prints to a terminal, started with
-//! `--binary-as-hex=false`. Left out: the blank line that follows each result on a terminal,
-//! vertical output (`\G`), and the `Rows matched` line: vtgate doesn't pass it on. A wide
+//! `--binary-as-hex=false`. Left out: the blank line that follows each result on a terminal, and
+//! the `Rows matched` line: vtgate doesn't pass it on. A wide
 //! East Asian character takes two columns there and one here.
 //!
 //! It knows nothing of types: who prints says which columns are numbers.
@@ -63,6 +63,21 @@ pub fn table(columns: &[ColumnText], rows: &[Vec<Option<String>>]) -> String {
         out.push('\n');
     }
     rule(&mut out, &widths);
+    out
+}
+
+/// What `\G` prints: a line a value, under a line of stars a row.
+pub fn vertical(columns: &[ColumnText], rows: &[Vec<Option<String>>]) -> String {
+    let stars = "*".repeat(27);
+    let widest = columns.iter().map(|column| width(column.name)).max().unwrap_or(0);
+    let mut out = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        let _ = writeln!(out, "{stars} {}. row {stars}", number + 1);
+        for (i, column) in columns.iter().enumerate() {
+            let indent = " ".repeat(widest - width(column.name));
+            let _ = writeln!(out, "{indent}{}: {}", column.name, value(row, i));
+        }
+    }
     out
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use sim::world;
 
-use crate::checker::Judge;
+use crate::checker::{Judge, ShardsCheck, Violation};
 use crate::cluster::Cluster;
 use crate::history::Event;
 use crate::topo::Store;
@@ -18,6 +18,7 @@ use crate::vschema::VSchema;
 #[derive(Default)]
 pub struct Watch {
     judge: Judge,
+    shards: ShardsCheck,
     store: Store,
     /// Of the SrvVSchema that the judge knows.
     version: u64,
@@ -44,6 +45,7 @@ impl Watch {
     pub fn observe(&mut self, event: &Event) {
         self.learn_vschema();
         self.judge.observe(event, world::now());
+        self.shards.observe(event, &self.store.read(), world::now());
     }
 
     fn learn_vschema(&mut self) {
@@ -51,7 +53,8 @@ impl Watch {
         let Some((version, source)) = topo.srv_vschema.values().next() else { return };
         if *version != self.version {
             self.version = *version;
-            let vschema = VSchema::build(source, &Registry::standard());
+            let vschema = Rc::new(VSchema::build(source, &Registry::standard()));
+            self.shards.learn(*version, &vschema);
             self.judge.vschema_changed(&vschema, world::now());
         }
     }
@@ -71,11 +74,15 @@ impl Watch {
             .collect();
         self.judge.compare(images.into_iter());
         let mut text = self.judge.check().to_string();
-        for violation in self.judge.violations() {
+        for violation in self.violations() {
             text.push_str(&violation.headline());
             text.push('\n');
         }
         text
+    }
+
+    fn violations(&self) -> impl Iterator<Item = &Violation> {
+        self.judge.violations().iter().chain(self.shards.violations())
     }
 
     pub fn dangling(&self) -> usize {
@@ -84,16 +91,15 @@ impl Watch {
 
     /// Violations that the scenario does not declare, as stories.
     pub fn undeclared(&self, declared: &[String]) -> Vec<String> {
-        let all = self.judge.violations().iter();
+        let all = self.violations();
         let open = all.filter(|v| !declared.iter().any(|name| name == v.invariant.name()));
         open.map(ToString::to_string).collect()
     }
 
     /// What is declared and did not happen.
     pub fn absent(&self, declared: &[String]) -> Vec<String> {
-        let happened = |name: &String| {
-            self.judge.violations().iter().any(|violation| violation.invariant.name() == name)
-        };
+        let happened =
+            |name: &String| self.violations().any(|violation| violation.invariant.name() == name);
         declared.iter().filter(|name| !happened(name)).cloned().collect()
     }
 }

@@ -35,13 +35,21 @@ pub fn print(sql: &str, answer: &Answer, elapsed: Option<Duration>) -> String {
             let columns: Vec<ColumnText<'_>> = outcome.columns.iter().map(column).collect();
             let rows: Vec<Vec<Option<String>>> =
                 outcome.rows.iter().map(|row| row.iter().map(text).collect()).collect();
-            let table = mysql_table::table(&columns, &rows);
+            let table = match vertical(sql) {
+                Some(_) => mysql_table::vertical(&columns, &rows),
+                None => mysql_table::table(&columns, &rows),
+            };
             let count = mysql_table::rows_in_set(rows.len(), outcome.warnings.len(), &seconds);
             format!("{table}{count}")
         }
         Answer::Error(error) => mysql_table::error(error),
         Answer::Unknown(why) => format!("(unknown: {why})\n"),
     }
+}
+
+/// A statement without the `\G` that asks for vertical output; none if it doesn't.
+pub fn vertical(sql: &str) -> Option<&str> {
+    sql.trim_end().strip_suffix("\\G")
 }
 
 fn is_use(sql: &str) -> bool {

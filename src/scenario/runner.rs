@@ -284,7 +284,8 @@ impl Runner {
             (session.client, session.vtgate, session.target.clone(), Rc::clone(&session.id))
         };
         let answer: Rc<RefCell<Option<Said>>> = Rc::default();
-        let (cell, label, text) = (Rc::clone(&answer), name.to_owned(), sql.to_owned());
+        let text = result::vertical(sql).unwrap_or(sql).to_owned();
+        let (cell, label) = (Rc::clone(&answer), name.to_owned());
         let cluster = self.ready()?;
         let token = cluster.world.token(&format!("session {name}: {sql}"));
         let began = cluster.world.now();

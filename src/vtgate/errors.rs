@@ -1,7 +1,7 @@
 //! What a client sees of an error: number, SQLSTATE, message.
 //!
-//! The number comes from the VT code at the front of the text, else from `(errno N) (sqlstate S)`
-//! anywhere in it, else from the gRPC code. See `go/vt/vtgate/errors`, `go/mysql/sqlerror`.
+//! The number comes from the VT code at the front of the text, or from what vtgate's own errors
+//! begin with; else from `(errno N) (sqlstate S)` anywhere in it, else from the gRPC code. See `go/vt/vtgate/errors`, `go/mysql/sqlerror`.
 
 use sim::sql_error::SqlError;
 
@@ -9,10 +9,12 @@ use crate::key::Code;
 use crate::rpc::Status;
 
 /// VT codes with a number of their own.
-const VT_CODES: [(&str, u16, &str); 22] = [
+const VT_CODES: [(&str, u16, &str); 25] = [
     ("VT03006", 1136, "21S01"),
+    ("VT03010", 1238, "HY000"),
     ("VT03014", 1054, "42S22"),
     ("VT03019", 1054, "42S22"),
+    ("VT03025", 1210, "HY000"),
     ("VT03027", 1048, "23000"),
     ("VT03028", 1048, "23000"),
     ("VT03029", 1136, "21S01"),
@@ -28,16 +30,29 @@ const VT_CODES: [(&str, u16, &str); 22] = [
     ("VT09001", 1173, "42000"),
     ("VT09002", 1874, "HY000"),
     ("VT09005", 1046, "3D000"),
+    ("VT09011", 1243, "HY000"),
     ("VT09021", 1176, "42000"),
     ("VT10002", 1317, "70100"),
     ("VT12001", 1235, "42000"),
     ("VT13001", 1815, "HY000"),
 ];
 
+/// Errors that vtgate gives a number without a VT code, by how they begin.
+const STATED: [(&str, u16, &str); 8] = [
+    ("SAVEPOINT does not exist: ", 1305, "42000"),
+    ("can't execute the given command because you have an active transaction", 1192, "HY000"),
+    ("incorrect argument type to variable ", 1232, "42000"),
+    ("invalid DDL strategy: ", 1231, "42000"),
+    ("invalid transaction_mode: ", 1231, "42000"),
+    ("invalid workload: ", 1231, "42000"),
+    ("syntax error at position ", 1064, "42000"),
+    ("variable '", 1231, "42000"),
+];
+
 pub fn client_error(status: &Status) -> SqlError {
     let message = status.message.clone();
-    let by_vt_code = VT_CODES.iter().find(|(code, ..)| message.starts_with(code));
-    if let Some((_, errno, state)) = by_vt_code {
+    let mut known = VT_CODES.iter().chain(&STATED);
+    if let Some((_, errno, state)) = known.find(|(start, ..)| message.starts_with(start)) {
         return SqlError::new(*errno, state, message);
     }
     if let Some((errno, state)) = number_in(&message) {

@@ -14,24 +14,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sim::mysql::outcome::Outcome;
-use sim::sql::ast::{Assignment, Expr, Ident, Literal, Show, ShowKind, Statement, Variable};
+use sim::sql::ast::{Ident, Query, Statement, TableExpr};
 use sim::sql_error::SqlError;
-use sim::value::{Bind, Binds, Value};
+use sim::value::Binds;
 use sim::wait::join_all;
 use sim::world::Process;
 
-use super::session::{
-    AutocommitState, Order, RequestState, SavepointState, Session, SessionTarget, TransactionMode,
-    Undo,
-};
-use super::{Edition, Gate, Snapshot, errors, tx_conn};
-use crate::history::{self, Event, List};
+use super::plan_cache::Planned;
+use super::session::{AutocommitState, Order, RequestState, SavepointState, Session, Undo};
+use super::vexplain::Log;
+use super::{Gate, Snapshot, errors, prepared, sends, target, tx_conn};
+use crate::history::{self, Event, List, PlanBegun, PlannedSend};
 use crate::key::Code;
-use crate::planner::environment::Environment;
+use crate::planner;
 use crate::planner::primitive::{Plan, Primitive};
 use crate::planner::statement::{self, Outer};
 use crate::planner::utility::Utility;
-use crate::planner::{self, table};
 use crate::rpc::Status;
 use crate::topo::TabletType;
 use crate::vindex::lookup;
@@ -46,6 +44,8 @@ pub struct Run {
     pub snapshot: Rc<Snapshot>,
     /// The kind of the client's statement, which vindexes ask for.
     pub kind: lookup::Statement,
+    /// What VEXPLAIN tells.
+    pub log: Rc<Log>,
 }
 
 /// Runs a client's statement.
@@ -64,6 +64,7 @@ pub async fn client(
         request: Rc::default(),
         snapshot: gate.snapshot(),
         kind: lookup::Statement::Other,
+        log: Rc::default(),
     };
     let result = run.client_statement(sql).await;
     let mut result = result.map_err(|status| errors::client_error(&status));
@@ -72,6 +73,11 @@ pub async fn client(
         Ok(outcome) => {
             if outcome.last_insert_id != 0 {
                 session.last_insert_id = outcome.last_insert_id;
+            }
+            if !outcome.columns.is_empty() {
+                session.found_rows = outcome.rows.len() as u64;
+            } else if session.is_on("client_found_rows", false) {
+                outcome.affected = outcome.affected.max(outcome.matched);
             }
             session.row_count =
                 if outcome.columns.is_empty() { outcome.affected as i64 } else { -1 };
@@ -95,60 +101,45 @@ impl Run {
                 "VT09032: previous transaction failed. Issue a ROLLBACK to resolve the failure.";
             return Err(Status::new(Code::FailedPrecondition, text));
         }
-        if !matches!(outer, Outer::Sql(Statement::Show(_))) {
+        if !matches!(outer, Outer::Sql(Statement::Show(_)) | Outer::ShowVitess(_)) {
             self.session.borrow_mut().warnings.clear();
         }
+        self.kind = self.kind_of_outer(&outer);
         if let Outer::Sql(statement) = &outer {
-            self.kind = kind_of(statement);
             if let Some(done) = self.session_statement(statement).await {
                 return done;
             }
             self.begin_if_autocommit_is_off(statement);
         }
         if let Outer::ExplainVitess(text) = &outer {
-            let plan = self.plan(&Rc::from(text.as_str()))?;
-            let v6 = self.gate.options.edition == Edition::V6;
-            return Ok(table::explain(&plan, v6));
+            return self.explain_vitess(text);
         }
-        if let Outer::VExplainPlan(text) = &outer {
-            let plan = self.plan(&Rc::from(text.as_str()))?;
-            return Ok(planner::json::vexplain(&plan));
+        let kept = prepared::kept_by(&outer);
+        let Planned { plan, binds } = self.plan_outer(outer, sql)?;
+        if let Some(kept) = kept {
+            return self.keep_prepared(kept).map(|()| Outcome::default());
         }
-        let plan = self.plan(sql)?;
-        let result = self.execute_plan(&plan, &Arc::default()).await;
+        let result = self.execute_plan(&plan, &binds).await;
         self.drop_internal_savepoint();
         self.after_transaction_error(result).await
     }
 
-    /// Plans by the session's keyspace and target; a plan is kept until the vschema changes.
-    fn plan(&self, sql: &Rc<str>) -> Result<Arc<Plan>, Status> {
-        let (keyspace, shard, kind) = {
-            let target = &self.session.borrow().target;
-            (target.keyspace.clone(), target.shard.clone(), target.kind)
+    /// The kind of a statement, or of that which it runs.
+    fn kind_of_outer(&self, outer: &Outer) -> lookup::Statement {
+        let of_text = |text: &str| match statement::parse(text) {
+            Ok(Outer::Sql(statement)) => kind_of(&statement),
+            _ => lookup::Statement::Other,
         };
-        let key_space = match (&keyspace, &shard) {
-            (Some(keyspace), Some(shard)) => Some(Rc::from(format!("{keyspace}:{shard}"))),
-            (keyspace, _) => keyspace.clone(),
-        };
-        let key = (key_space, kind, Rc::clone(sql));
-        if let Some(plan) = self.gate.cached_plan(&key) {
-            return Ok(plan);
+        match outer {
+            Outer::Sql(Statement::Execute { name, .. }) => {
+                let session = self.session.borrow();
+                let known = session.prepared.get(&name.as_str().to_ascii_lowercase());
+                known.map_or(lookup::Statement::Other, |(text, _)| of_text(text))
+            }
+            Outer::Sql(statement) => kind_of(statement),
+            Outer::VExplain(explain) => of_text(&explain.statement),
+            _ => lookup::Statement::Other,
         }
-        let context = planner::Context {
-            vschema: &self.snapshot.vschema,
-            keyspace: keyspace.as_deref(),
-            shard: shard.as_deref(),
-            tablet_type: kind.name(),
-            tables_header: match self.gate.options.edition {
-                Edition::V24 => "Tables_in_",
-                Edition::V6 => "Tables_in_vt_",
-            },
-            environment: &Environment::default(),
-            trace: None,
-        };
-        let plan = Arc::new(planner::build(sql, &context).map_err(planned)?);
-        self.gate.cache_plan(key, Arc::clone(&plan));
-        Ok(plan)
     }
 
     // ------------------------------------------------------------ statements of the session
@@ -169,8 +160,11 @@ impl Run {
                 let text = target.as_ref().map_or("", Ident::as_str);
                 self.use_target(text).map(done)
             }
-            Statement::Set(assignments) => self.set(assignments).await.map(done),
-            Statement::Show(Show { kind: ShowKind::Warnings, .. }) => Ok(self.show_warnings()),
+            // Allowed by a flag, which is off.
+            Statement::Kill { .. } => {
+                let text = "VT07001: kill statement execution not permitted.";
+                Err(Status::new(Code::PermissionDenied, text))
+            }
             _ => return None,
         })
     }
@@ -183,7 +177,7 @@ impl Run {
         Ok(())
     }
 
-    async fn commit(&self) -> Result<(), Status> {
+    pub(super) async fn commit(&self) -> Result<(), Status> {
         if !self.session.borrow().in_transaction {
             return Ok(());
         }
@@ -201,10 +195,9 @@ impl Run {
         if !self.session.borrow().in_transaction {
             return match statement {
                 Statement::Savepoint(_) => Ok(()),
-                other => Err(Status::new(
-                    Code::NotFound,
-                    format!("SAVEPOINT does not exist: {other} (errno 1305) (sqlstate 42000)"),
-                )),
+                other => {
+                    Err(Status::new(Code::NotFound, format!("SAVEPOINT does not exist: {other}")))
+                }
             };
         }
         let statement = Arc::new(statement.clone());
@@ -214,7 +207,7 @@ impl Run {
     }
 
     fn use_target(&self, text: &str) -> Result<(), Status> {
-        let target = parse_target(text)?;
+        let target = target::parse(text)?;
         if let Some(keyspace) = &target.keyspace
             && !self.snapshot.vschema.keyspaces.contains_key(&**keyspace)
         {
@@ -222,70 +215,21 @@ impl Run {
             return Err(Status::new(Code::NotFound, text));
         }
         let mut session = self.session.borrow_mut();
+        if session.in_transaction && target.alias.is_some() {
+            let text = "cannot set tablet target while in a transaction";
+            return Err(Status::new(Code::FailedPrecondition, text));
+        }
         if session.in_transaction && target.kind != TabletType::Primary {
-            let text = "can't execute the given command because you have an active transaction (errno 1192) (sqlstate HY000)";
+            let text = "can't execute the given command because you have an active transaction";
             return Err(Status::new(Code::FailedPrecondition, text));
         }
         session.target = target;
         Ok(())
     }
 
-    async fn set(&self, assignments: &[Assignment]) -> Result<(), Status> {
-        for Assignment { variable, value } in assignments {
-            let Variable::System { name, .. } = variable else {
-                return Err(unsupported("user defined variables"));
-            };
-            match &*name.as_str().to_ascii_lowercase() {
-                "autocommit" => self.set_autocommit(is_on(value)?).await?,
-                "transaction_mode" => self.set_transaction_mode(value)?,
-                other => return Err(unsupported(format!("system setting: {other}"))),
-            }
-        }
-        Ok(())
-    }
-
-    async fn set_autocommit(&self, on: bool) -> Result<(), Status> {
-        if on && self.session.borrow().in_transaction {
-            self.commit().await?;
-        }
-        self.session.borrow_mut().autocommit = on;
-        Ok(())
-    }
-
-    fn set_transaction_mode(&self, value: &Expr) -> Result<(), Status> {
-        let text = word(value);
-        let mode = match text.to_ascii_lowercase().as_str() {
-            "single" => TransactionMode::Single,
-            "multi" | "unspecified" => TransactionMode::Multi,
-            "twopc" => return Err(unsupported("transaction_mode twopc")),
-            _ => {
-                let text =
-                    format!("invalid transaction_mode: {text} (errno 1231) (sqlstate 42000)");
-                return Err(Status::new(Code::InvalidArgument, text));
-            }
-        };
-        self.session.borrow_mut().mode = mode;
-        Ok(())
-    }
-
-    fn show_warnings(&self) -> Outcome {
-        let session = self.session.borrow();
-        let rows = session.warnings.iter().map(|warning| {
-            vec![
-                Value::text("Warning"),
-                Value::Uint(warning.code.into()),
-                Value::text(&warning.message),
-            ]
-            .into()
-        });
-        let rows = rows.collect();
-        table::outcome(&["Level", "Code", "Message"], rows)
-    }
-
     fn begin_if_autocommit_is_off(&self, statement: &Statement) {
         let mut session = self.session.borrow_mut();
-        let begins = !matches!(statement, Statement::Show(_) | Statement::Describe { .. });
-        if !session.autocommit && begins {
+        if !session.autocommit && begins(statement) {
             session.in_transaction = true;
         }
     }
@@ -295,9 +239,9 @@ impl Run {
     /// Runs a plan, in a transaction of its own if it changes data outside of one.
     pub async fn execute_plan(&self, plan: &Plan, binds: &Arc<Binds>) -> Result<Outcome, Status> {
         let Some(root) = &plan.root else { return Ok(Outcome::default()) };
-        let binds = &self.with_session_variables(plan, binds)?;
+        let binds = &self.with_session_values(&plan.variables, binds);
         if !needs_transaction(root) {
-            return self.primitive_or_undo(root, binds).await;
+            return self.primitive_or_undo(plan, root, binds).await;
         }
         let must_commit = {
             let mut session = self.session.borrow_mut();
@@ -314,14 +258,16 @@ impl Run {
                     if must_commit { SavepointState::NotNeeded } else { SavepointState::Needed };
             }
         }
-        let result = self.primitive_or_undo(root, binds).await;
+        let result = self.primitive_or_undo(plan, root, binds).await;
         if !must_commit {
             return result;
         }
         match result {
             Ok(outcome) => {
                 if self.session.borrow().in_transaction {
+                    let open = self.session.borrow().all();
                     tx_conn::commit(&self.gate, self.process, &self.session).await?;
+                    self.log.committed(&open);
                 }
                 Ok(outcome)
             }
@@ -334,45 +280,43 @@ impl Run {
         }
     }
 
-    /// The bind variables with those that the session fills in.
-    fn with_session_variables(
-        &self,
-        plan: &Plan,
-        binds: &Arc<Binds>,
-    ) -> Result<Arc<Binds>, Status> {
-        if plan.variables.is_empty() {
-            return Ok(Arc::clone(binds));
-        }
-        let session = self.session.borrow();
-        let mut all = (**binds).clone();
-        for name in &plan.variables {
-            let value = match &**name {
-                "__lastInsertId" => Value::Uint(session.last_insert_id),
-                "__vtrcount" => Value::Int(session.row_count),
-                "__vtdbname" => match &session.target.keyspace {
-                    Some(keyspace) => Value::text(keyspace),
-                    None => Value::Null,
-                },
-                "__vtautocommit" => Value::Int(i64::from(session.autocommit)),
-                other => {
-                    let name = other.trim_start_matches("__vtudv").trim_start_matches("__vt");
-                    return Err(unsupported(format!("the value of {name}")));
-                }
-            };
-            all.insert(Arc::clone(name), Bind::Value(value));
-        }
-        Ok(Arc::new(all))
-    }
-
     async fn primitive_or_undo(
         &self,
+        plan: &Plan,
         root: &Primitive,
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
-        match self.primitive(root, binds).await {
+        let result =
+            self.told(|| sends::of(root), &plan.original, binds, self.primitive(root, binds));
+        match result.await {
             Ok(outcome) => Ok(outcome),
             Err(status) => Err(self.undo(status).await),
         }
+    }
+
+    /// Runs what a plan says, and tells the history of it.
+    pub(super) async fn told(
+        &self,
+        sends: impl FnOnce() -> Vec<PlannedSend>,
+        sql: &str,
+        binds: &Arc<Binds>,
+        run: impl Future<Output = Result<Outcome, Status>>,
+    ) -> Result<Outcome, Status> {
+        let plan = history::next_plan();
+        let parent = std::mem::replace(&mut self.request.borrow_mut().plan, plan);
+        history::emit(Event::Plan(Rc::new(PlanBegun {
+            plan,
+            parent,
+            session: Rc::clone(&self.session.borrow().name),
+            sql: sql.into(),
+            vschema_version: self.snapshot.version,
+            sends: sends(),
+            binds: Arc::clone(binds),
+        })));
+        let result = run.await;
+        history::emit(Event::PlanEnded { plan, ok: result.is_ok() });
+        self.request.borrow_mut().plan = parent;
+        result
     }
 
     /// Parts of the statement succeeded and it failed: they must go.
@@ -447,7 +391,7 @@ impl Run {
     }
 
     /// Runs a savepoint statement on every open shard transaction, list by list.
-    async fn on_all_shards(&self, statement: &Arc<Statement>) -> Result<(), Status> {
+    pub(super) async fn on_all_shards(&self, statement: &Arc<Statement>) -> Result<(), Status> {
         for list in [List::Pre, List::Normal, List::Post] {
             let shards = self.session.borrow().list(list).clone();
             let runs = shards.iter().map(|shard| self.on_shard(list, shard, statement));
@@ -492,7 +436,7 @@ impl Run {
             self.mark_savepoint().await?;
         }
         let before = std::mem::replace(&mut self.request.borrow_mut().order, order);
-        let result = match self.nested_plan(sql) {
+        let result = match self.plan_nested(sql) {
             Ok(plan) => Box::pin(self.execute_plan(&plan, &binds)).await,
             Err(status) => Err(status),
         };
@@ -503,17 +447,9 @@ impl Run {
         result
     }
 
-    /// A vindex's statement is planned without the session's shard target.
-    fn nested_plan(&self, sql: &Rc<str>) -> Result<Arc<Plan>, Status> {
-        let shard = self.session.borrow_mut().target.shard.take();
-        let plan = self.plan(sql);
-        self.session.borrow_mut().target.shard = shard;
-        plan
-    }
-
     async fn in_own_session(&self, sql: &Rc<str>, binds: Arc<Binds>) -> Result<Outcome, Status> {
         let run = self.standalone();
-        let plan = run.nested_plan(sql)?;
+        let plan = run.plan_nested(sql)?;
         Box::pin(run.execute_plan(&plan, &binds)).await
     }
 
@@ -524,7 +460,13 @@ impl Run {
             self.session.borrow().target.clone(),
         );
         session.savepoint_count = self.session.borrow().savepoint_count;
-        Run { session: Rc::new(RefCell::new(session)), request: Rc::default(), ..self.clone() }
+        let plan = self.request.borrow().plan;
+        let request = RequestState { plan, ..RequestState::default() };
+        Run {
+            session: Rc::new(RefCell::new(session)),
+            request: Rc::new(RefCell::new(request)),
+            ..self.clone()
+        }
     }
 }
 
@@ -540,6 +482,23 @@ fn needs_transaction(root: &Primitive) -> bool {
     changes || root.inputs().into_iter().any(needs_transaction)
 }
 
+/// Whether a statement begins a transaction where autocommit is off: not one that only asks the
+/// session or the server.
+fn begins(statement: &Statement) -> bool {
+    match statement {
+        Statement::Show(_)
+        | Statement::Describe { .. }
+        | Statement::Set(_)
+        | Statement::Prepare { .. }
+        | Statement::Deallocate { .. } => false,
+        Statement::Query(Query::Select(select)) => select.from.iter().any(|from| match from {
+            TableExpr::Table(table) => !table.name.name.is("dual"),
+            _ => true,
+        }),
+        _ => true,
+    }
+}
+
 fn kind_of(statement: &Statement) -> lookup::Statement {
     match statement {
         Statement::Query(_) => lookup::Statement::Select,
@@ -550,63 +509,10 @@ fn kind_of(statement: &Statement) -> lookup::Statement {
     }
 }
 
-/// `keyspace[:shard|/shard][@tablet_type]`.
-pub fn parse_target(text: &str) -> Result<SessionTarget, Status> {
-    let (rest, kind) = match text.split_once('@') {
-        None => (text, TabletType::Primary),
-        Some((_, "")) => {
-            return Err(Status::new(Code::InvalidArgument, "empty tablet type after @"));
-        }
-        Some((rest, kind)) => {
-            let known = TabletType::parse(kind).ok_or_else(|| {
-                let text = format!("Invalid tablet type in target: {kind}");
-                Status::new(Code::InvalidArgument, text)
-            })?;
-            (rest, known)
-        }
-    };
-    let (keyspace, shard) = match rest.split_once([':', '/']) {
-        Some((keyspace, shard)) => (keyspace, Some(shard.into())),
-        None => (rest, None),
-    };
-    if keyspace.is_empty() {
-        let text = "VT09005: no database selected: use keyspace<:shard><@type> or keyspace<[range]><@type> (<> are optional)";
-        return Err(Status::new(Code::FailedPrecondition, text));
-    }
-    Ok(SessionTarget { keyspace: Some(keyspace.into()), shard, kind })
-}
-
-fn word(value: &Expr) -> String {
-    match value {
-        Expr::Literal(Literal::String(text)) => text.to_string(),
-        Expr::Literal(Literal::Integer(digits)) => digits.to_string(),
-        Expr::Column(column) => column.name.as_str().to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn is_on(value: &Expr) -> Result<bool, Status> {
-    match word(value).to_ascii_lowercase().as_str() {
-        "1" | "on" | "true" => Ok(true),
-        "0" | "off" | "false" => Ok(false),
-        other => {
-            let text = format!(
-                "Variable 'autocommit' can't be set to the value of '{other}' (errno 1231) (sqlstate 42000)"
-            );
-            Err(Status::new(Code::InvalidArgument, text))
-        }
-    }
-}
-
 pub(super) fn unsupported(what: impl std::fmt::Display) -> Status {
     Status::new(Code::Unimplemented, format!("VT12001: unsupported: {what}"))
 }
 
-/// A text that is no statement gets its number here; the others have it by their code.
-fn planned(error: planner::PlanError) -> Status {
-    let message = match error.message.starts_with("syntax error at position ") {
-        true => format!("{} (errno 1064) (sqlstate 42000)", error.message),
-        false => error.message,
-    };
-    Status::new(error.code, message)
+pub(super) fn planned(error: planner::PlanError) -> Status {
+    Status::new(error.code, error.message)
 }

@@ -74,6 +74,11 @@ impl Gateway {
         health.values().filter(serves).cloned().collect()
     }
 
+    /// What a tablet has told of itself last.
+    pub fn health_of(&self, alias: &Alias) -> Option<Health> {
+        self.health.borrow().get(alias).cloned()
+    }
+
     /// Tablets that serve a target, in the order of preference; a replica is a choice of the run.
     fn candidates(&self, process: Process, target: &Target) -> Vec<Alias> {
         let health = self.health.borrow();

@@ -14,32 +14,40 @@
 //!
 //! It knows nothing of MySQL servers, and of tablets only what they tell.
 
+mod alter_vschema;
 pub mod cursor;
 pub mod engine;
 pub mod errors;
 pub mod executor;
 pub mod gateway;
+pub mod plan_cache;
+mod prepared;
 pub mod scatter;
+mod sends;
 pub mod session;
+mod session_value;
+mod set;
+mod show;
+mod target;
 pub mod tracker;
 pub mod tx_conn;
+pub mod vexplain;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sim::sql_error::SqlError;
 use sim::world::Process;
 
 use crate::key::Shard;
-use crate::planner::primitive::Plan;
 use crate::rpc::{OpenSession, Query, Status};
-use crate::topo::{self, TabletType, Topo};
+use crate::topo::{self, Topo};
 use crate::vschema::VSchema;
 use crate::vttablet::Addresses;
 use gateway::Gateway;
+use plan_cache::PlanCache;
 use session::{Session, SessionTarget};
 use tracker::Tracker;
 
@@ -82,8 +90,6 @@ impl Snapshot {
     }
 }
 
-type PlanKey = (Option<Rc<str>>, TabletType, Rc<str>);
-
 /// One vtgate process.
 pub struct Gate {
     pub options: Options,
@@ -93,8 +99,7 @@ pub struct Gate {
     tracker: RefCell<Tracker>,
     sessions: RefCell<BTreeMap<u64, Rc<RefCell<Session>>>>,
     next_session: Cell<u64>,
-    /// By keyspace, tablet type and text, of one vschema; a new vschema empties it.
-    plans: RefCell<BTreeMap<PlanKey, Arc<Plan>>>,
+    pub(crate) plans: RefCell<PlanCache>,
 }
 
 /// Serves clients until its program dies.
@@ -196,10 +201,7 @@ impl Gate {
     ) -> u64 {
         let id = self.next_session.get();
         self.next_session.set(id + 1);
-        let target = match executor::parse_target(&open.target) {
-            Ok(target) => target,
-            Err(_) => SessionTarget { keyspace: None, shard: None, kind: TabletType::Primary },
-        };
+        let target = target::parse(&open.target).unwrap_or_else(|_| SessionTarget::none());
         let session = Rc::new(RefCell::new(Session::new(Rc::clone(&open.name), target)));
         self.sessions.borrow_mut().insert(id, Rc::clone(&session));
         let (gate, life) = (Rc::clone(self), process.life_of(from));
@@ -209,14 +211,6 @@ impl Gate {
             tx_conn::rollback(&gate, process, &session).await;
         });
         id
-    }
-
-    fn cached_plan(&self, key: &PlanKey) -> Option<Arc<Plan>> {
-        self.plans.borrow().get(key).cloned()
-    }
-
-    fn cache_plan(&self, key: PlanKey, plan: Arc<Plan>) {
-        self.plans.borrow_mut().insert(key, plan);
     }
 }
 

@@ -19,6 +19,7 @@ use super::session::{AutocommitState, Order, ShardSession, TransactionMode};
 use super::tx_conn;
 use crate::history::{self, Event, List};
 use crate::key::Code;
+use crate::mutant::{self, Mutant};
 use crate::rpc::{Execute, Executed, Status, Target};
 
 /// One shard's part: its name, statement and bind variables.
@@ -30,13 +31,20 @@ impl Run {
     pub async fn on_shards(
         &self,
         keyspace: &str,
-        calls: Vec<ShardCall>,
+        mut calls: Vec<ShardCall>,
         rollback_on_error: bool,
         may_autocommit: bool,
     ) -> Result<Outcome, Status> {
         if rollback_on_error && 1 < calls.len() {
             self.mark_savepoint().await?;
         }
+        if mutant::is(Mutant::StrayShard) {
+            self.add_stray(keyspace, &mut calls);
+        }
+        if mutant::is(Mutant::ForgottenShard) && 1 < calls.len() {
+            calls.pop();
+        }
+        self.log.sends(calls.len());
         let autocommit = may_autocommit && calls.len() == 1 && self.approve_autocommit();
         let arrived: RefCell<Vec<Outcome>> = RefCell::default();
         let failed: RefCell<Vec<Status>> = RefCell::default();
@@ -56,6 +64,16 @@ impl Run {
             return Err(status);
         }
         Ok(add_up(arrived))
+    }
+
+    /// The first shard that is not meant gets what the last one gets.
+    fn add_stray(&self, keyspace: &str, calls: &mut Vec<ShardCall>) {
+        let shards = self.snapshot.shards(keyspace).unwrap_or_default();
+        let is_meant = |name: &str| calls.iter().any(|(shard, ..)| **shard == *name);
+        let stray = shards.into_iter().find(|shard| !is_meant(&shard.name));
+        if let (Some(stray), Some((_, statement, binds))) = (stray, calls.last().cloned()) {
+            calls.push((stray.name.as_str().into(), statement, binds));
+        }
     }
 
     /// Given once: a request that has it ends with this call.
@@ -87,22 +105,27 @@ impl Run {
         let begin = in_transaction && open.is_none() && !autocommit;
         let savepoints = begin.then(|| self.session.borrow().savepoints.clone());
         let tag = self.tag(list);
+        let setting = self.session.borrow().setting.clone();
+        let pinned = self.session.borrow().target.alias.clone();
+        let plan = self.request.borrow().plan;
         let execute = || Execute {
             target: target.clone(),
             statement: Arc::clone(&statement),
             binds: Arc::clone(&binds),
             transaction: open.as_ref().map(|shard| shard.transaction),
             begin: savepoints.clone(),
+            setting: setting.clone(),
             tag: Rc::clone(&tag),
+            plan,
         };
         let (gate, process) = (&self.gate, self.process);
-        let executed = match &open {
-            Some(shard) => {
-                let alias = &shard.alias;
+        let executed = match open.as_ref().map(|shard| &shard.alias).or(pinned.as_ref()) {
+            Some(alias) => {
                 gate.gateway.execute_on(process, &gate.addresses, alias, execute()).await
             }
             None => gate.gateway.execute(process, &gate.addresses, &target, execute).await,
         };
+        self.log.sent(&target, &statement, &binds, begin);
         let appended = self.append(list, &target, &open, &executed);
         let result = executed.result.map_err(|status| {
             let status = status.wrap(format!("target: {target}"));
@@ -200,14 +223,41 @@ impl Run {
             binds: Arc::default(),
             transaction: Some(shard.transaction),
             begin: None,
+            setting: None,
             tag: self.tag(list),
+            plan: 0,
         };
         let (gate, process) = (&self.gate, self.process);
         let executed =
             gate.gateway.execute_on(process, &gate.addresses, &shard.alias, execute).await;
+        self.log.sent(&shard.target, statement, &Arc::default(), false);
         let wrap =
             |status: Status| transaction_error(status.wrap(format!("target: {}", shard.target)));
         executed.result.map(|_| ()).map_err(wrap)
+    }
+
+    /// Runs a statement on a shard outside of the session's transaction and settings.
+    pub(super) async fn on_shard_alone(
+        &self,
+        target: &Target,
+        statement: Arc<Statement>,
+        binds: Arc<Binds>,
+    ) -> Result<Outcome, Status> {
+        let (gate, process) = (&self.gate, self.process);
+        let plan = self.request.borrow().plan;
+        let tag = self.tag(List::Normal);
+        let execute = || Execute {
+            target: target.clone(),
+            statement: Arc::clone(&statement),
+            binds: Arc::clone(&binds),
+            transaction: None,
+            begin: None,
+            setting: None,
+            tag: Rc::clone(&tag),
+            plan,
+        };
+        let executed = gate.gateway.execute(process, &gate.addresses, target, execute).await;
+        executed.result.map_err(|status| status.wrap(format!("target: {target}")))
     }
 }
 

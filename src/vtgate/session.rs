@@ -7,12 +7,14 @@
 //!
 //! It knows nothing of calls or plans.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use sim::sql::ast::{Ident, Statement};
+use sim::value::Value;
 
-use crate::history::List;
+use crate::history::{List, PlanId};
 use crate::rpc::{Target, TxId};
 use crate::topo::{Alias, TabletType};
 
@@ -39,8 +41,26 @@ pub enum TransactionMode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionTarget {
     pub keyspace: Option<Rc<str>>,
+    /// A shard's name, or a key range or a keyspace id in brackets: `[-80]`.
     pub shard: Option<Rc<str>>,
     pub kind: TabletType,
+    /// One tablet, which all goes to.
+    pub alias: Option<Alias>,
+    /// As the client wrote it.
+    pub text: Rc<str>,
+}
+
+impl SessionTarget {
+    /// That of a session that has not said anything.
+    pub fn none() -> SessionTarget {
+        SessionTarget {
+            keyspace: None,
+            shard: None,
+            kind: TabletType::Primary,
+            alias: None,
+            text: "".into(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +85,18 @@ pub struct Session {
     pub warnings: Vec<Warning>,
     pub last_insert_id: u64,
     pub row_count: i64,
+    /// Rows of the last result set.
+    pub found_rows: u64,
+    /// By name in lower case.
+    pub user_variables: BTreeMap<Arc<str>, Value>,
+    /// Variables of vtgate's own that have been set, by name.
+    pub aware: BTreeMap<Arc<str>, Value>,
+    /// MySQL's variables that have been set, by name, as SQL.
+    pub settings: BTreeMap<Arc<str>, String>,
+    /// `set a = x, b = y`, with which a connection comes to have these settings.
+    pub setting: Option<Arc<Statement>>,
+    /// By name in lower case, the text of a prepared statement and how many parameters it has.
+    pub prepared: BTreeMap<String, (String, usize)>,
     /// After VT15001: nothing but ROLLBACK is accepted.
     pub error_until_rollback: bool,
     /// Counts this session's internal savepoints, for their names.
@@ -86,6 +118,12 @@ impl Session {
             warnings: Vec::new(),
             last_insert_id: 0,
             row_count: -1,
+            found_rows: 0,
+            user_variables: BTreeMap::new(),
+            aware: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            setting: None,
+            prepared: BTreeMap::new(),
             error_until_rollback: false,
             savepoint_count: 0,
         }
@@ -124,6 +162,14 @@ impl Session {
         self.normal.clear();
         self.post.clear();
         self.savepoints.clear();
+    }
+
+    /// Whether a variable of vtgate's own is on; `default` is what it is where nothing was set.
+    pub fn is_on(&self, name: &str, default: bool) -> bool {
+        match self.aware.get(name) {
+            Some(value) => !matches!(value, Value::Int(0) | Value::Uint(0)),
+            None => default,
+        }
     }
 
     pub fn warn(&mut self, code: u16, message: impl Into<String>) {
@@ -191,6 +237,8 @@ pub struct RequestState {
     pub undo: Undo,
     /// Reads of duplicate handling: their shard sessions don't count in mode SINGLE.
     pub exec_read_query: bool,
+    /// The plan that runs, for the judge.
+    pub plan: PlanId,
 }
 
 impl Default for RequestState {
@@ -203,6 +251,7 @@ impl Default for RequestState {
             savepoint_name: None,
             undo: Undo::Unarmed,
             exec_read_query: false,
+            plan: 0,
         }
     }
 }

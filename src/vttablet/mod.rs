@@ -120,6 +120,8 @@ pub struct Tablet {
     next_transaction: Cell<TxId>,
     idle: RefCell<Vec<ConnectionId>>,
     sequences: sequence::Sequences,
+    /// Of connections that have any: `set a = x, b = y`.
+    settings: RefCell<BTreeMap<ConnectionId, Arc<Statement>>>,
     pub(crate) engine: Engine,
 }
 
@@ -166,6 +168,7 @@ pub async fn serve(
         next_transaction: Cell::new(first),
         idle: RefCell::default(),
         sequences: sequence::Sequences::default(),
+        settings: RefCell::default(),
         engine,
     });
     query_service::serve(&tablet, process);

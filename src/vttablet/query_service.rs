@@ -20,7 +20,7 @@ use sim::world::Process;
 use super::manager::defines_tables;
 use super::sequence::Next;
 use super::{QueryError, State, Tablet, Transaction, errors};
-use crate::history::{self, Event};
+use crate::history::{self, Event, ShardStatement};
 use crate::key::Code;
 use crate::rpc::{
     Commit, Execute, Executed, GetSchema, Rollback, Status, StreamHealth, Target, TxId,
@@ -74,6 +74,19 @@ pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
 
 impl Tablet {
     async fn execute(&self, process: Process, execute: &Execute) -> Executed {
+        let executed = self.run_execute(process, execute).await;
+        history::emit(Event::ShardStatement(Rc::new(ShardStatement {
+            plan: execute.plan,
+            keyspace: Rc::clone(&self.keyspace),
+            shard: Rc::clone(&self.shard),
+            statement: Arc::clone(&execute.statement),
+            binds: Arc::clone(&execute.binds),
+            rows: executed.result.as_ref().ok().map(|outcome| outcome.rows.clone()),
+        })));
+        executed
+    }
+
+    async fn run_execute(&self, process: Process, execute: &Execute) -> Executed {
         let opened = match self.open(process, execute).await {
             Ok(opened) => opened,
             Err(status) => {
@@ -109,7 +122,7 @@ impl Tablet {
             let text = "tabletGateway's query service can only be used for non-transactional queries on replicas";
             return Err(Status::new(Code::Internal, text));
         }
-        let connection = self.pooled(process, &execute.tag).await?;
+        let connection = self.with_setting(process, execute).await?;
         let Some(savepoints) = &execute.begin else {
             return Ok(Opened { connection, transaction: None, timeout });
         };
@@ -135,12 +148,44 @@ impl Tablet {
         Ok(Opened { connection, transaction: Some(id), timeout })
     }
 
+    /// A connection with the settings that are wanted, and no others (the settings pool).
+    async fn with_setting(
+        &self,
+        process: Process,
+        execute: &Execute,
+    ) -> Result<ConnectionId, Status> {
+        let connection = self.pooled(process, &execute.tag, execute.setting.as_ref()).await?;
+        let Some(setting) = &execute.setting else { return Ok(connection) };
+        if self.settings.borrow().get(&connection) == Some(setting) {
+            return Ok(connection);
+        }
+        let timeout = self.options.query_timeout;
+        match self.query(process, connection, setting, &Arc::default(), timeout).await {
+            Ok(_) => {
+                self.settings.borrow_mut().insert(connection, Arc::clone(setting));
+                Ok(connection)
+            }
+            Err(error) => {
+                process.send(self.mysqld, mysqld::Quit { connection });
+                Err(match error {
+                    QueryError::Sql(sql) => errors::plain(&sql).wrap("vttablet"),
+                    QueryError::TimedOut | QueryError::Gone => errors::connection_lost(),
+                })
+            }
+        }
+    }
+
     pub(super) async fn pooled(
         &self,
         process: Process,
         tag: &Rc<str>,
+        setting: Option<&Arc<Statement>>,
     ) -> Result<ConnectionId, Status> {
-        let idle = self.idle.borrow_mut().pop();
+        let idle = {
+            let (mut idle, settings) = (self.idle.borrow_mut(), self.settings.borrow());
+            let fits = |connection: &ConnectionId| settings.get(connection) == setting;
+            idle.iter().rposition(fits).map(|at| idle.remove(at))
+        };
         let Some(connection) = idle else { return self.connect(process, tag).await };
         let tag = mysqld::Tag { connection, tag: Rc::clone(tag) };
         match process.call(self.mysqld, tag).within(Duration::from_secs(5)).await {

@@ -125,7 +125,7 @@ impl Tablet {
         sequence: &Sequence,
         count: i64,
     ) -> Result<(), Status> {
-        let connection = self.pooled(process, &format!("sequence {table}").into()).await?;
+        let connection = self.pooled(process, &format!("sequence {table}").into(), None).await?;
         let taken = self.take_numbers_on(process, connection, table, sequence, count).await;
         match &taken {
             Ok(()) => self.idle.borrow_mut().push(connection),

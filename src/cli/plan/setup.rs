@@ -117,6 +117,7 @@ impl Setup {
             collation: or("/entry/connection_collation", default.collation),
             mysql_version: or("/entry/mysql_version", default.mysql_version),
             foreign_key_checks: self.at("/entry/flags/foreign_key_checks").and_then(Json::as_bool),
+            select_limit: None,
             system_settings: flag("/entry/flags/sysvar_set_enabled", default.system_settings),
             views: flag("/entry/flags/views_enabled", default.views),
             prepared: prepared.collect(),

@@ -15,11 +15,13 @@
 //!
 //! A select expression that changes keeps its old text as its alias, so that the client sees the
 //! name that it asked for. One walk does it all, the parts of a node before the node, subqueries
-//! with everything else. Replacing literals by bind variables is a step of its own.
+//! with everything else. Replacing literals by bind variables is a step of its own:
+//! [`parameterize`].
 //!
 //! It knows nothing of tables' columns, vindexes or plans.
 
 pub mod hint;
+pub mod parameterize;
 mod rewrite;
 mod variable;
 mod walk;

@@ -77,7 +77,7 @@ fn definition(
 }
 
 fn is_range(context: &Context<'_>) -> bool {
-    context.shard.is_some_and(|shard| shard.starts_with('['))
+    context.shard.is_some_and(|shard| shard.starts_with('[') && shard.contains('-'))
 }
 
 fn base(statement: &Statement, context: &Context<'_>) -> Result<Send, PlanError> {

@@ -5,7 +5,7 @@
 use sim::sql::ast::{Explain, Ident, Statement, TableExpr, TableName, Verbatim};
 
 use super::resolve::{self, text_rows, to_any_shard, to_one_shard, used};
-use super::{Planned, Utility};
+use super::{Planned, Utility, keys};
 use crate::key::Code;
 use crate::planner::primitive::{Keyspace, Plan, Primitive};
 use crate::planner::statement::{Outer, VExplainKind};
@@ -90,15 +90,10 @@ pub fn vexplain(outer: &Outer, context: &Context<'_>) -> Result<Planned, PlanErr
         }
         Outer::VExplain(explain) => {
             let plan = build(&explain.statement, context)?;
-            let kind = match explain.kind {
-                VExplainKind::Queries => "queries",
-                VExplainKind::All => "all",
-                VExplainKind::Trace => "trace",
-                VExplainKind::Keys => {
-                    let rows = vec![vec![keys(&explain.statement, &plan)]];
-                    return Ok((Some(text_rows(&["ColumnUsage"], rows)), Vec::new()));
-                }
-            };
+            if explain.kind == VExplainKind::Keys {
+                let rows = vec![vec![keys::of(&explain.statement, &plan, context)?]];
+                return Ok((Some(text_rows(&["ColumnUsage"], rows)), Vec::new()));
+            }
             let changes = matches!(
                 plan.root,
                 Some(Primitive::Insert(_) | Primitive::Update(_) | Primitive::Delete(_))
@@ -107,23 +102,12 @@ pub fn vexplain(outer: &Outer, context: &Context<'_>) -> Result<Planned, PlanErr
                 let text = "VT09008: vexplain queries/all will actually run queries";
                 return Err(PlanError::new(Code::FailedPrecondition, text));
             }
-            let Plan { root, tables_used, .. } = plan;
+            let Plan { root, tables_used, variables, .. } = plan;
             let input = root.ok_or_else(|| PlanError::unsupported("vexplain of no plan"))?;
-            let utility = Utility::VExplain { kind, input: Box::new(input) };
+            let utility =
+                Utility::VExplain { kind: explain.kind, input: Box::new(input), variables };
             Ok((Some(Primitive::Utility(utility)), tables_used))
         }
         _ => Err(PlanError::unsupported("this explain")),
     }
-}
-
-/// Which columns a statement compares, groups and joins by is left out; its kind and its tables
-/// are there.
-fn keys(statement: &str, plan: &Plan) -> String {
-    let tables: Vec<&str> = plan.tables_used.iter().map(String::as_str).collect();
-    let usage = serde_json::json!({
-        "statementType": plan.query_type.name(),
-        "tableName": tables,
-        "query": statement,
-    });
-    usage.to_string()
 }

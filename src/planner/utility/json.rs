@@ -26,7 +26,12 @@ pub fn describe(utility: &Utility) -> Json {
             node.own("Query", &**text);
             node
         }
-        Utility::AlterVSchema { keyspace, text } | Utility::RevertMigration { keyspace, text } => {
+        Utility::AlterVSchema { keyspace, change } => {
+            let mut node = Node::new(operator).keyspace(keyspace);
+            node.own("query", change.to_string());
+            node
+        }
+        Utility::RevertMigration { keyspace, text } => {
             let mut node = Node::new(operator).keyspace(keyspace);
             node.own("query", &**text);
             node
@@ -44,12 +49,12 @@ pub fn describe(utility: &Utility) -> Json {
         }
         Utility::VExplain { kind, .. } => {
             let mut node = Node::new(operator);
-            node.own("Type", *kind);
+            node.own("Type", kind.name());
             node
         }
         Utility::ShowExec { what, filter } => {
             let mut node = Node::new(operator).variant(&format!(" {what}"));
-            node.own("Filter", filter.as_str());
+            node.own("Filter", filter.as_ref().map(ToString::to_string).unwrap_or_default());
             node
         }
         Utility::TransactionStatus { id, keyspace } => {

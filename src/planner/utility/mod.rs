@@ -16,6 +16,7 @@ mod database;
 mod explain;
 mod flush;
 pub mod json;
+mod keys;
 mod lock;
 mod migration;
 mod prepare;
@@ -26,8 +27,10 @@ mod stream;
 pub mod system_variable;
 mod vschema;
 
+pub use resolve::is_like;
 pub use show_vitess::databases;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Query, Statement};
@@ -35,7 +38,9 @@ use sim::sql::ast::{Expr, Query, Statement};
 use crate::planner::foreign_key::primitive::Keyed;
 use crate::planner::insert_query::InsertQuery;
 use crate::planner::primitive::{Keyspace, Primitive, QueryType, Rows, Send};
-use crate::planner::statement::Outer;
+use crate::planner::statement::show::Filter;
+use crate::planner::statement::vschema::AlterVSchema;
+use crate::planner::statement::{Outer, VExplainKind};
 use crate::planner::{Context, PlanError, ddl, show};
 
 /// What utility statements plan to.
@@ -53,17 +58,21 @@ pub enum Utility {
     Concatenate(Vec<Primitive>),
     AlterVSchema {
         keyspace: Keyspace,
-        text: Arc<str>,
+        change: AlterVSchema,
     },
     CreateDatabase(Arc<str>),
     DropDatabase(Arc<str>),
     Execute {
         parameters: Vec<Arc<str>>,
         input: Box<Primitive>,
+        /// What the prepared statement's plan needs of the session.
+        variables: BTreeSet<Arc<str>>,
     },
     VExplain {
-        kind: &'static str,
+        kind: VExplainKind,
         input: Box<Primitive>,
+        /// What the explained statement's plan needs of the session.
+        variables: BTreeSet<Arc<str>>,
     },
     /// Vitess's own variables in the answer to SHOW VARIABLES.
     ReplaceVariables(Box<Primitive>),
@@ -74,7 +83,7 @@ pub enum Utility {
     ShowWarnings,
     ShowExec {
         what: &'static str,
-        filter: String,
+        filter: Option<Filter>,
     },
     TransactionStatus {
         id: Arc<str>,

@@ -41,7 +41,8 @@ pub fn execute(name: &Ident, using: &[Ident], context: &Context<'_>) -> Result<P
     let input = plan.root.ok_or_else(|| PlanError::unsupported(text))?;
     let parameters =
         using.iter().map(|name| Arc::from(name.as_str().to_ascii_lowercase())).collect();
-    let utility = Utility::Execute { parameters, input: Box::new(input) };
+    let utility =
+        Utility::Execute { parameters, input: Box::new(input), variables: plan.variables };
     Ok((Some(Primitive::Utility(utility)), plan.tables_used))
 }
 

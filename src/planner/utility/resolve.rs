@@ -82,11 +82,13 @@ fn destination(target: Option<Target>) -> Option<String> {
     Some(text.strip_prefix("Destination").unwrap_or(&text).to_owned())
 }
 
-/// Where the session's target sends everything; its text is a shard, or a range in brackets.
+/// Where the session's target sends everything; its text is a shard, or a range or a keyspace id in
+/// brackets.
 pub fn session_destination(context: &Context<'_>) -> Option<String> {
     let shard = context.shard?;
     Some(match shard.strip_prefix('[').and_then(|range| range.strip_suffix(']')) {
-        Some(range) => format!("ExactKeyRange({range})"),
+        Some(range) if range.contains('-') => format!("ExactKeyRange({range})"),
+        Some(id) => format!("KeyspaceID({id})"),
         None => format!("Shard({shard})"),
     })
 }

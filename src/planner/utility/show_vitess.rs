@@ -17,8 +17,7 @@ use crate::vschema::{ForeignKeyMode, Table};
 pub fn plan(show: &ShowVitess, query: &str, context: &Context<'_>) -> Result<Planned, PlanError> {
     use ShowVitessKind as Kind;
     let exec = |what: &'static str| {
-        let filter = show.filter.as_ref().map(Filter::to_string).unwrap_or_default();
-        Primitive::Utility(Utility::ShowExec { what, filter })
+        Primitive::Utility(Utility::ShowExec { what, filter: show.filter.clone() })
     };
     let root = match &show.kind {
         Kind::Keyspaces => databases(&show.filter, &[], context),

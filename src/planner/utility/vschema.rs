@@ -11,7 +11,6 @@ use crate::planner::{Context, PlanError};
 pub fn plan(change: &AlterVSchema, context: &Context<'_>) -> Result<Planned, PlanError> {
     let place = resolve::place(change.table.qualifier.as_ref(), context)?;
     let used = vec![used(&place.keyspace, change.table.name.as_str())];
-    let text = change.to_string().into();
-    let utility = Utility::AlterVSchema { keyspace: place.keyspace, text };
+    let utility = Utility::AlterVSchema { keyspace: place.keyspace, change: change.clone() };
     Ok((Some(Primitive::Utility(utility)), used))
 }

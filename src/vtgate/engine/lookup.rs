@@ -14,6 +14,7 @@ use super::super::executor::Run;
 use super::super::session::Order;
 use crate::history::List;
 use crate::key::Destination;
+use crate::planner::node::Node;
 use crate::planner::primitive::{Opcode, VindexLookup};
 use crate::rpc::Status;
 use crate::vindex::lookup::{CommitOrder, Lookup, Rows};
@@ -45,7 +46,10 @@ impl Run {
             Opcode::In => self.split(keyspace, &values, &destinations, binds)?,
             _ => self.shards_of(keyspace, &destinations, binds)?,
         };
-        self.route_to(&plan.route, shards, binds).await
+        self.log.begin(Node::Route(&plan.route));
+        let result = self.route_to(&plan.route, shards, binds).await;
+        self.log.end(Node::Route(&plan.route), &result);
+        result
     }
 
     fn shards_of(

@@ -17,6 +17,7 @@ mod routing;
 mod rows;
 mod send;
 mod utility;
+mod vindex_function;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use sim::value::{Bind, Binds, Value};
 
 use super::executor::{Run, unsupported};
 use crate::key::{Code, Destination};
+use crate::planner::node::Node;
 use crate::planner::primitive::{Limit, Primitive, Rows};
 use crate::planner::table;
 use crate::planner::utility::Utility;
@@ -41,7 +43,8 @@ impl Run {
     /// Runs a primitive and what is below it.
     pub fn primitive<'a>(&'a self, primitive: &'a Primitive, binds: &'a Arc<Binds>) -> Running<'a> {
         Box::pin(async move {
-            match primitive {
+            self.log.begin(Node::of(primitive));
+            let result = match primitive {
                 Primitive::Route(route) => self.route(route, binds).await,
                 Primitive::VindexLookup(lookup) => self.vindex_lookup(lookup, binds).await,
                 Primitive::Insert(insert) => self.insert(insert, binds).await,
@@ -65,7 +68,9 @@ impl Run {
                 Primitive::SingleRow => Ok(table::outcome(&[], vec![Vec::new().into()])),
                 Primitive::Utility(utility) => self.utility(utility, binds).await,
                 other => Err(unsupported(format!("execution of {}", other.operator()))),
-            }
+            };
+            self.log.end(Node::of(primitive), &result);
+            result
         })
     }
 

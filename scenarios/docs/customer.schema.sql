@@ -1,0 +1,32 @@
+create table corder (
+  order_id bigint not null,
+  customer_id bigint,
+  sku varbinary(128),
+  price bigint,
+  primary key (order_id),
+  key sku (sku)
+);
+create table corder_lookup (
+  sku varbinary(128) not null,
+  keyspace_id varbinary(128),
+  primary key (sku)
+);
+create table sku_lookup (
+  sku varbinary(128) not null,
+  keyspace_id varbinary(128),
+  primary key (sku)
+);
+create table shipment (
+  shipment_id bigint not null,
+  customer_id bigint,
+  sku varbinary(128),
+  primary key (shipment_id)
+);
+create table event (
+  event_id bigint not null,
+  customer_id bigint,
+  customer_copy bigint,
+  place varbinary(8),
+  tag bigint,
+  primary key (event_id)
+);

@@ -1,0 +1,273 @@
+//! VEXPLAIN of a statement that runs: what it sent, and what each node of its plan did.
+//!
+//! ```text
+//!   queries   a row a statement on a shard, in the order of the answers; BEGIN has the number of
+//!             the statement that it came with
+//!   all       the plan; with each route what MySQL says of its first query
+//!   trace     the plan; with each node its calls and rows, with each route its shards
+//! ```
+//!
+//! A log is of one client statement; the nested ones of its vindexes write into it too. Commits
+//! appear where a lookup commits by itself: the statement's own comes after the answer. See
+//! `engine/vexplain.go`, `executorcontext/logging.go`.
+//!
+//! MySQL's own EXPLAIN is not modelled, so that `vexplain all` ends with the server's refusal
+//! where a query ran.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+use sim::eval::{ColumnKind, Kind};
+use sim::mysql::outcome::Outcome;
+use sim::sql::ast::{Explain, Statement};
+use sim::value::{Binds, Value};
+
+use super::executor::Run;
+use super::sends;
+use super::session::ShardSession;
+use crate::planner::node::{Node, NodeId, annotate};
+use crate::planner::primitive::Primitive;
+use crate::planner::statement::VExplainKind;
+use crate::planner::{json, table};
+use crate::rpc::{Status, Target};
+
+/// See the [module](self).
+#[derive(Default)]
+pub struct Log {
+    is_on: Cell<bool>,
+    entries: RefCell<Vec<Entry>>,
+    /// The nodes that run, the innermost last.
+    running: RefCell<Vec<NodeId>>,
+    /// By node the rows of each call. Looked up, never walked.
+    calls: RefCell<BTreeMap<NodeId, Vec<usize>>>,
+    shards: RefCell<BTreeMap<NodeId, usize>>,
+}
+
+/// A statement on a shard.
+#[derive(Clone)]
+struct Entry {
+    number: usize,
+    target: Target,
+    query: String,
+    statement: Option<(Arc<Statement>, Arc<Binds>)>,
+    /// The node that sent it.
+    node: Option<NodeId>,
+}
+
+impl Log {
+    /// A node begins to run.
+    pub fn begin(&self, node: Node<'_>) {
+        if self.is_on.get() {
+            self.running.borrow_mut().push(node.id());
+        }
+    }
+
+    /// A node has run, and gave so many rows or an error.
+    pub fn end(&self, node: Node<'_>, result: &Result<Outcome, Status>) {
+        if !self.is_on.get() {
+            return;
+        }
+        self.running.borrow_mut().retain(|running| *running != node.id());
+        if let Ok(outcome) = result {
+            self.calls.borrow_mut().entry(node.id()).or_default().push(outcome.rows.len());
+        }
+    }
+
+    /// The running node sends to so many shards.
+    pub fn sends(&self, shards: usize) {
+        if let (true, Some(node)) = (self.is_on.get(), self.running.borrow().last()) {
+            *self.shards.borrow_mut().entry(*node).or_default() += shards;
+        }
+    }
+
+    /// A statement came back from a shard.
+    pub fn sent(
+        &self,
+        target: &Target,
+        statement: &Arc<Statement>,
+        binds: &Arc<Binds>,
+        began: bool,
+    ) {
+        if !self.is_on.get() {
+            return;
+        }
+        let number = self.next_number();
+        let node = self.running.borrow().last().copied();
+        let entry = |query: String, statement| Entry {
+            number,
+            target: target.clone(),
+            query,
+            statement,
+            node,
+        };
+        if began {
+            self.entries.borrow_mut().push(entry("begin".to_owned(), None));
+        }
+        let query = sim::sql::print::inline(statement, binds);
+        let statement = Some((Arc::clone(statement), Arc::clone(binds)));
+        self.entries.borrow_mut().push(entry(query, statement));
+    }
+
+    /// Shard transactions were committed.
+    pub fn committed(&self, shards: &[(crate::history::List, ShardSession)]) {
+        if !self.is_on.get() {
+            return;
+        }
+        for (_, shard) in shards {
+            let number = self.next_number();
+            let query = "commit".to_owned();
+            let target = shard.target.clone();
+            self.entries.borrow_mut().push(Entry {
+                number,
+                target,
+                query,
+                statement: None,
+                node: None,
+            });
+        }
+    }
+
+    fn next_number(&self) -> usize {
+        self.entries.borrow().last().map_or(0, |last| last.number + 1)
+    }
+
+    fn queries(&self) -> Outcome {
+        let entries = self.entries.borrow();
+        let row = |entry: &Entry| {
+            vec![
+                Value::Int(entry.number as i64),
+                Value::text(&entry.target.keyspace),
+                Value::text(&entry.target.shard),
+                Value::text(&entry.query),
+            ]
+            .into()
+        };
+        let rows = entries.iter().map(row).collect();
+        let mut outcome = table::outcome(&["#", "keyspace", "shard", "query"], rows);
+        if let Some(number) = Arc::make_mut(&mut outcome.columns).first_mut() {
+            number.kind = ColumnKind::new(Kind::Int);
+        }
+        outcome
+    }
+
+    /// What trace says of a node.
+    fn stats(&self, node: Node<'_>) -> Map<String, Json> {
+        let calls = self.calls.borrow();
+        let rows = calls.get(&node.id()).map(Vec::as_slice).unwrap_or_default();
+        let mut stats = Map::new();
+        stats.insert("NoOfCalls".into(), json!(rows.len()));
+        stats.insert("AvgNumberOfRows".into(), average(rows));
+        stats.insert("MedianNumberOfRows".into(), median(rows));
+        if let Node::Route(_) = node {
+            let shards = self.shards.borrow().get(&node.id()).copied().unwrap_or(0);
+            stats.insert("ShardsQueried".into(), json!(shards));
+        }
+        stats
+    }
+}
+
+fn average(rows: &[usize]) -> Json {
+    match rows.len() {
+        0 => json!(0),
+        count => number(rows.iter().sum::<usize>() as f64 / count as f64),
+    }
+}
+
+fn median(rows: &[usize]) -> Json {
+    let mut sorted = rows.to_vec();
+    sorted.sort_unstable();
+    let middle = sorted.len() / 2;
+    match (sorted.get(middle), middle.checked_sub(1).and_then(|below| sorted.get(below))) {
+        (None, _) => json!(0),
+        (Some(upper), Some(lower)) if sorted.len().is_multiple_of(2) => {
+            number((lower + upper) as f64 / 2.0)
+        }
+        (Some(upper), _) => json!(upper),
+    }
+}
+
+/// A whole number prints without a fraction, as Go prints it.
+fn number(value: f64) -> Json {
+    if value.fract() == 0.0 { json!(value as u64) } else { json!(value) }
+}
+
+impl Run {
+    /// `explain format=vitess`, as old editions have it.
+    pub(super) fn explain_vitess(&self, text: &str) -> Result<Outcome, Status> {
+        let v6 = self.gate.options.edition == super::Edition::V6;
+        let plan = self.plan_as_written(text)?;
+        Ok(table::explain(&plan, v6))
+    }
+
+    /// Runs a plan and tells of it.
+    pub(super) async fn vexplain(
+        &self,
+        kind: VExplainKind,
+        input: &Primitive,
+        binds: &Arc<Binds>,
+    ) -> Result<Outcome, Status> {
+        self.log.is_on.set(true);
+        self.primitive(input, binds).await?;
+        match kind {
+            VExplainKind::Queries => Ok(self.log.queries()),
+            VExplainKind::Trace => {
+                let mut plan = json::describe(input);
+                annotate(&mut plan, Node::of(input), &|node| self.log.stats(node));
+                Ok(one_text("Trace", &json::indented(&plan)))
+            }
+            VExplainKind::All => self.vexplain_all(input).await,
+            VExplainKind::Keys => Ok(Outcome::default()),
+        }
+    }
+
+    /// Each node's first query is explained by the server where it ran.
+    async fn vexplain_all(&self, input: &Primitive) -> Result<Outcome, Status> {
+        let mut explained: BTreeMap<NodeId, Json> = BTreeMap::new();
+        let entries = self.log.entries.borrow().clone();
+        for entry in entries {
+            let (Some(node), Some((statement, binds))) = (entry.node, entry.statement) else {
+                continue;
+            };
+            let is_explainable = matches!(
+                *statement,
+                Statement::Query(_)
+                    | Statement::Insert(_)
+                    | Statement::Update(_)
+                    | Statement::Delete(_)
+            );
+            if explained.contains_key(&node) || !is_explainable {
+                continue;
+            }
+            let explain = Explain {
+                format: Some("json".into()),
+                analyze: false,
+                statement: Box::new((*statement).clone()),
+            };
+            let explain = Arc::new(Statement::Explain(explain));
+            let shard: Rc<str> = format!("Shard({})", entry.target.shard).into();
+            let sends = || vec![sends::to(&entry.target.keyspace, &explain, shard)];
+            let sql = explain.to_string();
+            let run = self.on_shard_alone(&entry.target, Arc::clone(&explain), Arc::clone(&binds));
+            let outcome = self.told(sends, &sql, &binds, run).await?;
+            let cell = outcome.rows.first().and_then(|row| row.first());
+            let text = cell.map(Value::to_string).unwrap_or_default();
+            explained.insert(node, serde_json::from_str(&text).unwrap_or(Json::String(text)));
+        }
+        let mut plan = json::describe(input);
+        annotate(&mut plan, Node::of(input), &|node| {
+            let of_mysql = explained.get(&node.id());
+            of_mysql
+                .map(|text| ("mysql_explain_json".to_owned(), text.clone()))
+                .into_iter()
+                .collect()
+        });
+        Ok(one_text("VExplain", &json::indented(&plan)))
+    }
+}
+
+fn one_text(column: &str, text: &str) -> Outcome {
+    table::outcome(&[column], vec![vec![Value::text(text)].into()])
+}
