@@ -47,8 +47,8 @@ pub struct Engine {
     pub replica: Option<Box<ReplicaStatus>>,
     /// The last number given under the server's own uuid.
     pub last_sequence: u64,
-    /// Records with versions that may be purged.
-    history: BTreeSet<(TableId, Key)>,
+    /// Records with versions that may be purged, perhaps more than once.
+    history: Vec<(TableId, Key)>,
     /// Whose wait ended since last asked.
     granted: Vec<ConnectionId>,
     /// What KILL has named: a connection, and whether only its statement.
@@ -94,7 +94,7 @@ impl Engine {
             executed: Arc::default(),
             replica: None,
             last_sequence: 0,
-            history: BTreeSet::new(),
+            history: Vec::new(),
             granted: Vec::new(),
             kills: Vec::new(),
             next_trx: 1,
@@ -255,8 +255,7 @@ impl Engine {
     fn request(&self, trx: TrxId, wanted: &Wanted) -> Request {
         Request {
             trx,
-            index: wanted.index,
-            place: wanted.place.clone(),
+            at: (wanted.index, wanted.place.clone()),
             mode: wanted.mode,
             span: wanted.span,
         }
@@ -516,8 +515,8 @@ impl Engine {
 
     /// Makes a transaction's changes everybody's and frees its locks.
     pub fn commit(&mut self, trx: TrxId) {
-        let touched = self.transaction(trx).touched();
-        self.history.extend(touched);
+        let undo = std::mem::take(&mut self.transaction_mut(trx).undo);
+        self.history.extend(undo);
         self.end(trx);
     }
 
@@ -538,7 +537,10 @@ impl Engine {
     pub fn purge(&mut self) {
         let views: Vec<Arc<ReadView>> =
             self.transactions.values().filter_map(|t| t.view.clone()).collect();
-        for (id, key) in std::mem::take(&mut self.history) {
+        let mut history = std::mem::take(&mut self.history);
+        history.sort();
+        history.dedup();
+        for (id, key) in history {
             let active = &self.transactions;
             let everybody_sees = |trx: TrxId| {
                 !active.contains_key(&trx) && views.iter().all(|view| view.committed_before(trx))
@@ -550,11 +552,8 @@ impl Engine {
             }
             if left.record_gone {
                 self.vacate(IndexId { table: id, index: 0 }, &key, None);
-            } else if let Some(record) = self.table(id).record(&key) {
-                let garbage = 1 < record.versions().count() || record.newest().deleted;
-                if garbage {
-                    self.history.insert((id, key));
-                }
+            } else if left.has_garbage {
+                self.history.push((id, key));
             }
         }
     }

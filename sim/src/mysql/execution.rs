@@ -19,7 +19,7 @@ use super::gtid::Gtid;
 use super::outcome::Outcome;
 use super::session::{ConnectionId, Session};
 use super::statement;
-use super::statement::at_once::AtOnce;
+use super::statement::at_once::{AtOnce, Committing};
 use super::transaction::TrxId;
 use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
@@ -38,6 +38,8 @@ enum Work {
         binds: Arc<Binds>,
         now: jiff::Timestamp,
     },
+    /// Nothing is left to do but the commit.
+    Committing(Committing),
     Begun(Begun),
 }
 
@@ -138,35 +140,41 @@ impl Execution {
     }
 
     pub(super) fn cancel(&mut self, cancel: Cancel) {
-        self.begun().desk.borrow_mut().cancel = Some(cancel);
+        self.begin();
+        // A commit is not to be stopped.
+        if let Work::Begun(begun) = &self.work {
+            begun.desk.borrow_mut().cancel = Some(cancel);
+        }
     }
 
     /// Runs to the next pause.
     pub(super) fn poll(&mut self, mut engine: Box<Engine>) -> (Box<Engine>, Paused) {
         if let Work::Fresh { statement, binds, now } = &self.work {
             match engine.at_once(self.connection, statement, binds, *now) {
-                AtOnce::Done(outcome) => return (engine, Paused::Done(Ok(outcome))),
-                AtOnce::Commit(outcome) => {
-                    let run = Run::new(self.connection, *now, binds.clone(), None);
-                    let commit = statement::at_once::commit(run.clone(), outcome);
-                    self.work = Work::Begun(Begun::new(&run, commit));
-                }
-                AtOnce::Nothing => {}
+                AtOnce::Done(result) => return (engine, Paused::Done(result)),
+                AtOnce::Committing(committing) => self.work = Work::Committing(committing),
+                AtOnce::Nothing => self.begin(),
             }
         }
-        self.begun().poll(engine)
+        match &mut self.work {
+            Work::Committing(committing) => {
+                let paused = match engine.go_on_committing(self.connection, committing) {
+                    Ok(result) => Paused::Done(result),
+                    Err(point) => Paused::Paused(Pause::Sync(point)),
+                };
+                (engine, paused)
+            }
+            Work::Begun(begun) => begun.poll(engine),
+            Work::Fresh { .. } => unreachable!("it has just begun"),
+        }
     }
 
-    /// The statement on the general path from here on.
-    fn begun(&mut self) -> &mut Begun {
+    /// A statement that was not begun is on the general path from here on.
+    fn begin(&mut self) {
         if let Work::Fresh { statement, binds, now } = &self.work {
             let run = Run::new(self.connection, *now, binds.clone(), None);
             let future = statement::run::run(run.clone(), statement.clone());
             self.work = Work::Begun(Begun::new(&run, future));
-        }
-        match &mut self.work {
-            Work::Begun(begun) => begun,
-            Work::Fresh { .. } => unreachable!("it has just begun"),
         }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! It knows nothing of locks and transactions' ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -37,10 +37,11 @@ pub struct Version {
     pub row: Row,
 }
 
-/// Never without a version.
 #[derive(Clone, Debug)]
 pub struct Record {
-    versions: Vec<Version>,
+    newest: Version,
+    /// Those before it, oldest first; mostly none.
+    older: Vec<Version>,
 }
 
 /// An entry of a secondary index: the clustered key that it points to.
@@ -54,19 +55,35 @@ pub struct Entry {
 }
 
 impl Record {
+    fn new(version: Version) -> Record {
+        Record { newest: version, older: Vec::new() }
+    }
+
     pub fn newest(&self) -> &Version {
-        self.versions.last().expect("a record has a version")
+        &self.newest
     }
 
     /// The last version of which a test holds that holds for a beginning of the history.
     pub fn last_that(&self, holds: impl Fn(&Version) -> bool) -> Option<&Version> {
-        let end = self.versions.partition_point(holds);
-        self.versions[..end].last()
+        if holds(&self.newest) {
+            return Some(&self.newest);
+        }
+        let end = self.older.partition_point(holds);
+        self.older[..end].last()
     }
 
     /// Newest first.
     pub fn versions(&self) -> impl Iterator<Item = &Version> {
-        self.versions.iter().rev()
+        std::iter::once(&self.newest).chain(self.older.iter().rev())
+    }
+
+    pub fn push(&mut self, version: Version) {
+        self.older.push(std::mem::replace(&mut self.newest, version));
+    }
+
+    /// Is there a version that only an old reader needs, or nothing but a mark of deletion?
+    pub fn has_garbage(&self) -> bool {
+        !self.older.is_empty() || self.newest.deleted
     }
 }
 
@@ -157,10 +174,10 @@ impl Table {
     }
 
     pub fn push_version(&mut self, key: &Key, version: Version) {
-        match self.records.get_mut(key) {
-            Some(record) => record.versions.push(version),
-            None => {
-                self.records.insert(key.clone(), Record { versions: vec![version] });
+        match self.records.entry(key.clone()) {
+            btree_map::Entry::Occupied(record) => record.into_mut().push(version),
+            btree_map::Entry::Vacant(place) => {
+                place.insert(Record::new(version));
             }
         }
     }
@@ -179,11 +196,15 @@ impl Table {
     }
 
     /// Undoes the newest change of a record; tells the entries that no version has any more and
-    /// whether the record has none left.
+    /// whether the record is to go.
     pub fn pop_version(&mut self, key: &Key) -> Leftovers {
         let Some(record) = self.records.get_mut(key) else { return Leftovers::default() };
-        let Some(popped) = record.versions.pop() else { return Leftovers::default() };
-        let newest = record.versions.last().cloned();
+        let (popped, newest) = match record.older.pop() {
+            Some(older) => {
+                (std::mem::replace(&mut record.newest, older), Some(record.newest.clone()))
+            }
+            None => (record.newest.clone(), None),
+        };
         let record_gone = newest.is_none();
         let mut unmarked = Vec::new();
         for index in 1..self.schema.indexes.len() {
@@ -197,30 +218,35 @@ impl Table {
                 self.mark_entry(index, &restored, true);
             }
         }
-        let entries = self.unused_entries(key, std::slice::from_ref(&popped));
+        let entries = self.unused_entries(key, std::slice::from_ref(&popped), record_gone);
         unmarked.retain(|(at, entry)| {
             let gone = entries.iter().any(|(index, gone)| index == at && gone == entry);
             !gone && self.entry(*at, entry).is_some_and(|entry| !entry.live)
         });
-        Leftovers { entries, unmarked, record_gone }
+        Leftovers { entries, unmarked, record_gone, has_garbage: false }
     }
 
     /// Drops versions that no reader can need: all that are older than the newest one that
     /// everybody sees. Tells what can leave its place.
     pub fn trim(&mut self, key: &Key, everybody_sees: impl Fn(TrxId) -> bool) -> Leftovers {
         let Some(record) = self.records.get_mut(key) else { return Leftovers::default() };
-        let Some(keep) = record.versions.iter().rposition(|version| everybody_sees(version.trx))
-        else {
-            return Leftovers::default();
+        let settled = everybody_sees(record.newest.trx);
+        let keep = match settled {
+            true => record.older.len(),
+            false => {
+                let seen = |version: &Version| everybody_sees(version.trx);
+                record.older.iter().rposition(seen).unwrap_or(0)
+            }
         };
-        let mut dropped: Vec<Version> = record.versions.drain(..keep).collect();
-        let dead = |version: &Version| version.deleted && everybody_sees(version.trx);
-        let record_gone = record.versions.len() == 1 && dead(record.newest());
-        if record_gone {
-            dropped.append(&mut record.versions);
+        let mut dropped = Vec::new();
+        match self.secondaries.is_empty() {
+            true => drop(record.older.drain(..keep)),
+            false => dropped.extend(record.older.drain(..keep)),
         }
-        let entries = self.unused_entries(key, &dropped);
-        Leftovers { entries, unmarked: Vec::new(), record_gone }
+        let record_gone = settled && record.newest.deleted;
+        let has_garbage = !record_gone && record.has_garbage();
+        let entries = self.unused_entries(key, &dropped, record_gone);
+        Leftovers { entries, unmarked: Vec::new(), record_gone, has_garbage }
     }
 
     pub fn remove_entry(&mut self, index: usize, key: &Key) {
@@ -307,10 +333,19 @@ impl Table {
         Some(self.schema.columns_of(0).map(|column| row[column].clone()).collect())
     }
 
-    /// Entries of these versions that no remaining version needs.
-    fn unused_entries(&self, clustered: &Key, versions: &[Version]) -> Vec<(usize, Key)> {
-        let left = self.records.get(clustered).map_or(&[][..], |record| &record.versions[..]);
+    /// Entries of these versions that no remaining version needs; none remains of a record that is
+    /// about to go.
+    fn unused_entries(
+        &self,
+        clustered: &Key,
+        versions: &[Version],
+        record_gone: bool,
+    ) -> Vec<(usize, Key)> {
         let mut unused = Vec::new();
+        if versions.is_empty() || self.secondaries.is_empty() {
+            return unused;
+        }
+        let record = self.records.get(clustered).filter(|_| !record_gone);
         for index in 1..self.schema.indexes.len() {
             for version in versions.iter().filter(|version| !version.deleted) {
                 let key = self.entry_key(index, &version.row, clustered);
@@ -318,7 +353,8 @@ impl Table {
                     !left.deleted && self.entry_key(index, &left.row, clustered) == key
                 };
                 let present = self.secondaries[index - 1].contains_key(&key);
-                if present && !left.iter().any(has) && !unused.contains(&(index, key.clone())) {
+                let left = record.is_some_and(|record| record.versions().any(has));
+                if present && !left && !unused.contains(&(index, key.clone())) {
                     unused.push((index, key));
                 }
             }
@@ -333,5 +369,8 @@ pub struct Leftovers {
     pub entries: Vec<(usize, Key)>,
     /// Entries that an undone change had made live and that go back to being deleted.
     pub unmarked: Vec<(usize, Key)>,
+    /// The record is to leave its place.
     pub record_gone: bool,
+    /// There will be something to purge of it again.
+    pub has_garbage: bool,
 }

@@ -47,7 +47,7 @@ struct Target {
 #[derive(Debug)]
 enum Action {
     Select {
-        columns: Arc<Vec<Column>>,
+        columns: Arc<[Column]>,
         /// Offsets in the row; none for all of them in order.
         items: Option<Vec<usize>>,
         for_update: bool,

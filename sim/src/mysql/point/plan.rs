@@ -68,7 +68,7 @@ fn plan_select(engine: &Engine, database: Option<&Arc<str>>, select: &Select) ->
     }
     let all = items.iter().copied().eq(0..table.opened.schema.columns.len());
     let items = (!all).then_some(items);
-    let action = Action::Select { columns: Arc::new(columns), items, for_update };
+    let action = Action::Select { columns: columns.into(), items, for_update };
     Some(Point { table: target(path, &table, values), action })
 }
 

@@ -12,7 +12,7 @@ use crate::mysql::session::ConnectionId;
 use crate::mysql::transaction::{Isolation, Stage};
 use crate::value::{Binds, Row};
 
-type Output<'a> = (&'a Arc<Vec<Column>>, &'a Option<Vec<usize>>);
+type Output<'a> = (&'a Arc<[Column]>, &'a Option<Vec<usize>>);
 
 impl Point {
     /// A consistent read.

@@ -120,8 +120,8 @@ impl Point {
         now: jiff::Timestamp,
         set: &[(usize, Program)],
     ) -> Option<Vec<Value>> {
-        let mut env = Env::new(jiff::tz::TimeZone::UTC.to_datetime(now));
-        env.binds = binds.clone();
+        let now = jiff::tz::TimeZone::UTC.to_datetime(now);
+        let mut env = Env::with_binds(now, binds.clone());
         env.strict_change = true;
         let mut new = old.to_vec();
         for (at, program) in set {
