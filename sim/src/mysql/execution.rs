@@ -17,7 +17,7 @@ use super::engine::Engine;
 use super::error;
 use super::gtid::Gtid;
 use super::outcome::Outcome;
-use super::session::{ConnectionId, Session};
+use super::session::{ConnectionId, Running, Session};
 use super::statement;
 use super::statement::at_once::{AtOnce, Committing};
 use super::transaction::TrxId;
@@ -152,10 +152,32 @@ impl Execution {
         if let Work::Fresh { statement, binds, now } = &self.work {
             match engine.at_once(self.connection, statement, binds, *now) {
                 AtOnce::Done(result) => return (engine, Paused::Done(result)),
-                AtOnce::Committing(committing) => self.work = Work::Committing(committing),
-                AtOnce::Nothing => self.begin(),
+                AtOnce::Committing(committing) => {
+                    self.note_running(&mut engine);
+                    self.work = Work::Committing(committing);
+                }
+                AtOnce::Blocked(point) => {
+                    self.note_running(&mut engine);
+                    let run = Run::new(self.connection, *now, binds.clone(), None);
+                    let future = statement::at_once::wait(run.clone(), statement.clone(), point);
+                    self.work = Work::Begun(Begun::new(&run, future));
+                }
+                AtOnce::Nothing => {
+                    self.note_running(&mut engine);
+                    self.begin();
+                }
             }
         }
+        let (mut engine, paused) = self.go_on(engine);
+        if matches!(paused, Paused::Done(_))
+            && let Some(session) = engine.sessions.get_mut(&self.connection)
+        {
+            session.running = None;
+        }
+        (engine, paused)
+    }
+
+    fn go_on(&mut self, mut engine: Box<Engine>) -> (Box<Engine>, Paused) {
         match &mut self.work {
             Work::Committing(committing) => {
                 let paused = match engine.go_on_committing(self.connection, committing) {
@@ -166,6 +188,16 @@ impl Execution {
             }
             Work::Begun(begun) => begun.poll(engine),
             Work::Fresh { .. } => unreachable!("it has just begun"),
+        }
+    }
+
+    /// Others see a statement only where it does not end in its first step.
+    fn note_running(&self, engine: &mut Engine) {
+        if let Work::Fresh { statement, now, .. } = &self.work
+            && let Some(session) = engine.sessions.get_mut(&self.connection)
+        {
+            let statement = Some(statement.clone());
+            session.running = Some(Running { sent: None, statement, since: *now });
         }
     }
 

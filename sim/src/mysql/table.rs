@@ -8,11 +8,11 @@
 //!
 //! It knows nothing of locks and transactions' ends.
 
-use std::collections::{BTreeMap, btree_map};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::key::{Key, KeyBuilder, Place};
+use super::pages::{Pages, Slot};
 use super::schema;
 use super::transaction::TrxId;
 use crate::value::{Row, Value};
@@ -20,9 +20,9 @@ use crate::value::{Row, Value};
 #[derive(Clone, Debug)]
 pub struct Table {
     pub schema: Arc<schema::Table>,
-    records: BTreeMap<Key, Record>,
-    /// One map an index behind the clustered one.
-    secondaries: Vec<BTreeMap<Key, Entry>>,
+    records: Pages<Record>,
+    /// Those of the indexes behind the clustered one.
+    secondaries: Vec<Pages<Entry>>,
     /// The next value that AUTO_INCREMENT gives.
     pub auto_increment: u64,
     next_row_id: u64,
@@ -89,10 +89,10 @@ impl Record {
 
 impl Table {
     pub fn new(schema: Arc<schema::Table>) -> Table {
-        let secondaries = vec![BTreeMap::new(); schema.indexes.len() - 1];
+        let secondaries = vec![Pages::default(); schema.indexes.len() - 1];
         Table {
             schema,
-            records: BTreeMap::new(),
+            records: Pages::default(),
             secondaries,
             auto_increment: 1,
             next_row_id: 1,
@@ -106,6 +106,12 @@ impl Table {
 
     pub fn record(&self, key: &Key) -> Option<&Record> {
         self.records.get(key)
+    }
+
+    /// A record with its slot, which is good until a record comes or goes.
+    pub fn find(&self, key: &Key) -> Option<(Slot, &Record)> {
+        let slot = self.records.find(key).ok()?;
+        Some((slot, self.records.value(slot)?))
     }
 
     pub fn entry(&self, index: usize, key: &Key) -> Option<&Entry> {
@@ -141,22 +147,17 @@ impl Table {
 
     /// The first key at or behind a bound.
     pub fn first_from(&self, index: usize, from: Bound<&Key>) -> Option<&Key> {
-        let range = (from, Bound::Unbounded);
         match index {
-            0 => self.records.range::<Key, _>(range).next().map(|(key, _)| key),
-            _ => self.secondaries[index - 1].range::<Key, _>(range).next().map(|(key, _)| key),
+            0 => self.records.first_from(from).map(|(key, _)| key),
+            _ => self.secondaries[index - 1].first_from(from).map(|(key, _)| key),
         }
     }
 
     /// The last key at or before a bound.
     pub fn last_to(&self, index: usize, to: Bound<&Key>) -> Option<&Key> {
-        let range = (Bound::Unbounded, to);
         match index {
-            0 => self.records.range::<Key, _>(range).next_back().map(|(key, _)| key),
-            _ => {
-                let mut entries = self.secondaries[index - 1].range::<Key, _>(range);
-                entries.next_back().map(|(key, _)| key)
-            }
+            0 => self.records.last_to(to).map(|(key, _)| key),
+            _ => self.secondaries[index - 1].last_to(to).map(|(key, _)| key),
         }
     }
 
@@ -173,13 +174,22 @@ impl Table {
         !version.deleted && *key == self.entry_key(index, &version.row, &entry.clustered)
     }
 
-    pub fn push_version(&mut self, key: &Key, version: Version) {
-        match self.records.entry(key.clone()) {
-            btree_map::Entry::Occupied(record) => record.into_mut().push(version),
-            btree_map::Entry::Vacant(place) => {
-                place.insert(Record::new(version));
+    /// Puts a version on top of a record, or makes the record. Gives the version before it.
+    pub fn push_version(&mut self, key: &Key, version: Version) -> Option<&Version> {
+        match self.records.find(key) {
+            Ok(slot) => self.push_version_at(slot, version),
+            Err(slot) => {
+                self.records.insert_at(slot, key.clone(), Record::new(version));
+                None
             }
         }
+    }
+
+    /// The same for a record that was found.
+    pub fn push_version_at(&mut self, slot: Slot, version: Version) -> Option<&Version> {
+        let record = self.records.value_mut(slot)?;
+        record.push(version);
+        record.older.last()
     }
 
     pub fn insert_entry(&mut self, index: usize, key: Key, row: &[Value], clustered: &Key) {
@@ -316,7 +326,7 @@ impl Table {
                     complaints.push(format!("{name} has an entry that no version has: {key:?}"));
                 }
             }
-            for (clustered, record) in &self.records {
+            for (clustered, record) in self.records.iter() {
                 let newest = record.newest();
                 let key = self.entry_key(index, &newest.row, clustered);
                 let whole = !newest.deleted && committed(newest.trx);

@@ -393,6 +393,10 @@ impl LockTable {
         std::mem::take(&mut self.redirected)
     }
 
+    pub fn has_waiters(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }

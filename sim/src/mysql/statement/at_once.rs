@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::mysql::engine::Engine;
 use crate::mysql::error;
-use crate::mysql::execution::SyncPoint;
+use crate::mysql::execution::{Run, SyncPoint};
 use crate::mysql::outcome::Outcome;
-use crate::mysql::point::Ran;
+use crate::mysql::point::{Point, Ran, Tried};
 use crate::mysql::session::ConnectionId;
+use crate::mysql::transaction::TrxId;
 use crate::sql::ast::{Begin, Statement};
 use crate::sql_error::SqlError;
 use crate::value::Binds;
@@ -16,10 +17,12 @@ use crate::value::Binds;
 use super::commit::Commit;
 
 /// What one step could do.
-pub enum AtOnce {
+pub(in crate::mysql) enum AtOnce {
     Done(Result<Outcome, SqlError>),
     /// The change is made; it is being committed.
     Committing(Committing),
+    /// An UPDATE of this row is to wait for it.
+    Blocked(Arc<Point>),
     /// Nothing: the statement is for the general path.
     Nothing,
 }
@@ -32,7 +35,7 @@ pub struct Committing {
 
 impl Engine {
     /// Runs a statement in one step, or leaves everything as it was.
-    pub fn at_once(
+    pub(in crate::mysql) fn at_once(
         &mut self,
         connection: ConnectionId,
         statement: &Arc<Statement>,
@@ -41,9 +44,12 @@ impl Engine {
     ) -> AtOnce {
         match &**statement {
             Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) => {
-                let point = self.point_of(connection, statement);
-                match point.and_then(|point| point.run(self, connection, binds, now)) {
+                let Some(point) = self.point_of(connection, statement) else {
+                    return AtOnce::Nothing;
+                };
+                match point.run(self, connection, binds, now) {
                     Some(Ran::Done(outcome)) => self.told(connection, Ok(outcome)),
+                    Some(Ran::Blocked) => AtOnce::Blocked(point),
                     Some(Ran::Commit(outcome)) => self.commit_at_once(connection, outcome, now),
                     None => AtOnce::Nothing,
                 }
@@ -115,5 +121,41 @@ impl Engine {
             }
         }
         AtOnce::Done(result)
+    }
+}
+
+/// An UPDATE of one row that somebody has locked: it waits, and is planned already when it goes on.
+pub(in crate::mysql) async fn wait(
+    run: Run,
+    statement: Arc<Statement>,
+    point: Arc<Point>,
+) -> Result<Outcome, SqlError> {
+    let result = run.writing(|trx| run.update_when_free(&statement, &point, trx)).await;
+    run.session(|session| match &result {
+        Ok(outcome) => session.note(outcome, true),
+        Err(error) => session.note_error(error),
+    })?;
+    result
+}
+
+impl Run {
+    async fn update_when_free(
+        &self,
+        statement: &Statement,
+        point: &Point,
+        trx: TrxId,
+    ) -> Result<Outcome, SqlError> {
+        let (connection, now) = (self.connection, self.now);
+        loop {
+            let tried =
+                self.engine(|engine| point.update_again(engine, connection, trx, &self.binds, now));
+            match tried {
+                Tried::Done(outcome) => return Ok(outcome),
+                Tried::Wait => self.wait_for_lock(trx).await?,
+                Tried::Other => break,
+            }
+        }
+        let Statement::Update(update) = statement else { return Ok(Outcome::default()) };
+        Box::pin(self.update(update, trx)).await
     }
 }
