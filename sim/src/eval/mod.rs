@@ -115,7 +115,7 @@ pub struct Env {
     /// By name in lower case, without `@`.
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// By name in lower case, without `@@`; an absent one is 1193.
-    pub system_variables: Arc<BTreeMap<Arc<str>, Value>>,
+    pub system_variables: Option<Arc<BTreeMap<Arc<str>, Value>>>,
     /// `@@gtid_executed`, which changes with every commit: its text is made when it is read.
     pub gtid_executed: Option<Arc<dyn std::fmt::Display>>,
     pub database: Option<Arc<str>>,
@@ -142,13 +142,17 @@ pub struct Env {
 
 impl Env {
     pub fn new(now: jiff::civil::DateTime) -> Env {
+        Env::with_binds(now, Arc::default())
+    }
+
+    pub fn with_binds(now: jiff::civil::DateTime, binds: Arc<Binds>) -> Env {
         Env {
-            binds: Arc::default(),
+            binds,
             now,
             collation: Collation::Utf8mb40900AiCi,
             mode: SqlMode::default(),
             user_variables: BTreeMap::new(),
-            system_variables: Arc::default(),
+            system_variables: None,
             gtid_executed: None,
             database: None,
             last_insert_id: 0,
@@ -156,7 +160,7 @@ impl Env {
             row_count: -1,
             found_rows: 0,
             connection_id: 0,
-            user: "".into(),
+            user: Arc::default(),
             subqueries: Vec::new(),
             wanted: None,
             chance: None,
@@ -173,7 +177,8 @@ impl Env {
         if let (Some(executed), "gtid_executed") = (&self.gtid_executed, name) {
             return Ok(Value::text(&executed.to_string()));
         }
-        self.system_variables.get(name).cloned().ok_or_else(|| {
+        let value = self.system_variables.as_ref().and_then(|variables| variables.get(name));
+        value.cloned().ok_or_else(|| {
             SqlError::new(1193, "HY000", format!("Unknown system variable '{name}'"))
         })
     }

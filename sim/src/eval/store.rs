@@ -544,7 +544,11 @@ fn scratch() -> Env {
 }
 
 fn whole(value: &Value) -> i128 {
-    number(value, &mut scratch()).map_or(0, |number| number.to_i128())
+    match value {
+        Value::Int(int) => i128::from(*int),
+        Value::Uint(uint) => i128::from(*uint),
+        other => number(other, &mut scratch()).map_or(0, |number| number.to_i128()),
+    }
 }
 
 fn exact_of_text(text: &str) -> BigDecimal {

@@ -16,8 +16,9 @@ use super::gtid::GtidSet;
 use super::key::{IndexId, Key, Place, TableId};
 use super::lock::mode::{Mode, Span};
 use super::lock::queue::{Answer, LockTable, Request};
-use super::metadata::{Duration, MetadataLocks, MetadataMode, TablePath};
+use super::metadata::{Duration, MetadataId, MetadataLocks, MetadataMode};
 use super::options::Options;
+use super::pages::Slot;
 use super::point::Plans;
 use super::replica_status::ReplicaStatus;
 use super::session::{ConnectionId, Session};
@@ -47,8 +48,8 @@ pub struct Engine {
     pub replica: Option<Box<ReplicaStatus>>,
     /// The last number given under the server's own uuid.
     pub last_sequence: u64,
-    /// Records with versions that may be purged.
-    history: BTreeSet<(TableId, Key)>,
+    /// Records with versions that may be purged, perhaps more than once.
+    history: Vec<(TableId, Key)>,
     /// Whose wait ended since last asked.
     granted: Vec<ConnectionId>,
     /// What KILL has named: a connection, and whether only its statement.
@@ -94,7 +95,7 @@ impl Engine {
             executed: Arc::default(),
             replica: None,
             last_sequence: 0,
-            history: BTreeSet::new(),
+            history: Vec::new(),
             granted: Vec::new(),
             kills: Vec::new(),
             next_trx: 1,
@@ -170,9 +171,20 @@ impl Engine {
 
     /// Asks for a lock. Before a wait, a cycle is looked for and somebody in it dies.
     pub fn acquire(&mut self, trx: TrxId, wanted: &Wanted) -> Answer {
-        if wanted.span != Span::InsertIntention {
+        let owner = match &wanted.place {
             // A read or a check writes down its own implicit lock too.
-            self.make_explicit(None, wanted.index, &wanted.place);
+            Place::Record(key) if wanted.span != Span::InsertIntention => {
+                self.implicit_owner(wanted.index, key)
+            }
+            _ => None,
+        };
+        self.acquire_from(trx, wanted, owner)
+    }
+
+    /// The same where it is known who holds the record implicitly.
+    pub fn acquire_from(&mut self, trx: TrxId, wanted: &Wanted, owner: Option<TrxId>) -> Answer {
+        if let Some(owner) = owner {
+            self.write_down(owner, wanted.index, &wanted.place);
         }
         if wanted.duplicate_check {
             self.transaction_mut(trx).checks_duplicates = true;
@@ -187,7 +199,7 @@ impl Engine {
     /// The lock of a change: it stays implicit unless somebody is in the way.
     pub fn acquire_to_change(&mut self, trx: TrxId, index: IndexId, key: &Key) -> Answer {
         let place = Place::Record(key.clone());
-        self.make_explicit(Some(trx), index, &place);
+        self.make_explicit(trx, index, &place);
         let wanted =
             Wanted { index, place, mode: Mode::X, span: Span::Record, duplicate_check: false };
         match self.locks.is_unopposed(&self.request(trx, &wanted)) {
@@ -198,7 +210,7 @@ impl Engine {
 
     /// Would this request wait? Asks nobody and leaves nothing behind but what was implicit.
     pub fn would_wait(&mut self, trx: TrxId, wanted: &Wanted) -> bool {
-        self.make_explicit(Some(trx), wanted.index, &wanted.place);
+        self.make_explicit(trx, wanted.index, &wanted.place);
         self.locks.is_blocked(&self.request(trx, wanted))
     }
 
@@ -211,18 +223,16 @@ impl Engine {
     }
 
     /// An implicit lock on a record becomes explicit, unless it is this transaction's own.
-    fn make_explicit(&mut self, but: Option<TrxId>, index: IndexId, place: &Place) {
+    fn make_explicit(&mut self, but: TrxId, index: IndexId, place: &Place) {
         let Place::Record(key) = place else { return };
-        if let Some(owner) = self.implicit_owner(index, key).filter(|owner| Some(*owner) != but) {
-            let wanted = Wanted {
-                index,
-                place: place.clone(),
-                mode: Mode::X,
-                span: Span::Record,
-                duplicate_check: false,
-            };
-            self.locks.make_explicit(&self.request(owner, &wanted));
+        if let Some(owner) = self.implicit_owner(index, key).filter(|owner| *owner != but) {
+            self.write_down(owner, index, place);
         }
+    }
+
+    fn write_down(&mut self, owner: TrxId, index: IndexId, place: &Place) {
+        let at = (index, place.clone());
+        self.locks.make_explicit(&Request { trx: owner, at, mode: Mode::X, span: Span::Record });
     }
 
     /// The active transaction that holds X on a record by having changed it.
@@ -255,8 +265,7 @@ impl Engine {
     fn request(&self, trx: TrxId, wanted: &Wanted) -> Request {
         Request {
             trx,
-            index: wanted.index,
-            place: wanted.place.clone(),
+            at: (wanted.index, wanted.place.clone()),
             mode: wanted.mode,
             span: wanted.span,
         }
@@ -328,7 +337,7 @@ impl Engine {
     pub fn request_metadata(
         &mut self,
         owner: ConnectionId,
-        table: &TablePath,
+        table: MetadataId,
         mode: MetadataMode,
         duration: Duration,
     ) {
@@ -373,9 +382,7 @@ impl Engine {
     /// Puts a new row into the clustered index, or over a deleted one in its place.
     pub fn insert_record(&mut self, trx: TrxId, id: TableId, key: &Key, row: Row) {
         let index = IndexId { table: id, index: 0 };
-        let fresh = self.table(id).record(key).is_none();
-        self.write(trx, id, key, Version { trx, deleted: false, row });
-        if fresh {
+        if self.write(trx, id, key, Version { trx, deleted: false, row }) == Wrote::New {
             self.close_gaps(index, key);
         }
     }
@@ -395,6 +402,26 @@ impl Engine {
         self.write(trx, id, key, Version { trx, deleted: false, row });
     }
 
+    /// The same for a record that was found.
+    pub fn update_record_at(
+        &mut self,
+        trx: TrxId,
+        id: TableId,
+        slot: Slot,
+        place: &Place,
+        row: Row,
+    ) {
+        let Place::Record(key) = place else { return };
+        let requeues = self.locks.has_waiters();
+        let kept = requeues.then(|| row.clone());
+        let version = Version { trx, deleted: false, row };
+        let old = self.table_mut(id).push_version_at(slot, version);
+        if old.zip(kept).is_some_and(|(old, row)| moves_in_page(&old.row, &row)) {
+            self.locks.requeue_waiters(IndexId { table: id, index: 0 }, place);
+        }
+        self.note_undo(trx, id, key);
+    }
+
     /// Marks a record as deleted; it leaves its place when it is purged.
     pub fn delete_record(&mut self, trx: TrxId, id: TableId, key: &Key) {
         let Some(row) = self.table(id).record(key).map(|record| record.newest().row.clone()) else {
@@ -403,19 +430,29 @@ impl Engine {
         self.write(trx, id, key, Version { trx, deleted: true, row });
     }
 
-    fn write(&mut self, trx: TrxId, id: TableId, key: &Key, version: Version) {
-        let old = self.table(id).record(key).map(|record| record.newest().row.clone());
-        if !version.deleted && old.is_some_and(|old| moves_in_page(&old, &version.row)) {
+    fn write(&mut self, trx: TrxId, id: TableId, key: &Key, version: Version) -> Wrote {
+        let waiters = self.locks.has_waiters() && !version.deleted;
+        let row = waiters.then(|| version.row.clone());
+        let old = self.table_mut(id).push_version(key, version);
+        let wrote = if old.is_some() { Wrote::Over } else { Wrote::New };
+        if old.zip(row).is_some_and(|(old, row)| moves_in_page(&old.row, &row)) {
             let index = IndexId { table: id, index: 0 };
             self.locks.requeue_waiters(index, &Place::Record(key.clone()));
         }
-        self.table_mut(id).push_version(key, version);
+        self.note_undo(trx, id, key);
+        wrote
+    }
+
+    fn note_undo(&mut self, trx: TrxId, id: TableId, key: &Key) {
         let transaction = self.transaction_mut(trx);
         transaction.intend(id, Mode::X);
         transaction.undo.push((id, key.clone()));
     }
 
     fn close_gaps(&mut self, index: IndexId, key: &Key) {
+        if self.locks.is_empty() {
+            return;
+        }
         let successor = self.table(index.table).successor(index.index as usize, key);
         self.locks.inherit_on_insert(index, &successor, &Place::Record(key.clone()));
     }
@@ -516,8 +553,8 @@ impl Engine {
 
     /// Makes a transaction's changes everybody's and frees its locks.
     pub fn commit(&mut self, trx: TrxId) {
-        let touched = self.transaction(trx).touched();
-        self.history.extend(touched);
+        let undo = std::mem::take(&mut self.transaction_mut(trx).undo);
+        self.history.extend(undo);
         self.end(trx);
     }
 
@@ -538,7 +575,10 @@ impl Engine {
     pub fn purge(&mut self) {
         let views: Vec<Arc<ReadView>> =
             self.transactions.values().filter_map(|t| t.view.clone()).collect();
-        for (id, key) in std::mem::take(&mut self.history) {
+        let mut history = std::mem::take(&mut self.history);
+        history.sort();
+        history.dedup();
+        for (id, key) in history {
             let active = &self.transactions;
             let everybody_sees = |trx: TrxId| {
                 !active.contains_key(&trx) && views.iter().all(|view| view.committed_before(trx))
@@ -550,11 +590,8 @@ impl Engine {
             }
             if left.record_gone {
                 self.vacate(IndexId { table: id, index: 0 }, &key, None);
-            } else if let Some(record) = self.table(id).record(&key) {
-                let garbage = 1 < record.versions().count() || record.newest().deleted;
-                if garbage {
-                    self.history.insert((id, key));
-                }
+            } else if left.has_garbage {
+                self.history.push((id, key));
             }
         }
     }
@@ -569,6 +606,15 @@ impl Engine {
     pub fn is_logged(&self, trx: TrxId) -> bool {
         self.transactions.get(&trx).is_some_and(|t| t.stage == Stage::Logged)
     }
+}
+
+/// Where a version has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrote {
+    /// Into a place of its own.
+    New,
+    /// On top of another.
+    Over,
 }
 
 /// A record whose stored size changes is put into its page anew, and locks on it move along.

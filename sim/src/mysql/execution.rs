@@ -17,9 +17,9 @@ use super::engine::Engine;
 use super::error;
 use super::gtid::Gtid;
 use super::outcome::Outcome;
-use super::session::{ConnectionId, Session};
+use super::session::{ConnectionId, Running, Session};
 use super::statement;
-use super::statement::at_once::AtOnce;
+use super::statement::at_once::{AtOnce, Committing};
 use super::transaction::TrxId;
 use crate::sql::ast::Statement;
 use crate::sql_error::SqlError;
@@ -38,6 +38,8 @@ enum Work {
         binds: Arc<Binds>,
         now: jiff::Timestamp,
     },
+    /// Nothing is left to do but the commit.
+    Committing(Committing),
     Begun(Begun),
 }
 
@@ -138,35 +140,73 @@ impl Execution {
     }
 
     pub(super) fn cancel(&mut self, cancel: Cancel) {
-        self.begun().desk.borrow_mut().cancel = Some(cancel);
+        self.begin();
+        // A commit is not to be stopped.
+        if let Work::Begun(begun) = &self.work {
+            begun.desk.borrow_mut().cancel = Some(cancel);
+        }
     }
 
     /// Runs to the next pause.
     pub(super) fn poll(&mut self, mut engine: Box<Engine>) -> (Box<Engine>, Paused) {
         if let Work::Fresh { statement, binds, now } = &self.work {
             match engine.at_once(self.connection, statement, binds, *now) {
-                AtOnce::Done(outcome) => return (engine, Paused::Done(Ok(outcome))),
-                AtOnce::Commit(outcome) => {
-                    let run = Run::new(self.connection, *now, binds.clone(), None);
-                    let commit = statement::at_once::commit(run.clone(), outcome);
-                    self.work = Work::Begun(Begun::new(&run, commit));
+                AtOnce::Done(result) => return (engine, Paused::Done(result)),
+                AtOnce::Committing(committing) => {
+                    self.note_running(&mut engine);
+                    self.work = Work::Committing(committing);
                 }
-                AtOnce::Nothing => {}
+                AtOnce::Blocked(point) => {
+                    self.note_running(&mut engine);
+                    let run = Run::new(self.connection, *now, binds.clone(), None);
+                    let future = statement::at_once::wait(run.clone(), statement.clone(), point);
+                    self.work = Work::Begun(Begun::new(&run, future));
+                }
+                AtOnce::Nothing => {
+                    self.note_running(&mut engine);
+                    self.begin();
+                }
             }
         }
-        self.begun().poll(engine)
+        let (mut engine, paused) = self.go_on(engine);
+        if matches!(paused, Paused::Done(_))
+            && let Some(session) = engine.sessions.get_mut(&self.connection)
+        {
+            session.running = None;
+        }
+        (engine, paused)
     }
 
-    /// The statement on the general path from here on.
-    fn begun(&mut self) -> &mut Begun {
+    fn go_on(&mut self, mut engine: Box<Engine>) -> (Box<Engine>, Paused) {
+        match &mut self.work {
+            Work::Committing(committing) => {
+                let paused = match engine.go_on_committing(self.connection, committing) {
+                    Ok(result) => Paused::Done(result),
+                    Err(point) => Paused::Paused(Pause::Sync(point)),
+                };
+                (engine, paused)
+            }
+            Work::Begun(begun) => begun.poll(engine),
+            Work::Fresh { .. } => unreachable!("it has just begun"),
+        }
+    }
+
+    /// Others see a statement only where it does not end in its first step.
+    fn note_running(&self, engine: &mut Engine) {
+        if let Work::Fresh { statement, now, .. } = &self.work
+            && let Some(session) = engine.sessions.get_mut(&self.connection)
+        {
+            let statement = Some(statement.clone());
+            session.running = Some(Running { sent: None, statement, since: *now });
+        }
+    }
+
+    /// A statement that was not begun is on the general path from here on.
+    fn begin(&mut self) {
         if let Work::Fresh { statement, binds, now } = &self.work {
             let run = Run::new(self.connection, *now, binds.clone(), None);
             let future = statement::run::run(run.clone(), statement.clone());
             self.work = Work::Begun(Begun::new(&run, future));
-        }
-        match &mut self.work {
-            Work::Begun(begun) => begun,
-            Work::Fresh { .. } => unreachable!("it has just begun"),
         }
     }
 }

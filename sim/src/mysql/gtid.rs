@@ -57,6 +57,12 @@ impl GtidSet {
     }
 
     pub fn add(&mut self, gtid: Gtid) {
+        // A server counts up: mostly the last interval grows.
+        let last = self.servers.get_mut(&gtid.server).and_then(|own| own.last_mut());
+        if let Some(last) = last.filter(|last| last.1.checked_add(1) == Some(gtid.sequence)) {
+            last.1 = gtid.sequence;
+            return;
+        }
         self.add_interval(gtid.server, gtid.sequence, gtid.sequence);
     }
 

@@ -35,6 +35,8 @@ pub struct Key {
     bytes: Bytes,
 }
 
+const HEAD: usize = 16;
+
 /// As many bytes as fit beside a length where a pointer would stand.
 const INLINE: usize = 22;
 
@@ -74,7 +76,7 @@ impl Default for Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
-        self.head == other.head && self.bytes() == other.bytes()
+        self.cmp(other).is_eq()
     }
 }
 
@@ -87,16 +89,20 @@ impl PartialOrd for Key {
 }
 
 impl Ord for Key {
+    #[inline]
     fn cmp(&self, other: &Key) -> Ordering {
         // A shorter key's head ends in zeros: it never comes behind what it is a prefix of.
-        self.head.cmp(&other.head).then_with(|| self.bytes().cmp(other.bytes()))
+        match self.head().cmp(&other.head()) {
+            Ordering::Equal => self.cmp_behind_head(other),
+            order => order,
+        }
     }
 }
 
 impl Key {
     fn new(bytes: &[u8]) -> Key {
-        let mut start = [0; 16];
-        let length = bytes.len().min(16);
+        let mut start = [0; HEAD];
+        let length = bytes.len().min(HEAD);
         start[..length].copy_from_slice(&bytes[..length]);
         let whole = u128::from_be_bytes(start);
         let head = [(whole >> 64) as u64, whole as u64];
@@ -109,6 +115,19 @@ impl Key {
             _ => Bytes::Shared(bytes.into()),
         };
         Key { head, bytes }
+    }
+
+    #[inline]
+    fn head(&self) -> u128 {
+        u128::from(self.head[0]) << 64 | u128::from(self.head[1])
+    }
+
+    /// The order of two keys with the same head.
+    fn cmp_behind_head(&self, other: &Key) -> Ordering {
+        match self.len().max(other.len()) <= HEAD {
+            true => self.len().cmp(&other.len()),
+            false => self.bytes().cmp(other.bytes()),
+        }
     }
 
     fn bytes(&self) -> &[u8] {

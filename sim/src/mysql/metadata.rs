@@ -11,6 +11,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::session::ConnectionId;
 
 /// A table by database and name.
@@ -49,10 +51,23 @@ struct Ticket {
     waiting: bool,
 }
 
+/// A table's place in [`MetadataLocks`], which it keeps whatever becomes of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetadataId(usize);
+
 #[derive(Debug, Default)]
 pub struct MetadataLocks {
-    tickets: BTreeMap<TablePath, Vec<Ticket>>,
+    ids: BTreeMap<TablePath, MetadataId>,
+    tables: Vec<LockedTable>,
+    /// Where each owner has tickets.
+    owned: BTreeMap<ConnectionId, SmallVec<[MetadataId; 4]>>,
     woken: Vec<ConnectionId>,
+}
+
+#[derive(Debug)]
+struct LockedTable {
+    path: TablePath,
+    tickets: Vec<Ticket>,
 }
 
 impl MetadataMode {
@@ -100,21 +115,32 @@ impl MetadataMode {
 }
 
 impl MetadataLocks {
+    /// The place of a table, which need not exist.
+    pub fn id_of(&mut self, path: &TablePath) -> MetadataId {
+        if let Some(id) = self.ids.get(path) {
+            return *id;
+        }
+        let id = MetadataId(self.tables.len());
+        self.ids.insert(path.clone(), id);
+        self.tables.push(LockedTable { path: path.clone(), tickets: Vec::new() });
+        id
+    }
+
     /// Would a request until the end of the transaction be granted at once?
-    pub fn would_grant(&self, owner: ConnectionId, table: &TablePath, mode: MetadataMode) -> bool {
-        let tickets = self.tickets.get(table);
-        !tickets.into_iter().flatten().any(|ticket| blocks(ticket, owner, mode))
+    pub fn would_grant(&self, owner: ConnectionId, table: MetadataId, mode: MetadataMode) -> bool {
+        !self.tickets(table).iter().any(|ticket| blocks(ticket, owner, mode))
     }
 
     /// True when granted; otherwise the owner waits.
     pub fn request(
         &mut self,
         owner: ConnectionId,
-        table: &TablePath,
+        table: MetadataId,
         mode: MetadataMode,
         duration: Duration,
     ) -> bool {
-        let tickets = self.tickets.entry(table.clone()).or_default();
+        let Some(locked) = self.tables.get_mut(table.0) else { return true };
+        let tickets = &mut locked.tickets;
         let held = |ticket: &&Ticket| ticket.owner == owner && !ticket.waiting;
         // What LOCK TABLES holds serves the session's own statements.
         let covered = tickets.iter().filter(held).any(|ticket| {
@@ -129,6 +155,10 @@ impl MetadataLocks {
         }
         let blocked = tickets.iter().any(|ticket| blocks(ticket, owner, mode));
         tickets.push(Ticket { owner, mode, duration, waiting: blocked });
+        let owned = self.owned.entry(owner).or_default();
+        if !owned.contains(&table) {
+            owned.push(table);
+        }
         !blocked
     }
 
@@ -138,16 +168,18 @@ impl MetadataLocks {
 
     /// The table that the owner waits for, and how.
     pub fn wait_of(&self, owner: ConnectionId) -> Option<(&TablePath, MetadataMode)> {
-        self.tickets.iter().find_map(|(table, tickets)| {
-            let ticket = tickets.iter().find(|ticket| ticket.owner == owner && ticket.waiting)?;
-            Some((table, ticket.mode))
+        self.owned.get(&owner)?.iter().find_map(|id| {
+            let locked = self.tables.get(id.0)?;
+            let mut tickets = locked.tickets.iter();
+            let ticket = tickets.find(|ticket| ticket.owner == owner && ticket.waiting)?;
+            Some((&locked.path, ticket.mode))
         })
     }
 
     pub fn blockers(&self, owner: ConnectionId) -> Vec<ConnectionId> {
-        let Some((table, mode)) = self.wait_of(owner) else { return Vec::new() };
         let mut blockers = Vec::new();
-        for ticket in &self.tickets[table] {
+        let Some((path, mode)) = self.wait_of(owner) else { return blockers };
+        for ticket in self.ids.get(path).map_or(&[][..], |id| self.tickets(*id)) {
             if blocks(ticket, owner, mode) && !blockers.contains(&ticket.owner) {
                 blockers.push(ticket.owner);
             }
@@ -164,32 +196,33 @@ impl MetadataLocks {
     }
 
     pub fn cancel_wait(&mut self, owner: ConnectionId) {
-        self.retain(|ticket| ticket.owner != owner || !ticket.waiting);
+        self.retain(owner, |ticket| !ticket.waiting);
     }
 
     pub fn release(&mut self, owner: ConnectionId, duration: Duration) {
-        self.retain(|ticket| {
-            ticket.owner != owner || ticket.waiting || ticket.duration != duration
-        });
+        self.retain(owner, |ticket| ticket.waiting || ticket.duration != duration);
     }
 
     /// Gives back the mode that a session has a table in, which keeps its weaker ones.
     pub fn downgrade(&mut self, owner: ConnectionId, table: &TablePath, mode: MetadataMode) {
-        let Some(tickets) = self.tickets.get_mut(table) else { return };
-        tickets.retain(|ticket| ticket.owner != owner || ticket.mode != mode);
-        grant(tickets, &mut self.woken);
+        let Some(locked) = self.ids.get(table).and_then(|id| self.tables.get_mut(id.0)) else {
+            return;
+        };
+        locked.tickets.retain(|ticket| ticket.owner != owner || ticket.mode != mode);
+        grant(&mut locked.tickets, &mut self.woken);
     }
 
     pub fn release_all(&mut self, owner: ConnectionId) {
-        self.retain(|ticket| ticket.owner != owner);
+        self.retain(owner, |_| false);
+        self.owned.remove(&owner);
     }
 
     /// Who holds or waits for what, in words.
     pub fn report(
         &self,
     ) -> impl Iterator<Item = (&TablePath, ConnectionId, MetadataMode, Duration, bool)> {
-        self.tickets.iter().flat_map(|(table, tickets)| {
-            tickets.iter().map(move |ticket| {
+        self.ids.iter().flat_map(|(table, id)| {
+            self.tickets(*id).iter().map(move |ticket| {
                 (table, ticket.owner, ticket.mode, ticket.duration, ticket.waiting)
             })
         })
@@ -199,15 +232,29 @@ impl MetadataLocks {
         std::mem::take(&mut self.woken)
     }
 
-    fn retain(&mut self, keep: impl Fn(&Ticket) -> bool) {
-        for tickets in self.tickets.values_mut() {
-            let before = tickets.len();
-            tickets.retain(&keep);
-            if tickets.len() < before {
-                grant(tickets, &mut self.woken);
-            }
+    fn tickets(&self, table: MetadataId) -> &[Ticket] {
+        self.tables.get(table.0).map_or(&[], |locked| &locked.tickets)
+    }
+
+    /// Gives back an owner's tickets but for some, table by table in the order of their names.
+    fn retain(&mut self, owner: ConnectionId, keep: impl Fn(&Ticket) -> bool) {
+        let Some(owned) = self.owned.get_mut(&owner) else { return };
+        let tables = &mut self.tables;
+        if 1 < owned.len() {
+            owned.sort_by(|one, other| {
+                let path = |id: &MetadataId| tables.get(id.0).map(|locked| &locked.path);
+                path(one).cmp(&path(other))
+            });
         }
-        self.tickets.retain(|_, tickets| !tickets.is_empty());
+        owned.retain(|id| {
+            let Some(locked) = tables.get_mut(id.0) else { return false };
+            let before = locked.tickets.len();
+            locked.tickets.retain(|ticket| ticket.owner != owner || keep(ticket));
+            if locked.tickets.len() < before {
+                grant(&mut locked.tickets, &mut self.woken);
+            }
+            locked.tickets.iter().any(|ticket| ticket.owner == owner)
+        });
     }
 }
 

@@ -44,6 +44,7 @@ pub mod lock;
 pub mod metadata;
 pub mod options;
 pub mod outcome;
+mod pages;
 mod point;
 pub mod recovery;
 pub mod replica_status;

@@ -11,7 +11,7 @@ use crate::value::{Row, Value};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Empty where the statement has no result set.
-    pub columns: Arc<Vec<Column>>,
+    pub columns: Arc<[Column]>,
     pub rows: Vec<Row>,
     /// Rows changed; a client with CLIENT_FOUND_ROWS is told `matched` instead: rows that an UPDATE
     /// found, and 1 where ON DUPLICATE KEY UPDATE changed nothing.

@@ -119,13 +119,12 @@ impl Server {
 
     /// Begins a statement; it does nothing before its first step.
     pub fn start(
-        &mut self,
+        &self,
         connection: ConnectionId,
         statement: &Arc<Statement>,
         binds: &Arc<Binds>,
         now: jiff::Timestamp,
     ) -> Execution {
-        self.note_running(connection, None, Some(statement), now);
         Execution::fresh(connection, statement, binds, now)
     }
 
@@ -137,7 +136,10 @@ impl Server {
         now: jiff::Timestamp,
     ) -> Execution {
         let text: Arc<str> = text.into();
-        self.note_running(connection, Some(&text), None, now);
+        if let Some(session) = self.engine_mut().sessions.get_mut(&connection) {
+            let sent = Some(text.clone());
+            session.running = Some(Running { sent, statement: None, since: now });
+        }
         let run = Run::new(connection, now, Arc::new(Binds::new()), Some(text.clone()));
         match parse(&text) {
             Ok(statement) => {
@@ -195,12 +197,7 @@ impl Server {
         engine.settle();
         self.engine = Some(engine);
         match paused {
-            Paused::Done(result) => {
-                if let Some(session) = self.engine_mut().sessions.get_mut(&execution.connection()) {
-                    session.running = None;
-                }
-                Step::Done(result)
-            }
+            Paused::Done(result) => Step::Done(result),
             Paused::Paused(Pause::Sync(point)) => Step::Sync(point),
             Paused::Paused(Pause::Lock | Pause::Metadata) => {
                 Step::Wait(self.wait_of(execution.connection()))
@@ -389,19 +386,6 @@ impl Server {
         let engine = self.engine();
         let committed = |trx: TrxId| !engine.transactions.contains_key(&trx);
         engine.tables.values().flat_map(|table| table.check(committed)).collect()
-    }
-
-    fn note_running(
-        &mut self,
-        connection: ConnectionId,
-        sent: Option<&Arc<str>>,
-        statement: Option<&Arc<Statement>>,
-        since: jiff::Timestamp,
-    ) {
-        if let Some(session) = self.engine_mut().sessions.get_mut(&connection) {
-            let (sent, statement) = (sent.cloned(), statement.cloned());
-            session.running = Some(Running { sent, statement, since });
-        }
     }
 
     fn wait_of(&self, connection: ConnectionId) -> LockWait {

@@ -8,11 +8,11 @@
 //!
 //! It knows nothing of locks and transactions' ends.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::key::{Key, KeyBuilder, Place};
+use super::pages::{Pages, Slot};
 use super::schema;
 use super::transaction::TrxId;
 use crate::value::{Row, Value};
@@ -20,9 +20,9 @@ use crate::value::{Row, Value};
 #[derive(Clone, Debug)]
 pub struct Table {
     pub schema: Arc<schema::Table>,
-    records: BTreeMap<Key, Record>,
-    /// One map an index behind the clustered one.
-    secondaries: Vec<BTreeMap<Key, Entry>>,
+    records: Pages<Record>,
+    /// Those of the indexes behind the clustered one.
+    secondaries: Vec<Pages<Entry>>,
     /// The next value that AUTO_INCREMENT gives.
     pub auto_increment: u64,
     next_row_id: u64,
@@ -37,10 +37,11 @@ pub struct Version {
     pub row: Row,
 }
 
-/// Never without a version.
 #[derive(Clone, Debug)]
 pub struct Record {
-    versions: Vec<Version>,
+    newest: Version,
+    /// Those before it, oldest first; mostly none.
+    older: Vec<Version>,
 }
 
 /// An entry of a secondary index: the clustered key that it points to.
@@ -54,28 +55,44 @@ pub struct Entry {
 }
 
 impl Record {
+    fn new(version: Version) -> Record {
+        Record { newest: version, older: Vec::new() }
+    }
+
     pub fn newest(&self) -> &Version {
-        self.versions.last().expect("a record has a version")
+        &self.newest
     }
 
     /// The last version of which a test holds that holds for a beginning of the history.
     pub fn last_that(&self, holds: impl Fn(&Version) -> bool) -> Option<&Version> {
-        let end = self.versions.partition_point(holds);
-        self.versions[..end].last()
+        if holds(&self.newest) {
+            return Some(&self.newest);
+        }
+        let end = self.older.partition_point(holds);
+        self.older[..end].last()
     }
 
     /// Newest first.
     pub fn versions(&self) -> impl Iterator<Item = &Version> {
-        self.versions.iter().rev()
+        std::iter::once(&self.newest).chain(self.older.iter().rev())
+    }
+
+    pub fn push(&mut self, version: Version) {
+        self.older.push(std::mem::replace(&mut self.newest, version));
+    }
+
+    /// Is there a version that only an old reader needs, or nothing but a mark of deletion?
+    pub fn has_garbage(&self) -> bool {
+        !self.older.is_empty() || self.newest.deleted
     }
 }
 
 impl Table {
     pub fn new(schema: Arc<schema::Table>) -> Table {
-        let secondaries = vec![BTreeMap::new(); schema.indexes.len() - 1];
+        let secondaries = vec![Pages::default(); schema.indexes.len() - 1];
         Table {
             schema,
-            records: BTreeMap::new(),
+            records: Pages::default(),
             secondaries,
             auto_increment: 1,
             next_row_id: 1,
@@ -89,6 +106,12 @@ impl Table {
 
     pub fn record(&self, key: &Key) -> Option<&Record> {
         self.records.get(key)
+    }
+
+    /// A record with its slot, which is good until a record comes or goes.
+    pub fn find(&self, key: &Key) -> Option<(Slot, &Record)> {
+        let slot = self.records.find(key).ok()?;
+        Some((slot, self.records.value(slot)?))
     }
 
     pub fn entry(&self, index: usize, key: &Key) -> Option<&Entry> {
@@ -124,22 +147,17 @@ impl Table {
 
     /// The first key at or behind a bound.
     pub fn first_from(&self, index: usize, from: Bound<&Key>) -> Option<&Key> {
-        let range = (from, Bound::Unbounded);
         match index {
-            0 => self.records.range::<Key, _>(range).next().map(|(key, _)| key),
-            _ => self.secondaries[index - 1].range::<Key, _>(range).next().map(|(key, _)| key),
+            0 => self.records.first_from(from).map(|(key, _)| key),
+            _ => self.secondaries[index - 1].first_from(from).map(|(key, _)| key),
         }
     }
 
     /// The last key at or before a bound.
     pub fn last_to(&self, index: usize, to: Bound<&Key>) -> Option<&Key> {
-        let range = (Bound::Unbounded, to);
         match index {
-            0 => self.records.range::<Key, _>(range).next_back().map(|(key, _)| key),
-            _ => {
-                let mut entries = self.secondaries[index - 1].range::<Key, _>(range);
-                entries.next_back().map(|(key, _)| key)
-            }
+            0 => self.records.last_to(to).map(|(key, _)| key),
+            _ => self.secondaries[index - 1].last_to(to).map(|(key, _)| key),
         }
     }
 
@@ -156,13 +174,22 @@ impl Table {
         !version.deleted && *key == self.entry_key(index, &version.row, &entry.clustered)
     }
 
-    pub fn push_version(&mut self, key: &Key, version: Version) {
-        match self.records.get_mut(key) {
-            Some(record) => record.versions.push(version),
-            None => {
-                self.records.insert(key.clone(), Record { versions: vec![version] });
+    /// Puts a version on top of a record, or makes the record. Gives the version before it.
+    pub fn push_version(&mut self, key: &Key, version: Version) -> Option<&Version> {
+        match self.records.find(key) {
+            Ok(slot) => self.push_version_at(slot, version),
+            Err(slot) => {
+                self.records.insert_at(slot, key.clone(), Record::new(version));
+                None
             }
         }
+    }
+
+    /// The same for a record that was found.
+    pub fn push_version_at(&mut self, slot: Slot, version: Version) -> Option<&Version> {
+        let record = self.records.value_mut(slot)?;
+        record.push(version);
+        record.older.last()
     }
 
     pub fn insert_entry(&mut self, index: usize, key: Key, row: &[Value], clustered: &Key) {
@@ -179,11 +206,15 @@ impl Table {
     }
 
     /// Undoes the newest change of a record; tells the entries that no version has any more and
-    /// whether the record has none left.
+    /// whether the record is to go.
     pub fn pop_version(&mut self, key: &Key) -> Leftovers {
         let Some(record) = self.records.get_mut(key) else { return Leftovers::default() };
-        let Some(popped) = record.versions.pop() else { return Leftovers::default() };
-        let newest = record.versions.last().cloned();
+        let (popped, newest) = match record.older.pop() {
+            Some(older) => {
+                (std::mem::replace(&mut record.newest, older), Some(record.newest.clone()))
+            }
+            None => (record.newest.clone(), None),
+        };
         let record_gone = newest.is_none();
         let mut unmarked = Vec::new();
         for index in 1..self.schema.indexes.len() {
@@ -197,30 +228,35 @@ impl Table {
                 self.mark_entry(index, &restored, true);
             }
         }
-        let entries = self.unused_entries(key, std::slice::from_ref(&popped));
+        let entries = self.unused_entries(key, std::slice::from_ref(&popped), record_gone);
         unmarked.retain(|(at, entry)| {
             let gone = entries.iter().any(|(index, gone)| index == at && gone == entry);
             !gone && self.entry(*at, entry).is_some_and(|entry| !entry.live)
         });
-        Leftovers { entries, unmarked, record_gone }
+        Leftovers { entries, unmarked, record_gone, has_garbage: false }
     }
 
     /// Drops versions that no reader can need: all that are older than the newest one that
     /// everybody sees. Tells what can leave its place.
     pub fn trim(&mut self, key: &Key, everybody_sees: impl Fn(TrxId) -> bool) -> Leftovers {
         let Some(record) = self.records.get_mut(key) else { return Leftovers::default() };
-        let Some(keep) = record.versions.iter().rposition(|version| everybody_sees(version.trx))
-        else {
-            return Leftovers::default();
+        let settled = everybody_sees(record.newest.trx);
+        let keep = match settled {
+            true => record.older.len(),
+            false => {
+                let seen = |version: &Version| everybody_sees(version.trx);
+                record.older.iter().rposition(seen).unwrap_or(0)
+            }
         };
-        let mut dropped: Vec<Version> = record.versions.drain(..keep).collect();
-        let dead = |version: &Version| version.deleted && everybody_sees(version.trx);
-        let record_gone = record.versions.len() == 1 && dead(record.newest());
-        if record_gone {
-            dropped.append(&mut record.versions);
+        let mut dropped = Vec::new();
+        match self.secondaries.is_empty() {
+            true => drop(record.older.drain(..keep)),
+            false => dropped.extend(record.older.drain(..keep)),
         }
-        let entries = self.unused_entries(key, &dropped);
-        Leftovers { entries, unmarked: Vec::new(), record_gone }
+        let record_gone = settled && record.newest.deleted;
+        let has_garbage = !record_gone && record.has_garbage();
+        let entries = self.unused_entries(key, &dropped, record_gone);
+        Leftovers { entries, unmarked: Vec::new(), record_gone, has_garbage }
     }
 
     pub fn remove_entry(&mut self, index: usize, key: &Key) {
@@ -290,7 +326,7 @@ impl Table {
                     complaints.push(format!("{name} has an entry that no version has: {key:?}"));
                 }
             }
-            for (clustered, record) in &self.records {
+            for (clustered, record) in self.records.iter() {
                 let newest = record.newest();
                 let key = self.entry_key(index, &newest.row, clustered);
                 let whole = !newest.deleted && committed(newest.trx);
@@ -307,10 +343,19 @@ impl Table {
         Some(self.schema.columns_of(0).map(|column| row[column].clone()).collect())
     }
 
-    /// Entries of these versions that no remaining version needs.
-    fn unused_entries(&self, clustered: &Key, versions: &[Version]) -> Vec<(usize, Key)> {
-        let left = self.records.get(clustered).map_or(&[][..], |record| &record.versions[..]);
+    /// Entries of these versions that no remaining version needs; none remains of a record that is
+    /// about to go.
+    fn unused_entries(
+        &self,
+        clustered: &Key,
+        versions: &[Version],
+        record_gone: bool,
+    ) -> Vec<(usize, Key)> {
         let mut unused = Vec::new();
+        if versions.is_empty() || self.secondaries.is_empty() {
+            return unused;
+        }
+        let record = self.records.get(clustered).filter(|_| !record_gone);
         for index in 1..self.schema.indexes.len() {
             for version in versions.iter().filter(|version| !version.deleted) {
                 let key = self.entry_key(index, &version.row, clustered);
@@ -318,7 +363,8 @@ impl Table {
                     !left.deleted && self.entry_key(index, &left.row, clustered) == key
                 };
                 let present = self.secondaries[index - 1].contains_key(&key);
-                if present && !left.iter().any(has) && !unused.contains(&(index, key.clone())) {
+                let left = record.is_some_and(|record| record.versions().any(has));
+                if present && !left && !unused.contains(&(index, key.clone())) {
                     unused.push((index, key));
                 }
             }
@@ -333,5 +379,8 @@ pub struct Leftovers {
     pub entries: Vec<(usize, Key)>,
     /// Entries that an undone change had made live and that go back to being deleted.
     pub unmarked: Vec<(usize, Key)>,
+    /// The record is to leave its place.
     pub record_gone: bool,
+    /// There will be something to purge of it again.
+    pub has_garbage: bool,
 }

@@ -1,8 +1,9 @@
 //! A transaction: what it changed, what it sees, and where it can go back to.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::binlog::Event;
 use super::gtid::Gtid;
@@ -32,13 +33,13 @@ pub struct Transaction {
     pub isolation: Isolation,
     pub started: jiff::Timestamp,
     /// Intention locks: a table with X has IX. Kept to the end.
-    intentions: Vec<(TableId, Mode)>,
+    intentions: SmallVec<[(TableId, Mode); 2]>,
     pub read_only: bool,
     /// Begun by BEGIN or under autocommit=0: it outlives its statement.
     pub explicit: bool,
     pub view: Option<Arc<ReadView>>,
     /// The records that were changed, in order; undoing one takes its newest version away.
-    pub undo: Vec<(TableId, Key)>,
+    pub undo: SmallVec<[(TableId, Key); 2]>,
     /// What the binlog will say.
     pub events: Vec<Event>,
     pub savepoints: Vec<(Arc<str>, Mark)>,
@@ -86,11 +87,11 @@ impl Transaction {
             connection,
             isolation,
             started,
-            intentions: Vec::new(),
+            intentions: SmallVec::new(),
             read_only: false,
             explicit: false,
             view: None,
-            undo: Vec::new(),
+            undo: SmallVec::new(),
             events: Vec::new(),
             savepoints: Vec::new(),
             entered_engine: false,
@@ -141,9 +142,12 @@ impl Transaction {
         self.isolation.locks_gaps() || self.checks_duplicates
     }
 
-    /// The records that it changed, each once.
-    pub fn touched(&self) -> BTreeSet<(TableId, Key)> {
-        self.undo.iter().cloned().collect()
+    /// The records that it changed, each once, in order.
+    pub fn touched(&self) -> SmallVec<[(TableId, Key); 2]> {
+        let mut touched: SmallVec<_> = self.undo.iter().cloned().collect();
+        touched.sort_unstable();
+        touched.dedup();
+        touched
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) fn truncate(outcome: &mut Outcome, columns: usize) {
     if columns == 0 || outcome.columns.len() <= columns {
         return;
     }
-    Arc::make_mut(&mut outcome.columns).truncate(columns);
+    outcome.columns = outcome.columns.iter().take(columns).cloned().collect();
     for row in &mut outcome.rows {
         *row = row[..columns].into();
     }

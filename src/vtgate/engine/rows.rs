@@ -120,7 +120,7 @@ impl Run {
             };
             outcome.rows = outcome.rows.iter().map(pick).collect();
             let columns = node.columns.iter().filter_map(|at| outcome.columns.get(*at).cloned());
-            outcome.columns = Arc::new(columns.collect());
+            outcome.columns = columns.collect();
         }
         for (at, name) in &node.names {
             if let Some(column) = Arc::make_mut(&mut outcome.columns).get_mut(*at) {
@@ -157,7 +157,7 @@ impl Run {
             JoinSide::Left(at) => left.columns.get(*at).cloned(),
             JoinSide::Right(at) => right_columns.get(*at).cloned(),
         };
-        joined.columns = Arc::new(node.columns.iter().filter_map(column).collect());
+        joined.columns = node.columns.iter().filter_map(column).collect();
         Ok(joined)
     }
 

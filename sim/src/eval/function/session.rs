@@ -18,7 +18,8 @@ pub const FUNCTIONS: &[Function] = &[
     strict("session_user", 0, 0, plain_text, |_, _, env| Ok(Value::Text(env.user.clone()))),
     strict("system_user", 0, 0, plain_text, |_, _, env| Ok(Value::Text(env.user.clone()))),
     strict("version", 0, 0, plain_text, |_, _, env| {
-        env.system_variables.get("version").cloned().map_or(Ok(Value::Null), Ok)
+        let version = env.system_variables.as_ref().and_then(|known| known.get("version"));
+        Ok(version.cloned().unwrap_or(Value::Null))
     }),
     strict("connection_id", 0, 0, uint, |_, _, env| Ok(Value::Uint(env.connection_id))),
     strict("row_count", 0, 0, int, |_, _, env| Ok(Value::Int(env.row_count))),

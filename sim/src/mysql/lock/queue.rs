@@ -7,7 +7,10 @@
 //!
 //! One page an index is assumed wherever InnoDB counts lock structs.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+
+use smallvec::SmallVec;
 
 use super::mode::{Mode, Span, has_to_wait, notation};
 use crate::mysql::key::{IndexId, Place};
@@ -22,11 +25,16 @@ pub enum GrantOrder {
     Fifo,
 }
 
+/// Where a lock stands: an index, and a place in it.
+type At = (IndexId, Place);
+
+/// The locks of a record in order of arrival; hardly ever more than two.
+type Queue = SmallVec<[Lock; 2]>;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub trx: TrxId,
-    pub index: IndexId,
-    pub place: Place,
+    pub at: At,
     pub mode: Mode,
     pub span: Span,
 }
@@ -76,28 +84,37 @@ impl PartialEq for Lock {
     }
 }
 
-/// InnoDB keeps one struct for all locks of a kind that a transaction has on a page; a request that
-/// waits has its own.
+/// What a transaction has in the table.
 #[derive(Debug, Default)]
-struct Structs {
-    /// When it was made, and when it came to the front of its page's list.
-    kinds: BTreeMap<(IndexId, Mode, Span), (u64, u64)>,
+struct Owned {
+    /// Where its locks are, each place once, in no order.
+    places: SmallVec<[At; 2]>,
+    /// InnoDB keeps one struct for all locks of a kind that a transaction has on a page; a request
+    /// that waits has its own.
+    structs: SmallVec<[Struct; 2]>,
     others: usize,
+}
+
+#[derive(Debug)]
+struct Struct {
+    kind: (IndexId, Mode, Span),
+    made: u64,
+    /// When it came to the front of its page's list.
+    front: u64,
 }
 
 #[derive(Debug)]
 pub struct LockTable {
     order: GrantOrder,
-    queues: BTreeMap<(IndexId, Place), Vec<Lock>>,
-    places: BTreeMap<TrxId, BTreeSet<(IndexId, Place)>>,
+    queues: BTreeMap<At, Queue>,
+    owned: BTreeMap<TrxId, Owned>,
     /// A transaction waits for one lock at a time.
-    waits: BTreeMap<TrxId, (IndexId, Place)>,
+    waits: BTreeMap<TrxId, At>,
     /// For whom each waiter waits, of perhaps several: the one that it met first. Cycles are looked
     /// for along these edges only, and an edge is looked at again when its lock goes.
     edges: BTreeMap<TrxId, TrxId>,
     /// Whose wait ended since last asked, in order.
     woken: Vec<TrxId>,
-    structs: BTreeMap<TrxId, Structs>,
     /// Who was left waiting by a release, for somebody else now perhaps.
     redirected: Vec<TrxId>,
     next_sequence: u64,
@@ -108,11 +125,10 @@ impl LockTable {
         LockTable {
             order,
             queues: BTreeMap::new(),
-            places: BTreeMap::new(),
+            owned: BTreeMap::new(),
             waits: BTreeMap::new(),
             edges: BTreeMap::new(),
             woken: Vec::new(),
-            structs: BTreeMap::new(),
             redirected: Vec::new(),
             next_sequence: 0,
         }
@@ -121,14 +137,15 @@ impl LockTable {
     /// Asks for a lock. What the transaction already covers makes none; a next-key request over a
     /// record that it has adds the gap alone, which never waits.
     pub fn request(&mut self, request: &Request) -> Answer {
-        let supremum = request.place.is_supremum();
-        let Some(span) = self.lacking(request) else { return Answer::Held };
-        let blocker = self.opposition(request, span).blocker;
+        let queue = self.queue(&request.at);
+        let Some(span) = lacking(queue, request) else { return Answer::Held };
+        let blocker = opposition(queue, request, span).blocker;
         let blocked = blocker.is_some();
         if !blocked && span == Span::InsertIntention {
             return Answer::Held;
         }
         // The supremum has a gap only: one spelling, so that locks on it compare.
+        let supremum = request.at.1.is_supremum();
         let span = if supremum && span == Span::Gap { Span::NextKey } else { span };
         self.push(request, span, blocked);
         match blocker {
@@ -140,34 +157,24 @@ impl LockTable {
         }
     }
 
-    /// What a request asks for beyond what its transaction has.
-    fn lacking(&self, request: &Request) -> Option<Span> {
-        if self.holds(request, request.span) {
-            return None;
-        }
-        let gap_alone = request.span == Span::NextKey && self.holds(request, Span::Record);
-        match gap_alone {
-            true => (!self.holds(request, Span::Gap)).then_some(Span::Gap),
-            false => Some(request.span),
-        }
-    }
-
     /// Would the request have to wait?
     pub fn is_blocked(&self, request: &Request) -> bool {
-        let span = self.lacking(request);
-        span.is_some_and(|span| self.opposition(request, span).blocker.is_some())
+        let queue = self.queue(&request.at);
+        let span = lacking(queue, request);
+        span.is_some_and(|span| opposition(queue, request, span).blocker.is_some())
     }
 
     /// May a lock stay implicit? Not where somebody is in the way, nor where a waiter is passed.
     pub fn is_unopposed(&self, request: &Request) -> bool {
-        let Some(span) = self.lacking(request) else { return true };
-        let opposition = self.opposition(request, span);
+        let queue = self.queue(&request.at);
+        let Some(span) = lacking(queue, request) else { return true };
+        let opposition = opposition(queue, request, span);
         opposition.blocker.is_none() && !opposition.bypassed
     }
 
     /// Writes down an implicit lock, unless a lock that covers it is written down already.
     pub fn make_explicit(&mut self, request: &Request) {
-        if !self.holds(request, request.span) {
+        if !holds(self.queue(&request.at), request, request.span) {
             self.push(request, request.span, false);
         }
     }
@@ -175,8 +182,7 @@ impl LockTable {
     /// Gives a lock without asking anybody and whatever the transaction has: a gap inherited. Only
     /// the very same lock is not written twice.
     fn give(&mut self, request: &Request) {
-        let queue = self.queues.get(&(request.index, request.place.clone()));
-        let same = queue.into_iter().flatten().any(|lock| {
+        let same = self.queue(&request.at).iter().any(|lock| {
             let own = (lock.trx, lock.mode, lock.span, lock.waiting);
             own == (request.trx, request.mode, request.span, false)
         });
@@ -187,7 +193,7 @@ impl LockTable {
 
     /// Is there a lock of anybody, granted or waiting?
     pub fn is_locked(&self, index: IndexId, place: &Place) -> bool {
-        self.queues.contains_key(&(index, place.clone()))
+        !self.queues.is_empty() && self.queues.contains_key(&(index, place.clone()))
     }
 
     pub fn is_waiting(&self, trx: TrxId) -> bool {
@@ -206,7 +212,7 @@ impl LockTable {
     pub fn blockers(&self, trx: TrxId) -> Vec<TrxId> {
         let Some(wait) = self.wait_of(trx) else { return Vec::new() };
         let supremum = wait.place.is_supremum();
-        let queue = &self.queues[&(wait.index, wait.place.clone())];
+        let queue = self.queue_of_wait(trx);
         let conflicting = |lock: &&Lock| {
             lock.trx != trx
                 && has_to_wait((wait.lock.mode, wait.lock.span), (lock.mode, lock.span), supremum)
@@ -243,7 +249,7 @@ impl LockTable {
             blockers.contains(&lock.trx)
                 && has_to_wait((wait.lock.mode, wait.lock.span), (lock.mode, lock.span), supremum)
         };
-        let queue = &self.queues[&(wait.index, wait.place.clone())];
+        let queue = self.queue_of_wait(trx);
         let entry = |lock| Entry { index: wait.index, place: wait.place, lock };
         queue.iter().filter(blocks).map(entry).collect()
     }
@@ -256,26 +262,28 @@ impl LockTable {
     /// Frees everything that a transaction holds or waits for: struct by struct, the youngest
     /// first, and grants what each has held up before the next one goes.
     pub fn release_all(&mut self, trx: TrxId) {
+        if !self.owned.contains_key(&trx) {
+            return;
+        }
         let weights = self.weights();
+        let Some(owned) = self.owned.remove(&trx) else { return };
         self.waits.remove(&trx);
         self.edges.remove(&trx);
-        self.structs.remove(&trx);
-        let mut structs: BTreeMap<u64, Vec<(IndexId, Place)>> = BTreeMap::new();
-        for at in self.places.remove(&trx).unwrap_or_default() {
-            for lock in self.queues.get(&at).into_iter().flatten() {
-                if lock.trx == trx {
-                    structs.entry(lock.in_struct).or_default().push(at.clone());
-                }
+        let mut locks: SmallVec<[(Reverse<u64>, At); 2]> = SmallVec::new();
+        for at in owned.places {
+            for lock in self.queue(&at).iter().filter(|lock| lock.trx == trx) {
+                locks.push((Reverse(lock.in_struct), at.clone()));
             }
         }
-        for (number, places) in structs.into_iter().rev() {
-            for at in &places {
+        locks.sort_unstable();
+        for of_struct in locks.chunk_by(|one, next| one.0 == next.0) {
+            for (number, at) in of_struct {
                 if let Some(queue) = self.queues.get_mut(at) {
-                    queue.retain(|lock| lock.trx != trx || lock.in_struct != number);
+                    queue.retain(|lock| lock.trx != trx || lock.in_struct != number.0);
                 }
             }
-            for at in places {
-                self.grant(&at, trx, &weights);
+            for (_, at) in of_struct {
+                self.grant(at, trx, &weights);
             }
         }
     }
@@ -285,8 +293,8 @@ impl LockTable {
     pub fn requeue_waiters(&mut self, index: IndexId, place: &Place) {
         let queue = self.queues.get(&(index, place.clone()));
         for waiter in queue.into_iter().flatten().filter(|lock| lock.waiting) {
-            if let Some(structs) = self.structs.get_mut(&waiter.trx) {
-                structs.others += 2;
+            if let Some(owned) = self.owned.get_mut(&waiter.trx) {
+                owned.others += 2;
             }
         }
     }
@@ -311,8 +319,8 @@ impl LockTable {
         if let Some(queue) = self.queues.get_mut(&at) {
             queue.retain(|lock| lock.trx != trx || !lock.waiting);
         }
-        if let Some(structs) = self.structs.get_mut(&trx) {
-            structs.others = structs.others.saturating_sub(1);
+        if let Some(owned) = self.owned.get_mut(&trx) {
+            owned.others = owned.others.saturating_sub(1);
         }
         self.forget_if_gone(trx, &at);
         self.grant(&at, trx, &weights);
@@ -321,11 +329,12 @@ impl LockTable {
     /// A record was inserted into a gap: every lock on the gap is copied, so both halves stay
     /// closed.
     pub fn inherit_on_insert(&mut self, index: IndexId, successor: &Place, inserted: &Place) {
+        if self.queues.is_empty() {
+            return;
+        }
         let closed: Vec<Lock> = self
-            .queues
-            .get(&(index, successor.clone()))
-            .into_iter()
-            .flatten()
+            .queue(&(index, successor.clone()))
+            .iter()
             .filter(|lock| matches!(lock.span, Span::Gap | Span::NextKey))
             .cloned()
             .collect();
@@ -343,12 +352,13 @@ impl LockTable {
         successor: &Place,
         inherits: impl Fn(TrxId) -> bool,
     ) {
+        if self.queues.is_empty() {
+            return;
+        }
         let at = (index, removed.clone());
         let queue = self.queues.remove(&at).unwrap_or_default();
         for lock in &queue {
-            if let Some(places) = self.places.get_mut(&lock.trx) {
-                places.remove(&at);
-            }
+            self.forget(lock.trx, &at);
             if lock.waiting {
                 self.waits.remove(&lock.trx);
                 self.edges.remove(&lock.trx);
@@ -370,7 +380,7 @@ impl LockTable {
     /// Lock structs of rows as InnoDB counts them for a transaction's weight: one a page (here:
     /// index) and kind of lock, one more for each wait. They stay when their last record is freed.
     pub fn structs(&self, trx: TrxId) -> usize {
-        self.structs.get(&trx).map_or(0, |structs| structs.kinds.len() + structs.others)
+        self.owned.get(&trx).map_or(0, |owned| owned.structs.len() + owned.others)
     }
 
     /// Whose wait ended (granted, or to be tried again), in order; asked once.
@@ -383,6 +393,10 @@ impl LockTable {
         std::mem::take(&mut self.redirected)
     }
 
+    pub fn has_waiters(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }
@@ -390,96 +404,58 @@ impl LockTable {
     /// The transactions of an index's locks go with the index: DROP has waited for all of them.
     pub fn drop_index(&mut self, index: IndexId) {
         self.queues.retain(|at, _| at.0 != index);
-        for places in self.places.values_mut() {
-            places.retain(|at| at.0 != index);
+        for owned in self.owned.values_mut() {
+            owned.places.retain(|at| at.0 != index);
         }
     }
 
-    fn holds(&self, request: &Request, span: Span) -> bool {
-        let supremum = request.place.is_supremum();
-        let queue = self.queues.get(&(request.index, request.place.clone()));
-        queue.into_iter().flatten().any(|lock| {
-            lock.trx == request.trx
-                && !lock.waiting
-                && lock.mode.covers(request.mode)
-                && lock.span.covers(span, supremum)
-        })
+    fn queue(&self, at: &At) -> &[Lock] {
+        self.queues.get(at).map_or(&[], |queue| queue)
     }
 
-    /// Whom a new request meets: granted locks first, the youngest before the older ones, then
-    /// those that wait, as they came.
-    fn opposition(&self, request: &Request, span: Span) -> Opposition {
-        let supremum = request.place.is_supremum();
-        let mut found = Opposition::default();
-        let Some(queue) = self.queues.get(&(request.index, request.place.clone())) else {
-            return found;
-        };
-        let wants = (request.mode, span);
-        let conflict = |lock: &&Lock| {
-            lock.trx != request.trx && has_to_wait(wants, (lock.mode, lock.span), supremum)
-        };
-        // An upgrade from S to X is not to die of somebody who can only come after it.
-        let passed = |waiter: &Lock| {
-            (request.mode, waiter.mode) == (Mode::X, Mode::X)
-                && span != Span::InsertIntention
-                && queue.iter().any(|own| {
-                    own.trx == request.trx
-                        && !own.waiting
-                        && has_to_wait((waiter.mode, waiter.span), (own.mode, own.span), supremum)
-                })
-        };
-        let granted = queue.iter().filter(|lock| !lock.waiting).filter(conflict);
-        found.blocker = granted.max_by_key(|lock| lock.front).map(|lock| lock.trx);
-        if found.blocker.is_some() {
-            return found;
-        }
-        for waiter in queue.iter().filter(|lock| lock.waiting).filter(conflict) {
-            match passed(waiter) {
-                true => found.bypassed = true,
-                false => {
-                    found.blocker = Some(waiter.trx);
-                    return found;
-                }
-            }
-        }
-        found
+    fn queue_of_wait(&self, trx: TrxId) -> &[Lock] {
+        self.waits.get(&trx).map_or(&[], |at| self.queue(at))
     }
 
     fn push(&mut self, request: &Request, span: Span, waiting: bool) {
-        let at = (request.index, request.place.clone());
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let structs = self.structs.entry(request.trx).or_default();
-        let kind = (request.index, request.mode, span);
+        let owned = self.owned.entry(request.trx).or_default();
         let (in_struct, front) = match waiting {
             true => {
-                structs.others += 1;
+                owned.others += 1;
                 (sequence, sequence)
             }
-            false => *structs.kinds.entry(kind).or_insert((sequence, sequence)),
+            false => owned.struct_of((request.at.0, request.mode, span), sequence),
         };
         let (trx, mode) = (request.trx, request.mode);
-        let lock = Lock { sequence, trx, mode, span, waiting, in_struct, front };
-        self.queues.entry(at.clone()).or_default().push(lock);
-        if waiting {
-            self.waits.insert(request.trx, at.clone());
+        let queue = self.queues.entry(request.at.clone()).or_default();
+        if !queue.iter().any(|lock| lock.trx == trx) {
+            owned.places.push(request.at.clone());
         }
-        self.places.entry(request.trx).or_default().insert(at);
+        queue.push(Lock { sequence, trx, mode, span, waiting, in_struct, front });
+        if waiting {
+            self.waits.insert(trx, request.at.clone());
+        }
     }
 
-    fn forget_if_gone(&mut self, trx: TrxId, at: &(IndexId, Place)) {
-        let left = self.queues.get(at).is_some_and(|q| q.iter().any(|lock| lock.trx == trx));
-        if !left && let Some(places) = self.places.get_mut(&trx) {
-            places.remove(at);
-            if places.is_empty() {
-                self.places.remove(&trx);
-            }
+    fn forget_if_gone(&mut self, trx: TrxId, at: &At) {
+        if !self.queue(at).iter().any(|lock| lock.trx == trx) {
+            self.forget(trx, at);
+        }
+    }
+
+    fn forget(&mut self, trx: TrxId, at: &At) {
+        let Some(owned) = self.owned.get_mut(&trx) else { return };
+        // What goes is mostly what came last.
+        if let Some(place) = owned.places.iter().rposition(|own| own == at) {
+            owned.places.swap_remove(place);
         }
     }
 
     /// Grants what can be granted on a record where a transaction's lock has gone. InnoDB looks
     /// only at those that are said to wait for this transaction.
-    fn grant(&mut self, at: &(IndexId, Place), gone: TrxId, weights: &BTreeMap<TrxId, usize>) {
+    fn grant(&mut self, at: &At, gone: TrxId, weights: &BTreeMap<TrxId, usize>) {
         let Some(queue) = self.queues.get(at) else { return };
         if queue.is_empty() {
             self.queues.remove(at);
@@ -510,17 +486,14 @@ impl LockTable {
             }
             self.waits.remove(&waiter.trx);
             self.edges.remove(&waiter.trx);
-            let structs = self.structs.entry(waiter.trx).or_default();
-            let kind = (at.0, waiter.mode, waiter.span);
-            if structs.kinds.insert(kind, (waiter.in_struct, front)).is_none() {
-                structs.others = structs.others.saturating_sub(1);
-            }
+            let owned = self.owned.entry(waiter.trx).or_default();
+            owned.put_in_front((at.0, waiter.mode, waiter.span), waiter.in_struct, front);
             self.woken.push(waiter.trx);
         }
     }
 
     /// Who keeps a waiter from being granted; nobody, perhaps.
-    fn grant_blocker(&self, at: &(IndexId, Place), waiter: &Lock) -> Option<TrxId> {
+    fn grant_blocker(&self, at: &At, waiter: &Lock) -> Option<TrxId> {
         let supremum = at.1.is_supremum();
         let blocks = |lock: &&Lock| {
             let counts = match self.order {
@@ -530,7 +503,7 @@ impl LockTable {
             let (wants, has) = ((waiter.mode, waiter.span), (lock.mode, lock.span));
             lock.trx != waiter.trx && counts && has_to_wait(wants, has, supremum)
         };
-        let queue = self.queues[at].iter().filter(blocks);
+        let queue = self.queue(at).iter().filter(blocks);
         queue.max_by_key(|lock| (!lock.waiting, lock.front)).map(|lock| lock.trx)
     }
 
@@ -554,6 +527,86 @@ impl LockTable {
     }
 }
 
+/// What a request asks for beyond what its transaction has.
+fn lacking(queue: &[Lock], request: &Request) -> Option<Span> {
+    if holds(queue, request, request.span) {
+        return None;
+    }
+    let gap_alone = request.span == Span::NextKey && holds(queue, request, Span::Record);
+    match gap_alone {
+        true => (!holds(queue, request, Span::Gap)).then_some(Span::Gap),
+        false => Some(request.span),
+    }
+}
+
+fn holds(queue: &[Lock], request: &Request, span: Span) -> bool {
+    let supremum = request.at.1.is_supremum();
+    queue.iter().any(|lock| {
+        lock.trx == request.trx
+            && !lock.waiting
+            && lock.mode.covers(request.mode)
+            && lock.span.covers(span, supremum)
+    })
+}
+
+/// Whom a new request meets: granted locks first, the youngest before the older ones, then
+/// those that wait, as they came.
+fn opposition(queue: &[Lock], request: &Request, span: Span) -> Opposition {
+    let supremum = request.at.1.is_supremum();
+    let mut found = Opposition::default();
+    let wants = (request.mode, span);
+    let conflict = |lock: &&Lock| {
+        lock.trx != request.trx && has_to_wait(wants, (lock.mode, lock.span), supremum)
+    };
+    // An upgrade from S to X is not to die of somebody who can only come after it.
+    let passed = |waiter: &Lock| {
+        (request.mode, waiter.mode) == (Mode::X, Mode::X)
+            && span != Span::InsertIntention
+            && queue.iter().any(|own| {
+                own.trx == request.trx
+                    && !own.waiting
+                    && has_to_wait((waiter.mode, waiter.span), (own.mode, own.span), supremum)
+            })
+    };
+    let granted = queue.iter().filter(|lock| !lock.waiting).filter(conflict);
+    found.blocker = granted.max_by_key(|lock| lock.front).map(|lock| lock.trx);
+    if found.blocker.is_some() {
+        return found;
+    }
+    for waiter in queue.iter().filter(|lock| lock.waiting).filter(conflict) {
+        match passed(waiter) {
+            true => found.bypassed = true,
+            false => {
+                found.blocker = Some(waiter.trx);
+                return found;
+            }
+        }
+    }
+    found
+}
+
+impl Owned {
+    /// The struct of a kind, made now where there is none.
+    fn struct_of(&mut self, kind: (IndexId, Mode, Span), now: u64) -> (u64, u64) {
+        if let Some(own) = self.structs.iter().find(|own| own.kind == kind) {
+            return (own.made, own.front);
+        }
+        self.structs.push(Struct { kind, made: now, front: now });
+        (now, now)
+    }
+
+    /// A request that waited is granted: its own struct takes the place of its kind's.
+    fn put_in_front(&mut self, kind: (IndexId, Mode, Span), made: u64, front: u64) {
+        match self.structs.iter_mut().find(|own| own.kind == kind) {
+            Some(own) => (own.made, own.front) = (made, front),
+            None => {
+                self.structs.push(Struct { kind, made, front });
+                self.others = self.others.saturating_sub(1);
+            }
+        }
+    }
+}
+
 impl Lock {
     pub fn notation(&self, place: &Place) -> String {
         notation(self.mode, self.span, place.is_supremum())
@@ -561,6 +614,6 @@ impl Lock {
 
     fn as_gap(&self, index: IndexId, place: &Place) -> Request {
         let span = if place.is_supremum() { Span::NextKey } else { Span::Gap };
-        Request { trx: self.trx, index, place: place.clone(), mode: self.mode, span }
+        Request { trx: self.trx, at: (index, place.clone()), mode: self.mode, span }
     }
 }

@@ -4,7 +4,8 @@
 //! binds. [`plan`] recognises it and resolves its names once a definition; [`Point::run`] looks
 //! whether anything is in the way (a lock, a duplicate, a value that its column does not take as
 //! it is) and does the statement in one go if not. Otherwise it touches nothing, and the statement
-//! is run like every other. So nothing waits, fails or warns here: what does has one home. That the
+//! is run like every other. Only an UPDATE whose row is locked comes back when it has the lock. So
+//! nothing fails or warns here: what does has one home. That the
 //! two ways do the same, locks and binlog included, is tested statement by statement.
 //!
 //! It is no part of MySQL, which has no plans that outlive a statement.
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::key::{Key, TableId};
-use super::metadata::{MetadataMode, TablePath};
+use super::metadata::{MetadataId, MetadataMode};
 use super::outcome::{Column, Outcome};
 use super::schema;
 use super::session::ConnectionId;
@@ -38,7 +39,7 @@ pub(super) struct Point {
 #[derive(Debug)]
 struct Target {
     id: TableId,
-    path: TablePath,
+    metadata: MetadataId,
     schema: Arc<schema::Table>,
     /// Where the parts of the clustered key come from; all columns of the row for INSERT.
     values: Vec<Given>,
@@ -47,7 +48,7 @@ struct Target {
 #[derive(Debug)]
 enum Action {
     Select {
-        columns: Arc<Vec<Column>>,
+        columns: Arc<[Column]>,
         /// Offsets in the row; none for all of them in order.
         items: Option<Vec<usize>>,
         for_update: bool,
@@ -90,6 +91,17 @@ pub(super) enum Ran {
     Done(Outcome),
     /// An autocommit transaction has made its change and is to commit.
     Commit(Outcome),
+    /// An UPDATE finds its row locked and is to wait; nothing is done yet.
+    Blocked,
+}
+
+/// What came of one try of a statement that has met somebody.
+pub(super) enum Tried {
+    Done(Outcome),
+    /// The lock that it asked for is waited for.
+    Wait,
+    /// The row is not what it was: the statement is for the general path.
+    Other,
 }
 
 impl Point {
@@ -142,7 +154,7 @@ impl Point {
             mode == MetadataMode::Write && trx.read_only
                 || trx.is_older_than(engine.table(self.table.id).since)
         });
-        !refused && engine.metadata.would_grant(connection, &self.table.path, mode)
+        !refused && engine.metadata.would_grant(connection, self.table.metadata, mode)
     }
 }
 

@@ -16,16 +16,26 @@ use crate::sql::ast::{
 };
 use crate::value::Value;
 
-pub fn plan(engine: &Engine, database: Option<&Arc<str>>, statement: &Statement) -> Option<Point> {
-    match statement {
+pub fn plan(
+    engine: &mut Engine,
+    database: Option<&Arc<str>>,
+    statement: &Statement,
+) -> Option<Point> {
+    let (path, table, values, action) = match statement {
         Statement::Query(Query::Select(select)) => plan_select(engine, database, select),
         Statement::Insert(insert) => plan_insert(engine, database, insert),
         Statement::Update(update) => plan_update(engine, database, update),
         _ => None,
-    }
+    }?;
+    let metadata = engine.metadata.id_of(&path);
+    let Opened { id, schema } = table.opened;
+    Some(Point { table: Target { id, metadata, schema, values }, action })
 }
 
-fn plan_select(engine: &Engine, database: Option<&Arc<str>>, select: &Select) -> Option<Point> {
+/// The table, where the values come from, and what is to be done.
+type Planned = (TablePath, InScope, Vec<Given>, Action);
+
+fn plan_select(engine: &Engine, database: Option<&Arc<str>>, select: &Select) -> Option<Planned> {
     let plain = select.with.is_none()
         && !select.distinct
         && select.flags.is_empty()
@@ -68,11 +78,11 @@ fn plan_select(engine: &Engine, database: Option<&Arc<str>>, select: &Select) ->
     }
     let all = items.iter().copied().eq(0..table.opened.schema.columns.len());
     let items = (!all).then_some(items);
-    let action = Action::Select { columns: Arc::new(columns), items, for_update };
-    Some(Point { table: target(path, &table, values), action })
+    let action = Action::Select { columns: columns.into(), items, for_update };
+    Some((path, table, values, action))
 }
 
-fn plan_update(engine: &Engine, database: Option<&Arc<str>>, update: &Update) -> Option<Point> {
+fn plan_update(engine: &Engine, database: Option<&Arc<str>>, update: &Update) -> Option<Planned> {
     let [TableExpr::Table(named)] = &update.tables[..] else { return None };
     let plain = update.with.is_none()
         && !update.ignore
@@ -95,10 +105,10 @@ fn plan_update(engine: &Engine, database: Option<&Arc<str>>, update: &Update) ->
         }
         set.push((at, Program::compile(&item.value, &scope).ok()?));
     }
-    Some(Point { table: target(path, &table, values), action: Action::Update { set } })
+    Some((path, table, values, Action::Update { set }))
 }
 
-fn plan_insert(engine: &Engine, database: Option<&Arc<str>>, insert: &Insert) -> Option<Point> {
+fn plan_insert(engine: &Engine, database: Option<&Arc<str>>, insert: &Insert) -> Option<Planned> {
     let plain = !insert.replace
         && !insert.ignore
         && insert.partitions.is_empty()
@@ -139,11 +149,7 @@ fn plan_insert(engine: &Engine, database: Option<&Arc<str>>, insert: &Insert) ->
         let accepts = accepts(column).unwrap_or_else(stored);
         values.push(Given { source, column: at, accepts });
     }
-    Some(Point { table: target(path, &table, values), action: Action::Insert })
-}
-
-fn target(path: TablePath, table: &InScope, values: Vec<Given>) -> Target {
-    Target { id: table.opened.id, path, schema: table.opened.schema.clone(), values }
+    Some((path, table, values, Action::Insert))
 }
 
 fn open(

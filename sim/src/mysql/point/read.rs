@@ -12,7 +12,7 @@ use crate::mysql::session::ConnectionId;
 use crate::mysql::transaction::{Isolation, Stage};
 use crate::value::{Binds, Row};
 
-type Output<'a> = (&'a Arc<Vec<Column>>, &'a Option<Vec<usize>>);
+type Output<'a> = (&'a Arc<[Column]>, &'a Option<Vec<usize>>);
 
 impl Point {
     /// A consistent read.
@@ -49,8 +49,8 @@ impl Point {
             return None;
         }
         let isolation = transaction.isolation;
-        let path = &self.table.path;
-        engine.request_metadata(connection, path, MetadataMode::Read, Duration::Transaction);
+        let metadata = self.table.metadata;
+        engine.request_metadata(connection, metadata, MetadataMode::Read, Duration::Transaction);
         let view = match (isolation, &engine.transaction(trx).view) {
             (Isolation::ReadUncommitted, _) => None,
             (Isolation::RepeatableRead, Some(view)) => Some(view.clone()),
@@ -97,8 +97,8 @@ impl Point {
         if engine.would_wait(trx, &wanted) {
             return None;
         }
-        let path = &self.table.path;
-        engine.request_metadata(connection, path, MetadataMode::Write, Duration::Transaction);
+        let table = self.table.metadata;
+        engine.request_metadata(connection, table, MetadataMode::Write, Duration::Transaction);
         let transaction = engine.transaction_mut(trx);
         transaction.entered_engine = true;
         transaction.intend(self.table.id, Mode::X);

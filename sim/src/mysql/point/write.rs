@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Point, Ran};
+use super::{Action, Given, Point, Ran, Tried};
 use crate::eval::{Env, Program, store};
 use crate::mysql::binlog::RowChange;
 use crate::mysql::engine::{Engine, Wanted};
 use crate::mysql::key::{IndexId, Key, Place};
 use crate::mysql::lock::mode::{Mode, Span};
+use crate::mysql::lock::queue::Answer;
 use crate::mysql::metadata::{Duration, MetadataMode};
 use crate::mysql::outcome::Outcome;
+use crate::mysql::pages::Slot;
 use crate::mysql::session::ConnectionId;
 use crate::mysql::transaction::{Stage, TrxId};
 use crate::value::{Binds, Row, Value};
@@ -24,15 +26,18 @@ impl Point {
     ) -> Option<Ran> {
         self.may_write(engine, connection)?;
         let schema = &self.table.schema;
-        let mut row = Vec::with_capacity(schema.columns.len());
-        for given in &self.table.values {
-            let value = given.value_or_null(binds)?;
-            if value.is_null() && schema.columns[given.column].not_null {
-                return None;
-            }
-            row.push(value);
+        let mut fits = true;
+        let value = |given: &Given| {
+            let value = given.value_or_null(binds);
+            fits &= value
+                .as_ref()
+                .is_some_and(|value| !value.is_null() || !schema.columns[given.column].not_null);
+            value.unwrap_or(Value::Null)
+        };
+        let row: Row = self.table.values.iter().map(value).collect();
+        if !fits {
+            return None;
         }
-        let row = Row::from(row);
         let key = schema.key_of_row(0, &row);
         let mut entries: Vec<Key> = Vec::with_capacity(schema.indexes.len() - 1);
         let table = engine.table(self.table.id);
@@ -83,57 +88,100 @@ impl Point {
         set: &[(usize, Program)],
     ) -> Option<Ran> {
         self.may_write(engine, connection)?;
-        let key = self.key(binds)?;
-        let old = engine.newest(self.table.id, &key)?;
-        let new: Row = self.changed(&old, binds, now, set)?.into();
-        let wanted = Wanted {
-            index: IndexId { table: self.table.id, index: 0 },
-            place: Place::Record(key.clone()),
-            mode: Mode::X,
-            span: Span::Record,
-            duplicate_check: false,
-        };
-        if engine.would_block(connection, &wanted) {
-            return None;
+        let change = self.changed(engine, binds, now, set)?;
+        if engine.would_block(connection, &change.wanted) {
+            return Some(Ran::Blocked);
         }
         let (trx, own) = self.begin(engine, connection, now)?;
+        match self.make(engine, connection, trx, change) {
+            Some(outcome) => ran(own, outcome),
+            None => Some(Ran::Blocked),
+        }
+    }
+
+    /// One try of an UPDATE whose row was locked by somebody else.
+    pub fn update_again(
+        &self,
+        engine: &mut Engine,
+        connection: ConnectionId,
+        trx: TrxId,
+        binds: &Arc<Binds>,
+        now: jiff::Timestamp,
+    ) -> Tried {
+        let Action::Update { set } = &self.action else { return Tried::Other };
+        let metadata = self.table.metadata;
+        engine.request_metadata(connection, metadata, MetadataMode::Write, Duration::Transaction);
+        let Some(change) = self.changed(engine, binds, now, set) else { return Tried::Other };
+        self.make(engine, connection, trx, change).map_or(Tried::Wait, Tried::Done)
+    }
+
+    /// Locks the row and puts its new version in; none where the lock is waited for.
+    fn make(
+        &self,
+        engine: &mut Engine,
+        connection: ConnectionId,
+        trx: TrxId,
+        change: Change,
+    ) -> Option<Outcome> {
+        let Change { wanted, slot, owner, old, new } = change;
         let transaction = engine.transaction_mut(trx);
         transaction.entered_engine = true;
         transaction.intend(self.table.id, Mode::X);
-        engine.acquire(trx, &wanted);
+        if engine.acquire_from(trx, &wanted, owner) == Answer::Waiting {
+            return None;
+        }
         let mut outcome = Outcome { matched: 1, ..Outcome::default() };
         if old != new {
-            engine.update_record(trx, self.table.id, &key, new.clone());
+            engine.update_record_at(trx, self.table.id, slot, &wanted.place, new.clone());
             let change = RowChange { before: Some(old), after: Some(new) };
             engine.log(connection, trx, &self.table.schema, &mut None, change);
             outcome.affected = 1;
         }
-        ran(own, outcome)
+        Some(outcome)
     }
 
-    /// The row after the assignments, each of which sees those before it; none where one fails or
-    /// warns.
+    /// What the assignments make of the row, each of which sees those before it; none where there
+    /// is no row, or one of them fails or warns.
     fn changed(
         &self,
-        old: &Row,
+        engine: &Engine,
         binds: &Arc<Binds>,
         now: jiff::Timestamp,
         set: &[(usize, Program)],
-    ) -> Option<Vec<Value>> {
-        let mut env = Env::new(jiff::tz::TimeZone::UTC.to_datetime(now));
-        env.binds = binds.clone();
+    ) -> Option<Change> {
+        let key = self.key(binds)?;
+        let (slot, record) = engine.table(self.table.id).find(&key)?;
+        let newest = record.newest();
+        if newest.deleted {
+            return None;
+        }
+        let old = newest.row.clone();
+        let mut new: Row = old.iter().cloned().collect();
+        let row = Arc::get_mut(&mut new)?;
+        let now = jiff::tz::TimeZone::UTC.to_datetime(now);
+        let mut env = Env::with_binds(now, binds.clone());
         env.strict_change = true;
-        let mut new = old.to_vec();
         for (at, program) in set {
             let column = &self.table.schema.columns[*at];
-            let value = program.run(&new, &mut env).ok()?;
+            let value = program.run(row, &mut env).ok()?;
             let (value, warning) = store(&value, &column.ty, &column.name, 1, true).ok()?;
             if !warning.is_empty() || value.is_null() && column.not_null {
                 return None;
             }
-            new[*at] = value;
+            row[*at] = value;
         }
-        env.warnings.is_empty().then_some(new)
+        if !env.warnings.is_empty() {
+            return None;
+        }
+        let wanted = Wanted {
+            index: IndexId { table: self.table.id, index: 0 },
+            place: Place::Record(key),
+            mode: Mode::X,
+            span: Span::Record,
+            duplicate_check: false,
+        };
+        let owner = engine.transactions.contains_key(&newest.trx).then_some(newest.trx);
+        Some(Change { wanted, slot, owner, old, new })
     }
 
     /// Is somebody's lock on the gap that a new key falls into?
@@ -166,10 +214,20 @@ impl Point {
         now: jiff::Timestamp,
     ) -> Option<(TrxId, bool)> {
         let trx = engine.session_transaction(connection, now)?;
-        let path = &self.table.path;
-        engine.request_metadata(connection, path, MetadataMode::Write, Duration::Transaction);
+        let table = self.table.metadata;
+        engine.request_metadata(connection, table, MetadataMode::Write, Duration::Transaction);
         Some((trx, !engine.transaction(trx).explicit))
     }
+}
+
+/// A row that is to be changed, and the lock that this takes.
+struct Change {
+    wanted: Wanted,
+    slot: Slot,
+    /// Who holds the row implicitly.
+    owner: Option<TrxId>,
+    old: Row,
+    new: Row,
 }
 
 fn ran(own: bool, outcome: Outcome) -> Option<Ran> {

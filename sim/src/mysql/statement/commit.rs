@@ -11,17 +11,60 @@
 //! A transaction that changed nothing ends at once. One that is not logged has no second log to
 //! agree with: the engine commits, then redo is synced. A server that has become read-only since
 //! the rows were changed rolls back and answers 1290.
+//!
+//! Between two syncs a commit is one uninterruptible step: [`Commit`] is where it stands.
 
 use std::sync::Arc;
 
 use crate::mysql::binlog::BinlogTransaction;
 use crate::mysql::durable::{Change, RedoRecord};
 use crate::mysql::engine::Engine;
+use crate::mysql::error;
 use crate::mysql::execution::{Run, SyncPoint};
 use crate::mysql::gtid::Gtid;
 use crate::mysql::options::{FlushLog, WaitPoint};
+use crate::mysql::session::ConnectionId;
 use crate::mysql::transaction::{Stage, TrxId};
 use crate::sql_error::SqlError;
+
+/// A commit on its way; it goes on with [`Engine::go_on`].
+#[derive(Debug)]
+pub struct Commit {
+    trx: TrxId,
+    now: jiff::Timestamp,
+    next: Next,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// Do with the redo log, up to here, what a commit is to do.
+    FlushRedo {
+        records: usize,
+        then: Then,
+    },
+    RedoSynced {
+        records: usize,
+        then: Then,
+    },
+    Log,
+    BinlogSynced {
+        end: usize,
+        gtid: Gtid,
+    },
+    Acknowledge(Gtid),
+    /// A replica's acknowledgment of this transaction may come behind the commit.
+    Commit {
+        acknowledge: Option<Gtid>,
+    },
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Log,
+    /// It is not logged, and committed already.
+    End,
+}
 
 impl Run {
     /// Commits the session's transaction, if it has one.
@@ -38,61 +81,117 @@ impl Run {
         trx: TrxId,
         definitions: Vec<Change>,
     ) -> Result<(), SqlError> {
-        if definitions.is_empty() && !self.engine(|engine| engine.has_changes(trx)) {
-            self.engine(|engine| engine.commit(trx));
-            return Ok(());
-        }
-        if let Err(error) = self.check_commit() {
-            self.engine(|engine| engine.rollback(trx));
-            return Err(error);
-        }
-        let redo = self.engine(|engine| engine.prepare(trx, definitions));
-        if !self.engine(|engine| engine.will_log(trx)) {
-            let redo = self.engine(|engine| {
-                engine.commit_in_order(trx);
-                engine.durable.redo.len()
-            });
-            self.flush_redo(redo).await;
-            return Ok(());
-        }
-        self.flush_redo(redo).await;
-        let now = self.now;
-        let (end, gtid) = self.engine(|engine| engine.flush(trx, now));
-        if self.engine(Engine::binlog_is_due) {
-            self.sync(SyncPoint::Binlog).await;
-            self.engine(|engine| engine.durable.binlog_synced(end));
-        }
-        let semi_sync = self.engine(|engine| engine.options.semi_sync);
-        if semi_sync.enabled && semi_sync.wait_point == WaitPoint::AfterSync {
-            self.sync(SyncPoint::Acknowledge(gtid)).await;
-        }
-        self.engine(|engine| engine.commit_in_order(trx));
-        if semi_sync.enabled && semi_sync.wait_point == WaitPoint::AfterCommit {
-            self.sync(SyncPoint::Acknowledge(gtid)).await;
+        let (connection, now) = (self.connection, self.now);
+        let begun = self.engine(|engine| engine.begin_commit(connection, trx, definitions, now));
+        let mut commit = begun?;
+        while let Some(point) = self.engine(|engine| engine.go_on(&mut commit)) {
+            self.sync(point).await;
         }
         Ok(())
-    }
-
-    /// Does with the redo log what a commit is to do.
-    async fn flush_redo(&self, records: usize) {
-        match self.engine(|engine| engine.options.flush_log) {
-            FlushLog::Lazy => {}
-            FlushLog::Write => {
-                self.engine(|engine| engine.durable.write_redo());
-            }
-            FlushLog::Sync => {
-                self.engine(|engine| engine.durable.write_redo());
-                self.sync(SyncPoint::Redo).await;
-                self.engine(|engine| engine.durable.redo_synced(records));
-            }
-        }
     }
 }
 
 impl Engine {
+    /// Prepares a transaction; one that changed nothing is committed.
+    pub fn begin_commit(
+        &mut self,
+        connection: ConnectionId,
+        trx: TrxId,
+        definitions: Vec<Change>,
+        now: jiff::Timestamp,
+    ) -> Result<Commit, SqlError> {
+        if definitions.is_empty() && !self.has_changes(trx) {
+            self.commit(trx);
+            return Ok(Commit { trx, now, next: Next::Ended });
+        }
+        if let Err(error) = self.check_commit(connection) {
+            self.rollback(trx);
+            return Err(error);
+        }
+        let mut records = self.prepare(trx, definitions);
+        let mut then = Then::Log;
+        if !self.will_log(trx) {
+            self.commit_in_order(trx);
+            records = self.durable.redo.len();
+            then = Then::End;
+        }
+        Ok(Commit { trx, now, next: Next::FlushRedo { records, then } })
+    }
+
+    /// Goes on to the next sync that the commit needs; none when it has ended.
+    pub fn go_on(&mut self, commit: &mut Commit) -> Option<SyncPoint> {
+        loop {
+            let point;
+            (commit.next, point) = self.step_of_commit(commit);
+            if point.is_some() || matches!(commit.next, Next::Ended) {
+                return point;
+            }
+        }
+    }
+
+    /// One step: what comes next, and what it waits for.
+    fn step_of_commit(&mut self, commit: &Commit) -> (Next, Option<SyncPoint>) {
+        match commit.next {
+            Next::FlushRedo { records, then } => match self.options.flush_log {
+                FlushLog::Lazy => (then.next(), None),
+                FlushLog::Write => {
+                    self.durable.write_redo();
+                    (then.next(), None)
+                }
+                FlushLog::Sync => {
+                    self.durable.write_redo();
+                    (Next::RedoSynced { records, then }, Some(SyncPoint::Redo))
+                }
+            },
+            Next::RedoSynced { records, then } => {
+                self.durable.redo_synced(records);
+                (then.next(), None)
+            }
+            Next::Log => {
+                let (end, gtid) = self.flush(commit.trx, commit.now);
+                match self.binlog_is_due() {
+                    true => (Next::BinlogSynced { end, gtid }, Some(SyncPoint::Binlog)),
+                    false => (Next::Acknowledge(gtid), None),
+                }
+            }
+            Next::BinlogSynced { end, gtid } => {
+                self.durable.binlog_synced(end);
+                (Next::Acknowledge(gtid), None)
+            }
+            Next::Acknowledge(gtid) => {
+                let semi_sync = self.options.semi_sync;
+                let waits = |at| semi_sync.enabled && semi_sync.wait_point == at;
+                let before = waits(WaitPoint::AfterSync).then_some(SyncPoint::Acknowledge(gtid));
+                (
+                    Next::Commit { acknowledge: waits(WaitPoint::AfterCommit).then_some(gtid) },
+                    before,
+                )
+            }
+            Next::Commit { acknowledge } => {
+                self.commit_in_order(commit.trx);
+                (Next::Ended, acknowledge.map(SyncPoint::Acknowledge))
+            }
+            Next::Ended => (Next::Ended, None),
+        }
+    }
+
+    /// 1290: what a commit of changes still asks, since the server may have become read-only.
+    pub fn check_commit(&self, connection: ConnectionId) -> Result<(), SqlError> {
+        let session = self.sessions.get(&connection).ok_or_else(error::interrupted)?;
+        if self.options.super_read_only && !session.applier {
+            return Err(error::read_only_server("--super-read-only"));
+        }
+        if self.options.read_only && !session.applier && !session.is_super() {
+            return Err(error::read_only_server("--read-only"));
+        }
+        Ok(())
+    }
+
     /// Writes what the transaction did to the redo log; returns the log's position behind it.
     fn prepare(&mut self, trx: TrxId, mut definitions: Vec<Change>) -> usize {
-        for (table, key) in self.transaction(trx).touched() {
+        let touched = self.transaction(trx).touched();
+        definitions.reserve_exact(touched.len());
+        for (table, key) in touched {
             let Some(record) = self.tables.get(&table).and_then(|table| table.record(&key)) else {
                 continue;
             };
@@ -112,20 +211,20 @@ impl Engine {
 
     /// Appends the transaction to the binlog and names it. Gives the binlog's end, and the name.
     fn flush(&mut self, trx: TrxId, now: jiff::Timestamp) -> (usize, Gtid) {
-        let events = std::mem::take(&mut self.transaction_mut(trx).events);
-        let replicated = self.transaction(trx).gtid;
         let own = Gtid { server: self.options.server_uuid, sequence: self.last_sequence + 1 };
-        let gtid = replicated.unwrap_or(own);
-        if gtid.server == self.options.server_uuid {
-            self.last_sequence = self.last_sequence.max(gtid.sequence);
-        }
-        let connection = self.transaction(trx).connection;
-        let tag = self.sessions.get(&connection).map_or_else(|| "".into(), |s| s.tag.clone());
-        let entry = BinlogTransaction { gtid, events, committed_at: now, tag, xid: trx.0 };
-        self.durable.log(entry, self.options.max_binlog_size);
         let transaction = self.transaction_mut(trx);
+        let events = std::mem::take(&mut transaction.events);
+        let gtid = transaction.gtid.unwrap_or(own);
         transaction.stage = Stage::Logged;
         transaction.gtid = Some(gtid);
+        let connection = transaction.connection;
+        if gtid.server == own.server {
+            self.last_sequence = self.last_sequence.max(gtid.sequence);
+        }
+        let tag = self.sessions.get(&connection).map(|session| session.tag.clone());
+        let tag = tag.unwrap_or_default();
+        let entry = BinlogTransaction { gtid, events, committed_at: now, tag, xid: trx.0 };
+        self.durable.log(entry, self.options.max_binlog_size);
         self.flushed.push(trx);
         (self.durable.binlog_end(), gtid)
     }
@@ -142,18 +241,31 @@ impl Engine {
 
     /// Commits a transaction and those that are before it in the binlog.
     pub fn commit_in_order(&mut self, trx: TrxId) {
-        let group: Vec<TrxId> = match self.flushed.iter().position(|flushed| *flushed == trx) {
-            Some(at) => self.flushed.drain(..=at).collect(),
-            // Not logged, or a leader has done it.
-            None => vec![trx],
-        };
-        for member in group {
-            let Some(transaction) = self.transactions.get(&member) else { continue };
-            let gtid = transaction.gtid;
-            let executed = Arc::make_mut(&mut self.executed);
-            gtid.iter().for_each(|gtid| executed.add(*gtid));
-            self.durable.redo.push(RedoRecord::Commit { xid: member.0, gtid });
-            self.commit(member);
+        let group = self.flushed.iter().position(|flushed| *flushed == trx).map_or(0, |at| at + 1);
+        for _ in 0..group {
+            let member = self.flushed.remove(0);
+            self.commit_in_engine(member);
+        }
+        // Not logged; or a leader has done it, and this does nothing.
+        self.commit_in_engine(trx);
+    }
+
+    fn commit_in_engine(&mut self, trx: TrxId) {
+        let Some(transaction) = self.transactions.get(&trx) else { return };
+        let gtid = transaction.gtid;
+        if let Some(gtid) = gtid {
+            Arc::make_mut(&mut self.executed).add(gtid);
+        }
+        self.durable.redo.push(RedoRecord::Commit { xid: trx.0, gtid });
+        self.commit(trx);
+    }
+}
+
+impl Then {
+    fn next(self) -> Next {
+        match self {
+            Then::Log => Next::Log,
+            Then::End => Next::Ended,
         }
     }
 }

@@ -33,7 +33,7 @@ use super::write::{joined, key_texts};
 
 impl Run {
     pub async fn define(&self, statement: &Statement) -> Result<Outcome, SqlError> {
-        self.check_commit()?;
+        self.engine(|engine| engine.check_commit(self.connection))?;
         self.commit().await?;
         let trx = self.transaction()?;
         let result = self.change_definition(statement).await;

@@ -35,7 +35,7 @@ impl Run {
             env.collation = Collation::by_name(name).unwrap_or_default();
         }
         env.connection_id = connection.0;
-        env.system_variables = variables;
+        env.system_variables = Some(variables);
         env.gtid_executed = Some(self.engine(|engine| engine.executed.clone()));
         Ok(env)
     }

@@ -124,7 +124,7 @@ impl Run {
     /// 1290 and 1792.
     pub fn check_writable(&self) -> Result<(), SqlError> {
         self.check_not_read_only()?;
-        self.check_commit()
+        self.engine(|engine| engine.check_commit(self.connection))
     }
 
     /// 1792: what START TRANSACTION READ ONLY rules out.
@@ -135,21 +135,6 @@ impl Run {
             transaction.is_some_and(|transaction| transaction.read_only)
         });
         if read_only { Err(error::read_only_transaction()) } else { Ok(()) }
-    }
-
-    /// 1290: what a commit of changes still asks, since the server may have become read-only.
-    pub fn check_commit(&self) -> Result<(), SqlError> {
-        let connection = self.connection;
-        self.engine(|engine| {
-            let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
-            if engine.options.super_read_only && !session.applier {
-                return Err(error::read_only_server("--super-read-only"));
-            }
-            if engine.options.read_only && !session.applier && !session.is_super() {
-                return Err(error::read_only_server("--read-only"));
-            }
-            Ok(())
-        })
     }
 
     /// The view of a consistent read; none at READ UNCOMMITTED, which reads what is newest.

@@ -55,7 +55,10 @@ impl Run {
         duration: Duration,
     ) -> Result<(), SqlError> {
         let connection = self.connection;
-        self.engine(|engine| engine.request_metadata(connection, path, mode, duration));
+        self.engine(|engine| {
+            let table = engine.metadata.id_of(path);
+            engine.request_metadata(connection, table, mode, duration);
+        });
         self.wait_for_metadata().await
     }
 
