@@ -1,7 +1,8 @@
 //! What a client sees of an error: number, SQLSTATE, message.
 //!
 //! The number comes from the VT code at the front of the text, or from what vtgate's own errors
-//! begin with; else from `(errno N) (sqlstate S)` anywhere in it, else from the gRPC code. See `go/vt/vtgate/errors`, `go/mysql/sqlerror`.
+//! begin with; else from `(errno N) (sqlstate S)` anywhere in it, else from the gRPC code. See
+//! `go/vt/vtgate/errors`, `go/mysql/sqlerror`.
 
 use sim::sql_error::SqlError;
 

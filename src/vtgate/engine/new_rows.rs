@@ -41,8 +41,12 @@ impl Run {
         let table = table.map_err(|error| Status::new(error.code, error.to_string()))?;
         self.place(rows).await?;
         for at in 1..rows.vindexes.len() {
+            // One vindex may be that of several columns.
+            let is_same = |name: &&&str| **name == rows.vindexes[at];
+            let before = rows.vindexes[..at].iter().filter(is_same).count();
             let named = |vindex: &&Arc<ColumnVindex>| *vindex.name == *rows.vindexes[at];
-            let Some(column_vindex) = table.column_vindexes.iter().find(named) else { continue };
+            let mut columns = table.column_vindexes.iter().filter(named);
+            let Some(column_vindex) = columns.nth(before) else { continue };
             match column_vindex.owned {
                 true => self.create_entries(rows, column_vindex, at).await?,
                 false => self.check_unowned(rows, column_vindex, at).await?,
