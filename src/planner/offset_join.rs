@@ -43,8 +43,8 @@ pub fn column_of(
     }
 }
 
-/// Whether a join's columns have the names that a client asks for; where it gave a column twice under
-/// one name, they have not.
+/// Whether a join's columns have the names that a client asks for; where it gave a column twice
+/// under one name, they have not.
 pub fn is_named_as(join: &ApplyJoin, wanted: &[(usize, std::sync::Arc<str>)]) -> bool {
     wanted.iter().all(|(at, name)| {
         let given = join.output.get(*at).and_then(|side| match side {

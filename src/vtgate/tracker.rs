@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Primary keys, unique keys and foreign keys come from here; columns do not, so that `*` goes to
-//! the shards as it is unless the vschema lists them. Until a definition has arrived, statements are
-//! planned without it. See `go/vt/vtgate/schema/tracker.go`.
+//! the shards as it is unless the vschema lists them. Until a definition has arrived, statements
+//! are planned without it. See `go/vt/vtgate/schema/tracker.go`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -3,9 +3,10 @@
 //!
 //! A case is a random program over tables with a hash vindex, an owned consistent lookup and a
 //! multi-column vindex. A sequence stands for what is AUTO_INCREMENT on the one server; its numbers
-//! are others, so only what they are for is compared. It runs once on the sharded keyspace alone, which says what the planner
-//! refuses (1235); what is left runs on both keyspaces, statement by statement. Where no ORDER BY
-//! settles the order of rows, they are compared as a set. `TWIN_CASES=n` sets how many cases run.
+//! are others, so only what they are for is compared. It runs once on the sharded keyspace alone,
+//! which says what the planner refuses (1235); what is left runs on both keyspaces, statement by
+//! statement. Where no ORDER BY settles the order of rows, they are compared as a set.
+//! `TWIN_CASES=n` sets how many cases run.
 
 mod draw;
 mod generate;
@@ -102,8 +103,8 @@ fn is_refused(answer: &[String]) -> bool {
     answer.iter().any(|line| line.starts_with("ERROR 1235"))
 }
 
-/// Plays a program in each session; what `routed` sessions cannot plan is left out. Returns how many
-/// statements were played, of how many.
+/// Plays a program in each session; what `routed` sessions cannot plan is left out. Returns how
+/// many statements were played, of how many.
 fn check(setup: &str, routed: &[char], program: &[String], seed: u64) -> (usize, usize) {
     let mut kept = program.to_vec();
     for session in routed {

@@ -146,8 +146,8 @@ fn replace(
     Ok(())
 }
 
-/// A conjunct with arguments in place of its only subquery; with the name of whether there are rows,
-/// and what is asked of them.
+/// A conjunct with arguments in place of its only subquery; with the name of whether there are
+/// rows, and what is asked of them.
 pub fn replaced(
     planning: &mut Planning<'_>,
     subquery: &SubQuery,

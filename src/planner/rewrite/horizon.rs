@@ -118,7 +118,8 @@ fn expand(planning: &mut Planning<'_>, horizon: Horizon) -> Rewritten {
                 operator = limited(operator, limit, derived.is_none());
             }
             if let Some(derived) = derived {
-                // Its columns are the union's, place by place; they are added when they are asked for.
+                // Its columns are the union's, place by place; they are added when they are asked
+                // for.
                 operator = Operator::Projection(Box::new(Projection {
                     derived: Some(derived),
                     by_position: true,

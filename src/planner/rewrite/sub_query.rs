@@ -76,8 +76,8 @@ fn into_operator(
                 join.left = beside(left, subquery);
                 return Ok(Ok(Operator::ApplyJoin(join)));
             }
-            // The right is asked again for every row of the left: a subquery that is not of its rows
-            // would be, too.
+            // The right is asked again for every row of the left: a subquery that is not of its
+            // rows would be, too.
             let is_of_right = !needs.overlaps(join.left.tables());
             let is_correlated = !subquery.correlation.is_empty();
             if join.kind.is_inner()

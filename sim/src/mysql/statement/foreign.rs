@@ -6,9 +6,9 @@
 //!                                   CASCADE, SET NULL: the children are changed in the same way
 //! ```
 //!
-//! InnoDB looks row by row, as soon as a row is written, and does the children's changes itself: the
-//! binlog does not have them, so a replica does them again. A session with `foreign_key_checks` off
-//! does neither. It knows nothing of how the rows of a statement are found.
+//! InnoDB looks row by row, as soon as a row is written, and does the children's changes itself:
+//! the binlog does not have them, so a replica does them again. A session with `foreign_key_checks`
+//! off does neither. It knows nothing of how the rows of a statement are found.
 //!
 //! Left out: adding a key to a table that is there, and most of ALTER TABLE where there are keys.
 
