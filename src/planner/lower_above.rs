@@ -75,6 +75,7 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
             collation: aggr.collation.clone(),
             alias: Some(std::sync::Arc::clone(&aggr.alias.0)),
             constant: (aggr.op == AggregateOp::Constant).then(|| plain(planning, &aggr.original)),
+            separator: separator(&aggr.original),
         });
     }
     let wider = width(&aggregator.source).is_some_and(|given| aggregator.columns.len() < given);
@@ -82,6 +83,13 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
     let result_columns = aggregator.result_columns.or(own).unwrap_or(0);
     let input = lower(planning, aggregator.source)?;
     Ok(Primitive::Aggregate(Box::new(Aggregate { group_by, aggregates, result_columns, input })))
+}
+
+fn separator(aggregate: &sim::sql::ast::Expr) -> Option<std::sync::Arc<str>> {
+    match aggregate {
+        sim::sql::ast::Expr::Aggregate(call) => call.separator.as_deref().map(Into::into),
+        _ => None,
+    }
 }
 
 fn keys(ordering: &Ordering) -> Vec<SortKey> {

@@ -399,7 +399,7 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
     let columns = inner
         .iter()
         .enumerate()
-        .map(|(at, name)| DerivedColumn { name: name.clone(), exprs: exprs_at(&route.source, at) });
+        .map(|(at, name)| DerivedColumn::new(name.clone(), exprs_at(&route.source, at)));
     let alias = Ident::new("dt");
     let derived = DerivedTable {
         columns: columns.collect(),

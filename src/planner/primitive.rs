@@ -303,6 +303,8 @@ pub struct AggregateColumn {
     pub alias: Option<Arc<str>>,
     /// Of `constant_aggr` alone.
     pub constant: Option<Expr>,
+    /// Of `group_concat` alone.
+    pub separator: Option<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@
 mod draw;
 mod generate;
 mod keys;
+mod reads;
 
 use std::path::PathBuf;
 
@@ -153,6 +154,11 @@ fn check_all(check: impl Fn(u64) -> (usize, usize)) {
 #[test]
 fn a_sharded_cluster_answers_like_one_server() {
     check_all(|seed| check(SETUP, &['s'], &generate::program(seed), seed));
+}
+
+#[test]
+fn reads_over_shards_are_those_of_one_server() {
+    check_all(|seed| check(SETUP, &['s'], &reads::program(seed), seed));
 }
 
 #[test]

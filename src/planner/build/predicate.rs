@@ -61,9 +61,8 @@ pub fn add(planning: &mut Planning<'_>, operator: Operator, predicate: Expr) -> 
         Operator::Join(join) => to_join(planning, join, predicate),
         Operator::ApplyJoin(join) => to_apply_join(planning, join, predicate),
         Operator::Route(mut route) => {
-            let routing = std::mem::replace(&mut route.routing, super::super::route::Routing::Dual);
-            route.routing = routing.narrowed(planning, &predicate);
-            route.source = add(planning, route.source.take(), predicate);
+            route.source = add(planning, route.source.take(), predicate.clone());
+            super::super::route::narrow(planning, &mut route, &predicate);
             Operator::Route(route)
         }
         Operator::VindexTable(mut table) => {

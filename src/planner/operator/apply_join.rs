@@ -20,6 +20,8 @@ pub struct ApplyJoin {
     pub predicates: Vec<JoinPredicate>,
     /// What the right must be told for columns that it computes.
     pub extra: Vec<(Arc<str>, Expr)>,
+    /// Columns of a derived table that the right computes with values of the left.
+    pub mixed: Vec<Expr>,
     /// Output columns, once they are known.
     pub columns: Vec<JoinColumn>,
     /// Offset planning's result: the side and offset of each output column.
@@ -76,6 +78,7 @@ impl ApplyJoin {
             kind,
             predicates: Vec::new(),
             extra: Vec::new(),
+            mixed: Vec::new(),
             columns: Vec::new(),
             output: Vec::new(),
             vars: BTreeMap::new(),

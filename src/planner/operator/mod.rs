@@ -191,6 +191,20 @@ impl Operator {
         own | below
     }
 
+    /// The tables of which every row of the result has one: not those that an outer join may leave
+    /// out. (Vitess does not ask: NULLs of several shards are several groups to it.)
+    pub fn tables_of_rows(&self) -> TableSet {
+        match self {
+            Operator::ApplyJoin(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
+            Operator::Join(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
+            Operator::ApplyJoin(join) => join.left.tables_of_rows() | join.right.tables_of_rows(),
+            Operator::Join(join) => join.left.tables_of_rows() | join.right.tables_of_rows(),
+            Operator::Route(route) => route.source.tables_of_rows(),
+            Operator::Filter(filter) => filter.source.tables_of_rows(),
+            other => other.tables(),
+        }
+    }
+
     /// Whether any operator in the tree passes the test.
     pub fn any(&self, test: &mut dyn FnMut(&Operator) -> bool) -> bool {
         test(self) || self.inputs().into_iter().any(|input| input.any(test))

@@ -50,6 +50,11 @@ pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rew
         }
         Operator::Route(route) => through_route(planning, aggregator, route),
         Operator::ApplyJoin(join) => through_join(planning, aggregator, join),
+        // Values that differ in two parts of a group may be the same. (Vitess adds them up.)
+        source if aggregator.aggregates.iter().any(|aggr| aggr.distinct) => {
+            aggregator.source = source;
+            Ok((Operator::Aggregator(aggregator), None))
+        }
         Operator::Filter(filter) => Ok(through_filter(aggregator, filter)),
         Operator::SubQueryContainer(container) => Ok(through_subqueries(aggregator, container)),
         source => {
@@ -76,7 +81,7 @@ fn hide_columns(aggregator: &mut Aggregator, route: &Route) {
 /// Whether rows of one group are of one shard: a group is a unique vindex' column. Vindexes count
 /// in VSchema order, up to the first that is not unique or has several columns.
 fn groups_by_vindex(planning: &Planning<'_>, aggregator: &Aggregator, route: &Route) -> bool {
-    let tables = route.source.tables();
+    let tables = route.source.tables_of_rows();
     aggregator.groups.iter().any(|group| is_unique(planning, &group.expr, tables))
 }
 
@@ -117,8 +122,8 @@ fn through_route(
         return Err(PlanError::unsupported(text));
     }
     check_supported(&aggregator)?;
-    let tables = route.source.tables();
-    let (pushes_distinct, distinct) = distinct_of(planning, &aggregator, tables)?;
+    let tables = route.source.tables_of_rows();
+    let (pushes_distinct, distinct) = distinct_of(planning, &aggregator, Some(tables))?;
     if !pushes_distinct && 1 < distinct.len() {
         let first = aggregator.aggregates.iter().find(|aggr| aggr.distinct);
         let text = first.map(|aggr| format!(" '{}'", aggr.original)).unwrap_or_default();
@@ -192,19 +197,21 @@ fn check_group_concat(call: &Aggregate) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// Whether shards can compute the distinct aggregates, since a value never lives on two of them;
-/// and their arguments, which must otherwise all be the same.
+/// Whether the shards of these tables can compute the distinct aggregates, since a value never lives
+/// on two of them; and their arguments, which must otherwise all be the same. Above a join nobody
+/// can: a row of one side meets several of the other.
 pub fn distinct_of(
     planning: &Planning<'_>,
     aggregator: &Aggregator,
-    tables: TableSet,
+    tables: Option<TableSet>,
 ) -> Result<(bool, Vec<Expr>), PlanError> {
     let mut arguments: Vec<Expr> = Vec::new();
     let mut pushes = true;
     let mut different = None;
     for aggr in aggregator.aggregates.iter().filter(|aggr| aggr.distinct) {
         let Expr::Aggregate(call) = &aggr.original else { continue };
-        pushes &= call.args.iter().any(|expr| is_unique(planning, expr, tables));
+        pushes &= tables
+            .is_some_and(|tables| call.args.iter().any(|expr| is_unique(planning, expr, tables)));
         if arguments.is_empty() {
             arguments = call.args.clone();
         }

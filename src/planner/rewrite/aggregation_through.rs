@@ -28,7 +28,7 @@ use super::super::planning::Planning;
 use super::super::predicate::same;
 use super::super::primitive::AggregateOp;
 use super::super::semantics::table_set::TableSet;
-use super::super::{PlanError, aggregation};
+use super::super::{PlanError, aggregation, expression};
 use super::Rewritten;
 use super::aggregation::{aggregate_again, check_supported, distinct_of, several_arguments};
 
@@ -40,15 +40,22 @@ pub fn through_join(
     mut aggregator: Box<Aggregator>,
     mut join: Box<ApplyJoin>,
 ) -> Rewritten {
-    let tables = join.left.tables() | join.right.tables();
-    let (pushes, distinct) = distinct_of(planning, &aggregator, tables)?;
+    // Vitess lets a side compute a distinct aggregate of its unique vindex' column, and counts it
+    // once for every row of the other side.
+    let (pushes, distinct) = distinct_of(planning, &aggregator, None)?;
     if !pushes {
         if 1 < distinct.len() {
             return Err(several_arguments(""));
         }
         aggregator.distinct_expr = distinct.into_iter().next();
     }
-    let split = match pushes {
+    // What is of both sides is not of one group of either.
+    let mixes = |expr: &Expr| {
+        expression::any(expr, &mut |expr| join.mixed.iter().any(|mixed| same(mixed, expr)))
+    };
+    let mixed = aggregator.aggregates.iter().any(|aggr| mixes(&aggr.original))
+        || aggregator.groups.iter().any(|group| mixes(&group.expr));
+    let split = match pushes && !mixed {
         true => Split::new(&aggregator, &join).aggregates(planning, &aggregator)?,
         false => None,
     };
@@ -58,6 +65,7 @@ pub fn through_join(
     };
     split.groups(planning, &aggregator);
     split.join_columns(&join);
+    split.ask_for_rows(&aggregator);
     let Split { left, right, columns, mut projection, .. } = split;
     join.columns = columns;
     join.left = left.over(join.left.take());
@@ -115,6 +123,9 @@ impl Half {
     /// A group of the whole: by the same column, with its name, where it has one.
     fn group(&mut self, group: &Group, columns: &[Column]) {
         let at = self.aggregator.columns.len();
+        if let Expr::Literal(_) = group.expr {
+            return self.aggregator.groups.push(Group::new(group.expr.clone()));
+        }
         let (column, at) = match group.column {
             Some(whole) => match self.taken.get(whole).copied().flatten() {
                 Some(at) => (None, at),
@@ -267,13 +278,30 @@ impl Split {
                 self.left.group(&Group::new(expr), &whole.columns);
             }
             self.right.group(&Group::new(rest), &whole.columns);
+            // The projection reads it whole.
+            if group.column.is_some() {
+                self.pass(Origin::ByTables, group.expr.clone());
+            }
+        }
+    }
+
+    /// A left side without groups answers something even where it has no rows: counts of 0, which make
+    /// the join's counts 0. A group of no rows, and all but a count, would be wrong. (Vitess lets
+    /// it answer in any case.)
+    fn ask_for_rows(&mut self, whole: &Aggregator) {
+        let counts = |aggr: &Aggr| matches!(aggr.op, AggregateOp::Count | AggregateOp::CountStar);
+        let harmless = whole.groups.is_empty() && whole.aggregates.iter().all(counts);
+        let left = &mut self.left.aggregator;
+        if left.groups.is_empty() && !left.columns.is_empty() && !harmless {
+            left.groups.push(Group::new(nothing()));
         }
     }
 
     /// What the right is told of the left's rows the left must give: it groups by it.
     fn join_columns(&mut self, join: &ApplyJoin) {
         let left = &mut self.left.aggregator;
-        for (_, expr) in join.predicates.iter().flat_map(|predicate| &predicate.left) {
+        let told = join.predicates.iter().flat_map(|predicate| &predicate.left);
+        for (_, expr) in told.chain(&join.extra) {
             let at = left.columns.iter().position(|column| same(&column.expr, expr));
             let at = at.unwrap_or_else(|| {
                 left.columns.push(Column::new(expr.clone()));
@@ -296,6 +324,11 @@ fn count_star() -> Expr {
         limit: None,
         over: None,
     }))
+}
+
+/// What rows are grouped by that are one group, if there are any.
+fn nothing() -> Expr {
+    Expr::Literal(Literal::Decimal(".0".into()))
 }
 
 fn coalesced(expr: Expr) -> Expr {
@@ -322,8 +355,7 @@ pub fn group_right_sides(operator: &mut Operator) {
             if let Operator::Aggregator(aggregator) = operator
                 && aggregator.groups.is_empty()
             {
-                let nothing = Expr::Literal(Literal::Decimal(".0".into()));
-                aggregator.groups.push(Group::new(nothing));
+                aggregator.groups.push(Group::new(nothing()));
             }
         });
     }
@@ -362,12 +394,17 @@ pub fn through_subqueries(
     mut aggregator: Box<Aggregator>,
     mut container: Box<SubQueryContainer>,
 ) -> (Operator, Option<&'static str>) {
+    // A route takes the predicates of the subqueries below its aggregation; elsewhere they are a
+    // filter above it.
+    let is_route = matches!(container.outer, Operator::Route(_));
     let mut part = lower_part(&aggregator, container.outer.take());
-    let needed: Vec<Expr> = container
-        .subqueries
-        .iter()
-        .flat_map(|subquery| subquery.outer_vars.iter().map(|(_, expr)| expr.clone()))
-        .collect();
+    let mut needed = Vec::new();
+    for subquery in &container.subqueries {
+        needed.extend(subquery.outer_vars.iter().map(|(_, expr)| expr.clone()));
+        if !subquery.is_argument && !is_route {
+            columns_in(&subquery.original, &mut needed);
+        }
+    }
     for column in needed {
         if !part.columns.iter().any(|known| same(&known.expr, &column)) {
             group_by(&mut part, column);

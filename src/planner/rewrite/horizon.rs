@@ -53,7 +53,7 @@ fn may_go_below(planning: &Planning<'_>, horizon: &Horizon) -> bool {
 
 /// Whether the shards' own answers are the rows of the query: none is made of several shards'.
 pub fn is_mergeable(planning: &Planning<'_>, horizon: &Horizon) -> bool {
-    let tables = horizon.source.tables();
+    let tables = horizon.source.tables_of_rows();
     is_mergeable_query(planning, &horizon.query, tables)
 }
 
@@ -195,7 +195,7 @@ fn has_windows(select: &Select) -> bool {
 /// column.
 fn partitions_by_vindex(planning: &Planning<'_>, select: &Select, source: &Operator) -> bool {
     let Operator::Route(route) = source else { return false };
-    let tables = route.source.tables();
+    let tables = route.source.tables_of_rows();
     let by_vindex = |over: &Over| {
         let named = |name: &Ident| select.windows.iter().find(|(known, _)| known.is(name.as_str()));
         let spec = match over {

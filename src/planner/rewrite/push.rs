@@ -17,8 +17,8 @@ use super::super::operator::{
 };
 use super::super::planning::{Conditions, Phase, Planning};
 use super::super::predicate::same;
-use super::super::route::Routing;
 use super::super::route::merge::unique_vindex;
+use super::super::route::narrow;
 use super::super::semantics::table_set::TableSet;
 use super::Rewritten;
 use super::split_projection::{may_split, split_projection};
@@ -145,8 +145,7 @@ fn filter(planning: &mut Planning<'_>, mut filter: Box<Filter>) -> Rewritten {
     match filter.source.take() {
         Operator::Route(mut route) => {
             for predicate in &filter.predicates {
-                let routing = std::mem::replace(&mut route.routing, Routing::Dual);
-                route.routing = routing.narrowed(planning, predicate);
+                narrow(planning, &mut route, predicate);
             }
             let pushed = below(route, |source| {
                 filter.source = source;
@@ -460,7 +459,7 @@ fn to_save_work(source: Operator) -> Operator {
 
 /// Rows of different shards differ in such a column.
 fn has_unique_column(planning: &Planning<'_>, route: &Route) -> bool {
-    let tables = route.source.tables();
+    let tables = route.source.tables_of_rows();
     match &route.source {
         Operator::Projection(projection) => projection
             .columns

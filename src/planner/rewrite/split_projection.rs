@@ -124,6 +124,9 @@ impl Halves {
         let tables = planning.semantics.tables_of(&column.expr);
         let whole = column.expr.clone();
         let origin = if tables.is_within(self.tables) {
+            if tables.is_empty() {
+                self.settle(planning, &name, None);
+            }
             self.left.add(column, name.clone());
             Origin::Left
         } else if !tables.overlaps(self.tables) {
@@ -139,6 +142,7 @@ impl Halves {
             }
             let text = || Ident::new(&plain(planning, &column.original).to_string());
             let alias = Some(column.alias.clone().unwrap_or_else(text));
+            self.settle(planning, &name, Some(&rest));
             self.right.add(Column { expr: rest, alias, ..column }, name.clone());
             Origin::ByTables
         };
@@ -146,8 +150,26 @@ impl Halves {
             None => return Ok(JoinColumn { origin, ..JoinColumn::new(whole) }),
             Some(derived) => column_of(derived, name),
         };
+        if origin == Origin::ByTables {
+            join.mixed.push(passed.clone());
+        }
         let origin = if origin == Origin::Left { Origin::Left } else { Origin::Right };
         Ok(JoinColumn { origin, ..JoinColumn::new(passed) })
+    }
+
+    /// From now on it is known which side computes a column: the right what is left of an expression
+    /// of both, the left what names no table.
+    fn settle(&self, planning: &mut Planning<'_>, name: &Ident, rest: Option<&Expr>) {
+        let Some(derived) = &self.derived else { return };
+        let own = TableSet::one(derived.number);
+        let table = planning.semantics.tables.get_mut(derived.number as usize);
+        let columns = table.and_then(|table| table.derived_mut()).map(|table| &mut table.columns);
+        let column = columns.and_then(|all| all.iter_mut().find(|it| it.name.is(name.as_str())));
+        let Some(column) = column else { return };
+        match rest {
+            Some(rest) => column.exprs = vec![rest.clone()],
+            None => column.place = Some(self.tables.without(own)),
+        }
     }
 
     /// What the right is told, as a column of the left.
@@ -210,8 +232,7 @@ impl Halves {
                 Err(PlanError::unsupported(text))
             }
             None => {
-                let column = DerivedColumn { name: name.clone(), exprs: vec![expr.clone()] };
-                table.columns.push(column);
+                table.columns.push(DerivedColumn::new(name.clone(), vec![expr.clone()]));
                 Ok(())
             }
         }

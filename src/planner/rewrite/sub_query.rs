@@ -10,8 +10,8 @@ use super::super::operator::{Filter, Limit, Operator, Route, SubQuery, SubQueryC
 use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
 use super::super::primitive::Opcode;
-use super::super::route::Routing;
 use super::super::route::merge::{both, equal_values, merged};
+use super::super::route::{Routing, narrow};
 use super::super::walk::{self, EachExpr};
 use super::super::{PlanError, expression, local, text};
 use super::Rewritten;
@@ -71,7 +71,9 @@ fn into_operator(
                 true => planning.semantics.outer_tables_of(&subquery.query),
                 false => needs,
             };
-            if needs.is_within(join.left.tables()) {
+            // What is computed above an outer join has to know the value, too.
+            let is_above = subquery.is_argument && !join.kind.is_inner();
+            if needs.is_within(join.left.tables()) && !is_above {
                 let left = join.left.take();
                 join.left = beside(left, subquery);
                 return Ok(Ok(Operator::ApplyJoin(join)));
@@ -365,8 +367,7 @@ fn with_filter(planning: &mut Planning<'_>, operator: Operator, predicates: Vec<
         }
         Operator::Route(mut route) => {
             for predicate in predicates {
-                let routing = std::mem::replace(&mut route.routing, Routing::Dual);
-                route.routing = routing.narrowed(planning, &predicate);
+                narrow(planning, &mut route, &predicate);
                 route.source = Filter::over(route.source.take(), vec![predicate]);
             }
             Operator::Route(route)

@@ -137,6 +137,9 @@ fn try_merge(union: &mut Union, first: usize, second: usize) -> bool {
         return false;
     };
     let (one, other) = (*one, *other);
+    let of_any_shard =
+        |route: &Route| matches!(route.routing, Routing::Dual | Routing::AnyShard(_));
+    let runs_once = [&one, &other].into_iter().any(|part| part.runs_once || of_any_shard(part));
     let (comments, lock) = (one.comments.clone(), one.lock);
     let source = Operator::Union(Box::new(Union {
         sources: vec![one.source, other.source],
@@ -144,6 +147,7 @@ fn try_merge(union: &mut Union, first: usize, second: usize) -> bool {
         distinct: union.distinct,
     }));
     let mut route = Route::new(source, routing);
+    route.runs_once = runs_once;
     route.comments = comments;
     route.lock = lock;
     union.sources[first] = Operator::Route(Box::new(route));
@@ -155,6 +159,7 @@ fn merged_routing(one: &Route, other: &Route, distinct: bool) -> Option<Routing>
         (Some(one), Some(other)) => Arc::ptr_eq(&one.name, &other.name) || one == other,
         _ => false,
     };
+    let runs_once = one.runs_once || other.runs_once;
     match (&one.routing, &other.routing) {
         // Duplicates of every shard's own dual row are one row only where they are taken out.
         (Routing::Dual, Routing::Dual) => Some(Routing::Dual),
@@ -174,6 +179,10 @@ fn merged_routing(one: &Route, other: &Route, distinct: bool) -> Option<Routing>
         }
         (Routing::Sharded(one), Routing::Sharded(other)) if same_keyspace => {
             let scatter = |opcode| opcode == Opcode::Scatter;
+            let scatters = scatter(one.opcode) || scatter(other.opcode);
+            if scatters && !distinct && runs_once {
+                return None;
+            }
             if scatter(one.opcode) {
                 return Some(Routing::Sharded(one.clone()));
             }

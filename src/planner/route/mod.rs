@@ -13,7 +13,7 @@ pub mod table;
 
 use sim::sql::ast::{CompareOp, Expr, Literal};
 
-use super::operator::Route;
+use super::operator::{Operator, Route};
 use super::planning::Planning;
 use super::primitive::{Keyspace, Opcode};
 use crate::key::Destination;
@@ -42,6 +42,20 @@ pub struct AnyShard {
     pub keyspace: Keyspace,
     /// The same table in other keyspaces: a reference table and its source.
     pub alternates: Vec<(String, Route)>,
+}
+
+/// Narrows a route by a predicate over its rows. What a row of an outer join lacks has no shard: a
+/// predicate of the outer side says nothing. See `isOuterTable`.
+pub fn narrow(planning: &Planning<'_>, route: &mut Route, predicate: &Expr) {
+    let tables = planning.semantics.tables_of(predicate);
+    let is_outer = route.source.any(&mut |operator| match operator {
+        Operator::ApplyJoin(join) => !join.kind.is_inner() && join.right.tables().overlaps(tables),
+        _ => false,
+    });
+    if !is_outer {
+        let routing = std::mem::replace(&mut route.routing, Routing::Dual);
+        route.routing = routing.narrowed(planning, predicate);
+    }
 }
 
 impl Routing {

@@ -607,10 +607,10 @@ fn output(query: &Query) -> Option<Vec<DerivedColumn>> {
     match query {
         Query::Select(select) => {
             let column = |item: &SelectItem| match item {
-                SelectItem::Expr { expr, alias } => Some(DerivedColumn {
-                    name: item_name(expr, alias.as_ref()),
-                    exprs: vec![expr.clone()],
-                }),
+                SelectItem::Expr { expr, alias } => {
+                    let name = item_name(expr, alias.as_ref());
+                    Some(DerivedColumn::new(name, vec![expr.clone()]))
+                }
                 _ => None,
             };
             select.items.iter().map(column).collect()
@@ -631,7 +631,7 @@ fn known_output(query: &Query) -> Vec<DerivedColumn> {
     let Some(select) = check::first_select(query) else { return Vec::new() };
     let column = |item: &SelectItem| match item {
         SelectItem::Expr { expr, alias } => {
-            Some(DerivedColumn { name: item_name(expr, alias.as_ref()), exprs: vec![expr.clone()] })
+            Some(DerivedColumn::new(item_name(expr, alias.as_ref()), vec![expr.clone()]))
         }
         _ => None,
     };

@@ -105,10 +105,10 @@ impl Semantics {
             return TableSet::one(number);
         };
         match derived.column(column.name.as_str()) {
-            Some(DerivedColumn { exprs, .. }) => {
+            Some(DerivedColumn { exprs, place, .. }) => {
                 let of: TableSet = exprs.iter().map(|expr| self.tables_of(expr)).collect();
                 // What is of no column (`count(*)`, a literal) is still the derived table's.
-                if of.is_empty() { derived.tables } else { of }
+                if of.is_empty() { place.unwrap_or(derived.tables) } else { of }
             }
             None => derived.tables,
         }

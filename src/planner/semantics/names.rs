@@ -201,6 +201,21 @@ enum Has {
 
 /// The select expression at a position, as it was written.
 fn position(digits: &Arc<str>, offers: &Offers, clause: Clause) -> Result<Expr, PlanError> {
+    match &offers.items[place(digits, offers, clause)?] {
+        // A number would be a position again.
+        SelectItem::Expr { expr: Expr::Literal(Literal::Integer(_)), .. } => {
+            Ok(Expr::Literal(Literal::String("".into())))
+        }
+        SelectItem::Expr { expr, .. } => Ok(expr.clone()),
+        _ => {
+            let text = format!("Unknown column '{digits}' in '{}'", clause.name());
+            Err(PlanError::new(Code::InvalidArgument, text))
+        }
+    }
+}
+
+/// The item that a position names.
+fn place(digits: &Arc<str>, offers: &Offers, clause: Clause) -> Result<usize, PlanError> {
     let invalid = |text: String| PlanError::new(Code::InvalidArgument, text);
     let Ok(number) = digits.parse::<i64>() else {
         return Err(invalid(format!("error parsing column number: {digits}")));
@@ -212,25 +227,15 @@ fn position(digits: &Arc<str>, offers: &Offers, clause: Clause) -> Result<Expr, 
         let text = format!("cannot use column offsets in {} when using `*`", clause.name());
         return Err(PlanError::unsupported(text));
     }
-    match &offers.items[at] {
-        // A number would be a position again.
-        SelectItem::Expr { expr: Expr::Literal(Literal::Integer(_)), .. } => {
-            Ok(Expr::Literal(Literal::String("".into())))
-        }
-        SelectItem::Expr { expr, .. } => Ok(expr.clone()),
-        _ => Err(unknown()),
-    }
+    Ok(at)
 }
 
 /// A union's ORDER BY knows the names of its first SELECT's columns, and positions in them.
 pub fn resolve_union_order(expr: &mut Expr, first: &Select) -> Result<(), PlanError> {
     if let Expr::Literal(Literal::Integer(digits)) = expr {
         let offers = Offers::of(first);
-        let number = position(digits, &offers, Clause::OrderBy)?;
-        let at = offers.items.iter().position(
-            |item| matches!(item, SelectItem::Expr { expr, .. } if predicate::same(expr, &number)),
-        );
-        if let Some(SelectItem::Expr { expr: of, alias }) = at.map(|at| &offers.items[at]) {
+        let at = place(digits, &offers, Clause::OrderBy)?;
+        if let SelectItem::Expr { expr: of, alias } = &offers.items[at] {
             let name = item_name(of, alias.as_ref());
             let is_called_so = |item: &&SelectItem| {
                 matches!(item, SelectItem::Expr { expr, alias }
@@ -238,7 +243,12 @@ pub fn resolve_union_order(expr: &mut Expr, first: &Select) -> Result<(), PlanEr
             };
             // A name that two columns have would be the other one's.
             let first = offers.items.iter().position(|item| is_called_so(&item));
-            if first != at && matches!(of, Expr::Bound(..)) {
+            if first != Some(at) {
+                let is_earlier = |item: &SelectItem| matches!(item, SelectItem::Expr { expr, .. } if predicate::same(expr, of));
+                if !matches!(of, Expr::Bound(..)) || offers.items[..at].iter().any(is_earlier) {
+                    let text = "ORDER BY the second of two columns of one name, over a union";
+                    return Err(PlanError::unsupported(text));
+                }
                 *expr = of.clone();
                 return Ok(());
             }

@@ -62,6 +62,14 @@ pub struct DerivedTable {
 pub struct DerivedColumn {
     pub name: Ident,
     pub exprs: Vec<Expr>,
+    /// Where a column that names no table is computed, once the derived table is split over a join.
+    pub place: Option<TableSet>,
+}
+
+impl DerivedColumn {
+    pub fn new(name: Ident, exprs: Vec<Expr>) -> DerivedColumn {
+        DerivedColumn { name, exprs, place: None }
+    }
 }
 
 /// The columns of a vindex that is read like a table.
