@@ -79,6 +79,17 @@ impl From {
         }
     }
 
+    /// Two columns that are not the same: a join that is asked for one twice names both alike.
+    fn two(&self, draw: &mut Draw) -> (&'static str, &'static str) {
+        let one = self.number(draw);
+        loop {
+            let other = self.number(draw);
+            if other != one {
+                return (one, other);
+            }
+        }
+    }
+
     /// One to three columns, each once.
     fn some(&self, draw: &mut Draw) -> Vec<&'static str> {
         let mut columns = Vec::new();
@@ -184,7 +195,7 @@ fn ordered(draw: &mut Draw) -> String {
 /// A derived table over a join, and what is asked of it.
 fn of_derived(draw: &mut Draw) -> String {
     let from = From::any(draw);
-    let (one, other) = (from.number(draw), from.number(draw));
+    let (one, other) = from.two(draw);
     let inner = format!(
         "select {one} as p, {other} as q, {one} + {other} as r from {}{}",
         from.text,
@@ -229,7 +240,7 @@ fn of_union(draw: &mut Draw) -> String {
 
 fn union_as_table(draw: &mut Draw) -> String {
     let from = From::any(draw);
-    let (one, other) = (from.number(draw), from.number(draw));
+    let (one, other) = from.two(draw);
     let first = format!("select {one} as p, {other} as q from {}", from.text);
     let union = format!("{first} union {}{}", draw.pick(&["", "all "]), side(draw));
     match draw.below(5) {
@@ -243,7 +254,7 @@ fn union_as_table(draw: &mut Draw) -> String {
 
 fn with_subquery(draw: &mut Draw) -> String {
     let from = From::any(draw);
-    let (one, other) = (from.number(draw), from.number(draw));
+    let (one, other) = from.two(draw);
     let inner = draw.pick(&["select c from v", "select x from m where y = 1", "select a from t"]);
     let columns = from.some(draw).join(", ");
     let text = &from.text;
@@ -276,7 +287,7 @@ fn mixed(draw: &mut Draw) -> String {
 /// What is asked of a few rows.
 fn counted(draw: &mut Draw) -> String {
     let from = From::any(draw);
-    let (one, other) = (from.number(draw), from.number(draw));
+    let (one, other) = from.two(draw);
     let inner = format!(
         "select {one} as p, {other} as q from {}{} order by p, q limit {}",
         from.text,

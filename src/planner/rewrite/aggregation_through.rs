@@ -285,12 +285,13 @@ impl Split {
         }
     }
 
-    /// A left side without groups answers something even where it has no rows: counts of 0, which make
-    /// the join's counts 0. A group of no rows, and all but a count, would be wrong. (Vitess lets
-    /// it answer in any case.)
+    /// A left side without groups answers something even where it has no rows: a count of 0, which
+    /// makes the join's counts 0. A group of no rows would be wrong, and what the right then finds.
+    /// (Vitess lets it answer in any case.)
     fn ask_for_rows(&mut self, whole: &Aggregator) {
         let counts = |aggr: &Aggr| matches!(aggr.op, AggregateOp::Count | AggregateOp::CountStar);
-        let harmless = whole.groups.is_empty() && whole.aggregates.iter().all(counts);
+        let harmless =
+            whole.groups.is_empty() && self.right.aggregator.aggregates.iter().all(counts);
         let left = &mut self.left.aggregator;
         if left.groups.is_empty() && !left.columns.is_empty() && !harmless {
             left.groups.push(Group::new(nothing()));
