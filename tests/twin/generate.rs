@@ -93,7 +93,7 @@ fn wheres(draw: &mut Draw) -> String {
 
 // ---------------------------------------------------------------- statements
 
-fn select(draw: &mut Draw) -> String {
+pub fn select(draw: &mut Draw) -> String {
     match draw.below(21) {
         0 => format!("select * from t{}", wheres(draw)),
         1 => format!("select id, a + b, name from t{}", wheres(draw)),

@@ -17,6 +17,16 @@ pub fn program(seed: u64) -> Vec<String> {
     statements
 }
 
+/// Reads alone, half of them by columns that have a lookup.
+pub fn by_vindex(seed: u64) -> Vec<String> {
+    let mut statements = program(seed);
+    let mut draw = Draw::new(seed.wrapping_add(1 << 33));
+    for at in (ROWS..statements.len()).step_by(2) {
+        statements[at] = generate::select(&mut draw);
+    }
+    statements
+}
+
 fn statement(draw: &mut Draw) -> String {
     match draw.below(12) {
         0..=2 => grouped(draw),
