@@ -129,8 +129,14 @@ pub fn find_in_text(source: &Operator, expr: &Expr) -> Option<usize> {
             if projection.star.is_some() {
                 return None;
             }
+            // ORDER BY of a union names its columns.
+            let is_name = |column: &Column| {
+                matches!(expr, Expr::Column(name)
+                    if name.table.is_none() && column.name().is(name.name.as_str()))
+            };
             let is = |column: &Column| same(&column.expr, expr) || same(&column.original, expr);
-            projection.columns.iter().position(is)
+            let found = projection.columns.iter().position(is);
+            found.or_else(|| projection.columns.iter().position(is_name))
         }
         Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
             aggregator.columns.iter().position(|column| same(&column.expr, expr))

@@ -412,9 +412,12 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
         source: Source::Derived(derived),
     });
     let table = TableName { qualifier: None, name: alias.clone() };
-    let passed = inner.iter().zip(names).map(|(name, output)| {
+    // Who has asked for a column of the first SELECT, or for its name, finds it here.
+    let passed = inner.iter().zip(names).enumerate().map(|(at, (name, output))| {
         let column = ColumnName { table: Some(table.clone()), name: name.clone() };
-        Column::new(Expr::Bound(column, number), Some(output))
+        let column = Column::new(Expr::Bound(column, number), Some(output));
+        let original = exprs_at(&route.source, at).into_iter().next();
+        Column { original: original.unwrap_or_else(|| column.expr.clone()), ..column }
     });
     let passed = passed.collect();
     let source = Operator::Horizon(Box::new(Horizon {
