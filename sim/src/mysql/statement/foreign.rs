@@ -77,13 +77,17 @@ fn values(row: &[Value], columns: &[usize]) -> Option<Vec<Value>> {
     (!values.iter().any(Value::is_null)).then_some(values)
 }
 
-/// The index that begins with these columns.
+/// The index that begins with these columns; one that has no others goes first.
 fn index_on(table: &Table, columns: &[usize]) -> Option<usize> {
-    table.indexes.iter().position(|index| {
+    let begins = |index: &&Index| {
         let whole = index.parts.iter().take_while(|part| part.length.is_none());
         let own: Vec<usize> = whole.map(|part| part.column).collect();
         own.starts_with(columns)
-    })
+    };
+    let is_key = |index: &&Index| index.unique && index.parts.len() == columns.len();
+    let all = || table.indexes.iter().enumerate();
+    let key = all().find(|(_, index)| begins(index) && is_key(index));
+    key.or_else(|| all().find(|(_, index)| begins(index))).map(|(at, _)| at)
 }
 
 fn path_of(table: &Table) -> TablePath {
@@ -163,7 +167,8 @@ impl Run {
         !self.children(&path_of(table)).is_empty()
     }
 
-    /// 1824, 1822: the parent must be there with an index of the columns that are referred to.
+    /// 1824, 1822, 6125: the parent must be there, with a unique key of the columns that are
+    /// referred to.
     pub fn check_referenced(&self, table: &Table) -> Result<(), SqlError> {
         if !self.session(|session| session.foreign_key_checks)? {
             return Ok(());
@@ -179,15 +184,21 @@ impl Run {
                     return Err(SqlError::new(1824, "HY000", text));
                 }
             };
-            let found = numbers(parent, key.referenced).and_then(|all| index_on(parent, &all));
-            if found.is_none() {
-                let text = format!(
-                    "Failed to add the foreign key constraint. Missing index for constraint '{}' in the referenced table '{}'",
-                    name_of(key.constraint),
-                    key.parent.1
-                );
-                return Err(SqlError::new(1822, "HY000", text));
-            }
+            let columns = numbers(parent, key.referenced).unwrap_or_default();
+            let found = index_on(parent, &columns).filter(|_| !columns.is_empty());
+            let is_key = |index: &Index| index.unique && index.parts.len() == columns.len();
+            let missing = match found {
+                Some(at) if is_key(&parent.indexes[at]) => continue,
+                Some(_) => (6125, "unique key"),
+                None => (1822, "index"),
+            };
+            let text = format!(
+                "Failed to add the foreign key constraint. Missing {} for constraint '{}' in the referenced table '{}'",
+                missing.1,
+                name_of(key.constraint),
+                key.parent.1
+            );
+            return Err(SqlError::new(missing.0, "HY000", text));
         }
         Ok(())
     }
