@@ -83,34 +83,6 @@ pub enum Primitive {
     Utility(super::utility::Utility),
 }
 
-impl Primitive {
-    /// What is below it, in the order in which it prints; the route of a lookup is its own.
-    pub fn inputs(&self) -> Vec<&Primitive> {
-        match self {
-            Primitive::VindexLookup(it) => vec![&it.lookup],
-            Primitive::Limit(it) => vec![&it.input],
-            Primitive::Aggregate(it) => vec![&it.input],
-            Primitive::Sort(it) => vec![&it.input],
-            Primitive::Projection(it) => vec![&it.input],
-            Primitive::SimpleProjection(it) => vec![&it.input],
-            Primitive::Filter(it) => vec![&it.input],
-            Primitive::Distinct(it) => vec![&it.input],
-            Primitive::UncorrelatedSubquery(it) => vec![&it.subquery, &it.outer],
-            Primitive::Join(it) => vec![&it.left, &it.right],
-            Primitive::Utility(utility) => utility.inputs(),
-            Primitive::Route(_)
-            | Primitive::Insert(_)
-            | Primitive::Update(_)
-            | Primitive::Delete(_)
-            | Primitive::Send(_)
-            | Primitive::SingleRow
-            | Primitive::Rows(_)
-            | Primitive::UpdateTarget(_)
-            | Primitive::Ddl(_) => Vec::new(),
-        }
-    }
-}
-
 /// A keyspace as a plan names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keyspace {
