@@ -72,6 +72,7 @@ pub enum Primitive {
     Filter(Box<Filter>),
     Distinct(Box<Distinct>),
     UncorrelatedSubquery(Box<UncorrelatedSubquery>),
+    SemiJoin(Box<SemiJoin>),
     Join(Box<Join>),
     Send(Send),
     SingleRow,
@@ -362,6 +363,15 @@ pub struct UncorrelatedSubquery {
     pub has_values: Option<Arc<str>>,
     pub subquery: Primitive,
     pub outer: Primitive,
+}
+
+/// The rows of the outer query for which the subquery finds one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SemiJoin {
+    /// By argument of the subquery the outer query's column.
+    pub vars: BTreeMap<Arc<str>, usize>,
+    pub outer: Primitive,
+    pub subquery: Primitive,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
