@@ -23,6 +23,7 @@ use sim::wait::Signal;
 use sim::world::Process;
 
 use crate::key::KeyRange;
+use crate::vschema::source::MirrorRuleSource;
 use crate::vschema::{KeyspaceSource, SrvVSchema};
 
 pub use durability::DurabilityPolicy;
@@ -126,6 +127,7 @@ pub struct Topo {
     pub cells: BTreeSet<Rc<str>>,
     pub keyspaces: BTreeMap<Rc<str>, KeyspaceRecord>,
     pub tablets: BTreeMap<Alias, TabletRecord>,
+    pub mirror_rules: Vec<MirrorRuleSource>,
     /// What vtgates of a cell serve by; the version says which.
     pub srv_vschema: BTreeMap<Rc<str>, (u64, Rc<SrvVSchema>)>,
 }
@@ -152,7 +154,8 @@ pub enum Change {
         primary: Alias,
         term_start: Timestamp,
     },
-    /// Takes the vschemas of all keyspaces into the SrvVSchema of every cell.
+    MirrorRules(Vec<MirrorRuleSource>),
+    /// Takes the vschemas of all keyspaces and the rules into the SrvVSchema of every cell.
     RebuildSrvVSchema,
     /// What a vtgate has made of the one that it serves by, for every cell.
     SrvVSchema(Rc<SrvVSchema>),
@@ -186,6 +189,7 @@ impl Topo {
                     shard.term_start = Some(term_start);
                 }
             }
+            Change::MirrorRules(rules) => self.mirror_rules = rules,
             Change::RebuildSrvVSchema => self.rebuild_srv_vschema(),
             Change::SrvVSchema(served) => self.serve_everywhere(&served),
         }
@@ -197,7 +201,8 @@ impl Topo {
             .iter()
             .map(|(name, record)| (name.to_string(), record.vschema.clone()))
             .collect();
-        let served = Rc::new(SrvVSchema { keyspaces, ..SrvVSchema::default() });
+        let mirror_rules = self.mirror_rules.clone();
+        let served = Rc::new(SrvVSchema { keyspaces, mirror_rules, ..SrvVSchema::default() });
         self.serve_everywhere(&served);
     }
 
@@ -269,6 +274,7 @@ impl Request for Write {
             Change::ShardPrimary { keyspace, shard, primary, .. } => {
                 format!("primary of {keyspace}/{shard} is {primary}")
             }
+            Change::MirrorRules(_) => "mirror rules".to_owned(),
             Change::RebuildSrvVSchema | Change::SrvVSchema(_) => "SrvVSchema".to_owned(),
         };
         format!("topo.Write {}", self.0.iter().map(what).collect::<Vec<_>>().join(", "))

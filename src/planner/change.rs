@@ -566,12 +566,15 @@ fn check_tablet_types(
     Err(PlanError::new(Code::FailedPrecondition, text))
 }
 
-/// Whether tables that are joined over shards are below the change.
+/// Whether tables that are joined over shards, fully or by a semi join, are below the change.
 fn is_unrouted(operator: &Operator) -> bool {
     match operator {
         Operator::Update(update) => update.source.any(&mut is_join),
         Operator::Delete(delete) => delete.source.any(&mut is_join),
-        Operator::SubQuery(subquery) => is_unrouted(&subquery.outer),
+        // A subquery that reads the rows of the change is asked for each of them.
+        Operator::SubQuery(subquery) => {
+            !subquery.outer_vars.is_empty() || is_unrouted(&subquery.outer)
+        }
         _ => false,
     }
 }

@@ -13,7 +13,7 @@ use sim::value::Value;
 use super::primitive::{
     Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Join, JoinSide,
     Keyspace, Limit, Opcode, Plan, Primitive, ProjectedColumn, Pullout, QueryType, Route, Routing,
-    Send, SortKey, UncorrelatedSubquery, VindexLookup,
+    SemiJoin, Send, SortKey, UncorrelatedSubquery, VindexLookup,
 };
 use super::table;
 
@@ -161,6 +161,7 @@ impl Primitive {
             Primitive::Distinct(_) => "Distinct",
             Primitive::UncorrelatedSubquery(_) => "UncorrelatedSubquery",
             Primitive::Join(_) => "Join",
+            Primitive::SemiJoin(_) => "SemiJoin",
             Primitive::SimpleProjection(_) => "SimpleProjection",
             Primitive::Send(send) if !send.rename.is_empty() => "RenameFields",
             Primitive::Send(_) => "Send",
@@ -288,6 +289,7 @@ pub fn describe(primitive: &Primitive) -> Json {
         }
         Primitive::Distinct(distinct) => describe_distinct(distinct),
         Primitive::UncorrelatedSubquery(subquery) => describe_subquery(subquery),
+        Primitive::SemiJoin(join) => describe_semi_join(join),
         Primitive::Join(join) => describe_join(join),
         Primitive::Projection(projection) => {
             let mut node = Node::new("Projection", "");
@@ -369,6 +371,15 @@ fn describe_subquery(subquery: &UncorrelatedSubquery) -> Json {
         named(describe(&subquery.subquery), "SubQuery"),
         named(describe(&subquery.outer), "Outer"),
     ];
+    node.json()
+}
+
+fn describe_semi_join(join: &SemiJoin) -> Json {
+    let mut node = Node::new("SemiJoin", "");
+    let vars = |(name, at): (&std::sync::Arc<str>, &usize)| (name.to_string(), json!(at));
+    node.own("JoinVars", Json::Object(join.vars.iter().map(vars).collect()));
+    node.inputs =
+        vec![named(describe(&join.outer), "Outer"), named(describe(&join.subquery), "SubQuery")];
     node.json()
 }
 

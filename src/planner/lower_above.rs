@@ -140,7 +140,11 @@ fn distinct(planning: &mut Planning<'_>, distinct: Distinct) -> Result<Primitive
 
 fn sub_query(planning: &mut Planning<'_>, subquery: SubQuery) -> Result<Primitive, PlanError> {
     if !subquery.outer_vars.is_empty() {
-        return Err(PlanError::unsupported("semi joins over shards"));
+        let vars = subquery.vars.into_iter().collect();
+        let inner = lower(planning, subquery.inner)?;
+        let outer = lower(planning, subquery.outer)?;
+        let join = primitive::SemiJoin { vars, outer, subquery: inner };
+        return Ok(Primitive::SemiJoin(Box::new(join)));
     }
     let pullout = match subquery.kind {
         Kind::Value => Pullout::Value,

@@ -50,6 +50,7 @@ impl<'a> Node<'a> {
             Primitive::UncorrelatedSubquery(subquery) => {
                 vec![Node::of(&subquery.subquery), Node::of(&subquery.outer)]
             }
+            Primitive::SemiJoin(join) => vec![Node::of(&join.outer), Node::of(&join.subquery)],
             Primitive::Join(join) => vec![Node::of(&join.left), Node::of(&join.right)],
             Primitive::Utility(utility) => utility.inputs().into_iter().map(Node::of).collect(),
             Primitive::Route(_)

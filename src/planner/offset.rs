@@ -20,6 +20,14 @@ use super::{PlanError, expression};
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
         Operator::Route(route) => return route_order(planning, route),
+        Operator::SubQuery(subquery) => {
+            for (name, expr) in &subquery.outer_vars {
+                let outer = &mut subquery.outer;
+                let at =
+                    super::offset_above::column_of(planning, outer, expr, aggregator::Grouped::No)?;
+                subquery.vars.push((std::sync::Arc::clone(name), at));
+            }
+        }
         Operator::Distinct(_)
         | Operator::Ordering(_)
         | Operator::Aggregator(_)

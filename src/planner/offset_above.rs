@@ -280,6 +280,10 @@ pub fn cut_off(operator: &mut Operator, wanted: usize) -> bool {
         Operator::Distinct(distinct) => distinct.result_columns = Some(wanted),
         Operator::Filter(filter) => filter.result_columns = Some(wanted),
         Operator::Limit(limit) => return cut_off(&mut limit.source, wanted),
+        // What a semi join reads of its rows must stay.
+        Operator::SubQuery(subquery) if subquery.vars.iter().any(|(_, at)| wanted <= *at) => {
+            return false;
+        }
         Operator::SubQuery(subquery) => return cut_off(&mut subquery.outer, wanted),
         _ => return false,
     }

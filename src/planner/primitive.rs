@@ -72,6 +72,7 @@ pub enum Primitive {
     Filter(Box<Filter>),
     Distinct(Box<Distinct>),
     UncorrelatedSubquery(Box<UncorrelatedSubquery>),
+    SemiJoin(Box<SemiJoin>),
     Join(Box<Join>),
     Send(Send),
     SingleRow,
@@ -81,34 +82,6 @@ pub enum Primitive {
     Ddl(Send),
     /// What statements other than queries and data changes plan to.
     Utility(super::utility::Utility),
-}
-
-impl Primitive {
-    /// What is below it, in the order in which it prints; the route of a lookup is its own.
-    pub fn inputs(&self) -> Vec<&Primitive> {
-        match self {
-            Primitive::VindexLookup(it) => vec![&it.lookup],
-            Primitive::Limit(it) => vec![&it.input],
-            Primitive::Aggregate(it) => vec![&it.input],
-            Primitive::Sort(it) => vec![&it.input],
-            Primitive::Projection(it) => vec![&it.input],
-            Primitive::SimpleProjection(it) => vec![&it.input],
-            Primitive::Filter(it) => vec![&it.input],
-            Primitive::Distinct(it) => vec![&it.input],
-            Primitive::UncorrelatedSubquery(it) => vec![&it.subquery, &it.outer],
-            Primitive::Join(it) => vec![&it.left, &it.right],
-            Primitive::Utility(utility) => utility.inputs(),
-            Primitive::Route(_)
-            | Primitive::Insert(_)
-            | Primitive::Update(_)
-            | Primitive::Delete(_)
-            | Primitive::Send(_)
-            | Primitive::SingleRow
-            | Primitive::Rows(_)
-            | Primitive::UpdateTarget(_)
-            | Primitive::Ddl(_) => Vec::new(),
-        }
-    }
 }
 
 /// A keyspace as a plan names it.
@@ -390,6 +363,15 @@ pub struct UncorrelatedSubquery {
     pub has_values: Option<Arc<str>>,
     pub subquery: Primitive,
     pub outer: Primitive,
+}
+
+/// The rows of the outer query for which the subquery finds one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SemiJoin {
+    /// By argument of the subquery the outer query's column.
+    pub vars: BTreeMap<Arc<str>, usize>,
+    pub outer: Primitive,
+    pub subquery: Primitive,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

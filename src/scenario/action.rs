@@ -12,6 +12,7 @@ use goldenscript::{Argument, Command, Context};
 use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::FlushLog;
 
+use crate::checker::verdict::Invariant;
 use crate::cluster::Durability;
 use crate::history::List;
 use crate::key::Shard;
@@ -599,10 +600,10 @@ impl Words {
         match self.next("what is expected")?.as_str() {
             "violated" => {
                 let invariant = self.next("the invariant")?;
-                const KNOWN: [&str; 4] = ["no_missing", "unique", "filled", "replica_prefix"];
-                if !KNOWN.contains(&invariant.as_str()) {
+                if Invariant::parse(&invariant).is_none() {
+                    let known = Invariant::ALL.map(Invariant::name);
                     return Err(Bad::new(format!("unknown invariant `{invariant}`"), &invariant)
-                        .hint(format!("invariants are {}", KNOWN.join(", "))));
+                        .hint(format!("invariants are {}", known.join(", "))));
                 }
                 Ok(Action::ExpectViolated(invariant))
             }

@@ -13,7 +13,7 @@ pub struct Args {
 }
 
 /// Flags whose value may be the next word.
-const TAKES_VALUE: [&str; 13] = [
+const TAKES_VALUE: [&str; 14] = [
     "cells",
     "cell",
     "tablet_types",
@@ -22,6 +22,7 @@ const TAKES_VALUE: [&str; 13] = [
     "new_master",
     "sql",
     "vschema",
+    "rules",
     "avoid_tablet",
     "durability_policy",
     "expected_primary",

@@ -78,6 +78,7 @@ impl Vtctld {
             "PlannedReparentShard" => reparent::planned(self, process, &args).await,
             "ApplySchema" => schema::apply_schema(self, process, &args).await,
             "ApplyVSchema" => schema::apply_vschema(self, process, &args).await,
+            "ApplyMirrorRules" => schema::apply_mirror_rules(self, process, &args).await,
             "GetVSchema" => schema::get_vschema(self, process, &args).await,
             "RebuildVSchemaGraph" => {
                 self.write(process, vec![Change::RebuildSrvVSchema]).await?;

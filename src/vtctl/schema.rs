@@ -1,4 +1,4 @@
-//! ApplySchema, ApplyVSchema, GetVSchema.
+//! ApplySchema, ApplyVSchema, ApplyMirrorRules, GetVSchema.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Failure, Vtctld, args::Args, step};
 use crate::rpc::{ExecuteFetchAsDba, VtctlOutput};
 use crate::topo::Change;
 use crate::vindex::Registry;
-use crate::vschema::{KeyspaceSource, VSchema};
+use crate::vschema::{KeyspaceSource, SrvVSchema, VSchema};
 
 /// Each statement on every shard's primary.
 pub async fn apply_schema(
@@ -64,6 +64,25 @@ pub async fn apply_vschema(
     step("ApplyVSchema SrvVSchema rebuilt");
     Ok(VtctlOutput::Text(format!(
         "New VSchema object:\n{printed}\nIf this is not what you expected, check the input data (as JSON parsing will skip unexpected fields)."
+    )))
+}
+
+/// Replaces all mirror rules.
+pub async fn apply_mirror_rules(
+    vtctld: &Vtctld,
+    process: Process,
+    args: &Args,
+) -> Result<VtctlOutput, Failure> {
+    let Some(text) = args.flag("rules") else {
+        return Err("must pass exactly one of --rules or --rules-file".to_owned());
+    };
+    let source = SrvVSchema::parse(&format!(r#"{{"mirror_rules": {text}}}"#));
+    let source = source.map_err(|error| error.to_string())?;
+    let changes = vec![Change::MirrorRules(source.mirror_rules), Change::RebuildSrvVSchema];
+    vtctld.write(process, changes).await?;
+    step("ApplyMirrorRules SrvVSchema rebuilt");
+    Ok(VtctlOutput::Text(format!(
+        "New MirrorRules object:\n{text}\nIf this is not what you expected, check the input data (as JSON parsing will skip unexpected fields)."
     )))
 }
 

@@ -11,6 +11,7 @@ use sim::mysql::outcome::Outcome;
 use sim::value::{Bind, Binds, Value};
 
 use super::executor::Run;
+use super::scatter::Sending;
 use super::sends;
 use super::session::Order;
 use crate::history::List;
@@ -72,11 +73,12 @@ impl Run {
             resolved.iter().map(|shard| (Rc::from(*shard), Arc::clone(&statement), binds.clone()));
         let was =
             std::mem::replace(&mut self.request.borrow_mut().exec_read_query, !rollback_on_error);
+        let sending = if rollback_on_error { Sending::Change } else { Sending::Read };
         let sends = || {
             let destination = format!("KeyspaceID({ksid})");
             vec![sends::to(keyspace, &statement, destination.into())]
         };
-        let run = self.on_shards(keyspace, calls.collect(), rollback_on_error, false);
+        let run = self.on_shards(keyspace, calls.collect(), sending);
         let result = self.told(sends, sql, &binds, run).await;
         self.request.borrow_mut().exec_read_query = was;
         result

@@ -27,6 +27,7 @@ use super::{Gate, Snapshot, errors, prepared, sends, target, tx_conn};
 use crate::history::{self, Event, List, PlanBegun, PlannedSend};
 use crate::key::Code;
 use crate::planner;
+use crate::planner::node::Node;
 use crate::planner::primitive::{Plan, Primitive};
 use crate::planner::statement::{self, Outer};
 use crate::planner::utility::Utility;
@@ -240,7 +241,7 @@ impl Run {
     pub async fn execute_plan(&self, plan: &Plan, binds: &Arc<Binds>) -> Result<Outcome, Status> {
         let Some(root) = &plan.root else { return Ok(Outcome::default()) };
         let binds = &self.with_session_values(&plan.variables, binds);
-        if !needs_transaction(root) {
+        if !needs_transaction(Node::of(root)) {
             return self.primitive_or_undo(plan, root, binds).await;
         }
         let must_commit = {
@@ -471,15 +472,15 @@ impl Run {
 }
 
 /// Whether a plan changes rows, itself or in what is below it.
-fn needs_transaction(root: &Primitive) -> bool {
-    let changes = match root {
-        Primitive::Insert(_) | Primitive::Update(_) | Primitive::Delete(_) => true,
-        Primitive::Utility(Utility::InsertQuery(_)) => true,
-        Primitive::Utility(Utility::Targeted(targeted)) => targeted.send.is_dml,
-        Primitive::Send(send) => send.is_dml,
+fn needs_transaction(node: Node<'_>) -> bool {
+    let changes = match node {
+        Node::Primitive(Primitive::Insert(_) | Primitive::Update(_) | Primitive::Delete(_)) => true,
+        Node::Primitive(Primitive::Utility(Utility::InsertQuery(_))) => true,
+        Node::Primitive(Primitive::Utility(Utility::Targeted(targeted))) => targeted.send.is_dml,
+        Node::Primitive(Primitive::Send(send)) => send.is_dml,
         _ => false,
     };
-    changes || root.inputs().into_iter().any(needs_transaction)
+    changes || node.inputs().into_iter().any(needs_transaction)
 }
 
 /// Whether a statement begins a transaction where autocommit is off: not one that only asks the

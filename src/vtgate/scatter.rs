@@ -25,16 +25,37 @@ use crate::rpc::{Execute, Executed, Status, Target};
 /// One shard's part: its name, statement and bind variables.
 pub type ShardCall = (Rc<str>, Arc<Statement>, Arc<Binds>);
 
+/// What a statement on shards does, and how it may do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    Read,
+    /// What it has changed is undone if a later part of the client's statement fails.
+    Change,
+    /// The same; where it is the whole transaction and one shard's, that shard does without one.
+    LastChange,
+    /// The same for each shard by itself, however many: nothing of it can be undone then.
+    ChangeEach,
+}
+
+impl Sending {
+    /// What the directive MULTI_SHARD_AUTOCOMMIT makes of a change.
+    pub fn change(multi_shard_autocommit: bool) -> Sending {
+        match multi_shard_autocommit {
+            true => Sending::ChangeEach,
+            false => Sending::LastChange,
+        }
+    }
+}
+
 impl Run {
-    /// Runs a statement on each shard given and adds the answers up. `may_autocommit` lets a single
-    /// shard do without a transaction of its own where the statement is the whole transaction.
+    /// Runs a statement on each shard given and adds the answers up.
     pub async fn on_shards(
         &self,
         keyspace: &str,
         mut calls: Vec<ShardCall>,
-        rollback_on_error: bool,
-        may_autocommit: bool,
+        sending: Sending,
     ) -> Result<Outcome, Status> {
+        let rollback_on_error = sending != Sending::Read;
         if rollback_on_error && 1 < calls.len() {
             self.mark_savepoint().await?;
         }
@@ -45,7 +66,12 @@ impl Run {
             calls.pop();
         }
         self.log.sends(calls.len());
-        let autocommit = may_autocommit && calls.len() == 1 && self.approve_autocommit();
+        let may_autocommit = match sending {
+            Sending::Read | Sending::Change => false,
+            Sending::LastChange => calls.len() == 1,
+            Sending::ChangeEach => true,
+        };
+        let autocommit = may_autocommit && self.approve_autocommit();
         let arrived: RefCell<Vec<Outcome>> = RefCell::default();
         let failed: RefCell<Vec<Status>> = RefCell::default();
         let runs = calls.into_iter().map(|call| async {

@@ -37,6 +37,10 @@ fn add(node: Node<'_>, is_root: bool, sends: &mut Vec<PlannedSend>) {
         Node::Route(route) => sends.push(of_route(route, is_root)),
         Node::Primitive(primitive) => of_primitive(primitive, is_root, sends),
     }
+    if let Node::Primitive(Primitive::Utility(Utility::Mirror(mirror))) = node {
+        // What is mirrored is told as a plan of its own, when it is.
+        return add(Node::of(&mirror.input), is_root, sends);
+    }
     if let Node::Primitive(Primitive::VindexLookup(lookup)) = node {
         // The route below is where the lookup says, not where the route itself would.
         add(Node::of(&lookup.lookup), false, sends);

@@ -161,7 +161,15 @@ pub fn select(draw: &mut Draw) -> String {
 }
 
 fn subquery(draw: &mut Draw) -> String {
-    match draw.below(5) {
+    match draw.below(7) {
+        5 => format!(
+            "select id, name from t where exists (select 1 from v where v.c = t.a and {})",
+            of_v(draw, "v.")
+        ),
+        6 => format!(
+            "select id from v where exists (select a from t where t.b = v.d and {}) order by id",
+            of_t(draw, "t.")
+        ),
         0 => format!("select id from t where id in (select t_id from v where {})", of_v(draw, "")),
         1 => format!(
             "select id from t where exists (select 1 from v where v.t_id = t.id and {})",
@@ -262,7 +270,16 @@ fn of_sequence(draw: &mut Draw) -> String {
 /// Changes whose rows are found first.
 fn with_input(draw: &mut Draw) -> String {
     let limit = 1 + draw.below(3);
-    match draw.below(11) {
+    match draw.below(13) {
+        11 => format!(
+            "delete from v where {} and exists (select 1 from t where t.a = v.d)",
+            of_v(draw, "v.")
+        ),
+        12 => format!(
+            "update t set b = {} where exists (select 1 from v where v.c = t.a and {})",
+            draw.below(5),
+            of_v(draw, "v.")
+        ),
         0 => format!("delete from t{} order by id limit {limit}", wheres(draw)),
         1 => format!(
             "update t set a = {}{} order by id desc limit {limit}",

@@ -15,7 +15,7 @@ pub fn program(seed: u64) -> Vec<String> {
     for _ in 0..25 {
         statements.push(statement(&mut draw));
     }
-    for table in ["p", "c", "d", "r", "g"] {
+    for table in ["p", "c", "d", "r", "g", "h"] {
         statements.push(format!("select * from {table}"));
     }
     statements
@@ -28,7 +28,7 @@ fn statement(draw: &mut Draw) -> String {
         6..=8 => delete(draw),
         9 => replace(draw),
         10 => upsert(draw),
-        _ => format!("select * from {}", draw.pick(&["p", "c", "d", "r", "g"])),
+        _ => format!("select * from {}", draw.pick(&["p", "c", "d", "r", "g", "h"])),
     }
 }
 
@@ -58,7 +58,19 @@ fn insert(draw: &mut Draw) -> String {
             let (p_id, k) = pair(draw);
             format!("insert into d (p_id, k, n) values ({p_id}, {k}, {})", draw.below(3))
         }
-        6 => format!("insert into r (id, p_id) values ({}, {})", draw.below(4), 5 + draw.below(3)),
+        6 if draw.below(3) == 0 => {
+            format!(
+                "insert into h (r_p_id, r_id) values ({}, {})",
+                5 + draw.below(3),
+                draw.below(4)
+            )
+        }
+        6 => format!(
+            "insert into r (id, p_id, code) values ({}, {}, {})",
+            draw.below(4),
+            5 + draw.below(3),
+            draw.below(3)
+        ),
         7 => format!("insert into g (id, p_id, k) values ({}, {}, null)", draw.below(9), id(draw)),
         _ => {
             let (p_id, k) = pair(draw);
@@ -104,7 +116,13 @@ fn delete(draw: &mut Draw) -> String {
 }
 
 fn replace(draw: &mut Draw) -> String {
-    match draw.below(3) {
+    match draw.below(4) {
+        3 => format!(
+            "replace into r (id, p_id, code) values ({}, {}, {})",
+            draw.below(4),
+            5 + draw.below(3),
+            draw.below(3)
+        ),
         0 => format!("replace into p (id, k, n) values ({}, {}, 4)", id(draw), draw.below(3)),
         1 => format!("replace into c (id, p_id, n) values ({}, {}, 4)", draw.below(9), id(draw)),
         _ => {

@@ -23,8 +23,16 @@ create table d (
 create table r (
   id bigint not null,
   p_id bigint not null,
+  code bigint,
   primary key (p_id, id),
+  unique key code (p_id, code),
   constraint r_of_p foreign key (p_id) references p (id)
+);
+create table h (
+  r_p_id bigint not null,
+  r_id bigint not null,
+  primary key (r_p_id, r_id),
+  constraint h_of_r foreign key (r_p_id, r_id) references r (p_id, id) on delete cascade
 );
 create table g (
   id bigint not null,

@@ -243,6 +243,7 @@ fn create(
         is_argument: false,
         top_level: false,
         outer_vars: correlation.vars,
+        vars: Vec::new(),
     })
 }
 

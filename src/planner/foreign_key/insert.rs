@@ -70,6 +70,20 @@ fn key_places(
     })
 }
 
+/// Where the values of a unique key stand; every row that has one of them is in the way.
+fn unique_places(written: &Insert, parts: &[Expr]) -> Result<Vec<(String, usize)>, PlanError> {
+    let columns = written.columns.as_deref().unwrap_or_default();
+    let place = |part: &Expr| {
+        let Expr::Column(column) = part else { return None };
+        let at = columns.iter().position(|other| *other == column.name)?;
+        Some((column.name.as_str().to_string(), at))
+    };
+    let places: Option<Vec<(String, usize)>> = parts.iter().map(place).collect();
+    places.ok_or_else(|| {
+        PlanError::unsupported("foreign keys of rows without a value for a unique key")
+    })
+}
+
 fn upsert(
     context: &Context<'_>,
     way: &mut Way<'_>,
@@ -147,19 +161,30 @@ fn replace(
     table: &Table,
 ) -> Result<Planned, PlanError> {
     let rows = rows(written, "REPLACE INTO using select statement")?;
-    let places = key_places(context, written, table)?;
-    let columns = places.iter().map(|(name, _)| piece::column(None, name)).collect();
-    let of_row = |row: &Vec<Expr>| {
-        Expr::Tuple(places.iter().filter_map(|(_, at)| row.get(*at).cloned()).collect())
+    let mut keys = vec![key_places(context, written, table)?];
+    for parts in context.vschema.unique_keys(&table.keyspace, &table.name) {
+        keys.push(unique_places(written, parts)?);
+    }
+    let in_rows = |places: &Vec<(String, usize)>| {
+        let columns = places.iter().map(|(name, _)| piece::column(None, name)).collect();
+        let of_row = |row: &Vec<Expr>| {
+            Expr::Tuple(places.iter().filter_map(|(_, at)| row.get(*at).cloned()).collect())
+        };
+        let list = Expr::Tuple(rows.iter().map(of_row).collect());
+        piece::compare(CompareOp::In, Expr::Tuple(columns), list)
     };
-    let list = Expr::Tuple(rows.iter().map(of_row).collect());
+    let mut filters: Vec<Expr> = keys.iter().map(in_rows).collect();
+    let filter = match filters.len() {
+        1 => filters.remove(0),
+        _ => Expr::Or(filters),
+    };
     let delete = Delete {
         with: None,
         comments: written.comments.clone(),
         ignore: false,
         targets: Vec::new(),
         tables: vec![piece::aliased(own_name(table), None)],
-        filter: Some(piece::compare(CompareOp::In, Expr::Tuple(columns), list)),
+        filter: Some(filter),
         order_by: Vec::new(),
         limit: None,
     };

@@ -37,6 +37,8 @@ pub struct SubQuery {
     pub top_level: bool,
     /// For a semi join: by name the outer expression.
     pub outer_vars: Vec<(Arc<str>, Expr)>,
+    /// By name the outer query's column, when offsets are planned.
+    pub vars: Vec<(Arc<str>, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

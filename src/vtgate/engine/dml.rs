@@ -14,10 +14,12 @@ use sim::mysql::outcome::Outcome;
 use sim::value::{Binds, Row, Value};
 
 use super::super::executor::Run;
+use super::super::scatter::Sending;
 use super::route::Routed;
 use crate::key::{Code, Destination, KeyspaceId};
 use crate::planner::primitive::{ChangedVindex, Delete, Dml, Update};
 use crate::rpc::Status;
+use crate::topo::TabletType;
 use crate::vindex;
 use crate::vschema::{ColumnVindex, Table};
 
@@ -28,6 +30,7 @@ impl Run {
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
         let shards = self.routed(&update.dml.routing, binds).await?;
+        self.only_on_primary()?;
         if shards.is_empty() {
             return Ok(Outcome::default());
         }
@@ -48,6 +51,7 @@ impl Run {
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
         let shards = self.routed(&delete.dml.routing, binds).await?;
+        self.only_on_primary()?;
         if shards.is_empty() {
             return Ok(Outcome::default());
         }
@@ -60,11 +64,22 @@ impl Run {
         self.change_rows(&delete.dml, shards).await
     }
 
+    /// A session that aims at replicas changes nothing.
+    pub(super) fn only_on_primary(&self) -> Result<(), Status> {
+        let kind = self.session.borrow().target.kind;
+        if kind == TabletType::Primary {
+            return Ok(());
+        }
+        let text = format!("supported only for primary tablet type, current type: {}", kind.name());
+        Err(Status::new(Code::FailedPrecondition, text))
+    }
+
     /// The statement itself, once a shard.
     async fn change_rows(&self, dml: &Dml, shards: Vec<Routed>) -> Result<Outcome, Status> {
         let call = |(name, binds)| (name, Arc::clone(&dml.query), binds);
         let calls = shards.into_iter().map(call).collect();
-        self.on_shards(&dml.routing.keyspace.name, calls, true, true).await
+        let sending = Sending::change(dml.multi_shard_autocommit);
+        self.on_shards(&dml.routing.keyspace.name, calls, sending).await
     }
 
     /// The rows to be changed, locked; None where no owned vindex is touched.
@@ -79,7 +94,7 @@ impl Run {
         let call = |(name, _): &Routed| (name.clone(), Arc::clone(query), Arc::clone(binds));
         let calls = shards.iter().map(call).collect();
         let keyspace = &dml.routing.keyspace.name;
-        Ok(Some(self.on_shards(keyspace, calls, false, false).await?.rows))
+        Ok(Some(self.on_shards(keyspace, calls, Sending::Read).await?.rows))
     }
 
     fn table(&self, dml: &Dml) -> Result<Arc<Table>, Status> {

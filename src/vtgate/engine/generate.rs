@@ -14,6 +14,7 @@ use std::sync::Arc;
 use sim::value::{Bind, Binds, Value};
 
 use super::super::executor::Run;
+use super::super::scatter::Sending;
 use crate::key::{Code, Destination};
 use crate::planner::primitive::Generate;
 use crate::rpc::Status;
@@ -69,7 +70,7 @@ impl Run {
         let binds: Arc<Binds> = Arc::new([("n".into(), count)].into_iter().collect());
         let call = |shard: String| (Rc::from(shard), Arc::clone(&statement), Arc::clone(&binds));
         let calls = shards.into_iter().map(call).collect();
-        let outcome = self.standalone().on_shards(keyspace, calls, false, false).await?;
+        let outcome = self.standalone().on_shards(keyspace, calls, Sending::Read).await?;
         match outcome.rows.first().and_then(|row| row.first()) {
             Some(Value::Int(first)) => Ok(*first),
             _ => Err(Status::new(Code::Internal, "VT13001: [BUG] a sequence without a number")),

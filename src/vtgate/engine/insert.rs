@@ -14,6 +14,7 @@ use sim::sql::ast::{Insert as InsertStatement, InsertSource, Statement};
 use sim::value::{Bind, Binds};
 
 use super::super::executor::Run;
+use super::super::scatter::Sending;
 use super::new_rows::NewRows;
 use crate::key::Destination;
 use crate::planner::primitive::{Insert, VindexValues};
@@ -37,12 +38,14 @@ impl Run {
     }
 
     async fn insert_values(&self, insert: &Insert, binds: &Arc<Binds>) -> Result<Outcome, Status> {
+        self.only_on_primary()?;
         let keyspace = &insert.keyspace.name;
+        let sending = Sending::change(insert.multi_shard_autocommit);
         if !insert.keyspace.sharded {
             let shards = self.resolve(keyspace, &Destination::AnyShard)?;
             let call = |name: String| (Rc::from(name), Arc::clone(&insert.query), binds.clone());
             let calls = shards.into_iter().map(call).collect();
-            return self.on_shards(keyspace, calls, true, true).await;
+            return self.on_shards(keyspace, calls, sending).await;
         }
         let mut rows = self.vindex_rows(insert, binds)?;
         self.tell_vindexes(&mut rows).await?;
@@ -54,7 +57,7 @@ impl Run {
             let statement = Arc::new(with_rows(&insert.query, &own));
             (Rc::from(name), statement, Arc::new(row_binds(insert, &rows, &own, binds)))
         });
-        self.on_shards(keyspace, calls.collect(), true, true).await
+        self.on_shards(keyspace, calls.collect(), sending).await
     }
 
     fn vindex_rows<'a>(&self, insert: &'a Insert, binds: &Binds) -> Result<NewRows<'a>, Status> {

@@ -17,6 +17,7 @@ use sim::sql::ast::{Expr, Ident, Insert as InsertStatement, InsertSource, Statem
 use sim::value::{Bind, Binds, Value};
 
 use super::super::executor::Run;
+use super::super::scatter::Sending;
 use super::generate::is_wanted;
 use super::new_rows::NewRows;
 use crate::key::Destination;
@@ -63,7 +64,9 @@ impl Run {
         rows: &[Vec<Value>],
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
+        self.only_on_primary()?;
         let keyspace = &insert.keyspace.name;
+        let sending = Sending::change(insert.multi_shard_autocommit);
         let by_shard = match insert.keyspace.sharded {
             true => {
                 let mut new = new_rows(insert, rows);
@@ -82,7 +85,7 @@ impl Run {
             let (statement, binds) = with_rows(&insert.insert, rows, &own, binds);
             (Rc::from(shard), Arc::new(statement), Arc::new(binds))
         });
-        self.on_shards(keyspace, calls.collect(), true, true).await
+        self.on_shards(keyspace, calls.collect(), sending).await
     }
 }
 

@@ -15,6 +15,7 @@ use sim::value::Binds;
 use sim::wait::join_until;
 
 use super::super::executor::Run;
+use super::super::sends;
 use super::Running;
 use crate::key::Code;
 use crate::planner::utility::Mirror;
@@ -26,14 +27,16 @@ impl Run {
         mirror: &Mirror,
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
-        // The die has a hundred thousand sides, one for each thousandth of a percent.
+        // The die has a hundred thousand sides, one for each thousandth of a percent; the highest
+        // mirror.
         let die = self.process.choose("mirror", 0, 0..=99_999);
-        if mirror.percent * 1000.0 <= die as f64 {
+        if (die as f64) < 100_000.0 - mirror.percent * 1000.0 {
             return self.primitive(&mirror.input, binds).await;
         }
         let beside = self.standalone();
-        let both: [Running<'_>; 2] =
-            [self.primitive(&mirror.input, binds), beside.primitive(&mirror.mirrored, binds)];
+        let mirrored = beside.primitive(&mirror.mirrored, binds);
+        let mirrored = beside.told(|| sends::of(&mirror.mirrored), "mirrored", binds, mirrored);
+        let both: [Running<'_>; 2] = [self.primitive(&mirror.input, binds), Box::pin(mirrored)];
         let own_has_ended = |ended: &[Option<Result<Outcome, Status>>]| ended[0].is_some();
         let ended = join_until(both, own_has_ended).await;
         let own = ended.into_iter().next().flatten();

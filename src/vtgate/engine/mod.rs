@@ -62,6 +62,7 @@ impl Run {
                     self.simple_projection(projection, binds).await
                 }
                 Primitive::Join(join) => self.join(join, binds).await,
+                Primitive::SemiJoin(join) => self.semi_join(join, binds).await,
                 Primitive::UncorrelatedSubquery(subquery) => {
                     self.uncorrelated_subquery(subquery, binds).await
                 }

@@ -9,6 +9,7 @@ use sim::mysql::outcome::Outcome;
 use sim::value::{Bind, Binds, Value};
 
 use super::super::executor::Run;
+use super::super::scatter::Sending;
 use crate::key::Destination;
 use crate::planner::primitive::{Route, SortKey};
 use crate::rpc::Status;
@@ -38,12 +39,12 @@ impl Run {
             let any = self.resolve(keyspace, &Destination::AnyShard)?;
             let binds = Arc::new(without_values(route, binds));
             let calls = any.into_iter().map(|name| (name.into(), Arc::clone(query), binds.clone()));
-            return self.on_shards(keyspace, calls.collect(), false, false).await;
+            return self.on_shards(keyspace, calls.collect(), Sending::Read).await;
         }
         let merge = 1 < shards.len() && !route.order_by.is_empty();
         let call = |(name, binds)| (name, Arc::clone(&route.query), binds);
         let calls = shards.into_iter().map(call).collect();
-        let mut outcome = self.on_shards(keyspace, calls, false, false).await?;
+        let mut outcome = self.on_shards(keyspace, calls, Sending::Read).await?;
         if merge {
             sort(&mut outcome, &route.order_by);
         }

@@ -3,6 +3,7 @@
 //! See `engine/{memory_sort,filter,distinct,projection,uncorrelated_subquery}.go`. It knows nothing
 //! of shards.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sim::collation::Collation;
@@ -16,7 +17,7 @@ use sim::value::{Bind, Binds, Row, Value};
 use super::route::{compared, sort, truncate};
 use crate::key::Code;
 use crate::planner::primitive::{
-    CheckColumn, Distinct, Filter, Join, JoinSide, ProjectedColumn, Projection, Pullout,
+    CheckColumn, Distinct, Filter, Join, JoinSide, ProjectedColumn, Projection, Pullout, SemiJoin,
     SimpleProjection, Sort, UncorrelatedSubquery,
 };
 use crate::rpc::Status;
@@ -135,7 +136,7 @@ impl Run {
         let mut joined = Outcome::default();
         let mut right_columns = None;
         for row in &left.rows {
-            let right = self.primitive(&node.right, &told(node, row, binds)).await?;
+            let right = self.primitive(&node.right, &told(&node.vars, row, binds)).await?;
             for match_ in &right.rows {
                 joined.rows.push(combined(node, row, Some(match_)));
             }
@@ -149,7 +150,7 @@ impl Run {
             // Nobody has asked the right; its columns are those of no row.
             None => {
                 let nulls: Vec<Value> = left.columns.iter().map(|_| Value::Null).collect();
-                let told = told(node, &nulls.into(), binds);
+                let told = told(&node.vars, &nulls.into(), binds);
                 self.primitive(&node.right, &told).await?.columns
             }
         };
@@ -159,6 +160,23 @@ impl Run {
         };
         joined.columns = node.columns.iter().filter_map(column).collect();
         Ok(joined)
+    }
+
+    pub(super) async fn semi_join(
+        &self,
+        node: &SemiJoin,
+        binds: &Arc<Binds>,
+    ) -> Result<Outcome, Status> {
+        let mut outer = self.primitive(&node.outer, binds).await?;
+        let mut kept = Vec::new();
+        for row in std::mem::take(&mut outer.rows) {
+            let found = self.primitive(&node.subquery, &told(&node.vars, &row, binds)).await?;
+            if !found.rows.is_empty() {
+                kept.push(row);
+            }
+        }
+        outer.rows = kept;
+        Ok(outer)
     }
 
     pub(super) async fn uncorrelated_subquery(
@@ -197,9 +215,9 @@ impl Run {
 }
 
 /// What the right is told of a left row.
-fn told(node: &Join, row: &Row, binds: &Binds) -> Arc<Binds> {
+fn told(vars: &BTreeMap<Arc<str>, usize>, row: &Row, binds: &Binds) -> Arc<Binds> {
     let mut own = binds.clone();
-    for (name, at) in &node.vars {
+    for (name, at) in vars {
         let value = row.get(*at).cloned().unwrap_or(Value::Null);
         own.insert(Arc::clone(name), Bind::Value(value));
     }

@@ -7,6 +7,7 @@ use sim::mysql::outcome::Outcome;
 use sim::value::Binds;
 
 use super::super::executor::Run;
+use super::super::scatter::Sending;
 use crate::key::{Code, Destination};
 use crate::planner::primitive::Send;
 use crate::rpc::Status;
@@ -27,7 +28,8 @@ impl Run {
             .into_iter()
             .map(|name| (Rc::from(name), Arc::clone(&send.query), Arc::clone(binds)))
             .collect();
-        let mut outcome = self.on_shards(keyspace, calls, send.is_dml, true).await?;
+        let sending = if send.is_dml { Sending::LastChange } else { Sending::Read };
+        let mut outcome = self.on_shards(keyspace, calls, sending).await?;
         for (column, name) in &send.rename {
             if let Some(column) = Arc::make_mut(&mut outcome.columns).get_mut(*column) {
                 column.name = Arc::clone(name);

@@ -1,0 +1,5 @@
+create table customer (
+  id bigint not null,
+  name varbinary(32),
+  primary key (id)
+);
