@@ -15,7 +15,7 @@ mod new_rows;
 mod route;
 mod routing;
 mod rows;
-mod send;
+pub(super) mod send;
 mod utility;
 mod vindex_function;
 
