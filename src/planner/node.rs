@@ -35,32 +35,12 @@ impl<'a> Node<'a> {
 
     /// What is below it.
     pub fn inputs(self) -> Vec<Node<'a>> {
-        let Node::Primitive(primitive) = self else { return Vec::new() };
-        match primitive {
-            Primitive::VindexLookup(lookup) => {
+        match self {
+            Node::Route(_) => Vec::new(),
+            Node::Primitive(Primitive::VindexLookup(lookup)) => {
                 vec![Node::of(&lookup.lookup), Node::Route(&lookup.route)]
             }
-            Primitive::Limit(limit) => vec![Node::of(&limit.input)],
-            Primitive::Aggregate(aggregate) => vec![Node::of(&aggregate.input)],
-            Primitive::Sort(sort) => vec![Node::of(&sort.input)],
-            Primitive::Projection(projection) => vec![Node::of(&projection.input)],
-            Primitive::SimpleProjection(projection) => vec![Node::of(&projection.input)],
-            Primitive::Filter(filter) => vec![Node::of(&filter.input)],
-            Primitive::Distinct(distinct) => vec![Node::of(&distinct.input)],
-            Primitive::UncorrelatedSubquery(subquery) => {
-                vec![Node::of(&subquery.subquery), Node::of(&subquery.outer)]
-            }
-            Primitive::Join(join) => vec![Node::of(&join.left), Node::of(&join.right)],
-            Primitive::Utility(utility) => utility.inputs().into_iter().map(Node::of).collect(),
-            Primitive::Route(_)
-            | Primitive::Insert(_)
-            | Primitive::Update(_)
-            | Primitive::Delete(_)
-            | Primitive::Send(_)
-            | Primitive::SingleRow
-            | Primitive::Rows(_)
-            | Primitive::UpdateTarget(_)
-            | Primitive::Ddl(_) => Vec::new(),
+            Node::Primitive(other) => other.inputs().into_iter().map(Node::of).collect(),
         }
     }
 }
