@@ -45,7 +45,7 @@ impl Run {
                     self.vexplain(*kind, input, &binds).await
                 }
                 Utility::ShowWarnings => Ok(self.show_warnings()),
-                Utility::ShowExec { what, filter } => self.show_exec(what, filter.as_ref()),
+                Utility::ShowExec { what, filter } => self.show_exec(what, filter.as_ref()).await,
                 Utility::Set(set) => self.set(set, binds).await,
                 Utility::VindexFunction(function) => self.vindex_function(function, binds).await,
                 // Nobody can hold a lock of LOCK TABLES: it is not sent.
