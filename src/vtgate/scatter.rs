@@ -237,8 +237,8 @@ impl Run {
         executed.result.map(|_| ()).map_err(wrap)
     }
 
-    /// Runs a statement outside of the session's transaction and settings: on this tablet, or on any
-    /// that serves the target.
+    /// Runs a statement outside of the session's transaction and settings: on this tablet, or on
+    /// any that serves the target.
     pub(super) async fn on_shard_alone(
         &self,
         target: &Target,
