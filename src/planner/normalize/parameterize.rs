@@ -18,8 +18,9 @@ use std::sync::Arc;
 use sim::eval::{Env, NoColumns, Program};
 use sim::sql::ast::{
     ArgumentType, CompareOp, Expr, Ident, Insert, InsertSource, Join, Limit, Literal, Query,
-    Select, Statement, TableExpr, UpdateItem,
+    Select, SelectItem, Statement, TableExpr, UpdateItem,
 };
+use sim::sql::walk::children_mut;
 use sim::value::{Bind, Binds};
 
 use crate::planner::planning::Names;
@@ -95,6 +96,12 @@ impl Parameterize {
     }
 
     fn select(&mut self, select: &mut Select) {
+        for item in &mut select.items {
+            // Without an alias its text is the column's name.
+            if let SelectItem::Expr { expr, alias: Some(_) } = item {
+                self.queries_of(expr);
+            }
+        }
         select.from.iter_mut().for_each(|table| self.table(table));
         self.filter(select.filter.as_mut());
         self.limit(select.limit.as_mut());
@@ -185,17 +192,13 @@ impl Parameterize {
         }
     }
 
-    /// Subqueries directly in a condition.
+    /// Subqueries anywhere in an expression whose own literals stay.
     fn queries_of(&mut self, expr: &mut Expr) {
-        match expr {
-            Expr::Subquery(query) | Expr::Exists(query) | Expr::Quantified { query, .. } => {
-                self.query(query);
-            }
-            Expr::Compare { left, right, .. } => {
-                self.queries_of(left);
-                self.queries_of(right);
-            }
-            _ => {}
+        for child in children_mut(expr) {
+            self.queries_of(child);
+        }
+        if let Expr::Subquery(query) | Expr::Exists(query) | Expr::Quantified { query, .. } = expr {
+            self.query(query);
         }
     }
 
