@@ -142,7 +142,7 @@ pub struct ShardStatement {
     pub shard: Rc<str>,
     pub statement: Arc<Statement>,
     pub binds: Arc<Binds>,
-    /// Its rows; none for an error.
+    /// Its rows, if they have two columns as a lookup's have; none for an error.
     pub rows: Option<Vec<Row>>,
 }
 

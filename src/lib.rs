@@ -47,7 +47,8 @@
 //!   <id>`.
 //! - [`report`] and [`sql_text`] stand early in the order: what prints a table is needed by vtctl
 //!   and by scenarios alike.
-//! - [`history`] may name [`topo`]: an event says which tablet it was.
+//! - [`history`] may name [`topo`]: an event says which tablet it was. It has words of its own for
+//!   what a plan sends (`PlannedSend`): it stands before [`planner`], which the judge may not name.
 //! - `options` of `_vt.vreplication` is varbinary, as the simulated server has no json.
 //! - A bound column is a node of the statement's tree (`Expr::Bound`: the name as written and the
 //!   number of its table), and so is a bound table. It prints as it was written; a rewrite cannot

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 fn list(count: usize, item: impl Fn(usize) -> String, between: &str) -> String {
@@ -70,6 +71,44 @@ fn wide_statements_have_plans() {
         let head: String = query.chars().take(60).collect();
         assert!(answer.get("plan").is_some(), "{head}: {answer}");
     }
+}
+
+#[test]
+fn wide_statements_run() {
+    let rows = list(5_000, |at| format!("({at}, {at}, 'p{at}', 1)"), ", ");
+    let ids = list(100_000, |at| at.to_string(), ", ");
+    let any = list(10_000, |at| format!("customer_id = {at}"), " or ");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wide");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["customer.vschema.json", "customer.schema.sql"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/lookup").join(file);
+        std::fs::copy(from, folder.join(file)).unwrap();
+    }
+    let script = format!(
+        "cluster
+keyspace customer shards='-80,80-'
+vschema customer customer.vschema.json
+schema customer customer.schema.sql
+---
+
+> select count(*) from corder where {any}
+---
+
+> select count(*) from corder where customer_id in ({ids})
+---
+
+> insert into corder (order_id, customer_id, sku, price) values {rows}
+---
+"
+    );
+    let path = folder.join("statements");
+    std::fs::write(&path, script).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vindicate"));
+    let output = command.arg("run").arg(&path).arg("--bless").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("Query OK, 5000 rows affected"));
+    assert_eq!(text.matches("|        0 |").count(), 2);
 }
 
 #[test]

@@ -21,7 +21,7 @@ const FOLDERS: [(&str, &str); 3] =
     [("guide", "customer"), ("exercise_log", "fitness"), ("tpcc", "tpcc")];
 
 /// For the guide's vschema: what planning decides by a literal.
-const LITERALS: [&str; 14] = [
+const LITERALS: [&str; 15] = [
     "select * from corder where customer_id = null",
     "select * from corder where customer_id in (1)",
     "select * from corder where customer_id in (1, 2, 1)",
@@ -37,6 +37,7 @@ const LITERALS: [&str; 14] = [
      customer_id = 5",
     "insert into corder(order_id, customer_id, sku) values (1, 1, null), (2, 1, 'x')",
     "update corder set sku = 'x' where sku = 'x'",
+    "select (select price from corder where customer_id = 3) as p from corder where customer_id = 3",
 ];
 
 #[test]

@@ -71,7 +71,10 @@ pub enum Edition {
 /// What a vtgate knows of the cluster at one moment; a statement keeps the one it began with.
 pub struct Snapshot {
     pub topo: Rc<Topo>,
+    /// Of the SrvVSchema.
     pub version: u64,
+    /// Of what the schema tracker has added to it.
+    pub definitions: u64,
     pub vschema: VSchema,
 }
 
@@ -162,7 +165,7 @@ fn snapshot(
         Some(last) if last.version == version => last.vschema.clone(),
         _ => tracker.build(&source),
     };
-    Rc::new(Snapshot { topo: Rc::clone(topo), version, vschema })
+    Rc::new(Snapshot { topo: Rc::clone(topo), version, definitions: tracker.changes, vschema })
 }
 
 impl Gate {

@@ -29,6 +29,8 @@ use crate::topo::TabletType;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlanKey {
     vschema_version: u64,
+    /// Of the tables' definitions.
+    definitions: u64,
     keyspace: Option<Rc<str>>,
     /// The shard target.
     destination: Option<Rc<str>>,
@@ -123,6 +125,7 @@ impl Run {
         let session = self.session.borrow();
         PlanKey {
             vschema_version: self.snapshot.version,
+            definitions: self.snapshot.definitions,
             keyspace: session.target.keyspace.clone(),
             destination: session.target.shard.clone(),
             tablet_type: session.target.kind,

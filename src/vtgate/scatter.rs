@@ -21,6 +21,7 @@ use crate::history::{self, Event, List};
 use crate::key::Code;
 use crate::mutant::{self, Mutant};
 use crate::rpc::{Execute, Executed, Status, Target};
+use crate::topo::Alias;
 
 /// One shard's part: its name, statement and bind variables.
 pub type ShardCall = (Rc<str>, Arc<Statement>, Arc<Binds>);
@@ -262,10 +263,12 @@ impl Run {
         executed.result.map(|_| ()).map_err(wrap)
     }
 
-    /// Runs a statement on a shard outside of the session's transaction and settings.
+    /// Runs a statement outside of the session's transaction and settings: on this tablet, or on
+    /// any that serves the target.
     pub(super) async fn on_shard_alone(
         &self,
         target: &Target,
+        tablet: Option<&Alias>,
         statement: Arc<Statement>,
         binds: Arc<Binds>,
     ) -> Result<Outcome, Status> {
@@ -282,7 +285,12 @@ impl Run {
             tag: Rc::clone(&tag),
             plan,
         };
-        let executed = gate.gateway.execute(process, &gate.addresses, target, execute).await;
+        let executed = match tablet {
+            Some(alias) => {
+                gate.gateway.execute_on(process, &gate.addresses, alias, execute()).await
+            }
+            None => gate.gateway.execute(process, &gate.addresses, target, execute).await,
+        };
         executed.result.map_err(|status| status.wrap(format!("target: {target}")))
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use sim::sql::ast::Statement;
 
+use super::engine;
 use crate::history::{By, PlannedSend, PlannedShards, PlannedStatement};
 use crate::planner::node::Node;
 use crate::planner::primitive::{Dml, Generate, Insert, Opcode, Primitive, Route, Routing, Send};
@@ -48,7 +49,12 @@ fn add(node: Node<'_>, is_root: bool, sends: &mut Vec<PlannedSend>) {
         sends.push(PlannedSend { shards, is_root, ..of_route(&lookup.route, is_root) });
         return;
     }
-    node.inputs().into_iter().for_each(|input| add(input, false, sends));
+    // What EXECUTE and VEXPLAIN run is all that they run.
+    let is_whole = matches!(
+        node,
+        Node::Primitive(Primitive::Utility(Utility::Execute { .. } | Utility::VExplain { .. }))
+    );
+    node.inputs().into_iter().for_each(|input| add(input, is_root && is_whole, sends));
 }
 
 fn of_primitive(primitive: &Primitive, is_root: bool, sends: &mut Vec<PlannedSend>) {
@@ -59,6 +65,13 @@ fn of_primitive(primitive: &Primitive, is_root: bool, sends: &mut Vec<PlannedSen
         Primitive::Send(send) | Primitive::Ddl(send) => sends.push(of_send(send, is_root)),
         Primitive::Utility(Utility::Targeted(targeted)) => {
             sends.push(of_send(&targeted.send, is_root));
+        }
+        Primitive::Utility(Utility::SendText { keyspace, destination, text }) => {
+            if let Ok(statement) = sim::sql::parse(text) {
+                let text = PlannedStatement::Text(statement.to_string().into());
+                let send = to(&keyspace.name, &Arc::new(statement), destination.as_str().into());
+                sends.push(PlannedSend { statements: vec![text], is_root, ..send });
+            }
         }
         Primitive::Utility(Utility::InsertQuery(insert)) => {
             if let Some(generate) = &insert.generate {
@@ -143,10 +156,9 @@ fn of_sequence(text: &Arc<str>, keyspace: &Arc<str>) -> PlannedSend {
 }
 
 fn of_send(send: &Send, is_root: bool) -> PlannedSend {
-    PlannedSend {
-        is_root,
-        ..to(&send.keyspace.name, &send.query, send.destination.as_str().into())
-    }
+    let query = engine::send::statement(send);
+    let destination = send.destination.as_str().into();
+    PlannedSend { is_root, ..to(&send.keyspace.name, &query, destination) }
 }
 
 fn of_routing(routing: &Routing) -> PlannedShards {

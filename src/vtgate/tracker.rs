@@ -32,6 +32,8 @@ pub struct Tracker {
     definitions: BTreeMap<Rc<str>, Vec<Definition>>,
     /// Which of a tablet's schemas has been read.
     read: BTreeMap<Alias, u64>,
+    /// How often definitions have come.
+    pub changes: u64,
 }
 
 impl Tracker {
@@ -74,12 +76,17 @@ impl Gate {
             _ => None,
         };
         let definitions = texts.iter().filter_map(create).collect();
-        self.tracker.borrow_mut().definitions.insert(Rc::clone(keyspace), definitions);
         let last = self.snapshot();
-        let next = Snapshot {
-            topo: Rc::clone(&last.topo),
-            version: last.version,
-            vschema: self.tracker.borrow().build(&last.vschema.source),
+        let next = {
+            let mut tracker = self.tracker.borrow_mut();
+            tracker.definitions.insert(Rc::clone(keyspace), definitions);
+            tracker.changes += 1;
+            Snapshot {
+                topo: Rc::clone(&last.topo),
+                version: last.version,
+                definitions: tracker.changes,
+                vschema: tracker.build(&last.vschema.source),
+            }
         };
         self.plans.borrow_mut().clear();
         *self.snapshot.borrow_mut() = Rc::new(next);

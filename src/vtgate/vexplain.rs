@@ -250,7 +250,8 @@ impl Run {
             let shard: Rc<str> = format!("Shard({})", entry.target.shard).into();
             let sends = || vec![sends::to(&entry.target.keyspace, &explain, shard)];
             let sql = explain.to_string();
-            let run = self.on_shard_alone(&entry.target, Arc::clone(&explain), Arc::clone(&binds));
+            let (query, own) = (Arc::clone(&explain), Arc::clone(&binds));
+            let run = self.on_shard_alone(&entry.target, None, query, own);
             let outcome = self.told(sends, &sql, &binds, run).await?;
             let cell = outcome.rows.first().and_then(|row| row.first());
             let text = cell.map(Value::to_string).unwrap_or_default();

@@ -81,7 +81,10 @@ impl Tablet {
             shard: Rc::clone(&self.shard),
             statement: Arc::clone(&execute.statement),
             binds: Arc::clone(&execute.binds),
-            rows: executed.result.as_ref().ok().map(|outcome| outcome.rows.clone()),
+            rows: executed.result.as_ref().ok().map(|outcome| match outcome.columns.len() {
+                2 => outcome.rows.clone(),
+                _ => Vec::new(),
+            }),
         })));
         executed
     }

@@ -347,6 +347,11 @@ fn rows(how: By, columns: &[Vec<Value>]) -> Vec<Vec<&Value>> {
 }
 
 fn evaluate(expr: &Expr, binds: &Binds) -> Result<Value, String> {
+    if let Expr::Argument { name, .. } = expr
+        && let Some(Bind::Value(value)) = binds.get(name.as_str())
+    {
+        return Ok(value.clone());
+    }
     let mut env = Env::new(jiff::civil::DateTime::default());
     env.binds = Arc::new(binds.clone());
     let program = Program::compile(expr, &NoColumns).map_err(|error| error.message)?;

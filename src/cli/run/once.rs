@@ -247,8 +247,9 @@ fn fault(
     Problem::Fault(text)
 }
 
-/// Room for the deepest expressions that a parser takes.
-const STACK: usize = 16 << 20;
+/// Room for the deepest expressions that a parser takes, and for the longest AND or OR that the
+/// planner turns round. Memory that is not used is not taken.
+const STACK: usize = 1 << 28;
 
 fn in_fresh_thread<T: Send>(
     scenario: &Scenario,

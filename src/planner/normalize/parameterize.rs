@@ -12,13 +12,15 @@
 //!
 //! It knows nothing of plans.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sim::eval::{Env, NoColumns, Program};
 use sim::sql::ast::{
     ArgumentType, CompareOp, Expr, Ident, Insert, InsertSource, Join, Limit, Literal, Query,
-    Select, Statement, TableExpr, UpdateItem,
+    Select, SelectItem, Statement, TableExpr, UpdateItem,
 };
+use sim::sql::walk::children_mut;
 use sim::value::{Bind, Binds};
 
 use crate::planner::planning::Names;
@@ -28,8 +30,9 @@ pub fn parameterize(statement: &mut Statement) -> Binds {
     let mut this = Parameterize {
         names: Names::of(statement),
         next: 1,
-        known: Vec::new(),
+        known: BTreeMap::new(),
         lists: Vec::new(),
+        suffixes: BTreeMap::new(),
         binds: Binds::new(),
     };
     this.statement(statement);
@@ -40,9 +43,11 @@ struct Parameterize {
     names: Names,
     /// Number of the next `vtg`.
     next: usize,
-    /// Literals that have a name.
-    known: Vec<(Literal, Arc<str>)>,
+    /// Literals that have a name: whether they are texts, and their text.
+    known: BTreeMap<(bool, Arc<str>), Arc<str>>,
     lists: Vec<(Vec<Literal>, Arc<str>)>,
+    /// By column's name the number to try next.
+    suffixes: BTreeMap<String, usize>,
     binds: Binds,
 }
 
@@ -91,6 +96,12 @@ impl Parameterize {
     }
 
     fn select(&mut self, select: &mut Select) {
+        for item in &mut select.items {
+            // Without an alias its text is the column's name.
+            if let SelectItem::Expr { expr, alias: Some(_) } = item {
+                self.queries_of(expr);
+            }
+        }
         select.from.iter_mut().for_each(|table| self.table(table));
         self.filter(select.filter.as_mut());
         self.limit(select.limit.as_mut());
@@ -181,17 +192,13 @@ impl Parameterize {
         }
     }
 
-    /// Subqueries directly in a condition.
+    /// Subqueries anywhere in an expression whose own literals stay.
     fn queries_of(&mut self, expr: &mut Expr) {
-        match expr {
-            Expr::Subquery(query) | Expr::Exists(query) | Expr::Quantified { query, .. } => {
-                self.query(query);
-            }
-            Expr::Compare { left, right, .. } => {
-                self.queries_of(left);
-                self.queries_of(right);
-            }
-            _ => {}
+        for child in children_mut(expr) {
+            self.queries_of(child);
+        }
+        if let Expr::Subquery(query) | Expr::Exists(query) | Expr::Quantified { query, .. } = expr {
+            self.query(query);
         }
     }
 
@@ -199,7 +206,7 @@ impl Parameterize {
     fn beside(&mut self, column: &str, value: &mut Expr) {
         self.replace(value, |this, literal| match this.name_of(literal) {
             Some(name) => name,
-            None => this.names.reserve(column).into(),
+            None => this.of_column(column),
         });
     }
 
@@ -227,15 +234,31 @@ impl Parameterize {
         let (Some(bind), Some(ty)) = (bind(literal), ty(literal)) else { return };
         let name = name(self, literal);
         if !self.binds.contains_key(&name) {
-            self.known.push((literal.clone(), Arc::clone(&name)));
+            if let Some(key) = key(literal) {
+                self.known.insert(key, Arc::clone(&name));
+            }
             self.binds.insert(Arc::clone(&name), bind);
         }
         *value = argument(&name, ty);
     }
 
     fn name_of(&self, literal: &Literal) -> Option<Arc<str>> {
-        let found = self.known.iter().find(|(known, _)| known == literal);
-        found.map(|(_, name)| Arc::clone(name))
+        self.known.get(&key(literal)?).cloned()
+    }
+
+    /// The column's name, or the first free one with a number behind it.
+    fn of_column(&mut self, column: &str) -> Arc<str> {
+        let suffix = self.suffixes.entry(column.to_owned()).or_default();
+        loop {
+            let wanted = match *suffix {
+                0 => column.to_owned(),
+                number => format!("{column}{number}"),
+            };
+            *suffix += 1;
+            if self.names.is_free(&wanted) {
+                return self.names.reserve(&wanted).into();
+            }
+        }
     }
 
     /// The next `vtg1`, `vtg2` .. that the statement does not use.
@@ -253,6 +276,15 @@ impl Parameterize {
 fn argument(name: &str, ty: &'static str) -> Expr {
     let ty = ArgumentType { name: ty.into(), size: None, scale: None };
     Expr::Argument { name: Ident::new(name), ty: Some(ty) }
+}
+
+/// What equal literals share; none for those that stay.
+fn key(literal: &Literal) -> Option<(bool, Arc<str>)> {
+    match literal {
+        Literal::Integer(digits) => Some((false, Arc::clone(digits))),
+        Literal::String(text) => Some((true, Arc::clone(text))),
+        _ => None,
+    }
 }
 
 /// The type that a literal has; none for those that stay.

@@ -15,7 +15,7 @@ mod new_rows;
 mod route;
 mod routing;
 mod rows;
-mod send;
+pub(super) mod send;
 mod utility;
 mod vindex_function;
 
@@ -110,6 +110,12 @@ impl Run {
 
     /// What a value of a plan is in this execution.
     pub(super) fn evaluate(&self, expr: &Expr, binds: &Binds) -> Result<Value, Status> {
+        // Rows have an argument a column, and thousands of others beside it.
+        if let Expr::Argument { name, .. } = expr
+            && let Some(Bind::Value(value)) = binds.get(name.as_str())
+        {
+            return Ok(value.clone());
+        }
         let now = self.process.now().to_zoned(jiff::tz::TimeZone::UTC).datetime();
         let mut env = Env::new(now);
         env.binds = Arc::new(binds.clone());

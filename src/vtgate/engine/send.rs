@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sim::mysql::outcome::Outcome;
-use sim::value::Binds;
+use sim::sql::ast::Statement;
+use sim::value::{Bind, Binds, Value};
 
 use super::super::executor::Run;
 use super::super::scatter::Sending;
@@ -24,10 +25,16 @@ impl Run {
             let text = format!("VT09022: Destination does not have exactly one shard: {text}");
             return Err(Status::new(Code::FailedPrecondition, text));
         }
-        let calls = shards
-            .into_iter()
-            .map(|name| (Rc::from(name), Arc::clone(&send.query), Arc::clone(binds)))
-            .collect();
+        let query = &statement(send);
+        let call = |name: String| {
+            let mut own = Arc::clone(binds);
+            if send.shard_name_needed {
+                let name = Bind::Value(Value::text(&name));
+                Arc::make_mut(&mut own).insert("__vt_shard".into(), name);
+            }
+            (Rc::from(name), Arc::clone(query), own)
+        };
+        let calls = shards.into_iter().map(call).collect();
         let sending = if send.is_dml { Sending::LastChange } else { Sending::Read };
         let mut outcome = self.on_shards(keyspace, calls, sending).await?;
         for (column, name) in &send.rename {
@@ -36,5 +43,16 @@ impl Run {
             }
         }
         Ok(outcome)
+    }
+}
+
+/// The statement for a server. One with the shard's name in it is kept as the text that Vitess
+/// prints.
+pub(in crate::vtgate) fn statement(send: &Send) -> Arc<Statement> {
+    match &*send.query {
+        Statement::Verbatim { text, .. } if send.shard_name_needed => {
+            sim::sql::parse(text).map_or_else(|_| Arc::clone(&send.query), Arc::new)
+        }
+        _ => Arc::clone(&send.query),
     }
 }

@@ -4,6 +4,7 @@
 //! (the MySQL model has no GET_LOCK), what only tablets read (migrations, the throttler), streams,
 //! two-phase transactions. It knows nothing of the statements.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sim::mysql::outcome::Outcome;
@@ -11,7 +12,8 @@ use sim::value::{Binds, Value};
 
 use super::Running;
 use crate::key::Code;
-use crate::planner::primitive::Primitive;
+use crate::planner::primitive::{Keyspace, Primitive, Send};
+use crate::planner::table;
 use crate::planner::utility::Utility;
 use crate::rpc::Status;
 use crate::vtgate::executor::{Run, unsupported};
@@ -43,7 +45,7 @@ impl Run {
                     self.vexplain(*kind, input, &binds).await
                 }
                 Utility::ShowWarnings => Ok(self.show_warnings()),
-                Utility::ShowExec { what, filter } => self.show_exec(what, filter.as_ref()),
+                Utility::ShowExec { what, filter } => self.show_exec(what, filter.as_ref()).await,
                 Utility::Set(set) => self.set(set, binds).await,
                 Utility::VindexFunction(function) => self.vindex_function(function, binds).await,
                 // Nobody can hold a lock of LOCK TABLES: it is not sent.
@@ -53,12 +55,55 @@ impl Run {
                     let names: Vec<String> = functions.iter().map(ToString::to_string).collect();
                     Err(unsupported(format!("lock function: {}", names.join(", "))))
                 }
-                Utility::SendText { text, .. } => {
-                    Err(unsupported(format!("a statement that only tablets read: {text}")))
+                Utility::SendText { keyspace, destination, text } => {
+                    self.send_text(keyspace, destination, text, binds).await
                 }
+                Utility::Vgtid(input) => self.vgtid(input, binds).await,
                 other => Err(unsupported(format!("execution of {}", other.operator()))),
             }
         })
+    }
+
+    /// A text that a tablet reads: here only what a server understands is read by anybody.
+    async fn send_text(
+        &self,
+        keyspace: &Keyspace,
+        destination: &str,
+        text: &str,
+        binds: &Arc<Binds>,
+    ) -> Result<Outcome, Status> {
+        let Ok(query) = sim::sql::parse(text) else {
+            return Err(unsupported(format!("a statement that only tablets read: {text}")));
+        };
+        let send = Send {
+            keyspace: keyspace.clone(),
+            destination: destination.to_owned(),
+            query: Arc::new(query),
+            is_dml: false,
+            single_shard_only: false,
+            shard_name_needed: false,
+            rename: Vec::new(),
+        };
+        self.send(&send, binds).await
+    }
+
+    /// The GTID sets of all shards as one text, by keyspace.
+    async fn vgtid(&self, input: &Primitive, binds: &Arc<Binds>) -> Result<Outcome, Status> {
+        let shards = self.primitive(input, binds).await?;
+        let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in &shards.rows {
+            let cell = |at: usize| row.get(at).map(Value::to_string).unwrap_or_default();
+            let (keyspace, gtid, shard) = (cell(0), cell(1), cell(2));
+            let text = format!(
+                "shard_gtids:{{keyspace:\"{keyspace}\" shard:\"{shard}\" gtid:\"{gtid}\"}}"
+            );
+            all.entry(keyspace).or_default().push(text);
+        }
+        let row = |(keyspace, texts): (String, Vec<String>)| {
+            [Value::text(&keyspace), Value::text(&texts.join(" "))].into()
+        };
+        let rows = all.into_iter().map(row).collect();
+        Ok(table::outcome(&["db_name", "global vgtid_executed"], rows))
     }
 
     /// SHOW VARIABLES of a server, with vtgate's own values in it.
