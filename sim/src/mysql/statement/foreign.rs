@@ -246,7 +246,8 @@ impl Run {
             )
         };
         let has_keys = keys(table).next().is_some() || !self.children(&path_of(table)).is_empty();
-        match has_keys && !(!changes.is_empty() && changes.iter().all(harmless)) {
+        let is_harmless = !changes.is_empty() && changes.iter().all(harmless);
+        match has_keys && !is_harmless {
             true => Err(SqlError::not_supported("this change of a table with foreign keys")),
             false => Ok(()),
         }
