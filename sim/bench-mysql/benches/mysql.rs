@@ -3,13 +3,13 @@
 
 #![expect(clippy::disallowed_types, reason = "a bench measures by the wall clock")]
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 
 use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::Options;
 use sim::mysql::server::Server;
 
-use bench_mysql::{Model, Prepared, ROWS, binds, share, sqlite};
+use bench_mysql::{Model, Prepared, ROWS, sqlite, sqlite_for_two};
 
 /// A cheap walk over the rows: every bench meets them in the same order.
 fn walk(at: &mut i64) -> i64 {
@@ -21,12 +21,12 @@ fn point_select(c: &mut Criterion) {
     let mut group = c.benchmark_group("point_select");
     let mut model = Model::new();
     let session = model.connect(Some("d"));
-    let select = Prepared::new("select id, k, v from t where id = :a");
+    let mut select = Prepared::new("select id, k, v from t where id = :a");
     let mut at = 1;
     group.bench_function("model", |b| {
-        b.iter(|| model.run(session, &select, &binds(&[walk(&mut at)])).rows.len())
+        b.iter(|| model.run(session, select.bind(&[walk(&mut at)])).rows.len())
     });
-    let lite = sqlite("point_select");
+    let lite = sqlite();
     let mut select = lite.prepare("select id, k, v from t where id = ?1").expect("a statement");
     let mut at = 1;
     group.bench_function("sqlite", |b| {
@@ -47,7 +47,8 @@ fn insert(c: &mut Criterion) {
     let text = "insert into t values (:a, :b, 'a value of twenty four.')";
     let mut model = Model::new();
     let session = model.connect(Some("d"));
-    let (insert, begin) = (Prepared::new(text), Prepared::new("begin"));
+    let mut insert = Prepared::new(text);
+    let begin = Prepared::new("begin");
     let rollback = Prepared::new("rollback");
     let mut next = ROWS;
     group.bench_function("model", |b| {
@@ -56,20 +57,20 @@ fn insert(c: &mut Criterion) {
             let mut left = n;
             while 0 < left {
                 let some = left.min(1000);
-                model.run(session, &begin, &binds(&[]));
+                model.run(session, &begin);
                 let start = std::time::Instant::now();
                 for _ in 0..some {
                     next += 1;
-                    model.run(session, &insert, &binds(&[next, 7]));
+                    model.run(session, insert.bind(&[next, 7]));
                 }
                 spent += start.elapsed();
-                model.run(session, &rollback, &binds(&[]));
+                model.run(session, &rollback);
                 left -= some;
             }
             spent
         })
     });
-    let lite = sqlite("insert");
+    let lite = sqlite();
     let mut next = ROWS;
     let mut insert = lite
         .prepare("insert into t values (?1, ?2, 'a value of twenty four.')")
@@ -96,24 +97,24 @@ fn insert(c: &mut Criterion) {
     group.finish();
 }
 
-/// Autocommit: update and commit of one row; purge keeps up, outside of nothing.
+/// Autocommit: update and commit of one row; purge keeps up, within the time.
 fn update(c: &mut Criterion) {
     let mut group = c.benchmark_group("update");
     let mut model = Model::new();
     let session = model.connect(Some("d"));
-    let update = Prepared::new("update t set k = k + 1 where id = :a");
+    let mut update = Prepared::new("update t set k = k + 1 where id = :a");
     let mut at = 1;
     let mut done = 0;
     group.bench_function("model", |b| {
         b.iter(|| {
             done += 1;
             if done % 1000 == 0 {
-                model.server.purge();
+                model.purge();
             }
-            model.run(session, &update, &binds(&[walk(&mut at)])).affected
+            model.run(session, update.bind(&[walk(&mut at)])).affected
         })
     });
-    let lite = sqlite("update");
+    let lite = sqlite();
     let mut update = lite.prepare("update t set k = k + 1 where id = ?1").expect("a statement");
     let mut at = 1;
     group.bench_function("sqlite", |b| {
@@ -127,7 +128,7 @@ fn commit(c: &mut Criterion) {
     let mut group = c.benchmark_group("begin_three_updates_commit");
     let mut model = Model::new();
     let session = model.connect(Some("d"));
-    let update = Prepared::new("update t set k = k + 1 where id = :a");
+    let mut update = Prepared::new("update t set k = k + 1 where id = :a");
     let (begin, commit) = (Prepared::new("begin"), Prepared::new("commit"));
     let mut at = 1;
     let mut done = 0;
@@ -135,16 +136,16 @@ fn commit(c: &mut Criterion) {
         b.iter(|| {
             done += 1;
             if done % 1000 == 0 {
-                model.server.purge();
+                model.purge();
             }
-            model.run(session, &begin, &binds(&[]));
+            model.run(session, &begin);
             for _ in 0..3 {
-                model.run(session, &update, &binds(&[walk(&mut at)]));
+                model.run(session, update.bind(&[walk(&mut at)]));
             }
-            model.run(session, &commit, &binds(&[]))
+            model.run(session, &commit)
         })
     });
-    let lite = sqlite("commit");
+    let lite = sqlite();
     let mut update = lite.prepare("update t set k = k + 1 where id = ?1").expect("a statement");
     let mut begin = lite.prepare("begin").expect("a statement");
     let mut commit = lite.prepare("commit").expect("a statement");
@@ -167,30 +168,29 @@ fn contention(c: &mut Criterion) {
     let mut group = c.benchmark_group("lock_and_unlock_under_contention");
     let mut model = Model::new();
     let (one, two) = (model.connect(Some("d")), model.connect(Some("d")));
-    let update = Prepared::new("update t set k = k + 1 where id = :a");
+    let mut update = Prepared::new("update t set k = k + 1 where id = :a");
     let (begin, commit) = (Prepared::new("begin"), Prepared::new("commit"));
     let mut done = 0;
     group.bench_function("model", |b| {
         b.iter(|| {
             done += 1;
             if done % 1000 == 0 {
-                model.server.purge();
+                model.purge();
             }
-            let row = binds(&[17]);
+            let update = update.bind(&[17]);
             for session in [one, two] {
-                model.run(session, &begin, &binds(&[]));
+                model.run(session, &begin);
             }
-            model.run(one, &update, &row);
-            let mut waiting = model.start(two, &update, &row);
+            model.run(one, update);
+            let mut waiting = model.start(two, update);
             model.block(&mut waiting);
-            model.run(one, &commit, &binds(&[]));
+            model.run(one, &commit);
             assert_eq!(model.server.take_granted(), [two]);
             model.finish(&mut waiting);
-            model.run(two, &commit, &binds(&[]));
+            model.run(two, &commit);
         })
     });
-    let first = sqlite("contention");
-    let second = share("contention");
+    let (first, second) = sqlite_for_two();
     let text = "update t set k = k + 1 where id = ?1";
     let statements = |connection| {
         let prepare = |text| rusqlite::Connection::prepare(connection, text).expect("a statement");
@@ -218,22 +218,16 @@ fn history(c: &mut Criterion) {
     let mut group = c.benchmark_group("snapshot_read_behind_a_thousand_versions");
     let mut model = Model::new();
     let (reader, writer) = (model.connect(Some("d")), model.connect(Some("d")));
-    let select = Prepared::new("select id, k, v from t where id = :a");
-    let update = Prepared::new("update t set k = k + 1 where id = :a");
-    model.run(reader, &Prepared::new("begin"), &binds(&[]));
-    model.run(reader, &select, &binds(&[17]));
+    let mut select = Prepared::new("select id, k, v from t where id = :a");
+    let mut update = Prepared::new("update t set k = k + 1 where id = :a");
+    model.run(reader, &Prepared::new("begin"));
+    model.run(reader, select.bind(&[17]));
     for _ in 0..1000 {
-        model.run(writer, &update, &binds(&[17]));
+        model.run(writer, update.bind(&[17]));
     }
-    model.server.purge();
-    group.bench_function("model", |b| {
-        b.iter_batched(
-            || binds(&[17]),
-            |binds| model.run(reader, &select, &binds).rows.len(),
-            BatchSize::SmallInput,
-        )
-    });
-    let lite = sqlite("history");
+    model.purge();
+    group.bench_function("model", |b| b.iter(|| model.run(reader, select.bind(&[17])).rows.len()));
+    let lite = sqlite();
     let mut select = lite.prepare("select id, k, v from t where id = ?1").expect("a statement");
     group.bench_function("sqlite", |b| {
         b.iter(|| {

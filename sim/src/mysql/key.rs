@@ -122,7 +122,15 @@ impl Key {
         u128::from(self.head[0]) << 64 | u128::from(self.head[1])
     }
 
+    /// Does it come before the other, as a search asks?
+    #[inline]
+    pub fn is_before(&self, other: &Key) -> bool {
+        let (own, head) = (self.head(), other.head());
+        own < head || own == head && self.cmp_behind_head(other).is_lt()
+    }
+
     /// The order of two keys with the same head.
+    #[cold]
     fn cmp_behind_head(&self, other: &Key) -> Ordering {
         match self.len().max(other.len()) <= HEAD {
             true => self.len().cmp(&other.len()),
@@ -201,7 +209,7 @@ impl KeyBuilder {
     }
 
     pub fn push_row_id(&mut self, row_id: u64) {
-        self.0.extend(row_id.to_be_bytes());
+        self.0.extend_from_slice(&row_id.to_be_bytes());
     }
 
     pub fn finish(self) -> Key {
@@ -217,7 +225,7 @@ impl KeyBuilder {
         match value {
             Value::Null => {}
             Value::Int(int) => self.push_signed(*int),
-            Value::Uint(uint) => self.0.extend(uint.to_be_bytes()),
+            Value::Uint(uint) => self.0.extend_from_slice(&uint.to_be_bytes()),
             Value::Decimal(decimal) => self.push_decimal(decimal),
             Value::Float(float) => {
                 // IEEE 754 sorts as its bits once negatives are turned round; -0 is 0.
@@ -245,7 +253,7 @@ impl KeyBuilder {
     }
 
     fn push_signed(&mut self, int: i64) {
-        self.0.extend(((int as u64) ^ (1 << 63)).to_be_bytes());
+        self.0.extend_from_slice(&((int as u64) ^ (1 << 63)).to_be_bytes());
     }
 
     /// Sign, exponent, digits; negatives turned round. 1.50 and 1.5 are one key.
@@ -273,6 +281,11 @@ impl KeyBuilder {
 
     /// 0 becomes 0 ff, the end is 0 0: no string's key is a prefix of another's.
     fn push_bytes(&mut self, bytes: &[u8]) {
+        if !bytes.contains(&0) {
+            self.0.extend_from_slice(bytes);
+            self.0.extend_from_slice(&[0, 0]);
+            return;
+        }
         for byte in bytes {
             self.0.push(*byte);
             if *byte == 0 {

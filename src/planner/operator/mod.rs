@@ -169,7 +169,17 @@ impl Operator {
 
     /// The numbers of the tables below, derived tables included.
     pub fn tables(&self) -> TableSet {
-        let own = match self {
+        let below: TableSet = match self {
+            // What a subquery reads is its own business.
+            Operator::SubQuery(subquery) => subquery.outer.tables(),
+            Operator::SubQueryContainer(container) => container.outer.tables(),
+            _ => self.inputs().into_iter().map(Operator::tables).collect(),
+        };
+        self.own_tables() | below
+    }
+
+    fn own_tables(&self) -> TableSet {
+        match self {
             Operator::Table(table) => TableSet::one(table.number),
             Operator::VindexTable(table) => TableSet::one(table.number),
             Operator::QueryGraph(graph) => {
@@ -181,14 +191,7 @@ impl Operator {
             Operator::Projection(p) => p.derived.iter().map(|d| TableSet::one(d.number)).collect(),
             Operator::Aggregator(a) => a.derived.iter().map(|d| TableSet::one(d.number)).collect(),
             _ => TableSet::EMPTY,
-        };
-        let below: TableSet = match self {
-            // What a subquery reads is its own business.
-            Operator::SubQuery(subquery) => subquery.outer.tables(),
-            Operator::SubQueryContainer(container) => container.outer.tables(),
-            _ => self.inputs().into_iter().map(Operator::tables).collect(),
-        };
-        own | below
+        }
     }
 
     /// The tables of which every row of the result has one: not those that an outer join may leave
@@ -197,11 +200,13 @@ impl Operator {
         match self {
             Operator::ApplyJoin(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
             Operator::Join(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
-            Operator::ApplyJoin(join) => join.left.tables_of_rows() | join.right.tables_of_rows(),
-            Operator::Join(join) => join.left.tables_of_rows() | join.right.tables_of_rows(),
-            Operator::Route(route) => route.source.tables_of_rows(),
-            Operator::Filter(filter) => filter.source.tables_of_rows(),
-            other => other.tables(),
+            Operator::SubQuery(subquery) => subquery.outer.tables_of_rows(),
+            Operator::SubQueryContainer(container) => container.outer.tables_of_rows(),
+            _ => {
+                let below: TableSet =
+                    self.inputs().into_iter().map(Operator::tables_of_rows).collect();
+                self.own_tables() | below
+            }
         }
     }
 

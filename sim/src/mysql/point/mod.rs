@@ -55,8 +55,17 @@ enum Action {
     },
     Insert,
     Update {
-        set: Vec<(usize, Program)>,
+        set: Vec<Assigned>,
     },
+}
+
+/// `column = value`.
+#[derive(Debug)]
+struct Assigned {
+    column: usize,
+    program: Program,
+    /// What the column takes as it is, where that is said in short.
+    accepts: Option<Accepts>,
 }
 
 /// A value and the column that is to take it.
@@ -91,7 +100,7 @@ pub(super) enum Ran {
     Done(Outcome),
     /// An autocommit transaction has made its change and is to commit.
     Commit(Outcome),
-    /// An UPDATE finds its row locked and is to wait; nothing is done yet.
+    /// An UPDATE has asked for its row's lock and is to wait for it.
     Blocked,
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Accepts, Action, Given, Point, Source, Target};
+use super::{Accepts, Action, Assigned, Given, Point, Source, Target};
 use crate::eval::{Env, NoColumns, Program};
 use crate::mysql::engine::Engine;
 use crate::mysql::metadata::TablePath;
 use crate::mysql::schema;
+use crate::mysql::statement::hint::set_by;
 use crate::mysql::statement::plan::table_column;
 use crate::mysql::statement::scope::{InScope, TableScope};
 use crate::mysql::statement::tables::Opened;
@@ -21,6 +22,9 @@ pub fn plan(
     database: Option<&Arc<str>>,
     statement: &Statement,
 ) -> Option<Point> {
+    if set_by(statement).is_some() {
+        return None;
+    }
     let (path, table, values, action) = match statement {
         Statement::Query(Query::Select(select)) => plan_select(engine, database, select),
         Statement::Insert(insert) => plan_insert(engine, database, insert),
@@ -103,7 +107,8 @@ fn plan_update(engine: &Engine, database: Option<&Arc<str>>, update: &Update) ->
         if indexed || schema.columns[at].generated.is_some() || !is_plain(&item.value) {
             return None;
         }
-        set.push((at, Program::compile(&item.value, &scope).ok()?));
+        let program = Program::compile(&item.value, &scope).ok()?;
+        set.push(Assigned { column: at, program, accepts: accepts(&schema.columns[at]) });
     }
     Some((path, table, values, Action::Update { set }))
 }

@@ -1,6 +1,7 @@
 //! Statements that need no pause but for a commit's syncs: those on one row that meet nobody, and
 //! the ends of transactions.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::mysql::engine::Engine;
@@ -21,8 +22,8 @@ pub(in crate::mysql) enum AtOnce {
     Done(Result<Outcome, SqlError>),
     /// The change is made; it is being committed.
     Committing(Committing),
-    /// An UPDATE of this row is to wait for it.
-    Blocked(Arc<Point>),
+    /// An UPDATE of one row has asked for its lock and is to wait for it.
+    Blocked(Rc<Point>),
     /// Nothing: the statement is for the general path.
     Nothing,
 }
@@ -128,7 +129,7 @@ impl Engine {
 pub(in crate::mysql) async fn wait(
     run: Run,
     statement: Arc<Statement>,
-    point: Arc<Point>,
+    point: Rc<Point>,
 ) -> Result<Outcome, SqlError> {
     let result = run.writing(|trx| run.update_when_free(&statement, &point, trx)).await;
     run.session(|session| match &result {
@@ -145,13 +146,14 @@ impl Run {
         point: &Point,
         trx: TrxId,
     ) -> Result<Outcome, SqlError> {
-        let (connection, now) = (self.connection, self.now);
+        let connection = self.connection;
         loop {
+            self.wait_for_lock(trx).await?;
             let tried =
-                self.engine(|engine| point.update_again(engine, connection, trx, &self.binds, now));
+                self.engine(|engine| point.update_again(engine, connection, trx, &self.binds));
             match tried {
                 Tried::Done(outcome) => return Ok(outcome),
-                Tried::Wait => self.wait_for_lock(trx).await?,
+                Tried::Wait => {}
                 Tried::Other => break,
             }
         }
