@@ -3,13 +3,13 @@
 
 #![expect(clippy::disallowed_types, reason = "a bench measures by the wall clock")]
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 
 use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::Options;
 use sim::mysql::server::Server;
 
-use bench_mysql::{Model, Prepared, ROWS, binds, share, sqlite};
+use bench_mysql::{Model, Prepared, ROWS, share, sqlite};
 
 /// A cheap walk over the rows: every bench meets them in the same order.
 fn walk(at: &mut i64) -> i64 {
@@ -21,10 +21,10 @@ fn point_select(c: &mut Criterion) {
     let mut group = c.benchmark_group("point_select");
     let mut model = Model::new();
     let session = model.connect(Some("d"));
-    let select = Prepared::new("select id, k, v from t where id = :a");
+    let mut select = Prepared::new("select id, k, v from t where id = :a");
     let mut at = 1;
     group.bench_function("model", |b| {
-        b.iter(|| model.run(session, &select, &binds(&[walk(&mut at)])).rows.len())
+        b.iter(|| model.run(session, select.bind(&[walk(&mut at)])).rows.len())
     });
     let lite = sqlite("point_select");
     let mut select = lite.prepare("select id, k, v from t where id = ?1").expect("a statement");
@@ -47,7 +47,8 @@ fn insert(c: &mut Criterion) {
     let text = "insert into t values (:a, :b, 'a value of twenty four.')";
     let mut model = Model::new();
     let session = model.connect(Some("d"));
-    let (insert, begin) = (Prepared::new(text), Prepared::new("begin"));
+    let mut insert = Prepared::new(text);
+    let begin = Prepared::new("begin");
     let rollback = Prepared::new("rollback");
     let mut next = ROWS;
     group.bench_function("model", |b| {
@@ -56,14 +57,14 @@ fn insert(c: &mut Criterion) {
             let mut left = n;
             while 0 < left {
                 let some = left.min(1000);
-                model.run(session, &begin, &binds(&[]));
+                model.run(session, &begin);
                 let start = std::time::Instant::now();
                 for _ in 0..some {
                     next += 1;
-                    model.run(session, &insert, &binds(&[next, 7]));
+                    model.run(session, insert.bind(&[next, 7]));
                 }
                 spent += start.elapsed();
-                model.run(session, &rollback, &binds(&[]));
+                model.run(session, &rollback);
                 left -= some;
             }
             spent
@@ -101,7 +102,7 @@ fn update(c: &mut Criterion) {
     let mut group = c.benchmark_group("update");
     let mut model = Model::new();
     let session = model.connect(Some("d"));
-    let update = Prepared::new("update t set k = k + 1 where id = :a");
+    let mut update = Prepared::new("update t set k = k + 1 where id = :a");
     let mut at = 1;
     let mut done = 0;
     group.bench_function("model", |b| {
@@ -110,7 +111,7 @@ fn update(c: &mut Criterion) {
             if done % 1000 == 0 {
                 model.server.purge();
             }
-            model.run(session, &update, &binds(&[walk(&mut at)])).affected
+            model.run(session, update.bind(&[walk(&mut at)])).affected
         })
     });
     let lite = sqlite("update");
@@ -127,7 +128,7 @@ fn commit(c: &mut Criterion) {
     let mut group = c.benchmark_group("begin_three_updates_commit");
     let mut model = Model::new();
     let session = model.connect(Some("d"));
-    let update = Prepared::new("update t set k = k + 1 where id = :a");
+    let mut update = Prepared::new("update t set k = k + 1 where id = :a");
     let (begin, commit) = (Prepared::new("begin"), Prepared::new("commit"));
     let mut at = 1;
     let mut done = 0;
@@ -137,11 +138,11 @@ fn commit(c: &mut Criterion) {
             if done % 1000 == 0 {
                 model.server.purge();
             }
-            model.run(session, &begin, &binds(&[]));
+            model.run(session, &begin);
             for _ in 0..3 {
-                model.run(session, &update, &binds(&[walk(&mut at)]));
+                model.run(session, update.bind(&[walk(&mut at)]));
             }
-            model.run(session, &commit, &binds(&[]))
+            model.run(session, &commit)
         })
     });
     let lite = sqlite("commit");
@@ -167,7 +168,7 @@ fn contention(c: &mut Criterion) {
     let mut group = c.benchmark_group("lock_and_unlock_under_contention");
     let mut model = Model::new();
     let (one, two) = (model.connect(Some("d")), model.connect(Some("d")));
-    let update = Prepared::new("update t set k = k + 1 where id = :a");
+    let mut update = Prepared::new("update t set k = k + 1 where id = :a");
     let (begin, commit) = (Prepared::new("begin"), Prepared::new("commit"));
     let mut done = 0;
     group.bench_function("model", |b| {
@@ -176,17 +177,17 @@ fn contention(c: &mut Criterion) {
             if done % 1000 == 0 {
                 model.server.purge();
             }
-            let row = binds(&[17]);
+            let update = update.bind(&[17]);
             for session in [one, two] {
-                model.run(session, &begin, &binds(&[]));
+                model.run(session, &begin);
             }
-            model.run(one, &update, &row);
-            let mut waiting = model.start(two, &update, &row);
+            model.run(one, update);
+            let mut waiting = model.start(two, update);
             model.block(&mut waiting);
-            model.run(one, &commit, &binds(&[]));
+            model.run(one, &commit);
             assert_eq!(model.server.take_granted(), [two]);
             model.finish(&mut waiting);
-            model.run(two, &commit, &binds(&[]));
+            model.run(two, &commit);
         })
     });
     let first = sqlite("contention");
@@ -218,21 +219,15 @@ fn history(c: &mut Criterion) {
     let mut group = c.benchmark_group("snapshot_read_behind_a_thousand_versions");
     let mut model = Model::new();
     let (reader, writer) = (model.connect(Some("d")), model.connect(Some("d")));
-    let select = Prepared::new("select id, k, v from t where id = :a");
-    let update = Prepared::new("update t set k = k + 1 where id = :a");
-    model.run(reader, &Prepared::new("begin"), &binds(&[]));
-    model.run(reader, &select, &binds(&[17]));
+    let mut select = Prepared::new("select id, k, v from t where id = :a");
+    let mut update = Prepared::new("update t set k = k + 1 where id = :a");
+    model.run(reader, &Prepared::new("begin"));
+    model.run(reader, select.bind(&[17]));
     for _ in 0..1000 {
-        model.run(writer, &update, &binds(&[17]));
+        model.run(writer, update.bind(&[17]));
     }
     model.server.purge();
-    group.bench_function("model", |b| {
-        b.iter_batched(
-            || binds(&[17]),
-            |binds| model.run(reader, &select, &binds).rows.len(),
-            BatchSize::SmallInput,
-        )
-    });
+    group.bench_function("model", |b| b.iter(|| model.run(reader, select.bind(&[17])).rows.len()));
     let lite = sqlite("history");
     let mut select = lite.prepare("select id, k, v from t where id = ?1").expect("a statement");
     group.bench_function("sqlite", |b| {

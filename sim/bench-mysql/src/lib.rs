@@ -4,7 +4,6 @@
 //! until it is done. SQLite has prepared statements and a B-tree and no rows that are locked one by
 //! one; where it has nothing to compare, the bench says what it does instead.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sim::mysql::execution::{Execution, Step};
@@ -26,21 +25,31 @@ pub struct Model {
     pub server: Server,
 }
 
-/// A statement as a client has prepared it.
-#[derive(Clone)]
-pub struct Prepared(Arc<Statement>);
+/// A statement as a client has prepared it, with the values that are bound to it.
+pub struct Prepared {
+    statement: Arc<Statement>,
+    binds: Arc<Binds>,
+}
 
 impl Prepared {
     pub fn new(text: &str) -> Prepared {
-        Prepared(Arc::new(parse(text).expect("a statement of the bench parses")))
+        let statement = Arc::new(parse(text).expect("a statement of the bench parses"));
+        Prepared { statement, binds: Arc::default() }
     }
-}
 
-/// `:a`, `:b` .. in order.
-pub fn binds(values: &[i64]) -> Arc<Binds> {
-    let names = ["a", "b", "c", "d"];
-    let bind = |(name, value): (&&str, &i64)| (Arc::from(*name), Bind::Value(Value::Int(*value)));
-    names.iter().zip(values).map(bind).collect::<BTreeMap<_, _>>().into()
+    /// Binds `:a`, `:b` .. in order. As in SQLite, a statement keeps its parameters and is given
+    /// new values.
+    pub fn bind(&mut self, values: &[i64]) -> &Prepared {
+        let binds = Arc::make_mut(&mut self.binds);
+        for (name, value) in ["a", "b"].into_iter().zip(values) {
+            let value = Bind::Value(Value::Int(*value));
+            match binds.get_mut(name) {
+                Some(own) => *own = value,
+                None => drop(binds.insert(name.into(), value)),
+            }
+        }
+        self
+    }
 }
 
 impl Model {
@@ -49,15 +58,15 @@ impl Model {
         let server = Server::new(Options::new(ServerUuid([1; 16]), 1));
         let mut model = Model { server };
         let setup = model.connect(None);
-        model.run(setup, &Prepared::new("create database d"), &binds(&[]));
+        model.run(setup, &Prepared::new("create database d"));
         let setup = model.connect(Some("d"));
-        model.run(setup, &Prepared::new(CREATE), &binds(&[]));
-        let insert = Prepared::new("insert into t values (:a, :b, 'a value of twenty four.')");
-        model.run(setup, &Prepared::new("begin"), &binds(&[]));
+        model.run(setup, &Prepared::new(CREATE));
+        let mut insert = Prepared::new("insert into t values (:a, :b, 'a value of twenty four.')");
+        model.run(setup, &Prepared::new("begin"));
         for id in 1..=ROWS {
-            model.run(setup, &insert, &binds(&[id, id % 100]));
+            model.run(setup, insert.bind(&[id, id % 100]));
         }
-        model.run(setup, &Prepared::new("commit"), &binds(&[]));
+        model.run(setup, &Prepared::new("commit"));
         model.server.purge();
         model
     }
@@ -67,23 +76,14 @@ impl Model {
     }
 
     /// Runs a statement that waits for nobody.
-    pub fn run(
-        &mut self,
-        connection: ConnectionId,
-        statement: &Prepared,
-        binds: &Arc<Binds>,
-    ) -> Outcome {
-        let mut execution = self.start(connection, statement, binds);
+    pub fn run(&mut self, connection: ConnectionId, prepared: &Prepared) -> Outcome {
+        let mut execution = self.start(connection, prepared);
         self.finish(&mut execution)
     }
 
-    pub fn start(
-        &mut self,
-        connection: ConnectionId,
-        statement: &Prepared,
-        binds: &Arc<Binds>,
-    ) -> Execution {
-        self.server.start(connection, &statement.0, binds, jiff::Timestamp::UNIX_EPOCH)
+    pub fn start(&mut self, connection: ConnectionId, prepared: &Prepared) -> Execution {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        self.server.start(connection, &prepared.statement, &prepared.binds, now)
     }
 
     /// Steps to the end; syncs take no time.

@@ -5,6 +5,7 @@
 //! the rows' text, not from an encoding. It knows nothing of what stands in a transaction.
 
 use super::binlog::{BinlogTransaction, Event};
+use crate::value::{Row, Value};
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -76,9 +77,7 @@ impl BinlogFiles {
 /// About how many bytes a transaction takes.
 pub fn size_of(transaction: &BinlogTransaction) -> u64 {
     const FRAME: usize = 42 + 79 + 31;
-    let row = |row: &Option<crate::value::Row>| {
-        row.as_ref().map_or(0, |row| row.iter().map(|value| value.to_string().len()).sum())
-    };
+    let row = |row: &Option<Row>| row.as_ref().map_or(0, |row| row.iter().map(text_length).sum());
     let event = |event: &Event| match event {
         Event::Query { text, .. } => 60 + text.len(),
         Event::Savepoint { name } => 60 + name.len(),
@@ -90,9 +89,28 @@ pub fn size_of(transaction: &BinlogTransaction) -> u64 {
     (FRAME + transaction.events.iter().map(event).sum::<usize>()) as u64
 }
 
+fn text_length(value: &Value) -> usize {
+    let digits = |number: u64| number.checked_ilog10().map_or(1, |power| power as usize + 1);
+    match value {
+        Value::Int(number) => digits(number.unsigned_abs()) + usize::from(*number < 0),
+        Value::Uint(number) => digits(*number),
+        Value::Text(text) => text.len(),
+        other => other.to_string().len(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_is_that_of_the_text() {
+        let numbers = [0, 1, 9, 10, -1, -10, i64::MAX, i64::MIN].map(Value::Int);
+        let others = [Value::Uint(u64::MAX), Value::Null, Value::text("a"), Value::bytes(&[255])];
+        for value in numbers.iter().chain(&others) {
+            assert_eq!(text_length(value), value.to_string().len(), "{value:?}");
+        }
+    }
 
     #[test]
     fn files_rotate_and_are_purged_from_the_oldest() {

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::active::Active;
 use super::durable::Durable;
 use super::gtid::GtidSet;
 use super::key::{IndexId, Key, Place, TableId};
@@ -33,7 +34,7 @@ pub struct Engine {
     pub databases: BTreeMap<Arc<str>, Database>,
     pub plans: Plans,
     pub tables: BTreeMap<TableId, Table>,
-    pub transactions: BTreeMap<TrxId, Transaction>,
+    pub transactions: Active<Transaction>,
     pub locks: LockTable,
     pub metadata: MetadataLocks,
     pub sessions: BTreeMap<ConnectionId, Session>,
@@ -85,7 +86,7 @@ impl Engine {
             databases: BTreeMap::new(),
             plans: Plans::default(),
             tables: BTreeMap::new(),
-            transactions: BTreeMap::new(),
+            transactions: Active::default(),
             locks,
             metadata: MetadataLocks::default(),
             sessions: BTreeMap::new(),
@@ -576,7 +577,7 @@ impl Engine {
         let views: Vec<Arc<ReadView>> =
             self.transactions.values().filter_map(|t| t.view.clone()).collect();
         let mut history = std::mem::take(&mut self.history);
-        history.sort();
+        history.sort_unstable();
         history.dedup();
         for (id, key) in history {
             let active = &self.transactions;

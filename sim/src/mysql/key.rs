@@ -201,7 +201,7 @@ impl KeyBuilder {
     }
 
     pub fn push_row_id(&mut self, row_id: u64) {
-        self.0.extend(row_id.to_be_bytes());
+        self.0.extend_from_slice(&row_id.to_be_bytes());
     }
 
     pub fn finish(self) -> Key {
@@ -217,7 +217,7 @@ impl KeyBuilder {
         match value {
             Value::Null => {}
             Value::Int(int) => self.push_signed(*int),
-            Value::Uint(uint) => self.0.extend(uint.to_be_bytes()),
+            Value::Uint(uint) => self.0.extend_from_slice(&uint.to_be_bytes()),
             Value::Decimal(decimal) => self.push_decimal(decimal),
             Value::Float(float) => {
                 // IEEE 754 sorts as its bits once negatives are turned round; -0 is 0.
@@ -245,7 +245,7 @@ impl KeyBuilder {
     }
 
     fn push_signed(&mut self, int: i64) {
-        self.0.extend(((int as u64) ^ (1 << 63)).to_be_bytes());
+        self.0.extend_from_slice(&((int as u64) ^ (1 << 63)).to_be_bytes());
     }
 
     /// Sign, exponent, digits; negatives turned round. 1.50 and 1.5 are one key.
@@ -273,6 +273,11 @@ impl KeyBuilder {
 
     /// 0 becomes 0 ff, the end is 0 0: no string's key is a prefix of another's.
     fn push_bytes(&mut self, bytes: &[u8]) {
+        if !bytes.contains(&0) {
+            self.0.extend_from_slice(bytes);
+            self.0.extend_from_slice(&[0, 0]);
+            return;
+        }
         for byte in bytes {
             self.0.push(*byte);
             if *byte == 0 {

@@ -31,6 +31,7 @@
 //!
 //! It knows nothing of sharding, of a clock, of a network. Time comes with each statement.
 
+mod active;
 pub mod binlog;
 pub mod binlog_file;
 pub mod cursor;

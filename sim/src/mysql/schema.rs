@@ -90,9 +90,8 @@ impl Table {
 
     /// The part of an index's key that the row itself gives (no clustered suffix).
     pub fn key_of_row(&self, index: usize, row: &[Value]) -> Key {
-        let parts = &self.indexes[index].parts;
-        let values: Vec<Value> = parts.iter().map(|part| row[part.column].clone()).collect();
-        self.key_of_values(index, &values)
+        let parts = self.indexes[index].parts.iter();
+        self.key_of(parts.map(|part| (part, &row[part.column])))
     }
 
     /// What an index stores of a row: of a long column perhaps only its beginning.
@@ -103,8 +102,12 @@ impl Table {
 
     /// The key of a prefix of an index's columns.
     pub fn key_of_values(&self, index: usize, values: &[Value]) -> Key {
+        self.key_of(self.indexes[index].parts.iter().zip(values))
+    }
+
+    fn key_of<'a>(&self, parts: impl Iterator<Item = (&'a Part, &'a Value)>) -> Key {
         let mut builder = KeyBuilder::new();
-        for (part, value) in self.indexes[index].parts.iter().zip(values) {
+        for (part, value) in parts {
             let collation = self.columns[part.column].collation;
             match part.length {
                 Some(length) => builder.push(&cut(value, length), collation, part.descending),

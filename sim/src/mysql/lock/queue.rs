@@ -8,11 +8,12 @@
 //! One page an index is assumed wherever InnoDB counts lock structs.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use smallvec::SmallVec;
 
 use super::mode::{Mode, Span, has_to_wait, notation};
+use crate::mysql::active::Active;
 use crate::mysql::key::{IndexId, Place};
 use crate::mysql::transaction::TrxId;
 
@@ -107,7 +108,7 @@ struct Struct {
 pub struct LockTable {
     order: GrantOrder,
     queues: BTreeMap<At, Queue>,
-    owned: BTreeMap<TrxId, Owned>,
+    owned: Active<Owned>,
     /// A transaction waits for one lock at a time.
     waits: BTreeMap<TrxId, At>,
     /// For whom each waiter waits, of perhaps several: the one that it met first. Cycles are looked
@@ -125,7 +126,7 @@ impl LockTable {
         LockTable {
             order,
             queues: BTreeMap::new(),
-            owned: BTreeMap::new(),
+            owned: Active::default(),
             waits: BTreeMap::new(),
             edges: BTreeMap::new(),
             woken: Vec::new(),
@@ -262,11 +263,12 @@ impl LockTable {
     /// Frees everything that a transaction holds or waits for: struct by struct, the youngest
     /// first, and grants what each has held up before the next one goes.
     pub fn release_all(&mut self, trx: TrxId) {
-        if !self.owned.contains_key(&trx) {
+        let Some(owned) = self.owned.remove(&trx) else { return };
+        if self.waits.is_empty() {
+            owned.places.into_iter().for_each(|at| self.drop_locks(trx, at));
             return;
         }
         let weights = self.weights();
-        let Some(owned) = self.owned.remove(&trx) else { return };
         self.waits.remove(&trx);
         self.edges.remove(&trx);
         let mut locks: SmallVec<[(Reverse<u64>, At); 2]> = SmallVec::new();
@@ -284,6 +286,16 @@ impl LockTable {
             }
             for (_, at) in of_struct {
                 self.grant(at, trx, &weights);
+            }
+        }
+    }
+
+    /// Frees a transaction's locks on a record where nobody waits for anything.
+    fn drop_locks(&mut self, trx: TrxId, at: At) {
+        if let btree_map::Entry::Occupied(mut queue) = self.queues.entry(at) {
+            queue.get_mut().retain(|lock| lock.trx != trx);
+            if queue.get().is_empty() {
+                queue.remove();
             }
         }
     }
@@ -420,7 +432,7 @@ impl LockTable {
     fn push(&mut self, request: &Request, span: Span, waiting: bool) {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let owned = self.owned.entry(request.trx).or_default();
+        let Some(owned) = self.owned.get_or_default(request.trx) else { return };
         let (in_struct, front) = match waiting {
             true => {
                 owned.others += 1;
@@ -486,8 +498,9 @@ impl LockTable {
             }
             self.waits.remove(&waiter.trx);
             self.edges.remove(&waiter.trx);
-            let owned = self.owned.entry(waiter.trx).or_default();
-            owned.put_in_front((at.0, waiter.mode, waiter.span), waiter.in_struct, front);
+            if let Some(owned) = self.owned.get_mut(&waiter.trx) {
+                owned.put_in_front((at.0, waiter.mode, waiter.span), waiter.in_struct, front);
+            }
             self.woken.push(waiter.trx);
         }
     }

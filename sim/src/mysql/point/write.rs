@@ -88,7 +88,7 @@ impl Point {
         set: &[(usize, Program)],
     ) -> Option<Ran> {
         self.may_write(engine, connection)?;
-        let change = self.changed(engine, binds, now, set)?;
+        let change = self.changed(engine, binds, set)?;
         if engine.would_block(connection, &change.wanted) {
             return Some(Ran::Blocked);
         }
@@ -106,12 +106,11 @@ impl Point {
         connection: ConnectionId,
         trx: TrxId,
         binds: &Arc<Binds>,
-        now: jiff::Timestamp,
     ) -> Tried {
         let Action::Update { set } = &self.action else { return Tried::Other };
         let metadata = self.table.metadata;
         engine.request_metadata(connection, metadata, MetadataMode::Write, Duration::Transaction);
-        let Some(change) = self.changed(engine, binds, now, set) else { return Tried::Other };
+        let Some(change) = self.changed(engine, binds, set) else { return Tried::Other };
         self.make(engine, connection, trx, change).map_or(Tried::Wait, Tried::Done)
     }
 
@@ -146,7 +145,6 @@ impl Point {
         &self,
         engine: &Engine,
         binds: &Arc<Binds>,
-        now: jiff::Timestamp,
         set: &[(usize, Program)],
     ) -> Option<Change> {
         let key = self.key(binds)?;
@@ -158,8 +156,8 @@ impl Point {
         let old = newest.row.clone();
         let mut new: Row = old.iter().cloned().collect();
         let row = Arc::get_mut(&mut new)?;
-        let now = jiff::tz::TimeZone::UTC.to_datetime(now);
-        let mut env = Env::with_binds(now, binds.clone());
+        // The plan takes no expression that asks for the time.
+        let mut env = Env::with_binds(jiff::civil::DateTime::ZERO, binds.clone());
         env.strict_change = true;
         for (at, program) in set {
             let column = &self.table.schema.columns[*at];

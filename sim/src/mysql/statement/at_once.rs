@@ -145,10 +145,10 @@ impl Run {
         point: &Point,
         trx: TrxId,
     ) -> Result<Outcome, SqlError> {
-        let (connection, now) = (self.connection, self.now);
+        let connection = self.connection;
         loop {
             let tried =
-                self.engine(|engine| point.update_again(engine, connection, trx, &self.binds, now));
+                self.engine(|engine| point.update_again(engine, connection, trx, &self.binds));
             match tried {
                 Tried::Done(outcome) => return Ok(outcome),
                 Tried::Wait => self.wait_for_lock(trx).await?,

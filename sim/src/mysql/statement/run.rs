@@ -194,6 +194,10 @@ impl Engine {
             return;
         }
         *statement = Some(events.len());
+        if events.is_empty() {
+            // Most transactions under autocommit have one.
+            events.reserve_exact(1);
+        }
         events.push(Event::Rows(RowsEvent {
             table: table.clone(),
             foreign_key_checks_off: checks_off,
