@@ -54,6 +54,16 @@ pub fn binary(
     Ok(Some(result))
 }
 
+/// The same for two signed integers, where it needs no other type and no message.
+pub fn small(op: BinaryOp, left: i64, right: i64) -> Option<i64> {
+    match op {
+        BinaryOp::Add => left.checked_add(right),
+        BinaryOp::Subtract => left.checked_sub(right),
+        BinaryOp::Multiply => left.checked_mul(right),
+        _ => None,
+    }
+}
+
 pub fn negate(operand: &Number, text: &str) -> Result<Number, SqlError> {
     match operand {
         Number::Int(number) => match number.checked_neg() {

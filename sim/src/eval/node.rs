@@ -230,7 +230,14 @@ impl Node {
                 let below = compare(&value, &high, collations[1], env).map(Ordering::is_le);
                 Ok(boolean(and(above, below).map(|within| within != *negated)))
             }
-            Node::Arithmetic { .. } | Node::Negate { .. } => {
+            Node::Arithmetic { op, left, right, .. } => {
+                let small = left.small(row).zip(right.small(row));
+                match small.and_then(|(left, right)| arithmetic::small(*op, left, right)) {
+                    Some(result) => Ok(Value::Int(result)),
+                    None => Ok(self.number(row, env)?.map_or(Value::Null, Number::into_value)),
+                }
+            }
+            Node::Negate { .. } => {
                 Ok(self.number(row, env)?.map_or(Value::Null, Number::into_value))
             }
             Node::Bits { op, left, right } => {
@@ -319,6 +326,18 @@ impl Node {
     }
 
     /// The result as a number, a quotient with all the digits that MySQL carries on.
+    /// A signed integer that stands there already.
+    fn small(&self, row: &[Value]) -> Option<i64> {
+        match self {
+            Node::Constant(Value::Int(int)) => Some(*int),
+            Node::Column(offset) => match row.get(*offset) {
+                Some(Value::Int(int)) => Some(*int),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     fn number(&self, row: &[Value], env: &mut Env) -> Result<Option<Number>, SqlError> {
         match self {
             Node::Arithmetic { op, left, right, text } => {

@@ -215,14 +215,6 @@ impl Engine {
         self.locks.is_blocked(&self.request(trx, wanted))
     }
 
-    /// The same for a session that may have no transaction yet.
-    pub fn would_block(&mut self, connection: ConnectionId, wanted: &Wanted) -> bool {
-        const NOBODY: TrxId = TrxId(u64::MAX);
-        let own = self.sessions.get(&connection).and_then(|session| session.transaction);
-        let others = self.transactions.len() - usize::from(own.is_some());
-        0 < others && self.would_wait(own.unwrap_or(NOBODY), wanted)
-    }
-
     /// An implicit lock on a record becomes explicit, unless it is this transaction's own.
     fn make_explicit(&mut self, but: TrxId, index: IndexId, place: &Place) {
         let Place::Record(key) = place else { return };
@@ -286,7 +278,8 @@ impl Engine {
     /// A cycle of row locks costs its lightest transaction; at equal weight the requester, who
     /// closed it.
     fn break_cycles(&mut self, requester: TrxId) {
-        if !self.options.deadlock_detection {
+        let waits = |trx: TrxId| self.locks.blocker(trx).is_some();
+        if !self.options.deadlock_detection || !self.locks.blocker(requester).is_some_and(waits) {
             return;
         }
         while let Some(cycle) =
@@ -579,22 +572,25 @@ impl Engine {
         let mut history = std::mem::take(&mut self.history);
         history.sort_unstable();
         history.dedup();
-        for (id, key) in history {
-            let active = &self.transactions;
-            let everybody_sees = |trx: TrxId| {
-                !active.contains_key(&trx) && views.iter().all(|view| view.committed_before(trx))
-            };
-            let Some(table) = self.tables.get_mut(&id) else { continue };
-            let left = table.trim(&key, everybody_sees);
-            for (at, entry) in left.entries {
-                self.vacate(IndexId { table: id, index: at as u32 }, &entry, None);
-            }
-            if left.record_gone {
-                self.vacate(IndexId { table: id, index: 0 }, &key, None);
-            } else if left.has_garbage {
-                self.history.push((id, key));
-            }
+        history.retain(|(id, key)| self.purge_record(*id, key, &views));
+        self.history = history;
+    }
+
+    /// Whether there will be something to purge of the record again.
+    fn purge_record(&mut self, id: TableId, key: &Key, views: &[Arc<ReadView>]) -> bool {
+        let active = &self.transactions;
+        let everybody_sees = |trx: TrxId| {
+            !active.contains_key(&trx) && views.iter().all(|view| view.committed_before(trx))
+        };
+        let Some(table) = self.tables.get_mut(&id) else { return false };
+        let left = table.trim(key, everybody_sees);
+        for (at, entry) in left.entries {
+            self.vacate(IndexId { table: id, index: at as u32 }, &entry, None);
         }
+        if left.record_gone {
+            self.vacate(IndexId { table: id, index: 0 }, key, None);
+        }
+        left.has_garbage
     }
 
     /// Is there anything that a commit would have to log? A replica logs the GTID of a transaction

@@ -122,7 +122,15 @@ impl Key {
         u128::from(self.head[0]) << 64 | u128::from(self.head[1])
     }
 
+    /// Does it come before the other, as a search asks?
+    #[inline]
+    pub fn is_before(&self, other: &Key) -> bool {
+        let (own, head) = (self.head(), other.head());
+        own < head || own == head && self.cmp_behind_head(other).is_lt()
+    }
+
     /// The order of two keys with the same head.
+    #[cold]
     fn cmp_behind_head(&self, other: &Key) -> Ordering {
         match self.len().max(other.len()) <= HEAD {
             true => self.len().cmp(&other.len()),

@@ -47,12 +47,12 @@ impl<V> Pages<V> {
         };
         // Keys come in order more often than not.
         let keys = &self.pages[last].keys;
-        if keys.last().is_some_and(|end| end < key) {
+        if keys.last().is_some_and(|end| end.is_before(key)) {
             return Err(Slot { page: last, at: keys.len() });
         }
-        let page = self.firsts.partition_point(|first| first <= key).saturating_sub(1);
+        let page = self.firsts.partition_point(|first| !key.is_before(first)).saturating_sub(1);
         let keys = &self.pages[page].keys;
-        let at = keys.partition_point(|own| own < key);
+        let at = keys.partition_point(|own| own.is_before(key));
         let slot = Slot { page, at };
         if keys.get(at) == Some(key) { Ok(slot) } else { Err(slot) }
     }

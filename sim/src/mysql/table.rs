@@ -8,6 +8,7 @@
 //!
 //! It knows nothing of locks and transactions' ends.
 
+use std::fmt::Write;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -272,13 +273,18 @@ impl Table {
     pub fn describe(&self, index: usize, place: &Place) -> String {
         let Place::Record(key) = place else { return "supremum".to_string() };
         let parts = self.parts_of(index, key).unwrap_or_default();
-        let mut texts: Vec<String> = parts.iter().map(|(_, value)| value.to_string()).collect();
-        if index == 0 && texts.is_empty() {
-            texts.push(format!("0x{:012X}", key.row_id()));
-        } else if let Some(id) = self.row_id_of(index, key) {
-            texts.push(format!("0x{id:012X}"));
+        let mut text = String::new();
+        for (at, (_, value)) in parts.iter().enumerate() {
+            let comma = if 0 < at { "," } else { "" };
+            let _ = write!(text, "{comma}{value}");
         }
-        texts.join(",")
+        let comma = if parts.is_empty() { "" } else { "," };
+        if index == 0 && parts.is_empty() {
+            let _ = write!(text, "0x{:012X}", key.row_id());
+        } else if let Some(id) = self.row_id_of(index, key) {
+            let _ = write!(text, "{comma}0x{id:012X}");
+        }
+        text
     }
 
     /// A record's key, part by part, the clustered key behind a secondary one; none where there is

@@ -1,12 +1,13 @@
 //! A statement that was planned as one on a row does what it does unplanned: two servers run the
 //! same statements, one with the same tree each time, the other with a new one, which is never
-//! planned. Results, locks, waits, warnings, rows and binlogs agree after each statement.
+//! planned. Results, locks, waits and their ends, warnings, rows and binlogs agree after each
+//! statement.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sim::mysql::execution::{Cancel, Step};
+use sim::mysql::execution::{Cancel, Execution, Step};
 use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::Options;
 use sim::mysql::server::Server;
@@ -100,6 +101,8 @@ struct Side {
     sessions: Vec<ConnectionId>,
     /// The trees that are used again; a side without them parses each time.
     trees: Option<BTreeMap<usize, Arc<Statement>>>,
+    /// Statements that wait.
+    waiting: BTreeMap<ConnectionId, Execution>,
 }
 
 impl Side {
@@ -111,10 +114,11 @@ impl Side {
             while let Step::Sync(_) = server.step(&mut execution) {}
         }
         let sessions = (0..SESSIONS).map(|_| server.connect("root", Some("te"))).collect();
-        Side { server, sessions, trees: keeps.then(BTreeMap::new) }
+        Side { server, sessions, trees: keeps.then(BTreeMap::new), waiting: BTreeMap::new() }
     }
 
-    /// Runs to the end; a wait is described and timed out.
+    /// Runs to the end or to a wait, and whoever this wakes. A session that waits and is given
+    /// another statement times out first.
     fn run(&mut self, session: usize, number: usize, binds: &Arc<Binds>) -> String {
         let make = || Arc::new(parse(STATEMENTS[number]).unwrap());
         let statement = match &mut self.trees {
@@ -122,16 +126,36 @@ impl Side {
             None => make(),
         };
         let (server, connection) = (&mut self.server, self.sessions[session]);
+        let mut told = String::new();
+        if let Some(execution) = self.waiting.remove(&connection) {
+            told = format!("{:?} ", server.cancel(execution, Cancel::Timeout));
+        }
         let now = jiff::Timestamp::UNIX_EPOCH;
-        let mut execution = server.start(connection, &statement, binds, now);
+        let execution = server.start(connection, &statement, binds, now);
+        told.push_str(&self.step(connection, execution));
+        loop {
+            let granted = self.server.take_granted();
+            if granted.is_empty() {
+                return told;
+            }
+            for connection in granted {
+                if let Some(execution) = self.waiting.remove(&connection) {
+                    let more = self.step(connection, execution);
+                    told.push_str(&format!("; {connection}: {more}"));
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, connection: ConnectionId, mut execution: Execution) -> String {
         let mut told = String::new();
         loop {
-            match server.step(&mut execution) {
+            match self.server.step(&mut execution) {
                 Step::Done(result) => return format!("{told}{result:?}"),
                 Step::Sync(point) => told.push_str(&format!("{point:?} ")),
                 Step::Wait(wait) => {
-                    let result = server.cancel(execution, Cancel::Timeout);
-                    return format!("{told}{wait:?} {result:?}");
+                    self.waiting.insert(connection, execution);
+                    return format!("{told}{wait:?}");
                 }
             }
         }
@@ -140,7 +164,6 @@ impl Side {
     fn state(&mut self) -> String {
         let rows: Vec<String> =
             self.server.tables().map(|table| format!("{:?}", table.rows)).collect();
-        let _ = self.server.take_granted();
         let open: Vec<bool> =
             self.sessions.iter().map(|session| self.server.in_transaction(*session)).collect();
         format!(

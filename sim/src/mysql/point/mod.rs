@@ -91,7 +91,7 @@ pub(super) enum Ran {
     Done(Outcome),
     /// An autocommit transaction has made its change and is to commit.
     Commit(Outcome),
-    /// An UPDATE finds its row locked and is to wait; nothing is done yet.
+    /// An UPDATE has asked for its row's lock and is to wait for it.
     Blocked,
 }
 

@@ -89,9 +89,6 @@ impl Point {
     ) -> Option<Ran> {
         self.may_write(engine, connection)?;
         let change = self.changed(engine, binds, set)?;
-        if engine.would_block(connection, &change.wanted) {
-            return Some(Ran::Blocked);
-        }
         let (trx, own) = self.begin(engine, connection, now)?;
         match self.make(engine, connection, trx, change) {
             Some(outcome) => ran(own, outcome),
@@ -99,7 +96,7 @@ impl Point {
         }
     }
 
-    /// One try of an UPDATE whose row was locked by somebody else.
+    /// One more try of an UPDATE that has waited.
     pub fn update_again(
         &self,
         engine: &mut Engine,
@@ -108,8 +105,6 @@ impl Point {
         binds: &Arc<Binds>,
     ) -> Tried {
         let Action::Update { set } = &self.action else { return Tried::Other };
-        let metadata = self.table.metadata;
-        engine.request_metadata(connection, metadata, MetadataMode::Write, Duration::Transaction);
         let Some(change) = self.changed(engine, binds, set) else { return Tried::Other };
         self.make(engine, connection, trx, change).map_or(Tried::Wait, Tried::Done)
     }

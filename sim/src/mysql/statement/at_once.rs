@@ -21,7 +21,7 @@ pub(in crate::mysql) enum AtOnce {
     Done(Result<Outcome, SqlError>),
     /// The change is made; it is being committed.
     Committing(Committing),
-    /// An UPDATE of this row is to wait for it.
+    /// An UPDATE of one row has asked for its lock and is to wait for it.
     Blocked(Arc<Point>),
     /// Nothing: the statement is for the general path.
     Nothing,
@@ -147,11 +147,12 @@ impl Run {
     ) -> Result<Outcome, SqlError> {
         let connection = self.connection;
         loop {
+            self.wait_for_lock(trx).await?;
             let tried =
                 self.engine(|engine| point.update_again(engine, connection, trx, &self.binds));
             match tried {
                 Tried::Done(outcome) => return Ok(outcome),
-                Tried::Wait => self.wait_for_lock(trx).await?,
+                Tried::Wait => {}
                 Tried::Other => break,
             }
         }
