@@ -9,7 +9,7 @@ use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::Options;
 use sim::mysql::server::Server;
 
-use bench_mysql::{Model, Prepared, ROWS, share, sqlite};
+use bench_mysql::{Model, Prepared, ROWS, sqlite, sqlite_for_two};
 
 /// A cheap walk over the rows: every bench meets them in the same order.
 fn walk(at: &mut i64) -> i64 {
@@ -26,7 +26,7 @@ fn point_select(c: &mut Criterion) {
     group.bench_function("model", |b| {
         b.iter(|| model.run(session, select.bind(&[walk(&mut at)])).rows.len())
     });
-    let lite = sqlite("point_select");
+    let lite = sqlite();
     let mut select = lite.prepare("select id, k, v from t where id = ?1").expect("a statement");
     let mut at = 1;
     group.bench_function("sqlite", |b| {
@@ -70,7 +70,7 @@ fn insert(c: &mut Criterion) {
             spent
         })
     });
-    let lite = sqlite("insert");
+    let lite = sqlite();
     let mut next = ROWS;
     let mut insert = lite
         .prepare("insert into t values (?1, ?2, 'a value of twenty four.')")
@@ -97,7 +97,7 @@ fn insert(c: &mut Criterion) {
     group.finish();
 }
 
-/// Autocommit: update and commit of one row; purge keeps up, outside of nothing.
+/// Autocommit: update and commit of one row; purge keeps up, within the time.
 fn update(c: &mut Criterion) {
     let mut group = c.benchmark_group("update");
     let mut model = Model::new();
@@ -109,12 +109,12 @@ fn update(c: &mut Criterion) {
         b.iter(|| {
             done += 1;
             if done % 1000 == 0 {
-                model.server.purge();
+                model.purge();
             }
             model.run(session, update.bind(&[walk(&mut at)])).affected
         })
     });
-    let lite = sqlite("update");
+    let lite = sqlite();
     let mut update = lite.prepare("update t set k = k + 1 where id = ?1").expect("a statement");
     let mut at = 1;
     group.bench_function("sqlite", |b| {
@@ -136,7 +136,7 @@ fn commit(c: &mut Criterion) {
         b.iter(|| {
             done += 1;
             if done % 1000 == 0 {
-                model.server.purge();
+                model.purge();
             }
             model.run(session, &begin);
             for _ in 0..3 {
@@ -145,7 +145,7 @@ fn commit(c: &mut Criterion) {
             model.run(session, &commit)
         })
     });
-    let lite = sqlite("commit");
+    let lite = sqlite();
     let mut update = lite.prepare("update t set k = k + 1 where id = ?1").expect("a statement");
     let mut begin = lite.prepare("begin").expect("a statement");
     let mut commit = lite.prepare("commit").expect("a statement");
@@ -175,7 +175,7 @@ fn contention(c: &mut Criterion) {
         b.iter(|| {
             done += 1;
             if done % 1000 == 0 {
-                model.server.purge();
+                model.purge();
             }
             let update = update.bind(&[17]);
             for session in [one, two] {
@@ -190,8 +190,7 @@ fn contention(c: &mut Criterion) {
             model.run(two, &commit);
         })
     });
-    let first = sqlite("contention");
-    let second = share("contention");
+    let (first, second) = sqlite_for_two();
     let text = "update t set k = k + 1 where id = ?1";
     let statements = |connection| {
         let prepare = |text| rusqlite::Connection::prepare(connection, text).expect("a statement");
@@ -226,9 +225,9 @@ fn history(c: &mut Criterion) {
     for _ in 0..1000 {
         model.run(writer, update.bind(&[17]));
     }
-    model.server.purge();
+    model.purge();
     group.bench_function("model", |b| b.iter(|| model.run(reader, select.bind(&[17])).rows.len()));
-    let lite = sqlite("history");
+    let lite = sqlite();
     let mut select = lite.prepare("select id, k, v from t where id = ?1").expect("a statement");
     group.bench_function("sqlite", |b| {
         b.iter(|| {

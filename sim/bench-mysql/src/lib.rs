@@ -67,8 +67,17 @@ impl Model {
             model.run(setup, insert.bind(&[id, id % 100]));
         }
         model.run(setup, &Prepared::new("commit"));
-        model.server.purge();
+        model.purge();
         model
+    }
+
+    /// What a server's background threads do: old versions go, and the binlog's old files.
+    pub fn purge(&mut self) {
+        self.server.purge();
+        self.server.durable_mut().rotate_binlog();
+        if let Some(last) = self.server.durable().files.all().last().map(|file| file.name()) {
+            self.server.purge_binlog_to(&last).expect("the file is there");
+        }
     }
 
     pub fn connect(&mut self, database: Option<&str>) -> ConnectionId {
@@ -112,9 +121,21 @@ impl Default for Model {
     }
 }
 
-/// SQLite with the same table and rows; every connection of one name shares it.
-pub fn sqlite(name: &str) -> rusqlite::Connection {
-    let connection = share(name);
+/// SQLite with the same table and rows, for one connection.
+pub fn sqlite() -> rusqlite::Connection {
+    filled(rusqlite::Connection::open_in_memory().expect("SQLite opens a database in memory"))
+}
+
+/// Two connections to the same. They share a cache, which costs each a little more.
+pub fn sqlite_for_two() -> (rusqlite::Connection, rusqlite::Connection) {
+    let open = || {
+        let uri = "file:two?mode=memory&cache=shared";
+        rusqlite::Connection::open(uri).expect("SQLite opens a database in memory")
+    };
+    (filled(open()), open())
+}
+
+fn filled(connection: rusqlite::Connection) -> rusqlite::Connection {
     connection.execute_batch(CREATE).expect("a new database");
     connection.execute_batch("begin").expect("no transaction");
     {
@@ -127,10 +148,4 @@ pub fn sqlite(name: &str) -> rusqlite::Connection {
     }
     connection.execute_batch("commit").expect("a transaction");
     connection
-}
-
-/// Another connection to it.
-pub fn share(name: &str) -> rusqlite::Connection {
-    let uri = format!("file:{name}?mode=memory&cache=shared");
-    rusqlite::Connection::open(uri).expect("SQLite opens a database in memory")
 }
