@@ -1,6 +1,7 @@
 //! The plans that a server keeps: by statement, which must be the same tree in memory.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Point;
@@ -25,7 +26,7 @@ struct Kept {
     epoch: u64,
     database: Option<Arc<str>>,
     /// None: seen once, or not of this kind.
-    point: Option<Arc<Point>>,
+    point: Option<Rc<Point>>,
     planned: bool,
 }
 
@@ -42,19 +43,19 @@ impl Engine {
         &mut self,
         connection: ConnectionId,
         statement: &Arc<Statement>,
-    ) -> Option<Arc<Point>> {
+    ) -> Option<Rc<Point>> {
         let address = Arc::as_ptr(statement) as usize;
         let session = self.sessions.get(&connection)?;
         if let Some(kept) = self.plans.by_address.get(&address)
             && kept.epoch == self.plans.epoch
-            && kept.database == session.database
+            && same_name(&kept.database, &session.database)
             && kept.planned
         {
             return kept.point.clone();
         }
         let database = session.database.clone();
         let known = self.plans.by_address.contains_key(&address);
-        let point = known.then(|| plan(self, database.as_ref(), statement).map(Arc::new)).flatten();
+        let point = known.then(|| plan(self, database.as_ref(), statement).map(Rc::new)).flatten();
         if !known && MOST <= self.plans.by_address.len() {
             self.plans.by_address.clear();
         }
@@ -67,5 +68,13 @@ impl Engine {
         };
         self.plans.by_address.insert(address, kept);
         point
+    }
+}
+
+/// Most sessions keep the very name that they began with.
+fn same_name(one: &Option<Arc<str>>, other: &Option<Arc<str>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+        (one, other) => one.is_none() && other.is_none(),
     }
 }

@@ -1,6 +1,7 @@
 //! Statements that need no pause but for a commit's syncs: those on one row that meet nobody, and
 //! the ends of transactions.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::mysql::engine::Engine;
@@ -22,7 +23,7 @@ pub(in crate::mysql) enum AtOnce {
     /// The change is made; it is being committed.
     Committing(Committing),
     /// An UPDATE of one row has asked for its lock and is to wait for it.
-    Blocked(Arc<Point>),
+    Blocked(Rc<Point>),
     /// Nothing: the statement is for the general path.
     Nothing,
 }
@@ -128,7 +129,7 @@ impl Engine {
 pub(in crate::mysql) async fn wait(
     run: Run,
     statement: Arc<Statement>,
-    point: Arc<Point>,
+    point: Rc<Point>,
 ) -> Result<Outcome, SqlError> {
     let result = run.writing(|trx| run.update_when_free(&statement, &point, trx)).await;
     run.session(|session| match &result {
