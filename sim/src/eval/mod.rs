@@ -216,6 +216,11 @@ impl Program {
         self.root.run(row, env)
     }
 
+    /// The result, where no more than integers of the row and of the text are needed for it.
+    pub fn quick(&self, row: &[Value]) -> Option<Value> {
+        self.root.quick(row)
+    }
+
     /// Whether a filter lets the row pass: true, not false and not NULL.
     pub fn matches(&self, row: &[Value], env: &mut Env) -> Result<bool, SqlError> {
         let value = self.run(row, env)?;

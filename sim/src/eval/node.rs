@@ -230,16 +230,10 @@ impl Node {
                 let below = compare(&value, &high, collations[1], env).map(Ordering::is_le);
                 Ok(boolean(and(above, below).map(|within| within != *negated)))
             }
-            Node::Arithmetic { op, left, right, .. } => {
-                let small = left.small(row).zip(right.small(row));
-                match small.and_then(|(left, right)| arithmetic::small(*op, left, right)) {
-                    Some(result) => Ok(Value::Int(result)),
-                    None => Ok(self.number(row, env)?.map_or(Value::Null, Number::into_value)),
-                }
-            }
-            Node::Negate { .. } => {
-                Ok(self.number(row, env)?.map_or(Value::Null, Number::into_value))
-            }
+            Node::Arithmetic { .. } | Node::Negate { .. } => match self.quick(row) {
+                Some(result) => Ok(result),
+                None => Ok(self.number(row, env)?.map_or(Value::Null, Number::into_value)),
+            },
             Node::Bits { op, left, right } => {
                 let left = left.run(row, env)?;
                 let right = right.run(row, env)?;
@@ -326,6 +320,16 @@ impl Node {
     }
 
     /// The result as a number, a quotient with all the digits that MySQL carries on.
+    /// The result where it is one of signed integers and no message comes with it.
+    pub fn quick(&self, row: &[Value]) -> Option<Value> {
+        match self {
+            Node::Arithmetic { op, left, right, .. } => {
+                arithmetic::small(*op, left.small(row)?, right.small(row)?).map(Value::Int)
+            }
+            _ => self.small(row).map(Value::Int),
+        }
+    }
+
     /// A signed integer that stands there already.
     fn small(&self, row: &[Value]) -> Option<i64> {
         match self {

@@ -333,7 +333,7 @@ impl Server {
                 table: table.schema.name.to_string(),
                 index: table.schema.indexes[at].name.to_string(),
                 record: table.describe(at, entry.place),
-                mode: entry.lock.notation(entry.place),
+                mode: entry.lock.notation(entry.place).to_string(),
                 waiting: entry.lock.waiting,
             })
         });
@@ -398,9 +398,9 @@ impl Server {
             let blockers = trx.map_or_else(Vec::new, |trx| engine.locks.blockers(trx));
             let holder = |trx: &TrxId| engine.transactions.get(trx).map(|t| t.connection);
             return LockWait {
-                index: format!("{}.{}", table.schema.name, table.schema.indexes[at].name),
+                index: [&*table.schema.name, ".", &*table.schema.indexes[at].name].concat(),
                 record: table.describe(at, entry.place),
-                mode: entry.lock.notation(entry.place),
+                mode: entry.lock.notation(entry.place).to_string(),
                 holders: blockers.iter().filter_map(holder).collect(),
                 timeout: session.map_or_else(Default::default, |s| s.lock_wait_timeout),
                 metadata: false,

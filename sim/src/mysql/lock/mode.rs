@@ -64,14 +64,20 @@ pub fn has_to_wait(request: (Mode, Span), held: (Mode, Span), supremum: bool) ->
 }
 
 /// `X`, `X,REC`, `S,GAP`, `X,GAP,II`; the supremum has no record, hence plain `X` and `X,II`.
-pub fn notation(mode: Mode, span: Span, supremum: bool) -> String {
-    match span {
-        Span::InsertIntention if supremum => format!("{mode},II"),
-        _ if supremum => mode.to_string(),
-        Span::NextKey => mode.to_string(),
-        Span::Record => format!("{mode},REC"),
-        Span::Gap => format!("{mode},GAP"),
-        Span::InsertIntention => format!("{mode},GAP,II"),
+pub fn notation(mode: Mode, span: Span, supremum: bool) -> &'static str {
+    match (mode, span) {
+        (Mode::S, Span::InsertIntention) if supremum => "S,II",
+        (Mode::X, Span::InsertIntention) if supremum => "X,II",
+        (Mode::S, _) if supremum => "S",
+        (Mode::X, _) if supremum => "X",
+        (Mode::S, Span::NextKey) => "S",
+        (Mode::X, Span::NextKey) => "X",
+        (Mode::S, Span::Record) => "S,REC",
+        (Mode::X, Span::Record) => "X,REC",
+        (Mode::S, Span::Gap) => "S,GAP",
+        (Mode::X, Span::Gap) => "X,GAP",
+        (Mode::S, Span::InsertIntention) => "S,GAP,II",
+        (Mode::X, Span::InsertIntention) => "X,GAP,II",
     }
 }
 

@@ -621,7 +621,7 @@ impl Owned {
 }
 
 impl Lock {
-    pub fn notation(&self, place: &Place) -> String {
+    pub fn notation(&self, place: &Place) -> &'static str {
         notation(self.mode, self.span, place.is_supremum())
     }
 

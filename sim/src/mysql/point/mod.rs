@@ -55,8 +55,17 @@ enum Action {
     },
     Insert,
     Update {
-        set: Vec<(usize, Program)>,
+        set: Vec<Assigned>,
     },
+}
+
+/// `column = value`.
+#[derive(Debug)]
+struct Assigned {
+    column: usize,
+    program: Program,
+    /// What the column takes as it is, where that is said in short.
+    accepts: Option<Accepts>,
 }
 
 /// A value and the column that is to take it.

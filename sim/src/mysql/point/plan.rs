@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Accepts, Action, Given, Point, Source, Target};
+use super::{Accepts, Action, Assigned, Given, Point, Source, Target};
 use crate::eval::{Env, NoColumns, Program};
 use crate::mysql::engine::Engine;
 use crate::mysql::metadata::TablePath;
@@ -103,7 +103,8 @@ fn plan_update(engine: &Engine, database: Option<&Arc<str>>, update: &Update) ->
         if indexed || schema.columns[at].generated.is_some() || !is_plain(&item.value) {
             return None;
         }
-        set.push((at, Program::compile(&item.value, &scope).ok()?));
+        let program = Program::compile(&item.value, &scope).ok()?;
+        set.push(Assigned { column: at, program, accepts: accepts(&schema.columns[at]) });
     }
     Some((path, table, values, Action::Update { set }))
 }

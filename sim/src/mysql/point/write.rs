@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Action, Given, Point, Ran, Tried};
-use crate::eval::{Env, Program, store};
+use super::{Action, Assigned, Given, Point, Ran, Tried};
+use crate::eval::{Env, store};
 use crate::mysql::binlog::RowChange;
 use crate::mysql::engine::{Engine, Wanted};
 use crate::mysql::key::{IndexId, Key, Place};
@@ -85,7 +85,7 @@ impl Point {
         connection: ConnectionId,
         binds: &Arc<Binds>,
         now: jiff::Timestamp,
-        set: &[(usize, Program)],
+        set: &[Assigned],
     ) -> Option<Ran> {
         self.may_write(engine, connection)?;
         let change = self.changed(engine, binds, set)?;
@@ -136,12 +136,7 @@ impl Point {
 
     /// What the assignments make of the row, each of which sees those before it; none where there
     /// is no row, or one of them fails or warns.
-    fn changed(
-        &self,
-        engine: &Engine,
-        binds: &Arc<Binds>,
-        set: &[(usize, Program)],
-    ) -> Option<Change> {
+    fn changed(&self, engine: &Engine, binds: &Arc<Binds>, set: &[Assigned]) -> Option<Change> {
         let key = self.key(binds)?;
         let (slot, record) = engine.table(self.table.id).find(&key)?;
         let newest = record.newest();
@@ -151,20 +146,13 @@ impl Point {
         let old = newest.row.clone();
         let mut new: Row = old.iter().cloned().collect();
         let row = Arc::get_mut(&mut new)?;
-        // The plan takes no expression that asks for the time.
-        let mut env = Env::with_binds(jiff::civil::DateTime::ZERO, binds.clone());
-        env.strict_change = true;
-        for (at, program) in set {
-            let column = &self.table.schema.columns[*at];
-            let value = program.run(row, &mut env).ok()?;
-            let (value, warning) = store(&value, &column.ty, &column.name, 1, true).ok()?;
-            if !warning.is_empty() || value.is_null() && column.not_null {
-                return None;
-            }
-            row[*at] = value;
-        }
-        if !env.warnings.is_empty() {
-            return None;
+        for assigned in set {
+            let quick = assigned.program.quick(row);
+            let accepted = quick.zip(assigned.accepts.as_ref());
+            row[assigned.column] = match accepted.and_then(|(value, to)| to.take(&value)) {
+                Some(value) => value,
+                None => self.evaluated(row, assigned, binds)?,
+            };
         }
         let wanted = Wanted {
             index: IndexId { table: self.table.id, index: 0 },
@@ -175,6 +163,18 @@ impl Point {
         };
         let owner = engine.transactions.contains_key(&newest.trx).then_some(newest.trx);
         Some(Change { wanted, slot, owner, old, new })
+    }
+
+    /// What the column makes of the assignment's value; none where one fails or warns.
+    fn evaluated(&self, row: &[Value], assigned: &Assigned, binds: &Arc<Binds>) -> Option<Value> {
+        let column = &self.table.schema.columns[assigned.column];
+        // The plan takes no expression that asks for the time.
+        let mut env = Env::with_binds(jiff::civil::DateTime::ZERO, binds.clone());
+        env.strict_change = true;
+        let value = assigned.program.run(row, &mut env).ok()?;
+        let (value, warning) = store(&value, &column.ty, &column.name, 1, true).ok()?;
+        let warns = !warning.is_empty() || !env.warnings.is_empty();
+        (!warns && !(value.is_null() && column.not_null)).then_some(value)
     }
 
     /// Is somebody's lock on the gap that a new key falls into?
