@@ -174,7 +174,8 @@ impl Point {
         let value = assigned.program.run(row, &mut env).ok()?;
         let (value, warning) = store(&value, &column.ty, &column.name, 1, true).ok()?;
         let warns = !warning.is_empty() || !env.warnings.is_empty();
-        (!warns && !(value.is_null() && column.not_null)).then_some(value)
+        let missing = value.is_null() && column.not_null;
+        (!warns && !missing).then_some(value)
     }
 
     /// Is somebody's lock on the gap that a new key falls into?
