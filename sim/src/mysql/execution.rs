@@ -275,6 +275,17 @@ impl Run {
             .ok_or_else(error::interrupted)
     }
 
+    /// Works on the session if the server lends its engine: it does not to a statement that is
+    /// dropped while it waits.
+    pub fn session_if_lent(&self, work: impl FnOnce(&mut Session)) {
+        if let Ok(mut desk) = self.desk.try_borrow_mut()
+            && let Some(engine) = &mut desk.engine
+            && let Some(session) = engine.sessions.get_mut(&self.connection)
+        {
+            work(session);
+        }
+    }
+
     /// Sleeps until the row lock that was asked for is granted, or is to be asked for again.
     pub async fn wait_for_lock(&self, trx: TrxId) -> Result<(), SqlError> {
         loop {

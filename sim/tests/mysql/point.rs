@@ -76,6 +76,7 @@ const STATEMENTS: &[&str] = &[
     "update c set p = p * 1000000000 where x = 'b' and y = 2",
     "update c set r = :b where x = 'a' and y = 1",
     "update c set p = p where x = 'a' and y = 1",
+    "update /*+ SET_VAR(foreign_key_checks=OFF) */ t set v = v + 1 where id = :a",
     "delete from t where id = :a",
     "delete from c where y = :a",
 ];

@@ -7,6 +7,7 @@ use crate::eval::{Env, NoColumns, Program};
 use crate::mysql::engine::Engine;
 use crate::mysql::metadata::TablePath;
 use crate::mysql::schema;
+use crate::mysql::statement::hint::set_by;
 use crate::mysql::statement::plan::table_column;
 use crate::mysql::statement::scope::{InScope, TableScope};
 use crate::mysql::statement::tables::Opened;
@@ -21,6 +22,9 @@ pub fn plan(
     database: Option<&Arc<str>>,
     statement: &Statement,
 ) -> Option<Point> {
+    if set_by(statement).is_some() {
+        return None;
+    }
     let (path, table, values, action) = match statement {
         Statement::Query(Query::Select(select)) => plan_select(engine, database, select),
         Statement::Insert(insert) => plan_insert(engine, database, insert),

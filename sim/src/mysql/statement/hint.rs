@@ -15,8 +15,8 @@ pub struct Restored<'a> {
 
 impl Drop for Restored<'_> {
     fn drop(&mut self) {
-        // A session that is gone needs nothing.
-        let _ = self.run.session(|session| session.foreign_key_checks = self.checks);
+        // A session whose statement is dropped while it waits is gone with it.
+        self.run.session_if_lent(|session| session.foreign_key_checks = self.checks);
     }
 }
 
@@ -25,18 +25,22 @@ impl Run {
         &self,
         statement: &Statement,
     ) -> Result<Option<Restored<'_>>, SqlError> {
-        let comments = match statement {
-            Statement::Insert(insert) => &insert.comments,
-            Statement::Update(update) => &update.comments,
-            Statement::Delete(delete) => &delete.comments,
-            Statement::Query(Query::Select(select)) => &select.comments,
-            _ => return Ok(None),
-        };
-        let Some(checks) = foreign_key_checks(comments) else { return Ok(None) };
+        let Some(checks) = set_by(statement) else { return Ok(None) };
         let before =
             self.session(|session| std::mem::replace(&mut session.foreign_key_checks, checks))?;
         Ok(Some(Restored { run: self, checks: before }))
     }
+}
+
+/// The value of `foreign_key_checks` that a statement sets for itself.
+pub fn set_by(statement: &Statement) -> Option<bool> {
+    foreign_key_checks(match statement {
+        Statement::Insert(insert) => &insert.comments,
+        Statement::Update(update) => &update.comments,
+        Statement::Delete(delete) => &delete.comments,
+        Statement::Query(Query::Select(select)) => &select.comments,
+        _ => return None,
+    })
 }
 
 /// What the hints say of it; the first one counts.
