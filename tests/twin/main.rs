@@ -33,8 +33,9 @@ session m target=main
 m:> insert into s_seq (id, next_id, cache) values (0, 1, 5)
 ";
 
-/// The same tables over two shards, with lookups that are written and not read, and without lookups:
-/// a shard that is split, a lookup that is being backfilled, a vindex that is not there yet.
+/// The same tables over two shards, with lookups that are written and not read, and without
+/// lookups: a shard that is split, a lookup that is being backfilled, a vindex that is not there
+/// yet.
 const CHANGES: &str = "cluster
 keyspace sharded shards='-40,40-80,80-c0,c0-'
 keyspace halves shards='-80,80-' uid=3000

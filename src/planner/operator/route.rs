@@ -16,8 +16,8 @@ pub struct Route {
     pub ordering: Vec<RouteOrder>,
     pub comments: Comments,
     pub lock: Lock,
-    /// A part of it gives its rows on every shard that it goes to, as `dual` does: it must not go to
-    /// several where duplicates count.
+    /// A part of it gives its rows on every shard that it goes to, as `dual` does: it must not go
+    /// to several where duplicates count.
     pub runs_once: bool,
     /// Columns that are for the client; None is all.
     pub result_columns: Option<usize>,

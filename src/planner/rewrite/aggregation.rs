@@ -197,9 +197,9 @@ fn check_group_concat(call: &Aggregate) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// Whether the shards of these tables can compute the distinct aggregates, since a value never lives
-/// on two of them; and their arguments, which must otherwise all be the same. Above a join nobody
-/// can: a row of one side meets several of the other.
+/// Whether the shards of these tables can compute the distinct aggregates, since a value never
+/// lives on two of them; and their arguments, which must otherwise all be the same. Above a join
+/// nobody can: a row of one side meets several of the other.
 pub fn distinct_of(
     planning: &Planning<'_>,
     aggregator: &Aggregator,

@@ -157,8 +157,8 @@ impl Halves {
         Ok(JoinColumn { origin, ..JoinColumn::new(passed) })
     }
 
-    /// From now on it is known which side computes a column: the right what is left of an expression
-    /// of both, the left what names no table.
+    /// From now on it is known which side computes a column: the right what is left of an
+    /// expression of both, the left what names no table.
     fn settle(&self, planning: &mut Planning<'_>, name: &Ident, rest: Option<&Expr>) {
         let Some(derived) = &self.derived else { return };
         let own = TableSet::one(derived.number);

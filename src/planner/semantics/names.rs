@@ -244,7 +244,10 @@ pub fn resolve_union_order(expr: &mut Expr, first: &Select) -> Result<(), PlanEr
             // A name that two columns have would be the other one's.
             let first = offers.items.iter().position(|item| is_called_so(&item));
             if first != Some(at) {
-                let is_earlier = |item: &SelectItem| matches!(item, SelectItem::Expr { expr, .. } if predicate::same(expr, of));
+                let is_earlier = |item: &SelectItem| match item {
+                    SelectItem::Expr { expr, .. } => predicate::same(expr, of),
+                    _ => false,
+                };
                 if !matches!(of, Expr::Bound(..)) || offers.items[..at].iter().any(is_earlier) {
                     let text = "ORDER BY the second of two columns of one name, over a union";
                     return Err(PlanError::unsupported(text));
