@@ -268,11 +268,11 @@ impl Lookups<'_> {
 
     fn shards(&self, keyspace: &str) -> Vec<Shard> {
         let Some(record) = self.topo.keyspaces.get(keyspace) else { return Vec::new() };
-        let shard = |(name, shard): (&Rc<str>, &crate::topo::ShardRecord)| Shard {
-            name: name.to_string(),
-            range: shard.range.clone().unwrap_or(KeyRange::COMPLETE),
+        let shard = |name: &Rc<str>| {
+            let range = record.shards.get(name).and_then(|shard| shard.range.clone());
+            Shard { name: name.to_string(), range: range.unwrap_or(KeyRange::COMPLETE) }
         };
-        record.shards.iter().map(shard).collect()
+        record.shard_order.iter().map(shard).collect()
     }
 
     fn all(&self, keyspace: &str) -> BTreeSet<String> {
