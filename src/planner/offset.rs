@@ -19,7 +19,7 @@ use super::{PlanError, expression};
 /// Plans the offsets of an operator and all below.
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
-        Operator::Route(route) => return route_order(planning, route),
+        Operator::Route(route) => return order_route(planning, route),
         Operator::SubQuery(subquery) => {
             for (name, expr) in &subquery.outer_vars {
                 let outer = &mut subquery.outer;
@@ -42,8 +42,8 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
 }
 
 /// A route over several shards merges their answers by columns that must be there.
-fn route_order(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
-    if route.routing.is_single_shard() {
+pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
+    if route.routing.is_single_shard() || !route.ordering.is_empty() {
         return Ok(());
     }
     for order in order_of(&route.source) {
@@ -210,6 +210,24 @@ pub fn column_at(source: &Operator, at: usize) -> Option<Expr> {
         Operator::Limit(limit) => column_at(&limit.source, at),
         Operator::Distinct(distinct) => column_at(&distinct.source, at),
         _ => None,
+    }
+}
+
+/// Whether a column is any value of a group: its weight would be a group of its own.
+pub fn is_of_group(planning: &Planning<'_>, source: &Operator, at: usize) -> bool {
+    match source {
+        Operator::Aggregator(aggregator) if aggregator.derived.is_none() => {
+            let column = aggregator.columns.get(at);
+            !aggregator.groups.is_empty()
+                && column.is_some_and(|column| {
+                    let is_group = aggregator.groups.iter().any(|it| same(&it.expr, &column.expr));
+                    !is_group && !planning.semantics.has_aggregate(&column.expr)
+                })
+        }
+        Operator::Filter(filter) => is_of_group(planning, &filter.source, at),
+        Operator::Ordering(ordering) => is_of_group(planning, &ordering.source, at),
+        Operator::Limit(limit) => is_of_group(planning, &limit.source, at),
+        _ => false,
     }
 }
 

@@ -108,7 +108,7 @@ pub fn weight_of(
     expr: &Expr,
 ) -> Result<usize, PlanError> {
     match operator {
-        Operator::ApplyJoin(join) => offset_join::weight_of(planning, join, expr),
+        Operator::ApplyJoin(join) => offset_join::weight_of(planning, join, at, expr),
         Operator::Projection(projection) => weight_of_projection(planning, projection, at),
         Operator::Filter(filter) => weight_of(planning, &mut filter.source, at, expr),
         Operator::Limit(limit) => weight_of(planning, &mut limit.source, at, expr),
@@ -117,6 +117,11 @@ pub fn weight_of(
         Operator::SubQuery(subquery) => weight_of(planning, &mut subquery.outer, at, expr),
         Operator::Union(_) => offset_union::weight_of(planning, operator, at, expr),
         Operator::Route(route) if offset_union::is_union(&route.source) => {
+            offset_union::weight_of(planning, operator, at, expr)
+        }
+        Operator::Route(route) if offset::is_of_group(planning, &route.source, at) => {
+            offset::order_route(planning, route)?;
+            offset_union::wrap(planning, route)?;
             offset_union::weight_of(planning, operator, at, expr)
         }
         Operator::Route(route) => {

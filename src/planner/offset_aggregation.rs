@@ -25,6 +25,7 @@ pub fn plan(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<
     }
     aggregator.planned = true;
     if !aggregator.pushed {
+        aggregator.result_columns = None;
         fetch_columns(planning, aggregator)?;
     }
     for at in 0..aggregator.groups.len() {
@@ -147,10 +148,16 @@ pub fn column_of(
     if planning.semantics.has_aggregate(expr) {
         return Err(PlanError::unsupported(format!("{expr} beside an aggregation")));
     }
-    let at = add_column(planning, aggregator, expr, group)?;
-    if let Some(of) = weighed(aggregator, expr) {
-        aggregator.aggregates[of].weight_column = Some(at);
+    let Some(of) = weighed(aggregator, expr) else {
+        return add_column(planning, aggregator, expr, group);
+    };
+    let (column, value) =
+        (aggregator.aggregates[of].column, aggregator.aggregates[of].original.clone());
+    let at = weight_of(planning, &mut aggregator.source, column, &value)?;
+    if at == aggregator.columns.len() {
+        aggregator.columns.push(Column::new(expr.clone()));
     }
+    aggregator.aggregates[of].weight_column = Some(at);
     Ok(at)
 }
 

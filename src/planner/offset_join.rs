@@ -7,7 +7,7 @@ use sim::sql::ast::Expr;
 
 use super::build::predicate;
 use super::offset::weight_string;
-use super::offset_above::column_of as column_of_input;
+use super::offset_above::{column_of as column_of_input, weight_of as weight_of_input};
 use super::operator::ApplyJoin;
 use super::operator::aggregator::Grouped;
 use super::operator::apply_join::{JoinColumn, Origin, Side};
@@ -60,10 +60,24 @@ pub fn is_named_as(join: &ApplyJoin, wanted: &[(usize, std::sync::Arc<str>)]) ->
 pub fn weight_of(
     planning: &mut Planning<'_>,
     join: &mut ApplyJoin,
+    at: usize,
     expr: &Expr,
 ) -> Result<usize, PlanError> {
     plan(planning, join)?;
-    column_of(planning, join, &weight_string(expr), Grouped::No)
+    let weight = weight_string(expr);
+    if let Some(at) = join.columns.iter().position(|column| same(&column.expr, &weight)) {
+        return Ok(at);
+    }
+    let side = match join.output.get(at) {
+        Some(Side::Left(at)) => Side::Left(weight_of_input(planning, &mut join.left, *at, expr)?),
+        Some(Side::Right(at)) => {
+            Side::Right(weight_of_input(planning, &mut join.right, *at, expr)?)
+        }
+        None => return Err(PlanError::bug(expr)),
+    };
+    join.columns.push(JoinColumn::new(weight));
+    join.output.push(side);
+    Ok(join.columns.len() - 1)
 }
 
 fn add(
