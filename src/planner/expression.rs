@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of what they are for.
 
-use sim::sql::ast::{Aggregate, Expr, Select, Statement, TableExpr};
+use sim::sql::ast::{Aggregate, AggregateKind, Expr, Select, Statement, TableExpr};
 use sim::sql::walk::{children, children_mut};
 
 use super::PlanError;
@@ -34,6 +34,18 @@ pub fn as_aggregate(expr: &Expr) -> Option<&Aggregate> {
         Expr::Aggregate(aggregate) if aggregate.over.is_none() => Some(aggregate),
         _ => None,
     }
+}
+
+pub fn count_star() -> Expr {
+    Expr::Aggregate(Box::new(Aggregate {
+        kind: AggregateKind::CountStar,
+        distinct: false,
+        args: Vec::new(),
+        order_by: Vec::new(),
+        separator: None,
+        limit: None,
+        over: None,
+    }))
 }
 
 /// The conjuncts of a clause.

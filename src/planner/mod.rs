@@ -26,6 +26,7 @@ pub mod environment;
 pub mod evaluable;
 pub mod expression;
 pub mod foreign_key;
+pub mod found_rows;
 pub mod input;
 pub mod insert;
 pub mod insert_query;

@@ -15,8 +15,8 @@ use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::semantics::item_name;
 use super::{
-    Context, PlanError, build, evaluable, expression, lower, mirror, offset, offset_above,
-    offset_join, predicate, rewrite, shortcut, text,
+    Context, PlanError, build, evaluable, expression, found_rows, lower, mirror, offset,
+    offset_above, offset_join, predicate, rewrite, shortcut, text,
 };
 
 /// A primitive with the tables that it uses.
@@ -24,6 +24,14 @@ pub type Planned = (Option<Primitive>, Vec<String>);
 
 /// Plans a normalised query.
 pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
+    if let Some(found_rows) = found_rows::plan(query, context)? {
+        return Ok(found_rows);
+    }
+    if let Query::Select(select) = query
+        && found_rows::asks(select)
+    {
+        return plan(&found_rows::without_flag(select), context);
+    }
     if let Some(root) = of_vtgate(query)? {
         return Ok((Some(root), vec![format!("{}.dual", dual_shortcut_keyspace(context))]));
     }

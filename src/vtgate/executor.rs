@@ -67,6 +67,7 @@ pub async fn client(
         kind: lookup::Statement::Other,
         log: Rc::default(),
     };
+    let request = Rc::clone(&run.request);
     let result = run.client_statement(sql).await;
     let mut result = result.map_err(|status| errors::client_error(&status));
     let mut session = session.borrow_mut();
@@ -76,7 +77,8 @@ pub async fn client(
                 session.last_insert_id = outcome.last_insert_id;
             }
             if !outcome.columns.is_empty() {
-                session.found_rows = outcome.rows.len() as u64;
+                let found = request.borrow().found_rows;
+                session.found_rows = found.unwrap_or(outcome.rows.len() as u64);
             } else if session.is_on("client_found_rows", false) {
                 outcome.affected = outcome.affected.max(outcome.matched);
             }

@@ -237,6 +237,8 @@ pub struct RequestState {
     pub undo: Undo,
     /// Reads of duplicate handling: their shard sessions don't count in mode SINGLE.
     pub exec_read_query: bool,
+    /// What FOUND_ROWS() will give, where that is not the number of rows.
+    pub found_rows: Option<u64>,
     /// The plan that runs, for the judge.
     pub plan: PlanId,
 }
@@ -251,6 +253,7 @@ impl Default for RequestState {
             savepoint_name: None,
             undo: Undo::Unarmed,
             exec_read_query: false,
+            found_rows: None,
             plan: 0,
         }
     }

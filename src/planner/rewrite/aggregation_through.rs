@@ -15,9 +15,7 @@
 //! columns that what is between the halves reads become groups of the lower one. See
 //! `operators/aggregation_pushing.go` and `aggregation_pushing_helper.go`.
 
-use sim::sql::ast::{
-    Aggregate, AggregateKind, BinaryOp, ColumnName, Expr, Function, Ident, Literal,
-};
+use sim::sql::ast::{BinaryOp, ColumnName, Expr, Function, Ident, Literal};
 
 use super::super::build::predicate;
 use super::super::operator::aggregator::{Aggr, Column, Group};
@@ -234,7 +232,7 @@ impl Split {
         if let Some(at) = self.half(side).counted {
             return at;
         }
-        let star = count_star();
+        let star = expression::count_star();
         let aggr = aggregation::aggr_of(&star, &star, None, 0);
         self.half(side).add(Column::new(star.clone()), aggr);
         let at = self.pass(side, star);
@@ -313,18 +311,6 @@ impl Split {
             }
         }
     }
-}
-
-fn count_star() -> Expr {
-    Expr::Aggregate(Box::new(Aggregate {
-        kind: AggregateKind::CountStar,
-        distinct: false,
-        args: Vec::new(),
-        order_by: Vec::new(),
-        separator: None,
-        limit: None,
-        over: None,
-    }))
 }
 
 /// What rows are grouped by that are one group, if there are any.

@@ -142,6 +142,7 @@ pub fn describe(utility: &Utility) -> Json {
             return node.json(inputs);
         }
         Utility::Concatenate(_)
+        | Utility::FoundRows(_)
         | Utility::ReplaceVariables(_)
         | Utility::ShowWarnings
         | Utility::UnlockTables => Node::new(operator),

@@ -102,6 +102,7 @@ pub enum Utility {
     /// The GTID sets of all shards as one VGTID.
     Vgtid(Box<Primitive>),
     Mirror(Box<Mirror>),
+    FoundRows(Box<FoundRows>),
     InsertQuery(Box<InsertQuery>),
     /// What foreign keys plan to.
     Keyed(Box<Keyed>),
@@ -113,6 +114,13 @@ pub struct Mirror {
     pub percent: f64,
     pub input: Primitive,
     pub mirrored: Primitive,
+}
+
+/// A query with a limit, and the count of its rows without it, which FOUND_ROWS() then gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundRows {
+    pub limited: Primitive,
+    pub counted: Primitive,
 }
 
 /// A vindex as a table: what it maps values to.
@@ -309,6 +317,7 @@ impl Utility {
             Utility::VindexFunction(_) => "VindexFunc",
             Utility::Vgtid(_) => "Aggregate",
             Utility::Mirror(_) => "Mirror",
+            Utility::FoundRows(_) => "SQL_CALC_FOUND_ROWS",
             Utility::Keyed(keyed) => keyed.operator(),
             Utility::InsertQuery(_) => "Insert",
         }
@@ -324,6 +333,7 @@ impl Utility {
             | Utility::Vgtid(input) => vec![input],
             Utility::Set(set) => vec![&set.input],
             Utility::Mirror(mirror) => vec![&mirror.input, &mirror.mirrored],
+            Utility::FoundRows(found) => vec![&found.limited, &found.counted],
             Utility::Keyed(keyed) => keyed.inputs(),
             Utility::InsertQuery(insert) => vec![&insert.input],
             _ => Vec::new(),

@@ -14,7 +14,7 @@ use super::Running;
 use crate::key::Code;
 use crate::planner::primitive::{Keyspace, Primitive, Send};
 use crate::planner::table;
-use crate::planner::utility::Utility;
+use crate::planner::utility::{FoundRows, Utility};
 use crate::rpc::Status;
 use crate::vtgate::executor::{Run, unsupported};
 
@@ -30,6 +30,7 @@ impl Run {
                 Utility::ReplaceVariables(input) => self.replace_variables(input, binds).await,
                 Utility::Concatenate(inputs) => self.all(inputs, binds).await,
                 Utility::Mirror(mirror) => self.mirror(mirror, binds).await,
+                Utility::FoundRows(found) => self.found_rows(found, binds).await,
                 Utility::InsertQuery(insert) => self.insert_query(insert, binds).await,
                 Utility::Keyed(keyed) => self.keyed(keyed, binds).await,
                 Utility::AlterVSchema { keyspace, change } => {
@@ -129,6 +130,18 @@ impl Run {
             _ => "drop database is not supported",
         };
         Err(Status::new(Code::Unimplemented, format!("VT12001: unsupported: {what}")))
+    }
+
+    /// The rows within the limit; FOUND_ROWS() is told of all.
+    async fn found_rows(&self, found: &FoundRows, binds: &Arc<Binds>) -> Result<Outcome, Status> {
+        let limited = self.primitive(&found.limited, binds).await?;
+        let counted = self.primitive(&found.counted, binds).await?;
+        let count = match counted.rows.first().and_then(|row| row.first()) {
+            Some(Value::Int(count)) => u64::try_from(*count).ok(),
+            _ => None,
+        };
+        self.request.borrow_mut().found_rows = count;
+        Ok(limited)
     }
 
     /// The rows of all, under the columns of the first.
