@@ -9,8 +9,8 @@ use super::select::{self, Planned};
 use super::utility::{FoundRows, Utility};
 use super::{Context, PlanError, expression};
 
-/// The plan of a query that asks for the count; None for any other. Without a limit there is nothing
-/// to count: [`without_flag`].
+/// The plan of a query that asks for the count; None for any other. Without a limit there is
+/// nothing to count: [`without_flag`].
 pub fn plan(query: &Query, context: &Context<'_>) -> Result<Option<Planned>, PlanError> {
     let Query::Select(select) = query else { return Ok(None) };
     if !asks(select) || select.limit.is_none() {
