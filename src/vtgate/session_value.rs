@@ -10,6 +10,7 @@ use sim::value::{Bind, Binds, Value};
 
 use super::executor::Run;
 use super::session::{Session, TransactionMode};
+use crate::planner::normalize::variable;
 
 /// What a client is told of the server.
 const VERSION: &str = "8.4.6-Vitess";
@@ -35,29 +36,7 @@ impl Run {
 
     /// What SHOW VARIABLES says of vtgate's own variables; none for any other.
     pub(super) fn own_variable(&self, name: &str) -> Option<Value> {
-        const SHOWN: [&str; 20] = [
-            "autocommit",
-            "charset",
-            "client_found_rows",
-            "ddl_strategy",
-            "enable_system_settings",
-            "migration_context",
-            "names",
-            "query_timeout",
-            "read_after_write_gtid",
-            "read_after_write_timeout",
-            "session_track_gtids",
-            "session_uuid",
-            "skip_query_plan_cache",
-            "socket",
-            "sql_select_limit",
-            "transaction_mode",
-            "transaction_timeout",
-            "version",
-            "version_comment",
-            "workload",
-        ];
-        SHOWN.contains(&name).then(|| of_variable(&self.session.borrow(), name))
+        variable::KNOWN.contains(&name).then(|| of_variable(&self.session.borrow(), name))
     }
 }
 

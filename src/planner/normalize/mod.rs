@@ -23,7 +23,7 @@
 pub mod hint;
 pub mod parameterize;
 mod rewrite;
-mod variable;
+pub mod variable;
 mod walk;
 
 pub use walk::is_system_schema;

@@ -20,30 +20,32 @@ pub fn of_function(name: &str) -> Option<&'static str> {
 /// That of `database()`, which is a variable only in a statement without tables.
 pub const DATABASE: &str = "__vtdbname";
 
+/// The system variables that vtgate answers for itself, sorted.
+pub const KNOWN: [&str; 20] = [
+    "autocommit",
+    "charset",
+    "client_found_rows",
+    "ddl_strategy",
+    "enable_system_settings",
+    "migration_context",
+    "names",
+    "query_timeout",
+    "read_after_write_gtid",
+    "read_after_write_timeout",
+    "session_track_gtids",
+    "session_uuid",
+    "skip_query_plan_cache",
+    "socket",
+    "sql_select_limit",
+    "transaction_mode",
+    "transaction_timeout",
+    "version",
+    "version_comment",
+    "workload",
+];
+
 /// The variable of a system variable that vtgate answers for itself.
 pub fn of_system_variable(name: &Ident) -> Option<Arc<str>> {
-    const KNOWN: &[&str] = &[
-        "autocommit",
-        "charset",
-        "client_found_rows",
-        "ddl_strategy",
-        "enable_system_settings",
-        "migration_context",
-        "names",
-        "query_timeout",
-        "read_after_write_gtid",
-        "read_after_write_timeout",
-        "session_track_gtids",
-        "session_uuid",
-        "skip_query_plan_cache",
-        "socket",
-        "sql_select_limit",
-        "transaction_mode",
-        "transaction_timeout",
-        "version",
-        "version_comment",
-        "workload",
-    ];
     let name = name.as_str().to_ascii_lowercase();
     KNOWN.binary_search(&name.as_str()).is_ok().then(|| format!("__vt{name}").into())
 }
