@@ -9,6 +9,7 @@
 //! `TWIN_CASES=n` sets how many cases run.
 
 mod draw;
+mod drawn;
 mod generate;
 mod keys;
 mod reads;
@@ -144,26 +145,60 @@ fn check(setup: &str, routed: &[char], program: &[String], seed: u64) -> (usize,
         let planned = kept.iter().zip(&answers).filter(|(_, answer)| !is_refused(answer));
         kept = planned.map(|(text, _)| text.clone()).collect();
     }
+    if difference(setup, routed, &kept).is_some() {
+        let (program, text) = shrunk(setup, routed, kept);
+        panic!("seed {seed}\n{setup}\n{}\n\n{text}", program.join(";\n"));
+    }
+    (kept.len(), program.len())
+}
+
+/// The first statement that the sessions do not answer alike: its place, and the answers.
+fn difference(setup: &str, routed: &[char], program: &[String]) -> Option<(usize, String)> {
     let sessions: Vec<char> = routed.iter().copied().chain(['u']).collect();
-    let all: Vec<(char, String)> = kept
+    let all: Vec<(char, String)> = program
         .iter()
         .flat_map(|text| sessions.iter().map(move |session| (*session, text.clone())))
         .collect();
     let answers = play(setup, &all);
-    for (at, text) in kept.iter().enumerate() {
+    for (at, text) in program.iter().enumerate() {
         let own = &answers[sessions.len() * at..][..sessions.len()];
         let single = &own[sessions.len() - 1];
         for (session, answer) in routed.iter().zip(own) {
-            assert!(
-                comparable(text, answer) == comparable(text, single),
-                "seed {seed}\n{}\n\n{session}:\n{}\nsingle:\n{}",
-                kept[..=at].join(";\n"),
-                answer.join("\n"),
-                single.join("\n")
-            );
+            if comparable(text, answer) != comparable(text, single) {
+                let (answer, single) = (answer.join("\n"), single.join("\n"));
+                return Some((at, format!("{session}:\n{answer}\nsingle:\n{single}")));
+            }
         }
     }
-    (kept.len(), program.len())
+    None
+}
+
+/// As few statements as still differ, and how they do.
+fn shrunk(setup: &str, routed: &[char], mut program: Vec<String>) -> (Vec<String>, String) {
+    let mut text = String::new();
+    let mut keep = |program: &mut Vec<String>| match difference(setup, routed, program) {
+        Some((last, found)) => {
+            program.truncate(last + 1);
+            text = found;
+            true
+        }
+        None => false,
+    };
+    keep(&mut program);
+    let mut size = program.len().div_ceil(2);
+    while 0 < size {
+        let mut at = 0;
+        while at < program.len() {
+            let mut fewer = program.clone();
+            fewer.drain(at..program.len().min(at + size));
+            match keep(&mut fewer) {
+                true => program = fewer,
+                false => at += size,
+            }
+        }
+        size = if size == 1 { 0 } else { size.div_ceil(2) };
+    }
+    (program, text)
 }
 
 fn check_all(cases: u64, check: impl Fn(u64) -> (usize, usize)) {
@@ -201,6 +236,27 @@ fn a_vindex_that_is_added_changes_nothing() {
 #[test]
 fn reads_over_shards_are_those_of_one_server() {
     check_all(40, |seed| check(SETUP, &['s'], &reads::program(seed), seed));
+}
+
+#[test]
+fn a_drawn_schema_answers_like_one_server() {
+    check_all(40, |seed| {
+        let case = drawn::case(seed);
+        check(&case.setup, &case.routed, &case.program, seed)
+    });
+}
+
+#[test]
+fn dump() {
+    let Ok(path) = std::env::var("TWIN_DUMP") else { return };
+    let number = |name: &str| std::env::var(name).unwrap().parse::<u64>().unwrap();
+    let mut out = String::new();
+    for seed in number("TWIN_FIRST")..number("TWIN_FIRST") + number("TWIN_CASES") {
+        let case = drawn::case(seed);
+        let queries = serde_json::to_string(&case.program).unwrap();
+        out += &format!("{{\"seed\": {seed}, \"vschema\": {}, \"queries\": {queries}}}\n", case.vschema);
+    }
+    std::fs::write(path, out).unwrap();
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Run {
             return Err(super::unsupported("a lookup without a value"));
         };
         let values = match plan.routing.opcode {
-            Opcode::In => self.evaluate_list(expr, binds)?,
+            Opcode::In | Opcode::MultiEqual => self.evaluate_list(expr, binds)?,
             _ => vec![self.evaluate(expr, binds)?],
         };
         let ids: Vec<vindex::Value> = values.iter().map(vindex::Value::from).collect();
