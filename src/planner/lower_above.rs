@@ -6,7 +6,6 @@ use sim::sql::ast::Ident;
 
 use super::PlanError;
 use super::lower::{lower, plain};
-use super::offset_above::{cut_off, width};
 use super::operator::apply_join::Side;
 use super::operator::projection::{self, Info};
 use super::operator::sub_query::Kind;
@@ -78,9 +77,7 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
             separator: separator(&aggr.original),
         });
     }
-    let wider = width(&aggregator.source).is_some_and(|given| aggregator.columns.len() < given);
-    let own = wider.then_some(aggregator.columns.len());
-    let result_columns = aggregator.result_columns.or(own).unwrap_or(0);
+    let result_columns = aggregator.result_columns.unwrap_or(0);
     let input = lower(planning, aggregator.source)?;
     Ok(Primitive::Aggregate(Box::new(Aggregate { group_by, aggregates, result_columns, input })))
 }
@@ -188,6 +185,18 @@ fn without_identity(operator: Operator) -> Operator {
     }
 }
 
+/// A projection that only passes its input on is none, though the input has more columns.
+pub fn compact(operator: &mut Operator) {
+    while let Operator::Projection(projection) = operator
+        && passes_on(projection)
+    {
+        *operator = projection.source.take();
+    }
+    if !matches!(operator, Operator::Route(_)) {
+        operator.inputs_mut().into_iter().for_each(compact);
+    }
+}
+
 fn passes_on(projection: &Projection) -> bool {
     let mut columns = projection.columns.iter().enumerate();
     columns.all(|(at, column)| column.info == Info::Offset(at))
@@ -202,14 +211,8 @@ fn name_of(planning: &Planning<'_>, column: &projection::Column) -> std::sync::A
     }
 }
 
-/// A projection that only passes its input on is none.
 fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Primitive, PlanError> {
-    let passes = passes_on(&projection);
     let mut projection = projection;
-    let (given, wanted) = (width(&projection.source), projection.columns.len());
-    if passes && (given == Some(wanted) || cut_off(&mut projection.source, wanted)) {
-        return lower(planning, projection.source);
-    }
     let offsets: Option<Vec<usize>> = projection
         .columns
         .iter()

@@ -56,8 +56,9 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
         };
         let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
             true => {
-                let given = column_at(&route.source, column).unwrap_or(order.simplified.clone());
-                Some(add_column(route, &weight_string(&given))?)
+                let given = projected_at(&route.source, column);
+                let weight = weight_string(given.as_ref().unwrap_or(&order.simplified));
+                Some(add_column(route, &weight)?)
             }
             false => None,
         };
@@ -210,6 +211,19 @@ pub fn column_at(source: &Operator, at: usize) -> Option<Expr> {
         Operator::Limit(limit) => column_at(&limit.source, at),
         Operator::Distinct(distinct) => column_at(&distinct.source, at),
         _ => None,
+    }
+}
+
+/// The expression of a column that a projection gives: its weight is asked for as it is written
+/// there. An aggregation's is asked for as ORDER BY has it.
+fn projected_at(source: &Operator, at: usize) -> Option<Expr> {
+    match source {
+        Operator::Aggregator(_) => None,
+        Operator::Filter(filter) => projected_at(&filter.source, at),
+        Operator::Ordering(ordering) => projected_at(&ordering.source, at),
+        Operator::Limit(limit) => projected_at(&limit.source, at),
+        Operator::Distinct(distinct) => projected_at(&distinct.source, at),
+        other => column_at(other, at),
     }
 }
 

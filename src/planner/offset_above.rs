@@ -304,7 +304,10 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::Ordering(ordering) => width(&ordering.source),
         Operator::Distinct(distinct) => width(&distinct.source),
         Operator::SubQuery(subquery) => width(&subquery.outer),
-        Operator::Aggregator(aggregator) => Some(aggregator.columns.len()),
+        // What others have asked of its input it passes on.
+        Operator::Aggregator(aggregator) => {
+            Some(aggregator.columns.len().max(width(&aggregator.source).unwrap_or(0)))
+        }
         Operator::Projection(projection) => Some(projection.columns.len()),
         Operator::ApplyJoin(join) => Some(join.columns.len()),
         Operator::Union(union) => union.sources.first().and_then(width),

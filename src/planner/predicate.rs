@@ -166,7 +166,16 @@ fn same_table(left: Option<&TableName>, right: Option<&TableName>) -> bool {
 /// Only parts without columns and bind variables count, and of them those that come to 0 or 1. See
 /// `operators/ast_to_op.go`, `simplifyPredicates`.
 pub fn simplify(conjunct: Expr) -> Option<Expr> {
-    let simplified = without_constants(conjunct);
+    let mut simplified = conjunct;
+    // Conditions stand inside of functions and of subqueries as well.
+    walk::expr_mut(
+        &mut simplified,
+        &mut EachExpr(|expr: &mut Expr| {
+            if let Expr::And(_) | Expr::Or(_) = expr {
+                *expr = without_constants(std::mem::replace(expr, integer("0")));
+            }
+        }),
+    );
     match truth(&simplified) {
         Some(true) => None,
         Some(false) => Some(integer("0")),

@@ -15,7 +15,7 @@ use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::semantics::item_name;
 use super::{
-    Context, PlanError, build, evaluable, expression, found_rows, lower, mirror, offset,
+    Context, PlanError, build, evaluable, expression, found_rows, lower, lower_above, mirror, offset,
     offset_above, offset_join, predicate, rewrite, shortcut, text,
 };
 
@@ -122,6 +122,7 @@ pub fn finish(
         return Err(error);
     }
     offset::plan(&mut planning, &mut operator)?;
+    lower_above::compact(&mut operator);
     let wanted = query.and_then(column_count);
     let hidden =
         wanted.filter(|wanted| offset_above::width(&operator).is_some_and(|width| *wanted < width));

@@ -26,6 +26,7 @@ use super::super::planning::Planning;
 use super::super::predicate::same;
 use super::super::primitive::AggregateOp;
 use super::super::semantics::table_set::TableSet;
+use super::super::semantics::item_name;
 use super::super::{PlanError, aggregation, expression};
 use super::Rewritten;
 use super::aggregation::{aggregate_again, check_supported, distinct_of, several_arguments};
@@ -179,18 +180,18 @@ impl Split {
             AggregateOp::CountStar => {
                 let left = self.count(Origin::Left);
                 let right = self.count(Origin::Right);
-                self.product(aggr, left, right, self.is_outer);
+                self.product(aggr, column, left, right, self.is_outer);
             }
             AggregateOp::Count | AggregateOp::Sum => match side {
                 Some(Origin::Left) => {
                     let left = self.push(Origin::Left, aggr, column);
                     let right = self.count(Origin::Right);
-                    self.product(aggr, left, right, self.is_outer);
+                    self.product(aggr, column, left, right, self.is_outer);
                 }
                 Some(_) => {
                     let right = self.push(Origin::Right, aggr, column);
                     let left = self.count(Origin::Left);
-                    self.product(aggr, left, right, false);
+                    self.product(aggr, column, left, right, false);
                 }
                 None => return false,
             },
@@ -246,7 +247,14 @@ impl Split {
     }
 
     /// A row of an outer join without a right side counts once.
-    fn product(&mut self, aggr: &Aggr, left: usize, right: usize, may_be_missing: bool) {
+    fn product(
+        &mut self,
+        aggr: &Aggr,
+        column: &Column,
+        left: usize,
+        right: usize,
+        may_be_missing: bool,
+    ) {
         let product = |left: Expr, right: Expr| {
             let right = match may_be_missing {
                 true => coalesced(right),
@@ -259,7 +267,7 @@ impl Split {
         self.projection.columns.push(projection::Column {
             original: aggr.original.clone(),
             expr: product(one, other),
-            alias: Some(aggr.alias.clone()),
+            alias: Some(item_name(&column.expr, column.alias.as_ref())),
             info: Info::Evaluated(product(offset(left), offset(right))),
         });
     }

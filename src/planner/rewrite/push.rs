@@ -17,7 +17,6 @@ use super::super::operator::{
 };
 use super::super::planning::{Conditions, Phase, Planning};
 use super::super::predicate::same;
-use super::super::route::merge::unique_vindex;
 use super::super::route::narrow;
 use super::super::semantics::table_set::TableSet;
 use super::Rewritten;
@@ -405,11 +404,7 @@ fn distinct(planning: &Planning<'_>, mut distinct: Box<Distinct>) -> Rewritten {
         return Ok((Operator::Distinct(distinct), None));
     }
     match distinct.source.take() {
-        Operator::Route(route)
-            if route.routing.is_single_shard()
-                || !distinct.required
-                || has_unique_column(planning, &route) =>
-        {
+        Operator::Route(route) if route.routing.is_single_shard() || !distinct.required => {
             let pushed = below(route, |source| {
                 distinct.source = source;
                 Operator::Distinct(distinct)
@@ -455,16 +450,4 @@ fn distinct(planning: &Planning<'_>, mut distinct: Box<Distinct>) -> Rewritten {
 /// What comes from below is fewer, though not without duplicates.
 fn to_save_work(source: Operator) -> Operator {
     Operator::Distinct(Box::new(Distinct::new(source)))
-}
-
-/// Rows of different shards differ in such a column.
-fn has_unique_column(planning: &Planning<'_>, route: &Route) -> bool {
-    let tables = route.source.tables_of_rows();
-    match &route.source {
-        Operator::Projection(projection) => projection
-            .columns
-            .iter()
-            .any(|column| unique_vindex(planning, &column.expr, tables).is_some()),
-        _ => false,
-    }
 }

@@ -29,7 +29,8 @@ impl Semantics {
                 }
                 let collation = match column.collation_name.as_str() {
                     _ if !is_text(column.kind) => None,
-                    "" => Some(CONNECTION_COLLATION.to_owned()),
+                    // Only the server knows: vtgate has to ask it for weights.
+                    "" => None,
                     named => Some(named.to_owned()),
                 };
                 let (size, scale) = (column.size, column.scale);
