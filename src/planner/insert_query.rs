@@ -65,7 +65,7 @@ pub fn plan(
     let directives = Directives::of(&insert.comments);
     let generate = generate(table, &mut columns, context)?;
     let vindexes = vindexes(table, &columns)?;
-    let (input, used) = select::apart(&shared(query), context)?;
+    let (input, used) = select::for_insert(&shared(query), context)?;
     let input = input.ok_or_else(|| PlanError::bug("rows without a plan"))?;
     let own = format!("{}.{}", table.keyspace, table.name);
     let reads_itself = used.contains(&own);

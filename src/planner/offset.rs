@@ -41,6 +41,19 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
     operator.inputs_mut().into_iter().try_for_each(|input| plan(planning, input))
 }
 
+/// What planning the offsets once more leaves: keys that stand twice, and mean the same.
+pub fn repeat(operator: &mut Operator) {
+    match operator {
+        Operator::Route(route) => {
+            route.ordering.extend_from_within(..);
+            return;
+        }
+        Operator::Distinct(distinct) => distinct.columns.extend_from_within(..),
+        _ => {}
+    }
+    operator.inputs_mut().into_iter().for_each(repeat);
+}
+
 /// A route over several shards merges their answers by columns that must be there.
 pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
     if route.routing.is_single_shard() || !route.ordering.is_empty() {

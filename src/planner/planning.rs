@@ -22,6 +22,16 @@ pub struct Planning<'a> {
     pub merged: Vec<(Arc<str>, Expr)>,
     pub phase: Phase,
     pub conditions: Conditions,
+    pub rows_for: RowsFor,
+}
+
+/// Who reads the rows of a query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RowsFor {
+    #[default]
+    Client,
+    /// INSERT .. SELECT. Vitess sends its limits as an argument, and plans its offsets twice.
+    Insert,
 }
 
 /// When WHERE goes to the tables that it names.

@@ -9,7 +9,7 @@ use sim::sql::ast::{Query, SelectItem, Statement};
 
 use super::directive::Directives;
 use super::operator::Operator;
-use super::planning::{Conditions, Names, Planning};
+use super::planning::{Conditions, Names, Planning, RowsFor};
 use super::primitive::{self, Opcode, Primitive, Projection, Routing};
 use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
@@ -45,22 +45,29 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
 
 /// Plans a query with its tables, wherever they are.
 pub fn apart(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
-    planned(query, context, Conditions::First)
+    planned(query, context, Conditions::First, RowsFor::Client)
+}
+
+/// Plans the query of an INSERT .. SELECT.
+pub fn for_insert(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
+    planned(query, context, Conditions::First, RowsFor::Insert)
 }
 
 /// Plans a query that a foreign key leads to.
 pub fn of_key(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
-    planned(query, context, Conditions::Last)
+    planned(query, context, Conditions::Last, RowsFor::Client)
 }
 
 fn planned(
     query: &Query,
     context: &Context<'_>,
     conditions: Conditions,
+    rows_for: RowsFor,
 ) -> Result<Planned, PlanError> {
     let mut statement = Statement::Query(query.clone());
     let mut planning = planning(&statement, context)?;
     planning.conditions = conditions;
+    planning.rows_for = rows_for;
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Query(query) = statement else {
         return Err(PlanError::bug("a query that is none"));
@@ -106,6 +113,7 @@ pub fn planning<'a>(
         merged: Vec::new(),
         phase: Default::default(),
         conditions: Default::default(),
+        rows_for: Default::default(),
     })
 }
 
@@ -123,6 +131,9 @@ pub fn finish(
     }
     offset::plan(&mut planning, &mut operator)?;
     lower_above::compact(&mut operator);
+    if planning.rows_for == RowsFor::Insert {
+        offset::repeat(&mut operator);
+    }
     let wanted = query.and_then(column_count);
     let hidden =
         wanted.filter(|wanted| offset_above::width(&operator).is_some_and(|width| *wanted < width));

@@ -4,7 +4,7 @@ use sim::sql::ast::Expr;
 
 use super::super::build::predicate::{add_join_predicate, split};
 use super::super::operator::join::Kind;
-use super::super::operator::{ApplyJoin, Join, Operator, QueryGraph, Route};
+use super::super::operator::{ApplyJoin, Join, Operator, Route};
 use super::super::planning::Planning;
 use super::super::route::{Routing, merge};
 use super::super::{PlanError, predicate};
@@ -23,40 +23,6 @@ pub fn choose(planning: &mut Planning<'_>, mut join: Box<Join>) -> Rewritten {
         _ => "logical join to apply join",
     };
     Ok((operator, Some(rule)))
-}
-
-/// Inner joins of query graphs, put together before any is solved: outer joins may have become
-/// inner when predicates were added.
-pub fn compact(planning: &mut Planning<'_>, operator: Operator) -> Operator {
-    let mut operator = operator;
-    for input in operator.inputs_mut() {
-        *input = compact(planning, input.take());
-    }
-    let Operator::Join(mut join) = operator else { return operator };
-    if join.kind != Kind::Inner {
-        return Operator::Join(join);
-    }
-    match (join.left.take(), join.right.take()) {
-        (Operator::QueryGraph(left), Operator::QueryGraph(right)) => {
-            let mut graph = QueryGraph {
-                tables: left.tables.into_iter().chain(right.tables).collect(),
-                joins: left.joins.into_iter().chain(right.joins).collect(),
-                without_tables: left
-                    .without_tables
-                    .into_iter()
-                    .chain(right.without_tables)
-                    .collect(),
-            };
-            for predicate in std::mem::take(&mut join.predicates) {
-                graph.add(planning.semantics.tables_of(&predicate), predicate);
-            }
-            Operator::QueryGraph(Box::new(graph))
-        }
-        (left, right) => {
-            (join.left, join.right) = (left, right);
-            Operator::Join(join)
-        }
-    }
 }
 
 /// One route if the sides merge, a nested-loop join otherwise.
@@ -132,6 +98,15 @@ fn apply(
         add_join_predicate(planning, &mut join, predicate);
     }
     join.predicates.reverse();
+    // Of vindexes that are as good, it is the last as they are written that routes.
+    if let Operator::Route(route) = &mut join.right
+        && let Routing::Sharded(sharded) = &mut route.routing
+        && 1 < join.predicates.len()
+    {
+        for right in join.predicates.iter().filter_map(|predicate| predicate.right.as_ref()) {
+            sharded.prefer(planning, right);
+        }
+    }
     Operator::ApplyJoin(Box::new(join))
 }
 

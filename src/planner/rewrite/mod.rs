@@ -25,7 +25,7 @@ pub type Rewritten = Result<(Operator, Option<&'static str>), PlanError>;
 
 /// From the first operators to those that become primitives.
 pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
-    let mut operator = join::compact(planning, operator);
+    let mut operator = operator;
     for phase in Phase::ALL {
         planning.phase = phase;
         operator = act(planning, operator)?;

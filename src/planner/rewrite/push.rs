@@ -15,7 +15,7 @@ use super::super::operator::projection;
 use super::super::operator::{
     ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
 };
-use super::super::planning::{Conditions, Phase, Planning};
+use super::super::planning::{Conditions, Phase, Planning, RowsFor};
 use super::super::predicate::same;
 use super::super::route::narrow;
 use super::super::semantics::table_set::TableSet;
@@ -296,7 +296,11 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             });
             Ok((pushed, Some("push limit under route")))
         }
-        Operator::Route(route) if !limit.pushed && planning.reached(Phase::InitialPlanning) => {
+        Operator::Route(route)
+            if !limit.pushed
+                && planning.rows_for == RowsFor::Client
+                && planning.reached(Phase::InitialPlanning) =>
+        {
             let copy = pushed_limit(&limit.limit);
             limit.pushed = true;
             limit.source = below(route, |source| {
@@ -331,9 +335,12 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             subquery.outer = Operator::Limit(limit);
             Ok((Operator::SubQuery(subquery), Some("push limit to outer side of subquery")))
         }
+        source @ Operator::Route(_) if planning.rows_for == RowsFor::Client => {
+            limit.source = source;
+            Ok((Operator::Limit(limit), None))
+        }
         source @ (Operator::Aggregator(_)
         | Operator::Horizon(_)
-        | Operator::Route(_)
         | Operator::ApplyJoin(_)
         | Operator::SubQuery(_)
         | Operator::SubQueryContainer(_)) => {

@@ -127,7 +127,7 @@ pub fn describe(utility: &Utility) -> Json {
                 .iter()
                 .map(|(name, places)| {
                     let places: Vec<String> = places.iter().map(place).collect();
-                    (name.to_string(), json!(format!("[{}]", places.join(" "))))
+                    (name.to_string(), json!(format!("[{}]", places.join(","))))
                 })
                 .collect();
             if !vindexes.is_empty() {
