@@ -202,7 +202,7 @@ fn update_targets(planning: &Planning<'_>, update: &ast::Update) -> Result<Vec<T
         match planning.semantics.meaning(&item.column, &scope) {
             Meaning::Table(number) if !targets.contains(&number) => targets.push(number),
             Meaning::Undecided | Meaning::Ambiguous => {
-                return Err(super::semantics::bind::ambiguous(&item.column, "field list"));
+                return Err(super::semantics::bind::ambiguous(&item.column));
             }
             _ => {}
         }

@@ -160,7 +160,7 @@ fn weight_of_projection(
 /// What the input gives is passed on; the rest vtgate computes.
 fn projection(planning: &mut Planning<'_>, projection: &mut Projection) -> Result<(), PlanError> {
     if projection.star.is_some() {
-        return Err(PlanError::unsupported("a derived table over several routes"));
+        return Err(expression::schema_tracking_required());
     }
     let mut at = 0;
     while at < projection.columns.len() {

@@ -32,18 +32,18 @@ pub fn analyse(statement: &mut Statement, context: &Context<'_>) -> Result<Seman
             analyzer.from(&mut update.tables)?;
             for UpdateItem { column, value } in &mut update.set {
                 analyzer.assigned(column)?;
-                analyzer.expr(value, "field list")?;
+                analyzer.expr(value, Clause::Other)?;
             }
             analyzer.filter(update.filter.as_mut())?;
             for order in &mut update.order_by {
-                analyzer.expr(&mut order.expr, "order clause")?;
+                analyzer.expr(&mut order.expr, Clause::Other)?;
             }
         }
         Statement::Delete(delete) => {
             analyzer.from(&mut delete.tables)?;
             analyzer.filter(delete.filter.as_mut())?;
             for order in &mut delete.order_by {
-                analyzer.expr(&mut order.expr, "order clause")?;
+                analyzer.expr(&mut order.expr, Clause::Other)?;
             }
         }
         _ => {}
@@ -130,7 +130,7 @@ impl<'a> Analyzer<'a> {
         self.semantics.expand_stars(select, &own)?;
         for item in &mut select.items {
             if let SelectItem::Expr { expr, .. } = item {
-                self.expr(expr, "field list")?;
+                self.expr(expr, Clause::Other)?;
             }
         }
         self.filter(select.filter.as_mut())?;
@@ -139,15 +139,15 @@ impl<'a> Analyzer<'a> {
         self.having(select, &offers)?;
         for (_, window) in &mut select.windows {
             for expr in &mut window.partition_by {
-                self.expr(expr, "field list")?;
+                self.expr(expr, Clause::Other)?;
             }
             for order in &mut window.order_by {
-                self.expr(&mut order.expr, "field list")?;
+                self.expr(&mut order.expr, Clause::Other)?;
             }
         }
         for order in &mut select.order_by {
             self.resolve(&mut order.expr, &offers, Clause::OrderBy)?;
-            self.expr(&mut order.expr, "order clause")?;
+            self.expr(&mut order.expr, Clause::OrderBy)?;
         }
         self.scopes.levels.pop();
         Ok(())
@@ -188,7 +188,7 @@ impl<'a> Analyzer<'a> {
             if self.semantics.has_aggregate(expr) && !self.may_be_column(&written) {
                 return Err(cannot_group(&written));
             }
-            self.expr(expr, "group statement")?;
+            self.expr(expr, Clause::GroupBy)?;
         }
         Ok(())
     }
@@ -206,7 +206,7 @@ impl<'a> Analyzer<'a> {
     fn having(&mut self, select: &mut Select, offers: &Offers) -> Result<(), PlanError> {
         let Some(mut having) = select.having.take() else { return Ok(()) };
         self.semantics.resolve_having(&mut having, offers)?;
-        self.expr(&mut having, "having clause")?;
+        self.expr(&mut having, Clause::Having)?;
         let (stay, go): (Vec<Expr>, Vec<Expr>) = expression::into_conjuncts(having)
             .into_iter()
             .partition(|conjunct| self.semantics.has_aggregate(conjunct));
@@ -234,7 +234,7 @@ impl<'a> Analyzer<'a> {
 
     fn filter(&mut self, filter: Option<&mut Expr>) -> Result<(), PlanError> {
         let Some(filter) = filter else { return Ok(()) };
-        self.expr(filter, "where clause")?;
+        self.expr(filter, Clause::Other)?;
         let whole = std::mem::replace(filter, Expr::And(Vec::new()));
         let conjuncts = expression::into_conjuncts(whole).into_iter().flat_map(split_rows);
         let conjuncts: Vec<Expr> = conjuncts.collect();
@@ -246,7 +246,7 @@ impl<'a> Analyzer<'a> {
     }
 
     /// Binds every column in it; a subquery is analysed as the query that it is.
-    fn expr(&mut self, expr: &mut Expr, clause: &str) -> Result<(), PlanError> {
+    fn expr(&mut self, expr: &mut Expr, clause: Clause) -> Result<(), PlanError> {
         if let Expr::Column(column) = expr {
             *expr = self.semantics.bind(column.clone(), &self.scopes, clause)?;
             return Ok(());
@@ -270,7 +270,7 @@ impl<'a> Analyzer<'a> {
 
     /// A column that UPDATE assigns must be one of the tables'.
     fn assigned(&mut self, column: &ColumnName) -> Result<(), PlanError> {
-        self.semantics.bind(column.clone(), &self.scopes, "field list").map(drop)
+        self.semantics.bind(column.clone(), &self.scopes, Clause::Other).map(drop)
     }
 
     // ------------------------------------------------------------ FROM
@@ -298,7 +298,7 @@ impl<'a> Analyzer<'a> {
                 if let Some(own) = self.scopes.levels.last_mut() {
                     own.drain(..before);
                 }
-                let bound = self.expr(on, "on clause");
+                let bound = self.expr(on, Clause::Other);
                 if let Some(own) = self.scopes.levels.last_mut() {
                     *own = all;
                 }

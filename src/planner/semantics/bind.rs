@@ -4,12 +4,13 @@
 //! else the only one's that may; the innermost query that has such a table decides. See
 //! `semantics/binder.go`.
 //!
-//! It knows nothing of where in a statement the column stands.
+//! Of where in a statement the column stands it knows what the error's text hangs on.
 
 use sim::sql::ast::{ColumnName, Expr};
 
 use super::super::PlanError;
 use super::Semantics;
+use super::names::Clause;
 use super::tables::{Has, TableInfo};
 use crate::key::Code;
 
@@ -28,8 +29,6 @@ pub enum Meaning {
     Undecided,
     /// Two tables have it.
     Ambiguous,
-    /// The table that it names has no such column.
-    NotInTable,
     Unknown,
 }
 
@@ -52,7 +51,7 @@ impl Semantics {
         match level.iter().find(named) {
             None => Meaning::Unknown,
             Some(number) => match self.table(*number).has(column.name.as_str()) {
-                Has::No => Meaning::NotInTable,
+                Has::No => Meaning::Unknown,
                 _ => Meaning::Table(*number),
             },
         }
@@ -77,22 +76,21 @@ impl Semantics {
         &mut self,
         column: ColumnName,
         scopes: &Scopes,
-        clause: &str,
+        clause: Clause,
     ) -> Result<Expr, PlanError> {
         match self.meaning(&column, scopes) {
             Meaning::Table(number) => return Ok(Expr::Bound(column, number)),
-            Meaning::Ambiguous => return Err(ambiguous(&column, clause)),
-            Meaning::Undecided => self.one_route_only = Some(ambiguous(&column, clause)),
-            Meaning::NotInTable => {
-                let table = column.table.as_ref().map_or("", |table| table.name.as_str());
-                let name = sim::sql::print::printed_name(column.name.as_str());
-                let text = format!("column '{name}' not found in table '{table}'");
-                self.sharded_only = Some(PlanError::new(Code::InvalidArgument, text));
+            Meaning::Ambiguous => return Err(ambiguous(&column)),
+            Meaning::Undecided => self.one_route_only = Some(ambiguous(&column)),
+            Meaning::Unknown if clause == Clause::GroupBy => {
+                let name = column.name.as_str();
+                let text = format!("Unknown column '{name}' in 'group statement'");
+                return Err(PlanError::new(Code::InvalidArgument, text));
             }
             Meaning::Unknown => {
                 let table = match (&column.table, &scopes.levels[..]) {
-                    // The only table that can be meant.
-                    (None, [level]) if level.len() == 1 => {
+                    // The only table that can be meant. What ORDER BY names may be of the list.
+                    (None, [level]) if level.len() == 1 && clause == Clause::Other => {
                         format!(" in table '{}'", self.table(level[0]).name.as_str())
                     }
                     _ => String::new(),
@@ -115,12 +113,8 @@ pub fn is_named(table: &TableInfo, column: &ColumnName) -> bool {
         }
 }
 
-/// Several tables have the column.
-pub fn ambiguous(column: &ColumnName, clause: &str) -> PlanError {
-    let name = match &column.table {
-        Some(_) => column.to_string(),
-        None => column.name.as_str().to_owned(),
-    };
-    let text = format!("Column '{name}' in {clause} is ambiguous");
+/// Several tables have the column. The text names the select list wherever the column stands.
+pub fn ambiguous(column: &ColumnName) -> PlanError {
+    let text = format!("Column '{column}' in field list is ambiguous");
     PlanError::new(Code::InvalidArgument, text)
 }

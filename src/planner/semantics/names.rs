@@ -28,6 +28,8 @@ pub enum Clause {
     GroupBy,
     Having,
     OrderBy,
+    /// One that sees the tables and nothing else.
+    Other,
 }
 
 impl Clause {
@@ -36,6 +38,7 @@ impl Clause {
             Clause::GroupBy => "group clause",
             Clause::Having => "having clause",
             Clause::OrderBy => "order clause",
+            Clause::Other => "field list",
         }
     }
 }
@@ -157,7 +160,7 @@ impl Semantics {
         let Expr::Column(column) = &*expr else { return Ok(()) };
         match offers.find(&column.name) {
             Offer::Nothing => Ok(()),
-            Offer::Ambiguous => Err(ambiguous(column, "field list")),
+            Offer::Ambiguous => Err(ambiguous(column)),
             Offer::Expr(found) => {
                 let mut found = found.clone();
                 if clause != Clause::GroupBy {
