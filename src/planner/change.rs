@@ -674,6 +674,10 @@ pub fn lower_delete(
     }
     statement.tables = tables;
     statement.filter = filter;
+    // All rows go: in which order is said to those that lock them alone.
+    if statement.limit.is_none() {
+        statement.order_by.clear();
+    }
     replace_list(&mut statement.filter, routing);
     let directives = Directives::of(&statement.comments);
     let query = Statement::Delete(statement);

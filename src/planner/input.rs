@@ -72,8 +72,8 @@ pub fn plan(
         let filter = by_key(key, &list);
         let (statement, more) = one(context, way, part.change, &part.target, filter)?;
         let statement = match known {
-            Known::AfterRouting => qualified(statement, &part.target),
-            Known::AtOnce => statement,
+            Known::AfterRouting if 1 < tables_of(written) => qualified(statement, &part.target),
+            _ => statement,
         };
         used = merged(used, more);
         changes.push(RowChange { columns, values, statement });
@@ -84,7 +84,7 @@ pub fn plan(
         (Known::AfterRouting, Statement::Update(_)) => Lock::ShareMode,
         (Known::AfterRouting, _) => Lock::None,
     };
-    let (input, more) = select::apart(&rows.query(items, lock), context)?;
+    let (input, more) = select::for_change(&rows.query(items, lock), context)?;
     let input = input.ok_or_else(|| PlanError::bug("rows without a plan"))?;
     let with = WithInput { input, list, changes };
     Ok((Some(keyed(Keyed::WithInput(with))), merged(used, more)))
@@ -147,6 +147,14 @@ fn one(
     };
     let plan = plan.ok_or_else(|| PlanError::bug("a change without a plan"))?;
     Ok((plan, used))
+}
+
+fn tables_of(statement: &Statement) -> usize {
+    match Rows::of(statement).map(|rows| rows.tables) {
+        Ok([TableExpr::Table(_) | TableExpr::Bound(..)]) => 1,
+        Ok(_) => 2,
+        Err(_) => 0,
+    }
 }
 
 /// A DELETE that was to read several tables asks for its vindexes' columns by its table's name.

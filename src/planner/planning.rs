@@ -30,7 +30,9 @@ pub struct Planning<'a> {
 pub enum RowsFor {
     #[default]
     Client,
-    /// INSERT .. SELECT. Vitess sends its limits as an argument, and plans its offsets twice.
+    /// A change of the rows that are found: Vitess sends its limits as an argument.
+    Change,
+    /// INSERT .. SELECT: so are its limits, and Vitess plans its offsets twice.
     Insert,
 }
 

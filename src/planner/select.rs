@@ -48,6 +48,11 @@ pub fn apart(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError>
     planned(query, context, Conditions::First, RowsFor::Client)
 }
 
+/// Plans the query that finds the rows of a change. All its columns are given.
+pub fn for_change(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
+    planned(query, context, Conditions::First, RowsFor::Change)
+}
+
 /// Plans the query of an INSERT .. SELECT.
 pub fn for_insert(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> {
     planned(query, context, Conditions::First, RowsFor::Insert)
@@ -134,7 +139,7 @@ pub fn finish(
     if planning.rows_for == RowsFor::Insert {
         offset::repeat(&mut operator);
     }
-    let wanted = query.and_then(column_count);
+    let wanted = query.and_then(column_count).filter(|_| planning.rows_for != RowsFor::Change);
     let hidden =
         wanted.filter(|wanted| offset_above::width(&operator).is_some_and(|width| *wanted < width));
     let cut = hidden.filter(|wanted| !offset_above::cut_off(&mut operator, *wanted));

@@ -330,11 +330,6 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             limit.source = Operator::SubQueryContainer(container);
             Ok((Operator::Limit(limit), None))
         }
-        Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
-            limit.source = subquery.outer.take();
-            subquery.outer = Operator::Limit(limit);
-            Ok((Operator::SubQuery(subquery), Some("push limit to outer side of subquery")))
-        }
         source @ Operator::Route(_) if planning.rows_for == RowsFor::Client => {
             limit.source = source;
             Ok((Operator::Limit(limit), None))
