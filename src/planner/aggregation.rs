@@ -136,7 +136,7 @@ pub fn expand(
         }
         add_filtered(planning, &mut aggregator, select.having.as_ref());
         if visible < items.len() {
-            aggregator.result_columns = Some(visible);
+            aggregator.visible = Some(visible);
         }
         aggregator.derived = derived;
         return Ok(Operator::Aggregator(Box::new(aggregator)));

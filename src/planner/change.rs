@@ -510,12 +510,13 @@ fn target(
     let info = planning.semantics.table(number);
     match &info.source {
         Source::Real(real) => {
-            if real.table.table_type == TableType::Reference {
+            let single = matches!(tables, [TableExpr::Bound(..)]);
+            let table = Arc::clone(&real.table);
+            if table.table_type == TableType::Reference && !(single && verb == "UPDATE") {
                 return Err(PlanError::unsupported("DML on reference table with join"));
             }
-            let table = Arc::clone(&real.table);
             let of = planning.keyspace(&table.keyspace)?;
-            if of.sharded && table.column_vindexes.is_empty() && table.pinned.is_none() {
+            if of.sharded && table.column_vindexes.is_empty() {
                 let text =
                     format!("VT09001: table '{}' does not have a primary vindex", table.name);
                 return Err(PlanError::new(Code::FailedPrecondition, text));

@@ -25,7 +25,6 @@ pub fn plan(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<
     }
     aggregator.planned = true;
     if !aggregator.pushed {
-        aggregator.result_columns = None;
         fetch_columns(planning, aggregator)?;
     }
     for at in 0..aggregator.groups.len() {

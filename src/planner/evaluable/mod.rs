@@ -17,6 +17,6 @@ mod translate;
 mod typing;
 
 pub use fold::constant;
-pub use text::text;
+pub use text::{UNWRITTEN_BINARY, text};
 pub use translate::{Untranslatable, translate, translate_over};
 pub use typing::{Type, type_of};

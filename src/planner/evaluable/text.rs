@@ -18,11 +18,21 @@ pub fn text(expr: &Expr) -> String {
             format!("({})", items.join(", "))
         }
         Expr::Literal(literal) if is_binary(literal) => match fold::constant(expr) {
-            Some(value) => format!("_binary{}", quoted(&value.to_string())),
+            Some(value) => {
+                let introducer = if is_written(literal) { "_binary" } else { "" };
+                format!("{introducer}{}", quoted(&value.to_string()))
+            }
             None => expr.to_string(),
         },
         other => plain(other).to_string(),
     }
+}
+
+/// The introducer of bytes that no statement wrote: the keyspace id of a pinned table.
+pub const UNWRITTEN_BINARY: &str = "binary";
+
+fn is_written(literal: &Literal) -> bool {
+    !matches!(literal, Literal::Introduced { charset, .. } if charset.is(UNWRITTEN_BINARY))
 }
 
 fn is_binary(literal: &Literal) -> bool {

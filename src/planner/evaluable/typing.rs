@@ -269,7 +269,22 @@ fn of_cast(ty: &CastType) -> Option<Type> {
     Some(Type { kind, collation, size: size(ty.length), scale: size(ty.scale) })
 }
 
+/// See `Typer.setTypeForWindowFunction`.
+fn of_window_function(function: &Function, column: ColumnTypes<'_>) -> Option<Type> {
+    match function.name.as_str().to_ascii_lowercase().as_str() {
+        "row_number" | "rank" | "dense_rank" | "ntile" => Some(Type::new(Kind::Int64)),
+        "cume_dist" | "percent_rank" => Some(Type::new(Kind::Float64)),
+        "lead" | "lag" | "first_value" | "last_value" | "nth_value" => {
+            type_of(function.args.first()?, column)
+        }
+        _ => None,
+    }
+}
+
 fn of_function(function: &Function, column: ColumnTypes<'_>) -> Option<Type> {
+    if function.over.is_some() {
+        return of_window_function(function, column);
+    }
     let known = function::by_name(function.name.as_str())?;
     let args: Option<Vec<Type>> =
         function.args.iter().map(|argument| type_of(argument, column)).collect();

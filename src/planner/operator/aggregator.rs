@@ -27,6 +27,8 @@ pub struct Aggregator {
     /// Its columns have their offsets.
     pub planned: bool,
     pub result_columns: Option<usize>,
+    /// How many columns the query shows; the others are for its ORDER BY.
+    pub visible: Option<usize>,
     /// The distinct argument that the input must be ordered by.
     pub distinct_expr: Option<Expr>,
 }
@@ -85,6 +87,7 @@ impl Aggregator {
             planned: false,
             filtered_by: 0,
             result_columns: None,
+            visible: None,
             distinct_expr: None,
         }
     }

@@ -71,7 +71,7 @@ fn hide_columns(aggregator: &mut Aggregator, route: &Route) {
     aggregator.columns.truncate(read);
     aggregator.aggregates.retain(|aggr| aggr.column < read);
     aggregator.filtered_by = 0;
-    if let Some(visible) = aggregator.result_columns.take()
+    if let Some(visible) = aggregator.visible.take()
         && route.routing.is_single_shard()
     {
         aggregator.columns.truncate(visible);

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Expr, Literal, TableExpr};
+use sim::sql::ast::{Expr, Ident, Literal, TableExpr};
 
 use super::option::VindexOption;
 use super::sharded::Sharded;
@@ -15,7 +15,7 @@ use crate::planner::operator::{Operator, Route, Table};
 use crate::planner::planning::Planning;
 use crate::planner::primitive::{Keyspace, Opcode};
 use crate::planner::semantics::tables::{RealTable, Source};
-use crate::planner::{PlanError, local, predicate};
+use crate::planner::{PlanError, evaluable, local, predicate};
 use crate::vindex::binary::Binary;
 use crate::vindex::{Params, Vindex};
 use crate::vschema::{ColumnVindex, TableType};
@@ -155,7 +155,10 @@ fn pinned_option(number: u32, ksid: &str) -> VindexOption {
         vindex,
         mapping: binary,
         opcode: Opcode::EqualUnique,
-        values: vec![Some(Expr::Literal(Literal::Hex(ksid.into())))],
+        values: vec![Some(Expr::Literal(Literal::Introduced {
+            charset: Ident::new(evaluable::UNWRITTEN_BINARY),
+            literal: Box::new(Literal::Hex(ksid.into())),
+        }))],
         predicates: Vec::new(),
     }
 }

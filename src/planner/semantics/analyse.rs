@@ -14,7 +14,7 @@ use sim::sql::walk::children_mut;
 use super::super::target::Target;
 use super::super::walk::{self, Visit};
 use super::super::{Context, PlanError, expression, system_tables};
-use super::bind::Scopes;
+use super::bind::{Meaning, Scopes};
 use super::check::{self, Nested};
 use super::names::{Clause, Offers, resolve_union_order};
 use super::table_set::TableSet;
@@ -147,7 +147,9 @@ impl<'a> Analyzer<'a> {
         }
         for order in &mut select.order_by {
             self.resolve(&mut order.expr, &offers, Clause::OrderBy)?;
-            self.expr(&mut order.expr, Clause::OrderBy)?;
+            if !self.is_unknown(&order.expr, &offers) {
+                self.expr(&mut order.expr, Clause::OrderBy)?;
+            }
         }
         self.scopes.levels.pop();
         Ok(())
@@ -188,9 +190,17 @@ impl<'a> Analyzer<'a> {
             if self.semantics.has_aggregate(expr) && !self.may_be_column(&written) {
                 return Err(cannot_group(&written));
             }
-            self.expr(expr, Clause::GroupBy)?;
+            if !self.is_unknown(expr, offers) {
+                self.expr(expr, Clause::GroupBy)?;
+            }
         }
         Ok(())
+    }
+
+    /// A column of the select list that no table has: that has been said.
+    fn is_unknown(&self, expr: &Expr, offers: &Offers) -> bool {
+        let Expr::Column(column) = expr else { return false };
+        offers.has(expr) && self.semantics.meaning(column, &self.scopes) == Meaning::Unknown
     }
 
     /// Whether a name could be a column of one of the tables.
@@ -254,6 +264,11 @@ impl<'a> Analyzer<'a> {
         if let Expr::Compare { left, right, .. } = expr {
             check_operands(left, right)?;
         }
+        // What is aggregated is of the tables, wherever it stands.
+        let clause = match self.semantics.is_aggregate(expr) {
+            true => Clause::Other,
+            false => clause,
+        };
         for child in children_mut(expr) {
             self.expr(child, clause)?;
         }

@@ -80,12 +80,13 @@ impl Semantics {
     ) -> Result<Expr, PlanError> {
         match self.meaning(&column, scopes) {
             Meaning::Table(number) => return Ok(Expr::Bound(column, number)),
+            _ if clause == Clause::Having => {
+                return Err(unknown(&column, "having clause"));
+            }
             Meaning::Ambiguous => return Err(ambiguous(&column)),
             Meaning::Undecided => self.one_route_only = Some(ambiguous(&column)),
             Meaning::Unknown if clause == Clause::GroupBy => {
-                let name = column.name.as_str();
-                let text = format!("Unknown column '{name}' in 'group statement'");
-                return Err(PlanError::new(Code::InvalidArgument, text));
+                return Err(unknown(&column, "group statement"));
             }
             Meaning::Unknown => {
                 let table = match (&column.table, &scopes.levels[..]) {
@@ -95,8 +96,9 @@ impl Semantics {
                     }
                     _ => String::new(),
                 };
-                let text = format!("column '{column}' not found{table}");
-                self.sharded_only = Some(PlanError::new(Code::InvalidArgument, text));
+                let mut error = not_found(&column);
+                error.message += &table;
+                self.sharded_only = Some(error);
             }
         }
         Ok(Expr::Column(column))
@@ -111,6 +113,16 @@ pub fn is_named(table: &TableInfo, column: &ColumnName) -> bool {
             None => true,
             Some(keyspace) => table.keyspace.as_ref() == Some(keyspace),
         }
+}
+
+fn unknown(column: &ColumnName, clause: &str) -> PlanError {
+    let text = format!("Unknown column '{}' in '{clause}'", column.name.as_str());
+    PlanError::new(Code::InvalidArgument, text)
+}
+
+/// No table is known to have the column.
+pub fn not_found(column: &ColumnName) -> PlanError {
+    PlanError::new(Code::InvalidArgument, format!("column '{column}' not found"))
 }
 
 /// Several tables have the column. The text names the select list wherever the column stands.

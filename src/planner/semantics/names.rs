@@ -18,7 +18,7 @@ use sim::sql::walk::children_mut;
 
 use super::super::walk::{self, VisitMut};
 use super::super::{PlanError, expression, predicate};
-use super::bind::{Meaning, Scopes, ambiguous};
+use super::bind::{Meaning, Scopes, ambiguous, not_found};
 use super::{Semantics, item_name};
 use crate::key::Code;
 
@@ -59,6 +59,12 @@ pub struct Offers {
 impl Offers {
     pub fn of(select: &Select) -> Offers {
         Offers { items: select.items.clone() }
+    }
+
+    /// Whether a name is one of the list's, known or not.
+    pub fn has(&self, expr: &Expr) -> bool {
+        matches!(expr, Expr::Column(ColumnName { table: None, name })
+            if !matches!(self.find(name), Offer::Nothing))
     }
 
     fn find(&self, name: &Ident) -> Offer<'_> {
@@ -260,6 +266,13 @@ pub fn resolve_union_order(expr: &mut Expr, first: &Select) -> Result<(), PlanEr
             }
             *expr = Expr::Column(ColumnName { table: None, name });
         }
+        return Ok(());
+    }
+    if let Expr::Column(column @ ColumnName { table: None, .. }) = &*expr
+        && !first.items.iter().any(|item| matches!(item, SelectItem::Star(_)))
+        && !Offers::of(first).has(expr)
+    {
+        return Err(not_found(column));
     }
     Ok(())
 }
