@@ -52,9 +52,10 @@ pub fn makes_distinct(planning: &Planning<'_>, select: &Select, order: &[Order])
     if !is_needed(planning, select, order) {
         return false;
     }
-    let aggregates = select.items.iter().any(|item| {
+    let mut aggregates = select.items.iter().any(|item| {
         matches!(item, SelectItem::Expr { expr, .. } if planning.semantics.has_aggregate(expr))
     });
+    aggregates |= select.having.as_ref().is_some_and(|it| planning.semantics.has_aggregate(it));
     if select.group_by.is_empty() {
         return aggregates || orders_distinct(select, order);
     }

@@ -19,7 +19,7 @@ use super::foreign_key::{self, Origin, Way};
 use super::input::{self, Known, Part};
 use super::operator::update::Target;
 use super::operator::{Delete, LockAndComment, Operator, Update};
-use super::planning::{Names, Planning};
+use super::planning::{Names, Planning, RowsFor};
 use super::primitive::{
     self, ChangedVindex, Delete as DeletePrimitive, Dml, Opcode, Primitive,
     Update as UpdatePrimitive,
@@ -78,6 +78,7 @@ pub fn update_on(
     }
     check_tablet_types(&statement, "update", context)?;
     let mut planning = planning(&statement, context)?;
+    planning.rows_for = RowsFor::Change;
     let written = statement.clone();
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Update(mut update) = statement else {
@@ -378,6 +379,7 @@ pub fn delete_on(
     }
     check_tablet_types(&statement, "delete", context)?;
     let mut planning = planning(&statement, context)?;
+    planning.rows_for = RowsFor::Change;
     let written = statement.clone();
     planning.semantics = analyse(&mut statement, context)?;
     let Statement::Delete(delete) = statement else {
@@ -498,7 +500,7 @@ fn scope_of(tables: &[TableExpr]) -> Scopes {
     }
     let mut found = Vec::new();
     tables.iter().for_each(|table| numbers(table, &mut found));
-    Scopes { levels: vec![found] }
+    Scopes { levels: vec![found], ..Scopes::default() }
 }
 
 fn target(

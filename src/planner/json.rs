@@ -363,6 +363,9 @@ fn describe_subquery(subquery: &UncorrelatedSubquery) -> Json {
             ("PulloutNotIn", [subquery.has_values.as_ref(), Some(&subquery.argument)])
         }
         Pullout::Exists => ("PulloutExists", [subquery.has_values.as_ref(), None]),
+        Pullout::ExistsValue => {
+            ("PulloutExists", [subquery.has_values.as_ref(), Some(&subquery.argument)])
+        }
     };
     let mut node = Node::new("UncorrelatedSubquery", variant);
     let names: Vec<&str> = names.into_iter().flatten().map(|name| &**name).collect();

@@ -147,6 +147,7 @@ fn sub_query(planning: &mut Planning<'_>, subquery: SubQuery) -> Result<Primitiv
         Kind::Value => Pullout::Value,
         Kind::In => Pullout::In,
         Kind::NotIn => Pullout::NotIn,
+        Kind::Exists | Kind::NotExists if subquery.is_argument => Pullout::ExistsValue,
         Kind::Exists | Kind::NotExists => Pullout::Exists,
     };
     let inner = lower(planning, subquery.inner)?;

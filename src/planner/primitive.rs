@@ -380,6 +380,8 @@ pub enum Pullout {
     In,
     NotIn,
     Exists,
+    /// EXISTS as a value: it shows the argument's name, too.
+    ExistsValue,
 }
 
 #[derive(Clone, Debug, PartialEq)]

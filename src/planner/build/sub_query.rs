@@ -9,7 +9,7 @@ use sim::sql::walk::{children, children_mut};
 
 use super::super::operator::sub_query::Kind;
 use super::super::operator::{Operator, SubQuery};
-use super::super::planning::Planning;
+use super::super::planning::{Planning, RowsFor};
 use super::super::semantics::check::first_select;
 use super::super::semantics::table_set::TableSet;
 use super::super::{PlanError, expression};
@@ -108,6 +108,8 @@ fn replace(
 ) -> Result<(), PlanError> {
     if let Expr::Exists(query) = expr {
         let mut subquery = value(planning, query, Kind::Exists, whole, outer)?;
+        // Vitess takes a name twice, and drops the first.
+        planning.names.has_values();
         let name = planning.names.has_values();
         subquery.has_values = Some(std::sync::Arc::clone(&name));
         subqueries.push(subquery);
@@ -133,7 +135,9 @@ fn replace(
         let name = Ident(std::sync::Arc::clone(&subquery.argument));
         let first = first_select(query).and_then(|select| select.items.first());
         let ty = match first {
-            Some(SelectItem::Expr { expr, .. }) => planning.semantics.argument_type(expr),
+            Some(SelectItem::Expr { expr, .. }) if planning.rows_for == RowsFor::Client => {
+                planning.semantics.argument_type(expr)
+            }
             _ => None,
         };
         subqueries.push(subquery);

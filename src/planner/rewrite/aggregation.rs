@@ -46,7 +46,7 @@ pub fn push(planning: &mut Planning<'_>, mut aggregator: Box<Aggregator>) -> Rew
         }
         source if aggregator.aggregates.iter().any(|aggr| aggr.op == AggregateOp::Avg) => {
             aggregator.source = source;
-            Ok((split_avg(*aggregator), Some("split avg aggregation")))
+            Ok((split_avg(*aggregator)?, Some("split avg aggregation")))
         }
         Operator::Route(route) => through_route(planning, aggregator, route),
         Operator::ApplyJoin(join) => through_join(planning, aggregator, join),
@@ -249,7 +249,10 @@ pub fn aggregate_again(aggr: &mut Aggr) {
 }
 
 /// `avg(x)` is `sum(x) / count(x)`: the sum takes its place, the count comes last.
-fn split_avg(mut aggregator: Aggregator) -> Operator {
+fn split_avg(mut aggregator: Aggregator) -> Result<Operator, PlanError> {
+    if aggregator.aggregates.iter().any(|aggr| aggr.op == AggregateOp::Avg && aggr.distinct) {
+        return Err(PlanError::unsupported("AVG(distinct <>)"));
+    }
     let mut projection = Projection::new(Operator::Taken);
     for column in &aggregator.columns {
         projection.columns.push(projection::Column::new(column.expr.clone(), column.alias.clone()));
@@ -268,7 +271,7 @@ fn split_avg(mut aggregator: Aggregator) -> Operator {
             right: Box::new(count.clone()),
         };
         aggregator.columns[aggr.column].expr = sum.clone();
-        aggr.op = if aggr.distinct { AggregateOp::SumDistinct } else { AggregateOp::Sum };
+        aggr.op = AggregateOp::Sum;
         aggr.original = sum;
         added.push((aggr.clone(), count));
     }
@@ -276,13 +279,13 @@ fn split_avg(mut aggregator: Aggregator) -> Operator {
         let column = aggregator.columns.len();
         let alias = sim::sql::ast::Ident::new(&count.to_string());
         aggregator.columns.push(Column { expr: count.clone(), alias: None });
-        let op = if sum.distinct { AggregateOp::CountDistinct } else { AggregateOp::Count };
+        let op = AggregateOp::Count;
         aggregator.aggregates.push(Aggr { original: count, op, alias, column, ..sum });
     }
     projection.derived = derived;
     projection.fixed = true;
     projection.source = Operator::Aggregator(Box::new(aggregator));
-    Operator::Projection(Box::new(projection))
+    Ok(Operator::Projection(Box::new(projection)))
 }
 
 /// Groups are found in sorted rows: the input is ordered by them, and by the distinct argument.

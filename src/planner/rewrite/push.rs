@@ -235,7 +235,10 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
         Operator::Aggregator(aggregator) if planning.reached(Phase::DelegateAggregation) => {
             super::aggregation::order_below(ordering, aggregator)
         }
-        Operator::Projection(mut projection) if is_of_input(planning, &ordering, &projection) => {
+        Operator::Projection(mut projection)
+            if is_of_input(planning, &ordering, &projection)
+                && !gives_arguments(&projection.source) =>
+        {
             ordering.source = projection.source.take();
             projection.source = Operator::Ordering(ordering);
             let rule = Some("push ordering under projection");
@@ -287,6 +290,17 @@ fn is_of(planning: &Planning<'_>, ordering: &Ordering, tables: TableSet) -> bool
         .all(|order| planning.semantics.tables_of(&order.simplified).is_within(tables))
 }
 
+/// Whether subqueries stand below whose values the select list shows: Vitess sorts above them.
+fn gives_arguments(operator: &Operator) -> bool {
+    match operator {
+        Operator::SubQueryContainer(container) => {
+            container.subqueries.iter().any(|subquery| subquery.is_argument)
+        }
+        Operator::SubQuery(subquery) => subquery.is_argument,
+        _ => false,
+    }
+}
+
 fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
     match limit.source.take() {
         Operator::Route(route) if route.routing.is_single_shard() => {
@@ -324,6 +338,15 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             limit.source = Operator::ApplyJoin(join);
             Ok((Operator::Limit(limit), Some("copied limit into join")))
         }
+        Operator::Limit(mut inner) => {
+            let Some(count) = lower_count(&limit.limit, &inner.limit) else {
+                limit.source = Operator::Limit(inner);
+                return Ok((Operator::Limit(limit), None));
+            };
+            limit.limit.count = count;
+            limit.source = inner.source.take();
+            Ok((Operator::Limit(limit), Some("merged two limits")))
+        }
         // Whatever becomes of the subqueries, the limit has met them.
         Operator::SubQueryContainer(container) if planning.reached(Phase::InitialPlanning) => {
             limit.pushed = true;
@@ -353,6 +376,17 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             Ok((Operator::Limit(limit), None))
         }
     }
+}
+
+/// Of two numbers without an offset the lower. Vitess merges limits with offsets as well, and takes
+/// the wrong one's from the wrong number.
+fn lower_count(one: &LimitClause, other: &LimitClause) -> Option<Expr> {
+    let number = |limit: &LimitClause| match (&limit.offset, &limit.count) {
+        (None, Expr::Literal(Literal::Integer(digits))) => digits.parse::<u64>().ok(),
+        _ => None,
+    };
+    let lower = number(one)?.min(number(other)?);
+    Some(Expr::Literal(Literal::Integer(lower.to_string().into())))
 }
 
 /// A route below gives no more rows than the limit asks for; it learns how many when it runs.

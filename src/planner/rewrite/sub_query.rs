@@ -330,7 +330,7 @@ fn settle(
     if correlated && !allowed {
         return Err(PlanError::unsupported("correlated subquery is only supported for EXISTS"));
     }
-    if exists {
+    if exists && !subquery.is_argument {
         subquery.inner = limit_one(subquery.inner);
     }
     if !subquery.is_argument && !correlated {

@@ -331,9 +331,11 @@ impl<'a> Analyzer<'a> {
         let mut terms: Vec<Expr> = join.on.take().into_iter().collect();
         for name in std::mem::take(&mut join.using) {
             let with = |number: &&u32| {
-                own.len() == 2
-                    || self.semantics.table(**number).has(name.as_str())
-                        == super::tables::Has::Certainly
+                match self.semantics.table(**number).has(name.as_str()) {
+                    super::tables::Has::Certainly => true,
+                    super::tables::Has::Possibly => own.len() == 2,
+                    super::tables::Has::No => false,
+                }
             };
             let having: Vec<u32> = own.iter().filter(with).copied().collect();
             let known = own.len() == 2
@@ -423,7 +425,8 @@ impl<'a> Analyzer<'a> {
         alias: &Ident,
         columns: &[Ident],
     ) -> Result<TableInfo, PlanError> {
-        let outside = std::mem::take(&mut self.scopes);
+        let inside = Scopes { levels: Vec::new(), of_derived: true };
+        let outside = std::mem::replace(&mut self.scopes, inside);
         // Its own name means nothing in it.
         let own = self.common.iter().rposition(|(name, _)| name == alias);
         let hidden = own.map(|at| self.common[at].1.take());

@@ -19,6 +19,8 @@ use crate::key::Code;
 pub struct Scopes {
     /// The innermost is the last.
     pub levels: Vec<Vec<u32>>,
+    /// A derived table's: no column of the query around it is in sight.
+    pub of_derived: bool,
 }
 
 /// What a column's name means.
@@ -85,13 +87,17 @@ impl Semantics {
             }
             Meaning::Ambiguous => return Err(ambiguous(&column)),
             Meaning::Undecided => self.one_route_only = Some(ambiguous(&column)),
+            // A qualified one is of no column of the list: nobody looks further.
+            Meaning::Unknown if clause == Clause::GroupBy && column.table.is_some() => {}
             Meaning::Unknown if clause == Clause::GroupBy => {
                 return Err(unknown(&column, "group statement"));
             }
             Meaning::Unknown => {
                 let table = match (&column.table, &scopes.levels[..]) {
                     // The only table that can be meant. What ORDER BY names may be of the list.
-                    (None, [level]) if level.len() == 1 && clause == Clause::Other => {
+                    (None, [level])
+                        if level.len() == 1 && clause == Clause::Other && !scopes.of_derived =>
+                    {
                         format!(" in table '{}'", self.table(level[0]).name.as_str())
                     }
                     _ => String::new(),

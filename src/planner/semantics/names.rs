@@ -191,7 +191,8 @@ impl Semantics {
     }
 
     fn own_meaning(&self, column: &ColumnName, scopes: &Scopes) -> Has {
-        let own = Scopes { levels: scopes.levels.last().cloned().into_iter().collect() };
+        let levels = scopes.levels.last().cloned().into_iter().collect();
+        let own = Scopes { levels, ..Scopes::default() };
         let certain = match self.meaning(column, &own) {
             Meaning::Table(number) => {
                 self.table(number).has(column.name.as_str()) == super::tables::Has::Certainly

@@ -204,7 +204,7 @@ impl Run {
                 }
                 own.insert(Arc::clone(&node.argument), Bind::List(list));
             }
-            Pullout::Exists => {}
+            Pullout::Exists | Pullout::ExistsValue => {}
         }
         if let Some(has_values) = &node.has_values {
             let has = Value::Int(i64::from(!inner.rows.is_empty()));
