@@ -119,7 +119,10 @@ pub fn weight_of(
         Operator::Route(route) if offset_union::is_union(&route.source) => {
             offset_union::weight_of(planning, operator, at, expr)
         }
-        Operator::Route(route) if offset::is_of_group(planning, &route.source, at) => {
+        Operator::Route(route)
+            if offset::is_of_group(planning, &route.source, at)
+                || offset_union::is_limited(&route.source) =>
+        {
             offset::order_route(planning, route)?;
             offset_union::wrap(planning, route)?;
             offset_union::weight_of(planning, operator, at, expr)
@@ -272,7 +275,7 @@ fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), 
     Ok(())
 }
 
-fn is_weight_string(expr: &Expr) -> bool {
+pub fn is_weight_string(expr: &Expr) -> bool {
     matches!(expr, Expr::Function(function) if function.name.is("weight_string"))
 }
 

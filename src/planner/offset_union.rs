@@ -351,6 +351,12 @@ fn append_weight(source: &mut Operator, at: usize, expr: &Expr) -> Result<usize,
     }
 }
 
+/// Whether rows that differ are counted: one more column, and other rows could.
+pub fn is_limited(source: &Operator) -> bool {
+    matches!(source, Operator::Limit(limit)
+        if matches!(limit.source, Operator::Distinct(_) | Operator::Union(_)))
+}
+
 /// Whether a query's list can get one more column without another meaning.
 fn grows(source: &Operator) -> bool {
     match source {
@@ -359,7 +365,7 @@ fn grows(source: &Operator) -> bool {
         Operator::Distinct(distinct) => !distinct.required && grows(&distinct.source),
         Operator::Filter(filter) => grows(&filter.source),
         Operator::Ordering(ordering) => grows(&ordering.source),
-        Operator::Limit(limit) => grows(&limit.source),
+        Operator::Limit(limit) => !is_limited(source) && grows(&limit.source),
         Operator::Union(union) => union.sources.iter().all(part_grows),
         _ => false,
     }

@@ -379,7 +379,8 @@ fn item_of(planning: &Planning<'_>, column: &super::operator::projection::Column
             _ => false,
         })
     };
-    let alias = match (&column.alias, pulled_out || changed()) {
+    let named = || !super::offset_above::is_weight_string(&column.expr);
+    let alias = match (&column.alias, (pulled_out || changed()) && named()) {
         (None, true) => {
             let mut original = column.original.clone();
             finish_expr(planning, &mut original);

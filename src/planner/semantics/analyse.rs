@@ -99,8 +99,10 @@ impl<'a> Analyzer<'a> {
 
     fn union(&mut self, union: &mut Union, nested: Nested) -> Result<(), PlanError> {
         check::union(union)?;
+        let outside = std::mem::replace(&mut self.scopes.nested, true);
         self.query(&mut union.left, nested)?;
         self.query(&mut union.right, nested)?;
+        self.scopes.nested = outside;
         let counts = (column_count(&union.left), column_count(&union.right));
         if let (Some(left), Some(right)) = counts
             && left != right
@@ -190,8 +192,10 @@ impl<'a> Analyzer<'a> {
             if self.semantics.has_aggregate(expr) && !self.may_be_column(&written) {
                 return Err(cannot_group(&written));
             }
+            // What an alias stands for is of the tables.
+            let clause = if *expr == written { Clause::GroupBy } else { Clause::Other };
             if !self.is_unknown(expr, offers) {
-                self.expr(expr, Clause::GroupBy)?;
+                self.expr(expr, clause)?;
             }
         }
         Ok(())
@@ -425,7 +429,7 @@ impl<'a> Analyzer<'a> {
         alias: &Ident,
         columns: &[Ident],
     ) -> Result<TableInfo, PlanError> {
-        let inside = Scopes { levels: Vec::new(), of_derived: true };
+        let inside = Scopes { levels: Vec::new(), nested: true };
         let outside = std::mem::replace(&mut self.scopes, inside);
         // Its own name means nothing in it.
         let own = self.common.iter().rposition(|(name, _)| name == alias);

@@ -19,8 +19,8 @@ use crate::key::Code;
 pub struct Scopes {
     /// The innermost is the last.
     pub levels: Vec<Vec<u32>>,
-    /// A derived table's: no column of the query around it is in sight.
-    pub of_derived: bool,
+    /// Of a query within another, or of one side of a union.
+    pub nested: bool,
 }
 
 /// What a column's name means.
@@ -96,7 +96,7 @@ impl Semantics {
                 let table = match (&column.table, &scopes.levels[..]) {
                     // The only table that can be meant. What ORDER BY names may be of the list.
                     (None, [level])
-                        if level.len() == 1 && clause == Clause::Other && !scopes.of_derived =>
+                        if level.len() == 1 && clause == Clause::Other && !scopes.nested =>
                     {
                         format!(" in table '{}'", self.table(level[0]).name.as_str())
                     }

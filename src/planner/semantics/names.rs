@@ -270,7 +270,6 @@ pub fn resolve_union_order(expr: &mut Expr, first: &Select) -> Result<(), PlanEr
         return Ok(());
     }
     if let Expr::Column(column @ ColumnName { table: None, .. }) = &*expr
-        && !first.items.iter().any(|item| matches!(item, SelectItem::Star(_)))
         && !Offers::of(first).has(expr)
     {
         return Err(not_found(column));
