@@ -108,7 +108,8 @@ fn replace(
 ) -> Result<(), PlanError> {
     if let Expr::Exists(query) = expr {
         let mut subquery = value(planning, query, Kind::Exists, whole, outer)?;
-        // Vitess takes a name twice, and drops the first.
+        // Vitess takes a name three times, and drops the first two.
+        planning.names.has_values();
         planning.names.has_values();
         let name = planning.names.has_values();
         subquery.has_values = Some(std::sync::Arc::clone(&name));

@@ -162,11 +162,11 @@ fn expand_select(
         true => aggregation::expand(planning, source, &select, &order, derived)?,
         false => project(planning, source, &select, derived)?,
     };
-    if distinct && !aggregation::makes_distinct(planning, &select, &order) {
-        operator = Operator::Distinct(Box::new(Distinct::required(operator)));
-    }
     if let Some(having) = &select.having {
         operator = predicates::add_all(planning, operator, Some(having))?;
+    }
+    if distinct && !aggregation::makes_distinct(planning, &select, &order) {
+        operator = Operator::Distinct(Box::new(Distinct::required(operator)));
     }
     if !order.is_empty() {
         operator = expand_order(planning, operator, order)?;

@@ -245,7 +245,8 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             Ok((Operator::Projection(projection), rule))
         }
         Operator::SubQueryContainer(mut container)
-            if is_of(planning, &ordering, container.outer.tables()) =>
+            if is_of(planning, &ordering, container.outer.tables())
+                && container.subqueries.iter().all(|subquery| !subquery.is_argument) =>
         {
             ordering.source = container.outer.take();
             container.outer = Operator::Ordering(ordering);
@@ -261,7 +262,9 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             filter.source = Operator::Ordering(ordering);
             Ok((Operator::Filter(filter), Some("push ordering under filter")))
         }
-        Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
+        Operator::SubQuery(mut subquery)
+            if planning.reached(Phase::SettleSubqueries) && !subquery.is_argument =>
+        {
             ordering.source = subquery.outer.take();
             subquery.outer = Operator::Ordering(ordering);
             Ok((Operator::SubQuery(subquery), Some("push ordering to outer side of subquery")))
@@ -334,6 +337,9 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             join.right = copy(join.right.take());
             if !join.kind.is_inner() {
                 join.left = copy(join.left.take());
+            }
+            if !limit.top {
+                return Ok((Operator::ApplyJoin(join), Some("pushed limit into join")));
             }
             limit.source = Operator::ApplyJoin(join);
             Ok((Operator::Limit(limit), Some("copied limit into join")))
