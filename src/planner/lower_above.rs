@@ -61,7 +61,7 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
             column,
             weight_column: group.weight_column,
             descending: false,
-            collation: planning.semantics.collation_of(&group.expr),
+            collation: planning.semantics.shown_collation_of(&group.expr),
         });
     }
     let mut aggregates = Vec::new();

@@ -76,7 +76,7 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
             false => None,
         };
         route.ordering.push(RouteOrder {
-            collation: planning.semantics.collation_of(&order.simplified),
+            collation: planning.semantics.shown_collation_of(&order.simplified),
             expr: order.simplified,
             descending: order.descending,
             column,

@@ -196,11 +196,14 @@ fn plan_column(
     Ok(())
 }
 
+/// All columns first, then all weights.
 fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), PlanError> {
+    let source = &mut ordering.source;
     for order in &mut ordering.order {
-        let source = &mut ordering.source;
         order.column = column_of(planning, source, &order.simplified, Grouped::No)?;
-        order.collation = planning.semantics.collation_of(&order.simplified);
+        order.collation = planning.semantics.shown_collation_of(&order.simplified);
+    }
+    for order in &mut ordering.order {
         if planning.semantics.needs_weight_string(&order.simplified) {
             order.weight_column =
                 Some(weight_of(planning, source, order.column, &order.simplified)?);

@@ -371,7 +371,7 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             limit.source = source;
             Ok((Operator::Limit(limit), None))
         }
-        mut source if !limit.pushed && planning.reached(Phase::CleanOutPerformanceDistinct) => {
+        mut source if !limit.pushed && planning.reached(Phase::InitialPlanning) => {
             limit.pushed = true;
             let found = limit_routes(&mut source);
             limit.source = source;

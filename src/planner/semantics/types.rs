@@ -72,6 +72,14 @@ impl Semantics {
         }
     }
 
+    /// As a plan shows it behind a key: without a name where vtgate has none for it.
+    pub fn shown_collation_of(&self, expr: &Expr) -> Option<std::sync::Arc<str>> {
+        match self.is_of_unknown_collation(expr) {
+            true => Some("".into()),
+            false => self.collation_of(expr),
+        }
+    }
+
     /// Whether an expression is text of a collation that vtgate does not know by name.
     pub fn is_of_unknown_collation(&self, expr: &Expr) -> bool {
         let ty = self.type_of(expr).filter(|ty| is_text(ty.kind));
