@@ -12,6 +12,7 @@ mod draw;
 mod drawn;
 mod generate;
 mod keys;
+mod plans;
 mod reads;
 
 use std::path::PathBuf;
@@ -201,10 +202,12 @@ fn shrunk(setup: &str, routed: &[char], mut program: Vec<String>) -> (Vec<String
     (program, text)
 }
 
+/// A number of the environment.
+fn number(name: &str, other: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(other)
+}
+
 fn check_all(cases: u64, check: impl Fn(u64) -> (usize, usize)) {
-    let number = |name: &str, other: u64| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(other)
-    };
     let (cases, first) = (number("TWIN_CASES", cases), number("TWIN_FIRST", 0));
     let (mut kept, mut all) = (0, 0);
     for seed in first..first + cases {
@@ -247,16 +250,11 @@ fn a_drawn_schema_answers_like_one_server() {
 }
 
 #[test]
-fn dump() {
-    let Ok(path) = std::env::var("TWIN_DUMP") else { return };
-    let number = |name: &str| std::env::var(name).unwrap().parse::<u64>().unwrap();
-    let mut out = String::new();
-    for seed in number("TWIN_FIRST")..number("TWIN_FIRST") + number("TWIN_CASES") {
-        let case = drawn::case(seed);
-        let queries = serde_json::to_string(&case.program).unwrap();
-        out += &format!("{{\"seed\": {seed}, \"vschema\": {}, \"queries\": {queries}}}\n", case.vschema);
+fn drawn_statements_have_the_plans_of_vitess() {
+    match std::env::var("VITESS_PLANS") {
+        Ok(path) => plans::compare(&path, number("TWIN_FIRST", 0), number("TWIN_CASES", 60)),
+        Err(_) => println!("skipped: VITESS_PLANS names no program (tools/vitess-plans)"),
     }
-    std::fs::write(path, out).unwrap();
 }
 
 #[test]

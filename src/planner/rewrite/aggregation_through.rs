@@ -25,8 +25,8 @@ use super::super::operator::{Aggregator, ApplyJoin, Filter, Operator, SubQueryCo
 use super::super::planning::Planning;
 use super::super::predicate::same;
 use super::super::primitive::AggregateOp;
-use super::super::semantics::table_set::TableSet;
 use super::super::semantics::item_name;
+use super::super::semantics::table_set::TableSet;
 use super::super::{PlanError, aggregation, expression};
 use super::Rewritten;
 use super::aggregation::{aggregate_again, check_supported, distinct_of, several_arguments};

@@ -334,12 +334,10 @@ impl<'a> Analyzer<'a> {
         let own: Vec<u32> = self.own()[before..].to_vec();
         let mut terms: Vec<Expr> = join.on.take().into_iter().collect();
         for name in std::mem::take(&mut join.using) {
-            let with = |number: &&u32| {
-                match self.semantics.table(**number).has(name.as_str()) {
-                    super::tables::Has::Certainly => true,
-                    super::tables::Has::Possibly => own.len() == 2,
-                    super::tables::Has::No => false,
-                }
+            let with = |number: &&u32| match self.semantics.table(**number).has(name.as_str()) {
+                super::tables::Has::Certainly => true,
+                super::tables::Has::Possibly => own.len() == 2,
+                super::tables::Has::No => false,
             };
             let having: Vec<u32> = own.iter().filter(with).copied().collect();
             let known = own.len() == 2

@@ -24,8 +24,7 @@ fn literal(draw: &mut Draw, table: &Table, at: usize) -> String {
 }
 
 fn row(draw: &mut Draw, table: &Table) -> String {
-    let values: Vec<String> =
-        (0..table.columns.len()).map(|at| literal(draw, table, at)).collect();
+    let values: Vec<String> = (0..table.columns.len()).map(|at| literal(draw, table, at)).collect();
     format!("({})", values.join(", "))
 }
 
@@ -75,9 +74,8 @@ fn insert(draw: &mut Draw, table: &Table) -> String {
         1 => format!("insert ignore into {name} ({names}) values {rows}"),
         2 => {
             let set = table.columns.iter().enumerate();
-            let set = set.map(|(at, column)| {
-                format!("{} = {}", column.name, literal(draw, table, at))
-            });
+            let set =
+                set.map(|(at, column)| format!("{} = {}", column.name, literal(draw, table, at)));
             format!("insert into {name} set {}", set.collect::<Vec<_>>().join(", "))
         }
         _ => format!("insert into {name} ({names}) values {rows}"),
@@ -93,9 +91,10 @@ fn plain(table: &Table) -> impl Iterator<Item = (usize, &Column)> {
 }
 
 fn whole_key(draw: &mut Draw, table: &Table) -> String {
-    let parts = table.key.iter().map(|at| {
-        format!("{} = {}", table.columns[*at].name, literal(draw, table, *at))
-    });
+    let parts = table
+        .key
+        .iter()
+        .map(|at| format!("{} = {}", table.columns[*at].name, literal(draw, table, *at)));
     parts.collect::<Vec<_>>().join(" and ")
 }
 
@@ -142,7 +141,8 @@ fn limited(draw: &mut Draw, table: &Table) -> String {
     let scope = Scope::table(table);
     let condition = query::condition(draw, &scope, 1);
     let order: Vec<&str> = table.key.iter().map(|at| table.columns[*at].name.as_str()).collect();
-    let rest = format!("where {condition} order by {} limit {}", order.join(", "), 1 + draw.below(3));
+    let rest =
+        format!("where {condition} order by {} limit {}", order.join(", "), 1 + draw.below(3));
     let plain: Vec<(usize, &Column)> = plain(table).collect();
     if plain.is_empty() || draw.below(2) == 0 {
         return format!("delete from {} {rest}", table.name);
@@ -211,15 +211,19 @@ fn of_rows_found(draw: &mut Draw, schema: &Schema, table: &Table) -> String {
             format!("delete from {name} where {one} in (select o.{two} from {from})")
         }
         (1, Some((column, value))) if other.name != table.name => {
-            format!("update {name} set {column} = {value} where {one} in (select o.{two} from {from})")
+            format!(
+                "update {name} set {column} = {value} where {one} in (select o.{two} from {from})"
+            )
         }
         (2, Some((column, value))) => format!(
             "update {name} as m join {} as o on m.{one} = o.{two} set m.{column} = {value} \
              where o.{two} = {}",
             other.name,
-            other.columns.iter().find(|of| of.name == *two).map_or("1".to_string(), |of| of
-                .kind
-                .literal(draw, 7))
+            other
+                .columns
+                .iter()
+                .find(|of| of.name == *two)
+                .map_or("1".to_string(), |of| of.kind.literal(draw, 7))
         ),
         _ => format!(
             "delete m from {name} as m join {} as o on m.{one} = o.{two} where o.{two} is not null",

@@ -64,7 +64,7 @@ fn setup(schema: &Schema, keyspaces: &[Keyspace], references: &[String]) -> (Str
         lines.push(format!("schema main '{unsharded}'"));
     }
     let mut routed = Vec::new();
-    for (at, keyspace) in keyspaces.iter().enumerate() {
+    for keyspace in keyspaces {
         let name = keyspace.name;
         lines.push(format!("vschema {name} '{}'", schema.vschema(keyspace)));
         lines.push(format!("schema {name} '{}'", schema.definitions()));

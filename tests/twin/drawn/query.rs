@@ -23,10 +23,8 @@ impl<'s> Scope<'s> {
         for at in 1..count {
             let table = draw.choose(&schema.tables);
             let alias = format!("{}{at}", ["x", "y"][at % 2]);
-            let other = Scope {
-                text: format!("{} as {alias}", table.name),
-                tables: vec![(alias, table)],
-            };
+            let other =
+                Scope { text: format!("{} as {alias}", table.name), tables: vec![(alias, table)] };
             scope.join(draw, other);
         }
         scope
@@ -83,7 +81,10 @@ impl<'s> Scope<'s> {
     /// The columns, each with its table.
     fn qualified(&self) -> Vec<(String, Kind)> {
         let all = self.tables.iter().flat_map(|(alias, table)| {
-            table.columns.iter().map(move |column| (format!("{alias}.{}", column.name), column.kind))
+            table
+                .columns
+                .iter()
+                .map(move |column| (format!("{alias}.{}", column.name), column.kind))
         });
         all.collect()
     }
