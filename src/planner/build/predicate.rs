@@ -51,7 +51,7 @@ fn remember_equality(planning: &mut Planning<'_>, conjunct: &Expr) {
 pub fn add(planning: &mut Planning<'_>, operator: Operator, predicate: Expr) -> Operator {
     match operator {
         Operator::Table(mut table) => {
-            table.predicates.push(predicate);
+            table.add(predicate);
             Operator::Table(table)
         }
         Operator::QueryGraph(mut graph) => {

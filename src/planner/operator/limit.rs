@@ -11,5 +11,7 @@ pub struct Limit {
     pub limit: ast::Limit,
     /// The client's own: it stays on top and is only copied downwards.
     pub top: bool,
+    /// Pushed down from a limit that stays above: nobody needs it for the right rows.
+    pub is_copy: bool,
     pub pushed: bool,
 }

@@ -217,7 +217,7 @@ fn partitions_by_vindex(planning: &Planning<'_>, select: &Select, source: &Opera
 }
 
 fn limited(source: Operator, limit: sim::sql::ast::Limit, top: bool) -> Operator {
-    Operator::Limit(Box::new(Limit { source, limit, top, pushed: false }))
+    Operator::Limit(Box::new(Limit { source, limit, top, is_copy: false, pushed: false }))
 }
 
 fn ordering(source: Operator, order: Vec<Order>) -> Operator {

@@ -93,19 +93,8 @@ fn apply(
     kind: Kind,
 ) -> Operator {
     let mut join = ApplyJoin::new(left, right, kind);
-    // The last that was found comes first in the text of the right.
-    for predicate in predicates.into_iter().rev() {
+    for predicate in predicates {
         add_join_predicate(planning, &mut join, predicate);
-    }
-    join.predicates.reverse();
-    // Of vindexes that are as good, it is the last as they are written that routes.
-    if let Operator::Route(route) = &mut join.right
-        && let Routing::Sharded(sharded) = &mut route.routing
-        && 1 < join.predicates.len()
-    {
-        for right in join.predicates.iter().filter_map(|predicate| predicate.right.as_ref()) {
-            sharded.prefer(planning, right);
-        }
     }
     Operator::ApplyJoin(Box::new(join))
 }

@@ -321,7 +321,7 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             let copy = pushed_limit(&limit.limit);
             limit.pushed = true;
             limit.source = below(route, |source| {
-                let limit = Limit { source, limit: copy, top: false, pushed: true };
+                let limit = Limit { source, limit: copy, top: false, is_copy: true, pushed: true };
                 Operator::Limit(Box::new(limit))
             });
             Ok((Operator::Limit(limit), Some("pushed limit under route")))
@@ -332,13 +332,19 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
             limit.pushed = true;
             let copy = |source: Operator| {
                 let limit = pushed_limit(&limit.limit);
-                Operator::Limit(Box::new(Limit { source, limit, top: false, pushed: false }))
+                Operator::Limit(Box::new(Limit {
+                    source,
+                    limit,
+                    top: false,
+                    is_copy: true,
+                    pushed: false,
+                }))
             };
             join.right = copy(join.right.take());
             if !join.kind.is_inner() {
                 join.left = copy(join.left.take());
             }
-            if !limit.top {
+            if limit.is_copy {
                 return Ok((Operator::ApplyJoin(join), Some("pushed limit into join")));
             }
             limit.source = Operator::ApplyJoin(join);
@@ -405,7 +411,7 @@ fn limit_routes(operator: &mut Operator) -> bool {
             let count = Expr::Argument { name: Ident::new("__upper_limit"), ty: None };
             let source = route.source.take();
             let limit = LimitClause { offset: None, count };
-            let limit = Limit { source, limit, top: false, pushed: true };
+            let limit = Limit { source, limit, top: false, is_copy: true, pushed: true };
             route.source = Operator::Limit(Box::new(limit));
             true
         }

@@ -412,5 +412,5 @@ fn pulled_out(planning: &mut Planning<'_>, subquery: &mut SubQuery) -> Vec<Expr>
 fn limit_one(source: Operator) -> Operator {
     let one = Expr::Literal(Literal::Integer("1".into()));
     let limit = LimitClause { offset: None, count: one };
-    Operator::Limit(Box::new(Limit { source, limit, top: false, pushed: false }))
+    Operator::Limit(Box::new(Limit { source, limit, top: false, is_copy: false, pushed: false }))
 }

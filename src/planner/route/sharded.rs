@@ -76,13 +76,6 @@ impl Sharded {
         Routing::Sharded(self)
     }
 
-    /// Routing by a predicate that is known already, as if it had come last.
-    pub fn prefer(&mut self, planning: &Planning<'_>, predicate: &Expr) {
-        if self.search(planning, predicate) {
-            self.pick();
-        }
-    }
-
     /// Routing by other predicates, from the start.
     pub fn again(mut self, planning: &Planning<'_>, predicates: Vec<Expr>) -> Routing {
         self.selected = None;

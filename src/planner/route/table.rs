@@ -29,12 +29,8 @@ pub fn of_table(
     let route = match planning.semantics.table(number).source.clone() {
         Source::Real(real) => of_real(planning, number, written, predicates, &real)?,
         _ => {
-            let table = Table {
-                number,
-                written: TableExpr::Bound(Box::new(written.clone()), number),
-                predicates: Vec::new(),
-                used: None,
-            };
+            let written = TableExpr::Bound(Box::new(written.clone()), number);
+            let table = Table::new(number, written, Vec::new(), None);
             let source = Operator::Table(Box::new(table));
             let mut routing = Routing::System(System::default());
             let mut texts = Vec::new();
@@ -45,6 +41,7 @@ pub fn of_table(
             }
             let mut route = Route::new(source, routing);
             if let Operator::Table(table) = &mut route.source {
+                table.own = texts.len();
                 table.predicates = texts;
             }
             route
@@ -100,7 +97,7 @@ fn plain(
     routing: Routing,
 ) -> Route {
     let written = local::table(planning, written, number, name);
-    let table = Table { number, written, predicates, used: Some(used) };
+    let table = Table::new(number, written, predicates, Some(used));
     Route::new(Operator::Table(Box::new(table)), routing)
 }
 
