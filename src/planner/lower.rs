@@ -60,7 +60,8 @@ fn route(planning: &mut Planning<'_>, mut route: Route) -> Result<Primitive, Pla
         result_columns: route.result_columns.unwrap_or(0),
         scatter_errors_as_warnings: directives.scatter_errors_as_warnings,
         query_timeout_ms: directives.query_timeout_ms,
-        no_routes_special_handling: needs_row(&query),
+        // The part of a union that any shard can answer has its rows wherever the others have none.
+        no_routes_special_handling: route.runs_once || needs_row(&query),
         fetch_last_insert_id: planning.semantics.signature.last_insert_id,
         system: system_names(&route.routing),
         query: Arc::new(Statement::Query(query)),

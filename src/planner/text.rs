@@ -216,14 +216,16 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
         return Err(PlanError::bug("a join of unions"));
     };
     left.items.extend(right.items);
-    add_predicates(planning, &mut left, right.filter.as_slice());
-    let on: Vec<Expr> = join.predicates.iter().map(|p| p.original.clone()).collect();
+    let on = join.predicates.iter().map(|p| p.original.clone());
     match join.kind {
         Kind::Inner => {
             left.from.extend(right.from);
-            add_predicates(planning, &mut left, &on);
+            add_predicates(planning, &mut left, right.filter.as_slice());
+            add_predicates(planning, &mut left, &on.collect::<Vec<_>>());
         }
         kind => {
+            // Vitess has what joins the right's own tables in WHERE, and loses the left's rows.
+            let on = on.chain(right.filter.map(expression::into_conjuncts).into_iter().flatten());
             let kind = match kind {
                 Kind::Straight => JoinKind::Straight,
                 _ => JoinKind::Left,
@@ -232,7 +234,7 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
                 kind,
                 left: one_table(left.from),
                 right: one_table(right.from),
-                on: expression::conjunction(on),
+                on: expression::conjunction(on.collect()),
                 using: Vec::new(),
             };
             left.from = vec![TableExpr::Join(Box::new(node))];

@@ -23,8 +23,19 @@ fn literal(draw: &mut Draw, table: &Table, at: usize) -> String {
     column.kind.literal(draw, range)
 }
 
-fn row(draw: &mut Draw, table: &Table) -> String {
-    let values: Vec<String> = (0..table.columns.len()).map(|at| literal(draw, table, at)).collect();
+/// One of several rows has no NULL for a lookup: when one of the rows is a duplicate, Vitess looks up
+/// the NULLs of the others, too, and then stores them.
+fn row(draw: &mut Draw, table: &Table, alone: bool) -> String {
+    let value = |at: usize| {
+        let looked_up = table.lookups.iter().any(|lookup| lookup.column == at);
+        match literal(draw, table, at) {
+            null if null == "null" && looked_up && !alone => {
+                table.columns[at].kind.literal(draw, UNIQUE)
+            }
+            value => value,
+        }
+    };
+    let values: Vec<String> = (0..table.columns.len()).map(value).collect();
     format!("({})", values.join(", "))
 }
 
@@ -36,7 +47,7 @@ fn names(table: &Table) -> String {
 /// The rows that a program begins with.
 pub fn first_rows(draw: &mut Draw, table: &Table) -> Vec<String> {
     let insert = |draw: &mut Draw| {
-        format!("insert into {} ({}) values {}", table.name, names(table), row(draw, table))
+        format!("insert into {} ({}) values {}", table.name, names(table), row(draw, table, true))
     };
     (0..6 + draw.below(4)).map(|_| insert(draw)).collect()
 }
@@ -56,7 +67,8 @@ pub fn change(draw: &mut Draw, schema: &Schema) -> String {
 
 fn insert(draw: &mut Draw, table: &Table) -> String {
     let unique = table.columns.iter().any(|column| column.unique);
-    let rows: Vec<String> = (0..=draw.below(3)).map(|_| row(draw, table)).collect();
+    let count = 1 + draw.below(3);
+    let rows: Vec<String> = (0..count).map(|_| row(draw, table, count == 1)).collect();
     let rows = rows.join(", ");
     let (name, names) = (&table.name, names(table));
     match draw.below(6) {
