@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::collation::Collation;
+use crate::eval::user_lock::is_called_in;
 use crate::eval::{ColumnKind, NoColumns, Program};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -124,7 +125,7 @@ impl Run {
                 continue;
             }
             let value = match &assignment.value {
-                expr if nests_subqueries(expr) => Some(self.queried(expr).await?),
+                expr if nests_subqueries(expr) || is_called_in(expr) => Some(self.queried(expr).await?),
                 other => self.assigned(other, &mut outcome.warnings)?,
             };
             match &assignment.variable {
