@@ -20,6 +20,7 @@ use sim::value::Binds;
 use sim::wait::join_all;
 use sim::world::Process;
 
+use super::limits::Limits;
 use super::plan_cache::Planned;
 use super::session::{AutocommitState, Order, RequestState, SavepointState, Session, Undo};
 use super::vexplain::Log;
@@ -47,6 +48,7 @@ pub struct Run {
     pub kind: lookup::Statement,
     /// What VEXPLAIN tells.
     pub log: Rc<Log>,
+    pub limits: Limits,
 }
 
 /// Runs a client's statement.
@@ -66,6 +68,7 @@ pub async fn client(
         snapshot: gate.snapshot(),
         kind: lookup::Statement::Other,
         log: Rc::default(),
+        limits: Limits::default(),
     };
     let request = Rc::clone(&run.request);
     let result = run.client_statement(sql).await;
@@ -108,6 +111,8 @@ impl Run {
             self.session.borrow_mut().warnings.clear();
         }
         self.kind = self.kind_of_outer(&outer);
+        let timeout = planner::directive::query_timeout(&outer);
+        self.limits = Limits::of(&self.session.borrow(), timeout, self.process.now());
         if let Outer::Sql(statement) = &outer {
             if let Some(done) = self.session_statement(statement).await {
                 return done;

@@ -20,6 +20,8 @@ pub mod engine;
 pub mod errors;
 pub mod executor;
 pub mod gateway;
+mod limits;
+mod lock_session;
 pub mod plan_cache;
 mod prepared;
 pub mod scatter;
@@ -212,6 +214,7 @@ impl Gate {
             process.life_over(from, life).await;
             gate.sessions.borrow_mut().remove(&id);
             tx_conn::rollback(&gate, process, &session).await;
+            let _ = lock_session::release(&gate, process, &session).await;
         });
         id
     }

@@ -20,7 +20,7 @@ use super::tx_conn;
 use crate::history::{self, Event, List};
 use crate::key::Code;
 use crate::mutant::{self, Mutant};
-use crate::rpc::{Execute, Executed, Status, Target};
+use crate::rpc::{Execute, Executed, Reserved, Status, Target};
 use crate::topo::Alias;
 
 /// One shard's part: its name, statement and bind variables.
@@ -66,6 +66,7 @@ impl Run {
         if mutant::is(Mutant::ForgottenShard) && 1 < calls.len() {
             calls.pop();
         }
+        self.beat();
         self.log.sends(calls.len());
         let may_autocommit = match sending {
             Sending::Read | Sending::Change => false,
@@ -76,7 +77,7 @@ impl Run {
         let arrived: RefCell<Vec<Outcome>> = RefCell::default();
         let failed: RefCell<Vec<Status>> = RefCell::default();
         let runs = calls.into_iter().map(|call| async {
-            match self.on_one_shard(keyspace, call, autocommit).await {
+            match self.on_one_shard(keyspace, call, sending, autocommit).await {
                 Ok(outcome) => arrived.borrow_mut().push(outcome),
                 Err(status) => failed.borrow_mut().push(status),
             }
@@ -117,6 +118,7 @@ impl Run {
         &self,
         keyspace: &str,
         (shard, statement, binds): ShardCall,
+        sending: Sending,
         autocommit: bool,
     ) -> Result<Outcome, Status> {
         let target =
@@ -135,22 +137,25 @@ impl Run {
         let setting = self.session.borrow().setting.clone();
         let pinned = self.session.borrow().target.alias.clone();
         let plan = self.request.borrow().plan;
+        let (options, limit) = self.limits.left(self.process, sending == Sending::Read)?;
         let execute = || Execute {
             target: target.clone(),
             statement: Arc::clone(&statement),
             binds: Arc::clone(&binds),
             transaction: open.as_ref().map(|shard| shard.transaction),
             begin: savepoints.clone(),
+            reserved: Reserved::No,
             setting: setting.clone(),
+            options,
             tag: Rc::clone(&tag),
             plan,
         };
         let (gate, process) = (&self.gate, self.process);
         let executed = match open.as_ref().map(|shard| &shard.alias).or(pinned.as_ref()) {
             Some(alias) => {
-                gate.gateway.execute_on(process, &gate.addresses, alias, execute()).await
+                gate.gateway.execute_on(process, &gate.addresses, alias, limit, execute()).await
             }
-            None => gate.gateway.execute(process, &gate.addresses, &target, execute).await,
+            None => gate.gateway.execute(process, &gate.addresses, &target, limit, execute).await,
         };
         self.log.sent(&target, &statement, &binds, begin);
         let appended = self.append(list, &target, &open, &executed);
@@ -244,19 +249,25 @@ impl Run {
         shard: &ShardSession,
         statement: &Arc<Statement>,
     ) -> Result<(), Status> {
+        let (options, limit) = self.limits.left(self.process, false)?;
         let execute = Execute {
             target: shard.target.clone(),
             statement: Arc::clone(statement),
             binds: Arc::default(),
             transaction: Some(shard.transaction),
             begin: None,
+            reserved: Reserved::No,
             setting: None,
+            options,
             tag: self.tag(list),
             plan: 0,
         };
         let (gate, process) = (&self.gate, self.process);
         let executed =
-            gate.gateway.execute_on(process, &gate.addresses, &shard.alias, execute).await;
+            gate
+            .gateway
+            .execute_on(process, &gate.addresses, &shard.alias, limit, execute)
+            .await;
         self.log.sent(&shard.target, statement, &Arc::default(), false);
         let wrap =
             |status: Status| transaction_error(status.wrap(format!("target: {}", shard.target)));
@@ -275,21 +286,24 @@ impl Run {
         let (gate, process) = (&self.gate, self.process);
         let plan = self.request.borrow().plan;
         let tag = self.tag(List::Normal);
+        let (options, limit) = self.limits.left(process, true)?;
         let execute = || Execute {
             target: target.clone(),
             statement: Arc::clone(&statement),
             binds: Arc::clone(&binds),
             transaction: None,
             begin: None,
+            reserved: Reserved::No,
             setting: None,
+            options,
             tag: Rc::clone(&tag),
             plan,
         };
         let executed = match tablet {
             Some(alias) => {
-                gate.gateway.execute_on(process, &gate.addresses, alias, execute()).await
+                gate.gateway.execute_on(process, &gate.addresses, alias, limit, execute()).await
             }
-            None => gate.gateway.execute(process, &gate.addresses, target, execute).await,
+            None => gate.gateway.execute(process, &gate.addresses, target, limit, execute).await,
         };
         executed.result.map_err(|status| status.wrap(format!("target: {target}")))
     }

@@ -65,6 +65,19 @@ pub fn plain(error: &SqlError) -> Status {
     )
 }
 
+/// What the tablet itself refuses.
+pub fn refused(text: &str) -> Status {
+    let text = format!(
+        "vttablet: rpc error: code = FailedPrecondition desc = {text} (CallerID: root)"
+    );
+    Status::new(Code::FailedPrecondition, text)
+}
+
+pub fn two_phases_not_enabled() -> Status {
+    let text = "vttablet: rpc error: code = InvalidArgument desc = 2pc is not enabled (CallerID: root)";
+    Status::new(Code::InvalidArgument, text)
+}
+
 pub fn server_gone() -> Status {
     Status::new(
         Code::Unavailable,

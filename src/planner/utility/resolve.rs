@@ -103,6 +103,15 @@ pub fn any_keyspace(context: &Context<'_>) -> Result<Keyspace, PlanError> {
     }
 }
 
+/// The first keyspace by name.
+pub fn first_keyspace(context: &Context<'_>) -> Result<Keyspace, PlanError> {
+    let first = context.vschema.keyspaces.keys().next().map(String::as_str);
+    match context.environment.any_keyspace.as_deref().or(first) {
+        Some(name) => crate::planner::keyspace(context, name),
+        None => crate::planner::current_keyspace(context),
+    }
+}
+
 /// Refuses what goes to one server alone.
 pub fn refuse_sharded(keyspace: &Keyspace, text: &str) -> Result<(), PlanError> {
     match keyspace.sharded {

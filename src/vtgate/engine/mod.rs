@@ -9,6 +9,7 @@ mod generate;
 mod insert;
 mod insert_query;
 mod keyed;
+pub(super) mod lock;
 mod lookup;
 mod mirror;
 mod new_rows;

@@ -52,9 +52,8 @@ impl Run {
                 // Nobody can hold a lock of LOCK TABLES: it is not sent.
                 Utility::UnlockTables => Ok(Outcome::default()),
                 Utility::CreateDatabase(_) | Utility::DropDatabase(_) => self.no_databases(utility),
-                Utility::Lock { functions, .. } => {
-                    let names: Vec<String> = functions.iter().map(ToString::to_string).collect();
-                    Err(unsupported(format!("lock function: {}", names.join(", "))))
+                Utility::Lock { keyspace, functions, .. } => {
+                    self.lock(keyspace, functions, binds).await
                 }
                 Utility::SendText { keyspace, destination, text } => {
                     self.send_text(keyspace, destination, text, binds).await
