@@ -132,6 +132,20 @@ impl Gateway {
         })
     }
 
+    /// Asks the tablet that serves a target, once.
+    pub async fn call_any<R: Request>(
+        &self,
+        process: Process,
+        addresses: &Addresses,
+        target: &Target,
+        request: R,
+    ) -> Result<R::Reply, Status> {
+        match self.candidates(process, target).first() {
+            Some(alias) => call(process, addresses, alias, request).await,
+            None => Err(no_tablet(target)),
+        }
+    }
+
     /// Runs a statement on this very tablet, once.
     pub async fn execute_on(
         &self,

@@ -17,6 +17,7 @@ mod route;
 mod routing;
 mod rows;
 pub(super) mod send;
+mod transaction_status;
 mod utility;
 mod vindex_function;
 

@@ -23,7 +23,7 @@ use crate::value::Value;
 use super::plan::nests_subqueries;
 
 /// Shown, kept per session, and without effect on the model.
-const KEPT: [(&str, &str); 24] = [
+const KEPT: [(&str, &str); 23] = [
     ("auto_increment_increment", "1"),
     ("auto_increment_offset", "1"),
     ("binlog_format", "ROW"),
@@ -47,7 +47,6 @@ const KEPT: [(&str, &str); 24] = [
     ("time_zone", "SYSTEM"),
     ("unique_checks", "1"),
     ("wait_timeout", "28800"),
-    ("workload", "UNSPECIFIED"),
 ];
 
 const VERSION: &str = "8.4.6";
