@@ -124,6 +124,8 @@ pub enum Reserved {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecuteOptions {
     pub workload: Workload,
+    /// Its rows are given as they are found, however many.
+    pub streams: bool,
     /// The statement's time instead of the tablet's own; zero is endless.
     pub timeout: Option<Duration>,
     /// The time of the transaction that begins; a longer one than the tablet's does not count.

@@ -45,16 +45,20 @@ impl Limits {
         let transaction_timeout =
             milliseconds(session, "transaction_timeout").filter(|time| !time.is_zero());
         let workload = session.workload;
-        Limits { options: ExecuteOptions { workload, timeout, transaction_timeout }, deadline }
+        let options =
+            ExecuteOptions { workload, streams: false, timeout, transaction_timeout };
+        Limits { options, deadline }
     }
 
-    /// What a tablet is told, and how long its answer is waited for.
+    /// What a tablet is told, and how long its answer is waited for. What a client's query reads
+    /// streams with workload OLAP.
     pub fn left(
         &self,
         process: Process,
-        is_read: bool,
+        is_of_query: bool,
     ) -> Result<(ExecuteOptions, Duration), Status> {
         let mut options = self.options;
+        options.streams = is_of_query && options.workload == Workload::Olap;
         if let Some(deadline) = self.deadline {
             let left = deadline.duration_since(process.now());
             if left.as_nanos() <= 0 {
@@ -63,7 +67,7 @@ impl Limits {
             options.timeout = Some(left.unsigned_abs());
             return Ok((options, left.unsigned_abs()));
         }
-        if is_read && options.workload == Workload::Olap {
+        if options.streams {
             options.timeout = Some(Duration::ZERO);
         }
         let patience = match options.timeout {
@@ -80,5 +84,30 @@ fn milliseconds(session: &Session, name: &str) -> Option<Duration> {
         Some(Value::Int(number)) => u64::try_from(*number).ok().map(Duration::from_millis),
         Some(Value::Uint(number)) => Some(Duration::from_millis(*number)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vtgate::session::SessionTarget;
+
+    #[test]
+    fn a_comment_comes_before_the_session_and_zero_is_endless() {
+        let check = |own: i64, directive: Option<u64>, timeout: Option<u64>, ends: Option<u64>| {
+            let mut session = Session::new("a".into(), SessionTarget::none());
+            session.aware.insert("query_timeout".into(), Value::Int(own));
+            let now = Timestamp::UNIX_EPOCH;
+            let limits = Limits::of(&session, directive.map(Duration::from_millis), now);
+            let of_deadline = limits.deadline.map(|at| at.duration_since(now).unsigned_abs());
+            let case = format!("session {own}, comment {directive:?}");
+            assert_eq!(limits.options.timeout, timeout.map(Duration::from_millis), "{case}");
+            assert_eq!(of_deadline, ends.map(Duration::from_millis), "{case}");
+        };
+        check(0, None, None, None);
+        check(-5, None, None, None);
+        check(100, None, Some(100), Some(100));
+        check(100, Some(20), Some(20), Some(20));
+        check(100, Some(0), Some(0), None);
     }
 }

@@ -213,7 +213,7 @@ impl Gate {
         process.spawn_background("client", move |process| async move {
             process.life_over(from, life).await;
             gate.sessions.borrow_mut().remove(&id);
-            tx_conn::rollback(&gate, process, &session).await;
+            let _ = tx_conn::rollback(&gate, process, &session).await;
             let _ = lock_session::release(&gate, process, &session).await;
         });
         id

@@ -77,7 +77,7 @@ impl Run {
         let arrived: RefCell<Vec<Outcome>> = RefCell::default();
         let failed: RefCell<Vec<Status>> = RefCell::default();
         let runs = calls.into_iter().map(|call| async {
-            match self.on_one_shard(keyspace, call, sending, autocommit).await {
+            match self.on_one_shard(keyspace, call, autocommit).await {
                 Ok(outcome) => arrived.borrow_mut().push(outcome),
                 Err(status) => failed.borrow_mut().push(status),
             }
@@ -87,8 +87,9 @@ impl Run {
         if rollback_on_error && !arrived.is_empty() {
             self.arm();
         }
-        if let Some(status) = tx_conn::aggregate(failed.into_inner()) {
-            self.roll_back_if_must(&status).await;
+        let failed = failed.into_inner();
+        self.roll_back_if_must(&failed).await;
+        if let Some(status) = tx_conn::aggregate(failed) {
             return Err(status);
         }
         Ok(add_up(arrived))
@@ -118,7 +119,6 @@ impl Run {
         &self,
         keyspace: &str,
         (shard, statement, binds): ShardCall,
-        sending: Sending,
         autocommit: bool,
     ) -> Result<Outcome, Status> {
         let target =
@@ -137,7 +137,8 @@ impl Run {
         let setting = self.session.borrow().setting.clone();
         let pinned = self.session.borrow().target.alias.clone();
         let plan = self.request.borrow().plan;
-        let (options, limit) = self.limits.left(self.process, sending == Sending::Read)?;
+        let is_of_query = self.kind == crate::vindex::lookup::Statement::Select;
+        let (options, limit) = self.limits.left(self.process, is_of_query)?;
         let execute = || Execute {
             target: target.clone(),
             statement: Arc::clone(&statement),
@@ -186,8 +187,7 @@ impl Run {
         open: &Option<ShardSession>,
         executed: &Executed,
     ) -> Result<(), Status> {
-        let is_read = self.kind == crate::vindex::lookup::Statement::Select
-            || self.request.borrow().exec_read_query;
+        let is_read = self.request.borrow().exec_read_query;
         let mut session = self.session.borrow_mut();
         if let Some(transaction) = executed.transaction
             && open.is_none()
@@ -234,11 +234,11 @@ impl Run {
     }
 
     /// MySQL, or a tablet, has ended one shard's transaction: the others must not go on alone.
-    async fn roll_back_if_must(&self, status: &Status) {
-        let must = self.request.borrow().must_rollback
-            || matches!(status.code, Code::Aborted | Code::ResourceExhausted);
+    pub(super) async fn roll_back_if_must(&self, failed: &[Status]) {
+        let ends = |status: &Status| matches!(status.code, Code::Aborted | Code::ResourceExhausted);
+        let must = self.request.borrow().must_rollback || failed.iter().any(ends);
         if must && self.session.borrow().in_transaction {
-            tx_conn::rollback(&self.gate, self.process, &self.session).await;
+            let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
         }
     }
 

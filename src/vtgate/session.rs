@@ -283,7 +283,8 @@ pub struct RequestState {
     pub savepoint: SavepointState,
     pub savepoint_name: Option<Ident>,
     pub undo: Undo,
-    /// Reads of duplicate handling: their shard sessions don't count in mode SINGLE.
+    /// What runs is a read: shard sessions that it opens don't count in mode SINGLE. A nested
+    /// statement leaves its own answer behind, so that a change may be taken for a read, as in Vitess.
     pub exec_read_query: bool,
     /// What FOUND_ROWS() will give, where that is not the number of rows.
     pub found_rows: Option<u64>,
@@ -304,5 +305,31 @@ impl Default for RequestState {
             found_rows: None,
             plan: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_name_of_a_lock_is_not_forgotten() {
+        let check = |calls: &[&str], expected: bool| {
+            let mut session = Session::new("a".into(), SessionTarget::none());
+            for call in calls {
+                match call.split_at(1) {
+                    ("+", name) => session.add_advisory_lock(name.to_owned()),
+                    (_, name) => session.remove_advisory_lock(name),
+                }
+            }
+            assert_eq!(session.has_advisory_lock(), expected, "{calls:?}");
+        };
+        check(&[], false);
+        check(&["+a", "-a"], false);
+        check(&["+a", "+a", "-a"], true);
+        check(&["+a", "+a", "-a", "-a"], false);
+        // Vitess begins to count it at 0, and keeps its connection for nothing.
+        check(&["+a", "+b", "-b", "-a"], true);
+        check(&["+A", "-a"], true);
     }
 }

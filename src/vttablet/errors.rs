@@ -65,6 +65,13 @@ pub fn plain(error: &SqlError) -> Status {
     )
 }
 
+/// A query gave more rows than a tablet may hold.
+pub fn too_many_rows(rows_max: usize, on_existing_transaction: bool) -> Status {
+    let grpc = if on_existing_transaction { "rpc error: code = Aborted desc = " } else { "" };
+    let text = format!("vttablet: {grpc}caller id: root: row count exceeded {rows_max}");
+    Status::new(Code::Aborted, text)
+}
+
 /// What the tablet itself refuses.
 pub fn refused(text: &str) -> Status {
     let text = format!(

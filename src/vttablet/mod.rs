@@ -45,6 +45,8 @@ const PING: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Options {
     pub tx_pool_size: usize,
+    /// Rows of a query whose rows do not stream.
+    pub rows_max: usize,
     pub query_timeout: Duration,
     pub transaction_timeout: Duration,
     /// How long open transactions may go on when a primary steps down.
@@ -56,6 +58,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             tx_pool_size: 20,
+            rows_max: 10_000,
             query_timeout: Duration::from_secs(30),
             transaction_timeout: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(3),
@@ -109,6 +112,8 @@ pub struct Tablet {
     /// Counts changes of the schema, from another number in each life of this program.
     schema: Cell<u64>,
     connections: RefCell<BTreeMap<TxId, StatefulConnection>>,
+    /// Those that are being opened.
+    opening: Cell<usize>,
     /// Why one of them is gone, for who asks for it later.
     ended: RefCell<BTreeMap<TxId, String>>,
     transaction_ended: Signal,
@@ -158,6 +163,7 @@ pub async fn serve(
         health_changed: Signal::default(),
         schema: Cell::new(first),
         connections: RefCell::default(),
+        opening: Cell::default(),
         ended: RefCell::default(),
         transaction_ended: Signal::default(),
         next_transaction: Cell::new(first),

@@ -12,7 +12,10 @@
 //!
 //! See `go/vt/vttablet/tabletserver/{tabletserver,query_executor}.go`.
 //!
-//! Left out: the consolidator, the row limit.
+//! A query with more than 10000 rows is an error, unless they stream; Vitess asks for one row more
+//! than that and no others.
+//!
+//! Left out: the consolidator.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,7 +36,7 @@ use crate::history::{self, Event, ShardStatement};
 use crate::key::Code;
 use crate::rpc::{
     Commit, Execute, ExecuteOptions, Executed, GetSchema, ReadTransaction, Release, Reserved,
-    Rollback, Status, StreamHealth, Target, TxId,
+    Rollback, Status, StreamHealth, Target, TxId, Workload,
 };
 use crate::topo::TabletType;
 
@@ -155,14 +158,11 @@ impl Tablet {
             let text = "tabletGateway's query service can only be used for non-transactional queries on replicas";
             return Err(Status::new(Code::Internal, text));
         }
+        let is_kept = execute.begin.is_some() || execute.reserved != Reserved::No;
+        let place = if is_kept { Some(self.place_in_pool(process).await?) } else { None };
         let connection = self.with_setting(process, execute).await?;
-        if execute.begin.is_none() && execute.reserved == Reserved::No {
+        if place.is_none() {
             return Ok(Opened { connection, stateful: None, timeout });
-        }
-        if self.connections.borrow().len() >= self.options.tx_pool_size {
-            self.idle.borrow_mut().push(connection);
-            let text = "vttablet: transaction pool connection limit exceeded";
-            return Err(Status::new(Code::ResourceExhausted, text));
         }
         let begin = execute.begin.iter().flat_map(|savepoints| {
             std::iter::once(super::begin()).chain(savepoints.iter().cloned())
@@ -264,10 +264,17 @@ impl Tablet {
             self.reload_schema();
         }
         let is_lost = matches!(result, Err(QueryError::TimedOut | QueryError::Gone));
+        let existing =
+            execute.transaction.is_some() || matches!(execute.reserved, Reserved::Id(_));
+        let limited = !execute.options.streams && execute.options.workload != Workload::Dba;
+        if let Ok(outcome) = &result
+            && limited
+            && self.options.rows_max < outcome.rows.len()
+        {
+            return (Err(errors::too_many_rows(self.options.rows_max, existing)), false);
+        }
         let result = result.map_err(|error| match error {
             QueryError::Sql(sql) => {
-                let existing =
-                    execute.transaction.is_some() || matches!(execute.reserved, Reserved::Id(_));
                 errors::of_statement(&sql, statement, binds, existing)
             }
             QueryError::TimedOut => {

@@ -22,6 +22,11 @@ use crate::history::{self, Event};
 use crate::key::Code;
 use crate::rpc::{Execute, ExecuteOptions, Reserved, Status, TxId, Workload};
 
+const ABORTED: &str = "vttablet: rpc error: code = Aborted desc = ";
+
+/// How long a new one waits for a place in the pool.
+const POOL_TIMEOUT: Duration = Duration::from_secs(1);
+
 pub(super) struct StatefulConnection {
     connection: ConnectionId,
     kind: Kind,
@@ -69,6 +74,30 @@ impl Tablet {
         id
     }
 
+    /// Waits until the pool has a place for one more, and takes it.
+    pub(super) async fn place_in_pool(&self, process: Process) -> Result<Place<'_>, Status> {
+        let is_full = || {
+            let taken = self.connections.borrow().len() + self.opening.get();
+            self.options.tx_pool_size <= taken
+        };
+        let what = "a place in the transaction pool";
+        let waited = process.wait(what, Some(POOL_TIMEOUT), async {
+            while is_full() {
+                self.transaction_ended.raised().await;
+            }
+        });
+        match waited.await {
+            Ok(()) => {
+                self.opening.set(self.opening.get() + 1);
+                Ok(Place(self))
+            }
+            Err(_) => {
+                let text = "vttablet: transaction pool connection limit exceeded";
+                Err(Status::new(Code::ResourceExhausted, text))
+            }
+        }
+    }
+
     /// How long a transaction may last; none is endless.
     pub(super) fn time_of_transaction(&self, workload: Workload) -> Option<Duration> {
         match workload {
@@ -84,7 +113,7 @@ impl Tablet {
             return Err(self.not_there(id));
         };
         if kept.in_use {
-            let text = format!("vttablet: transaction {id}: in use: for query");
+            let text = format!("{ABORTED}transaction {id}: in use: for query");
             return Err(Status::new(Code::Aborted, text));
         }
         kept.in_use = true;
@@ -109,11 +138,10 @@ impl Tablet {
     }
 
     fn not_there(&self, id: TxId) -> Status {
-        let grpc = "vttablet: rpc error: code = Aborted desc = ";
         let text = match self.ended.borrow().get(&id) {
-            Some(ended) => format!("{grpc}transaction {id}: {ended}"),
+            Some(ended) => format!("{ABORTED}transaction {id}: {ended}"),
             None => {
-                format!("{grpc}transaction {id}: not found (potential transaction timeout)")
+                format!("{ABORTED}transaction {id}: not found (potential transaction timeout)")
             }
         };
         Status::new(Code::Aborted, text)
@@ -253,6 +281,16 @@ impl Tablet {
                 }
             })
             .await;
+    }
+}
+
+/// A place in the pool for a connection that is being opened.
+pub(super) struct Place<'a>(&'a Tablet);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.opening.set(self.0.opening.get() - 1);
+        self.0.transaction_ended.raise();
     }
 }
 
