@@ -118,10 +118,10 @@ impl Run {
         let timeout = planner::directive::query_timeout(&outer);
         self.limits = Limits::of(&self.session.borrow(), timeout, self.process.now());
         self.begin_if_autocommit_is_off(&outer);
-        if let Outer::Sql(statement) = &outer {
-            if let Some(done) = self.session_statement(statement).await {
-                return done;
-            }
+        if let Outer::Sql(statement) = &outer
+            && let Some(done) = self.session_statement(statement).await
+        {
+            return done;
         }
         if let Outer::ExplainVitess(text) = &outer {
             return self.explain_vitess(text);

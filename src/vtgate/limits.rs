@@ -45,8 +45,7 @@ impl Limits {
         let transaction_timeout =
             milliseconds(session, "transaction_timeout").filter(|time| !time.is_zero());
         let workload = session.workload;
-        let options =
-            ExecuteOptions { workload, streams: false, timeout, transaction_timeout };
+        let options = ExecuteOptions { workload, streams: false, timeout, transaction_timeout };
         Limits { options, deadline }
     }
 

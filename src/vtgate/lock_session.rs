@@ -153,7 +153,9 @@ pub async fn release(
     let answer =
         gateway::call_within(process, &gate.addresses, &lock.alias, CALL_TIMEOUT, release).await;
     session.borrow_mut().reset_lock();
-    answer.and_then(|result| result).map_err(|status| status.wrap(format!("target: {}", lock.target)))
+    answer
+        .and_then(|result| result)
+        .map_err(|status| status.wrap(format!("target: {}", lock.target)))
 }
 
 fn tag(session: &RefCell<Session>) -> Rc<str> {

@@ -264,10 +264,7 @@ impl Run {
         };
         let (gate, process) = (&self.gate, self.process);
         let executed =
-            gate
-            .gateway
-            .execute_on(process, &gate.addresses, &shard.alias, limit, execute)
-            .await;
+            gate.gateway.execute_on(process, &gate.addresses, &shard.alias, limit, execute).await;
         self.log.sent(&shard.target, statement, &Arc::default(), false);
         let wrap =
             |status: Status| transaction_error(status.wrap(format!("target: {}", shard.target)));

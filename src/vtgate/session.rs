@@ -284,7 +284,8 @@ pub struct RequestState {
     pub savepoint_name: Option<Ident>,
     pub undo: Undo,
     /// What runs is a read: shard sessions that it opens don't count in mode SINGLE. A nested
-    /// statement leaves its own answer behind, so that a change may be taken for a read, as in Vitess.
+    /// statement leaves its own answer behind, so that a change may be taken for a read, as in
+    /// Vitess.
     pub exec_read_query: bool,
     /// What FOUND_ROWS() will give, where that is not the number of rows.
     pub found_rows: Option<u64>,

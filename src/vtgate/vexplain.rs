@@ -202,9 +202,7 @@ impl Run {
                 annotate(&mut plan, Node::of(input), &|node| self.log.stats(node));
                 Ok(one_text("Trace", &json::indented(&plan)))
             }
-            VExplainKind::All => {
-                Ok(one_text("VExplain", &json::indented(&json::describe(input))))
-            }
+            VExplainKind::All => Ok(one_text("VExplain", &json::indented(&json::describe(input)))),
             VExplainKind::Keys => Ok(Outcome::default()),
         }
     }

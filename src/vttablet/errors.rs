@@ -74,14 +74,14 @@ pub fn too_many_rows(rows_max: usize, on_existing_transaction: bool) -> Status {
 
 /// What the tablet itself refuses.
 pub fn refused(text: &str) -> Status {
-    let text = format!(
-        "vttablet: rpc error: code = FailedPrecondition desc = {text} (CallerID: root)"
-    );
+    let text =
+        format!("vttablet: rpc error: code = FailedPrecondition desc = {text} (CallerID: root)");
     Status::new(Code::FailedPrecondition, text)
 }
 
 pub fn two_phases_not_enabled() -> Status {
-    let text = "vttablet: rpc error: code = InvalidArgument desc = 2pc is not enabled (CallerID: root)";
+    let text =
+        "vttablet: rpc error: code = InvalidArgument desc = 2pc is not enabled (CallerID: root)";
     Status::new(Code::InvalidArgument, text)
 }
 

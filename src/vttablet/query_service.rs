@@ -168,7 +168,8 @@ impl Tablet {
             std::iter::once(super::begin()).chain(savepoints.iter().cloned())
         });
         for statement in begin {
-            let result = self.query(process, connection, &statement, &Arc::default(), timeout).await;
+            let result =
+                self.query(process, connection, &statement, &Arc::default(), timeout).await;
             if let Err(error) = result {
                 return Err(match error {
                     QueryError::Sql(sql) => errors::plain(&sql).wrap("vttablet"),
@@ -264,8 +265,7 @@ impl Tablet {
             self.reload_schema();
         }
         let is_lost = matches!(result, Err(QueryError::TimedOut | QueryError::Gone));
-        let existing =
-            execute.transaction.is_some() || matches!(execute.reserved, Reserved::Id(_));
+        let existing = execute.transaction.is_some() || matches!(execute.reserved, Reserved::Id(_));
         let limited = !execute.options.streams && execute.options.workload != Workload::Dba;
         if let Ok(outcome) = &result
             && limited
@@ -274,9 +274,7 @@ impl Tablet {
             return (Err(errors::too_many_rows(self.options.rows_max, existing)), false);
         }
         let result = result.map_err(|error| match error {
-            QueryError::Sql(sql) => {
-                errors::of_statement(&sql, statement, binds, existing)
-            }
+            QueryError::Sql(sql) => errors::of_statement(&sql, statement, binds, existing),
             QueryError::TimedOut => {
                 self.timed_out(process, connection, stateful, timeout.unwrap_or_default())
             }

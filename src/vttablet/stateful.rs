@@ -4,7 +4,7 @@
 //! 30 s from its begin, a reserved connection from its last use; a killer that ticks every tenth of
 //! that ends what is older and not just in use. A session may want a shorter time for its
 //! transactions, and with workload `dba` none is ended. See
-//! `go/vt/vttablet/tabletserver/{stateful_connection,stateful_connection_pool,tx_pool,tx_engine}.go`.
+//! `go/vt/vttablet/tabletserver/{stateful_connection,stateful_connection_pool,tx_engine}.go`.
 //!
 //! Left out: a transaction on a reserved connection.
 

@@ -5,8 +5,8 @@
 //! UNLOCK TABLES. A pending exclusive request stops everybody else, which is why one open reader
 //! and one ALTER stop a whole application.
 //!
-//! The locks of GET_LOCK() are metadata locks too, of names instead of tables: a cycle of both kinds
-//! is found, and its lightest member dies.
+//! The locks of GET_LOCK() are metadata locks too, of names instead of tables: a cycle of both
+//! kinds is found, and its lightest member dies.
 //!
 //! It knows nothing of rows. A cycle between metadata locks and row locks is seen by neither side,
 //! as in MySQL: a timeout ends it.

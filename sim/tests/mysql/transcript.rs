@@ -17,10 +17,10 @@
 //! ```
 //!
 //! Each isolation level is a run of its own on fresh tables; a second `isolation` begins another
-//! part with its own steps. Behind `;` stands what the step made
-//! of waiting sessions. `S2< ERROR 1205` of a session that still waits is its timeout, 1317 a KILL
-//! QUERY; where the end of a wait is no error, it is a step of its own. `grants fifo` is the order of MariaDB. Sessions that are interchangeable may have swapped
-//! their parts.
+//! part with its own steps. Behind `;` stands what the step made of waiting sessions.
+//! `S2< ERROR 1205` of a session that still waits is its timeout, 1317 a KILL QUERY; where the end
+//! of a wait is no error, it is a step of its own. `grants fifo` is the order of MariaDB. Sessions
+//! that are interchangeable may have swapped their parts.
 
 use std::fs;
 use std::path::Path;

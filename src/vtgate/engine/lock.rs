@@ -30,9 +30,8 @@ impl Run {
         for function in functions {
             let outcome = self.lock_function(&target, function, binds).await?;
             let Some(found) = outcome.rows.first() else {
-                let text = format!(
-                    "unexpected rows or fields returned for the lock function: {function}"
-                );
+                let text =
+                    format!("unexpected rows or fields returned for the lock function: {function}");
                 return Err(Status::new(Code::InvalidArgument, text));
             };
             columns.extend(outcome.columns.iter().cloned());

@@ -1,7 +1,7 @@
 //! What utility statements plan to, as far as vtgate runs it.
 //!
-//! Sends with the wishes of a directive run as sends. Left out, each with VT12001: what only tablets
-//! read (migrations, the throttler), streams. It knows nothing of the statements.
+//! Sends with the wishes of a directive run as sends. Left out, each with VT12001: what only
+//! tablets read (migrations, the throttler), streams. It knows nothing of the statements.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

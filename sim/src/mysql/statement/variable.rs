@@ -124,7 +124,9 @@ impl Run {
                 continue;
             }
             let value = match &assignment.value {
-                expr if nests_subqueries(expr) || is_called_in(expr) => Some(self.queried(expr).await?),
+                expr if nests_subqueries(expr) || is_called_in(expr) => {
+                    Some(self.queried(expr).await?)
+                }
                 other => self.assigned(other, &mut outcome.warnings)?,
             };
             match &assignment.variable {
