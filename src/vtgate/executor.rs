@@ -473,11 +473,7 @@ impl Run {
 
     /// The same in a copy of the session without any transaction, which commits at once.
     pub fn standalone(&self) -> Run {
-        let mut session = Session::new(
-            Rc::clone(&self.session.borrow().name),
-            self.session.borrow().target.clone(),
-        );
-        session.savepoint_count = self.session.borrow().savepoint_count;
+        let session = self.session.borrow().standalone();
         let plan = self.request.borrow().plan;
         let request = RequestState { plan, ..RequestState::default() };
         Run {

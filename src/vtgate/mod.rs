@@ -10,7 +10,8 @@
 //!
 //! What happens when a lookup row exists already: [`crate::vindex::lookup::duplicate`]. In which
 //! order a transaction commits: [`tx_conn`]. What undoes a statement that failed half-way:
-//! [`executor`]. See `go/vt/vtgate`.
+//! [`executor`]. How much time a statement has: `limits`. Where user-level locks are:
+//! `lock_session`. See `go/vt/vtgate`.
 //!
 //! It knows nothing of MySQL servers, and of tablets only what they tell.
 

@@ -148,6 +148,19 @@ impl Session {
         }
     }
 
+    /// A copy without any transaction or lock, which commits by itself.
+    pub fn standalone(&self) -> Session {
+        let mut session = self.clone();
+        session.in_transaction = false;
+        session.autocommit = true;
+        session.pre.clear();
+        session.normal.clear();
+        session.post.clear();
+        session.lock = None;
+        session.warnings.clear();
+        session
+    }
+
     pub fn list(&self, list: List) -> &Vec<ShardSession> {
         match list {
             List::Pre => &self.pre,
