@@ -232,8 +232,7 @@ impl Tablet {
         loop {
             let life = process.life_of(self.mysqld);
             process.life_over(self.mysqld, life).await;
-            self.idle.borrow_mut().clear();
-            self.forget_reserved(process);
+            self.lose_connections();
             while process.call(self.mysqld, mysqld::Executed).within(PING).await.is_err() {
                 process.sleep(PING).await;
             }

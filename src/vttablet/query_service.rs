@@ -150,7 +150,7 @@ impl Tablet {
             _ => execute.transaction,
         };
         if let Some(id) = known {
-            let connection = self.take(id)?;
+            let connection = self.take(process, id)?;
             return Ok(Opened { connection, stateful: Some(id), timeout });
         }
         self.check_serving()?;

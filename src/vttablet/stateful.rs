@@ -34,6 +34,8 @@ pub(super) struct StatefulConnection {
     timeout: Option<Duration>,
     since: Timestamp,
     in_use: bool,
+    /// The server that it went to is gone; the next one knows other connections by its number.
+    is_lost: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,8 @@ impl Tablet {
             _ => shorter(self.time_of_transaction(workload), wanted),
         };
         let since = process.now();
-        let kept = StatefulConnection { connection, kind, timeout, since, in_use: true };
+        let (in_use, is_lost) = (true, false);
+        let kept = StatefulConnection { connection, kind, timeout, since, in_use, is_lost };
         self.connections.borrow_mut().insert(id, kept);
         id
     }
@@ -107,7 +110,11 @@ impl Tablet {
     }
 
     /// Takes a connection for one statement; two at once are refused.
-    pub(super) fn take(&self, id: TxId) -> Result<ConnectionId, Status> {
+    pub(super) fn take(&self, process: Process, id: TxId) -> Result<ConnectionId, Status> {
+        if self.is_lost(id) {
+            self.close(process, id, "unlocked closed connection");
+            return Err(errors::connection_lost());
+        }
         let mut connections = self.connections.borrow_mut();
         let Some(kept) = connections.get_mut(&id) else {
             return Err(self.not_there(id));
@@ -118,6 +125,10 @@ impl Tablet {
         }
         kept.in_use = true;
         Ok(kept.connection)
+    }
+
+    fn is_lost(&self, id: TxId) -> bool {
+        self.connections.borrow().get(&id).is_some_and(|kept| kept.is_lost)
     }
 
     pub(super) fn put_back(&self, process: Process, id: TxId) {
@@ -155,7 +166,8 @@ impl Tablet {
 
     /// Closes a connection, and with it what it has open.
     fn close(&self, process: Process, id: TxId, reason: &str) {
-        if let Some(kept) = self.connections.borrow_mut().remove(&id) {
+        let gone = self.connections.borrow_mut().remove(&id);
+        if let Some(kept) = gone.filter(|kept| !kept.is_lost) {
             process.send(self.mysqld, mysqld::Quit { connection: kept.connection });
         }
         self.note_end(process, id, reason);
@@ -194,7 +206,11 @@ impl Tablet {
         statement: &Statement,
         reason: &str,
     ) -> Result<(), Status> {
-        let connection = self.take(id)?;
+        if self.is_lost(id) && *statement == Statement::Rollback {
+            self.close(process, id, reason);
+            return Ok(());
+        }
+        let connection = self.take(process, id)?;
         let timeout = self.options.query_timeout.min(self.options.transaction_timeout);
         let statement = Arc::new(statement.clone());
         let result = self.query(process, connection, &statement, &Arc::default(), timeout).await;
@@ -218,7 +234,7 @@ impl Tablet {
 
     /// Gives a reserved connection back: it is closed.
     pub(super) fn release(&self, process: Process, id: TxId) -> Result<(), Status> {
-        self.take(id)?;
+        self.take(process, id)?;
         self.close(process, id, "release connection");
         Ok(())
     }
@@ -256,12 +272,11 @@ impl Tablet {
         }
     }
 
-    /// The server that reserved connections went to is gone.
-    pub(super) fn forget_reserved(&self, process: Process) {
-        for id in self.ids(|kept| kept.kind == Kind::Reserved) {
-            self.connections.borrow_mut().remove(&id);
-            self.note_end(process, id, "unlocked closed connection");
-        }
+    /// The server is gone, and every connection to it.
+    pub(super) fn lose_connections(&self) {
+        self.idle.borrow_mut().clear();
+        self.settings.borrow_mut().clear();
+        self.connections.borrow_mut().values_mut().for_each(|kept| kept.is_lost = true);
     }
 
     /// Ends what is still open.
