@@ -34,7 +34,7 @@ pub(super) struct StatefulConnection {
     timeout: Option<Duration>,
     since: Timestamp,
     in_use: bool,
-    /// The server that it went to is gone; the next one knows other connections by its number.
+    /// The server that it went to is gone.
     is_lost: bool,
 }
 

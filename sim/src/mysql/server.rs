@@ -87,8 +87,8 @@ impl Server {
 
     pub fn connect(&mut self, user: &str, database: Option<&str>) -> ConnectionId {
         let engine = self.engine_mut();
-        let id = ConnectionId(engine.next_connection);
-        engine.next_connection += 1;
+        engine.durable.connections += 1;
+        let id = ConnectionId(engine.durable.connections);
         let session = Session::new(id, user, database, engine.options.isolation);
         engine.sessions.insert(id, session);
         id
