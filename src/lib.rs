@@ -43,8 +43,10 @@
 //! # Decisions
 //!
 //! - A shard transaction bears the tag `<session> pre|normal|post`; where the session aims at one
-//!   shard there are no lists, and the tag is the session. Streams are `vreplication <workflow>
-//!   <id>`.
+//!   shard there are no lists, and the tag is the session. The connection of a session's user-level
+//!   locks is `<session> lock`. Streams are `vreplication <workflow> <id>`.
+//! - GET_LOCK() may wait, and the evaluator never does: an expression ends at such a call, and is
+//!   evaluated again with the call's answer (`sim::eval::user_lock`).
 //! - [`report`] and [`sql_text`] stand early in the order: what prints a table is needed by vtctl
 //!   and by scenarios alike.
 //! - [`history`] may name [`topo`]: an event says which tablet it was. It has words of its own for

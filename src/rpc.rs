@@ -95,22 +95,73 @@ pub struct Execute {
     pub transaction: Option<TxId>,
     /// Opens a transaction first and runs these statements in it (savepoints).
     pub begin: Option<Vec<Arc<Statement>>>,
+    /// A connection that is the session's alone, without a transaction.
+    pub reserved: Reserved,
     /// What the connection is set to before anything else: `set a = x, b = y`.
     pub setting: Option<Arc<Statement>>,
+    pub options: ExecuteOptions,
     /// Whose transaction a new one is, for traces, the judge and the lock report.
     pub tag: Rc<str>,
     /// The plan that it is part of, for the judge.
     pub plan: PlanId,
 }
 
-/// A transaction of one tablet process; never used again, never outlives the process.
+/// A transaction or a reserved connection of one tablet process; never used again, never outlives
+/// the process.
 pub type TxId = u64;
 
-/// A transaction that was opened stays open even when the statement behind it failed.
+/// Which reserved connection a statement runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reserved {
+    #[default]
+    No,
+    /// One that is reserved now.
+    New,
+    Id(TxId),
+}
+
+/// How a statement is to be run (`querypb.ExecuteOptions`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExecuteOptions {
+    pub workload: Workload,
+    /// Its rows are given as they are found, however many.
+    pub streams: bool,
+    /// The statement's time instead of the tablet's own; zero is endless.
+    pub timeout: Option<Duration>,
+    /// The time of the transaction that begins; a longer one than the tablet's does not count.
+    pub transaction_timeout: Option<Duration>,
+}
+
+/// What a session's statements are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Workload {
+    Unspecified,
+    #[default]
+    Oltp,
+    Olap,
+    Dba,
+}
+
+impl Workload {
+    pub const ALL: [Workload; 4] =
+        [Workload::Unspecified, Workload::Oltp, Workload::Olap, Workload::Dba];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::Unspecified => "UNSPECIFIED",
+            Workload::Oltp => "OLTP",
+            Workload::Olap => "OLAP",
+            Workload::Dba => "DBA",
+        }
+    }
+}
+
+/// What was opened stays open even when the statement behind it failed.
 #[derive(Clone, Debug)]
 pub struct Executed {
     pub result: Result<Outcome, Status>,
     pub transaction: Option<TxId>,
+    pub reserved: Option<TxId>,
     pub alias: Alias,
 }
 
@@ -120,7 +171,9 @@ impl Request for Execute {
 
     fn describe(&self) -> String {
         let mut text = format!("[{}] ", self.tag);
-        if let (Some(setting), None) = (&self.setting, self.transaction) {
+        if let (Some(setting), None, Reserved::No | Reserved::New) =
+            (&self.setting, self.transaction, self.reserved)
+        {
             text.push_str(&format!("{setting}; "));
         }
         if let Some(savepoints) = &self.begin {
@@ -132,7 +185,10 @@ impl Request for Execute {
     }
 
     fn fingerprint(&self) -> u64 {
-        self.transaction.unwrap_or(0)
+        match self.reserved {
+            Reserved::Id(id) => id,
+            _ => self.transaction.unwrap_or(0),
+        }
     }
 }
 
@@ -165,6 +221,42 @@ impl Request for Rollback {
 
     fn describe(&self) -> String {
         format!("[{}] rollback", self.tag)
+    }
+}
+
+/// Closes a reserved connection.
+pub struct Release {
+    pub target: Target,
+    pub reserved: TxId,
+    /// Whose connection it is, for traces.
+    pub tag: Rc<str>,
+}
+
+impl Request for Release {
+    type Reply = Result<(), Status>;
+    const NAME: &'static str = "Release";
+
+    fn describe(&self) -> String {
+        format!("[{}] release", self.tag)
+    }
+}
+
+/// Asks for two-phase transactions: for one by its id, or for those that nobody has resolved. Two
+/// phases are not enabled, so that all there is to answer is a refusal.
+pub struct ReadTransaction {
+    pub target: Target,
+    pub dtid: Option<Rc<str>>,
+}
+
+impl Request for ReadTransaction {
+    type Reply = Status;
+    const NAME: &'static str = "ReadTransaction";
+
+    fn describe(&self) -> String {
+        match &self.dtid {
+            Some(dtid) => format!("ReadTransaction {dtid}"),
+            None => "UnresolvedTransactions".to_owned(),
+        }
     }
 }
 

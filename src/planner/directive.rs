@@ -2,7 +2,12 @@
 //!
 //! See `sqlparser/comments.go`. It knows nothing of what they do.
 
-use sim::sql::ast::Comments;
+use std::time::Duration;
+
+use sim::sql::ast::{Comments, Statement};
+
+use super::semantics::check::first_select;
+use super::statement::Outer;
 
 /// What the comments of a statement ask of vtgate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +34,20 @@ impl Directives {
         }
         directives
     }
+}
+
+/// The time that a statement's comments give it; none where they say nothing of it.
+pub fn query_timeout(outer: &Outer) -> Option<Duration> {
+    let comments = match outer {
+        Outer::Sql(Statement::Query(query)) => &first_select(query)?.comments,
+        Outer::Sql(Statement::Insert(insert)) => &insert.comments,
+        Outer::Sql(Statement::Update(update)) => &update.comments,
+        Outer::Sql(Statement::Delete(delete)) => &delete.comments,
+        _ => return None,
+    };
+    let mut words = comments.0.iter().flat_map(|comment| words(comment));
+    let value = words.find(|(name, _)| name.eq_ignore_ascii_case("QUERY_TIMEOUT_MS"))?.1?;
+    value.parse().ok().map(Duration::from_millis)
 }
 
 fn words(comment: &str) -> Vec<(&str, Option<&str>)> {

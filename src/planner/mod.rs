@@ -203,13 +203,19 @@ fn find_table(name: &TableName, context: &Context<'_>) -> Result<Arc<Table>, Pla
 fn any_keyspace(context: &Context<'_>) -> Option<Keyspace> {
     let name = match &context.environment.any_keyspace {
         Some(name) => name.as_str(),
-        None => context.keyspace.or_else(|| first_keyspace(context))?,
+        None => {
+            let own = context.keyspace.filter(|name| !normalize::is_system_schema(name));
+            own.or_else(|| preferred_keyspace(context))?
+        }
     };
     keyspace(context, name).ok()
 }
 
-fn first_keyspace<'a>(context: &Context<'a>) -> Option<&'a str> {
-    context.vschema.keyspaces.keys().next().map(String::as_str)
+/// The first keyspace by name that is sharded; where none is, the first.
+fn preferred_keyspace<'a>(context: &Context<'a>) -> Option<&'a str> {
+    let keyspaces = &context.vschema.keyspaces;
+    let sharded = keyspaces.iter().find(|(_, keyspace)| keyspace.sharded);
+    sharded.or_else(|| keyspaces.iter().next()).map(|(name, _)| name.as_str())
 }
 
 /// The keyspace that `dual` is counted to. A system schema is none.

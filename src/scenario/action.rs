@@ -60,6 +60,9 @@ pub struct ClusterOptions {
     pub first_stream: Option<u64>,
     pub packet_size: Option<usize>,
     pub transaction_timeout: Option<Duration>,
+    pub query_timeout: Option<Duration>,
+    pub tx_pool_size: Option<usize>,
+    pub max_result_size: Option<usize>,
     pub durability: Durability,
     pub durability_policy: Option<DurabilityPolicy>,
 }
@@ -418,6 +421,9 @@ impl Words {
             first_stream: self.number("first_stream")?,
             packet_size: self.number("packet_size")?,
             transaction_timeout: self.duration("transaction_timeout")?,
+            query_timeout: self.duration("query_timeout")?,
+            tx_pool_size: self.number("tx_pool_size")?,
+            max_result_size: self.number("max_result_size")?,
             durability: self.durability()?,
             durability_policy: self.durability_policy()?,
         }))

@@ -178,6 +178,9 @@ impl Runner {
         if let Some(timeout) = flags.transaction_timeout {
             tablet.transaction_timeout = timeout;
         }
+        tablet.query_timeout = flags.query_timeout.unwrap_or(tablet.query_timeout);
+        tablet.tx_pool_size = flags.tx_pool_size.unwrap_or(tablet.tx_pool_size);
+        tablet.rows_max = flags.max_result_size.unwrap_or(tablet.rows_max);
         let options = cluster::Options {
             cells: flags.cells,
             edition: flags.edition,

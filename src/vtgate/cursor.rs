@@ -71,8 +71,9 @@ impl Run {
         let statement = Arc::new(statement);
         let calls =
             resolved.iter().map(|shard| (Rc::from(*shard), Arc::clone(&statement), binds.clone()));
-        let was =
-            std::mem::replace(&mut self.request.borrow_mut().exec_read_query, !rollback_on_error);
+        if !rollback_on_error {
+            self.request.borrow_mut().exec_read_query = true;
+        }
         let sending = if rollback_on_error { Sending::Change } else { Sending::Read };
         let sends = || {
             let destination = format!("KeyspaceID({ksid})");
@@ -80,7 +81,9 @@ impl Run {
         };
         let run = self.on_shards(keyspace, calls.collect(), sending);
         let result = self.told(sends, sql, &binds, run).await;
-        self.request.borrow_mut().exec_read_query = was;
+        if !rollback_on_error {
+            self.request.borrow_mut().exec_read_query = false;
+        }
         result
     }
 

@@ -70,6 +70,20 @@ pub fn client_error(status: &Status) -> SqlError {
     SqlError::new(errno, state, message)
 }
 
+/// Whether a reserved connection is gone: MySQL's, or the tablet's end of it.
+pub fn was_connection_closed(status: &Status) -> bool {
+    match client_error(status).errno {
+        2006 | 2013 => true,
+        1317 => {
+            let ends = ["ended", "not found", "in use: for tx killer rollback"];
+            let behind = status.message.split("transaction ").skip(1);
+            let mut ids = behind.filter_map(|rest| rest.split_once(": "));
+            ids.any(|(_, what)| ends.iter().any(|end| what.starts_with(end)))
+        }
+        _ => false,
+    }
+}
+
 /// The first `(errno N) (sqlstate S)`.
 pub fn number_in(text: &str) -> Option<(u16, &'static str)> {
     const ERRNO: &str = "(errno ";
@@ -105,5 +119,17 @@ mod tests {
         check(Code::Unimplemented, "VT12001: unsupported: x", 1235, "42000");
         check(Code::Aborted, "transaction 7: not found", 1317, "70100");
         check(Code::Unavailable, "no healthy tablet", 1105, "HY000");
+    }
+
+    #[test]
+    fn a_connection_that_is_gone_is_known_by_number_and_text() {
+        let check = |code, text: &str, expected| {
+            assert_eq!(was_connection_closed(&Status::new(code, text)), expected, "{text}");
+        };
+        check(Code::Aborted, "vttablet: transaction 7: ended at 2026-01-01 (exceeded)", true);
+        check(Code::Aborted, "vttablet: transaction 7: not found (potential ..)", true);
+        check(Code::Aborted, "vttablet: transaction 7: in use: for query", false);
+        check(Code::Canceled, "Lost connection (errno 2013) (sqlstate HY000)", true);
+        check(Code::Canceled, "interrupted (errno 3024) (sqlstate HY000)", false);
     }
 }

@@ -20,6 +20,7 @@ use sim::value::Binds;
 use sim::wait::join_all;
 use sim::world::Process;
 
+use super::limits::Limits;
 use super::plan_cache::Planned;
 use super::session::{AutocommitState, Order, RequestState, SavepointState, Session, Undo};
 use super::vexplain::Log;
@@ -28,7 +29,8 @@ use crate::history::{self, Event, List, PlanBegun, PlannedSend};
 use crate::key::Code;
 use crate::planner;
 use crate::planner::node::Node;
-use crate::planner::primitive::{Plan, Primitive};
+use crate::planner::normalize::is_system_schema;
+use crate::planner::primitive::{Plan, Primitive, QueryType};
 use crate::planner::statement::{self, Outer};
 use crate::planner::utility::Utility;
 use crate::rpc::Status;
@@ -47,6 +49,7 @@ pub struct Run {
     pub kind: lookup::Statement,
     /// What VEXPLAIN tells.
     pub log: Rc<Log>,
+    pub limits: Limits,
 }
 
 /// Runs a client's statement.
@@ -66,6 +69,7 @@ pub async fn client(
         snapshot: gate.snapshot(),
         kind: lookup::Statement::Other,
         log: Rc::default(),
+        limits: Limits::default(),
     };
     let request = Rc::clone(&run.request);
     let result = run.client_statement(sql).await;
@@ -97,7 +101,10 @@ pub async fn client(
 
 impl Run {
     async fn client_statement(mut self, sql: &Rc<str>) -> Result<Outcome, Status> {
-        let outer = statement::parse(sql).map_err(planned)?;
+        let outer = statement::parse(sql).map_err(|error| {
+            self.session.borrow_mut().warnings.clear();
+            planned(error)
+        })?;
         let is_rollback = matches!(outer, Outer::Sql(Statement::Rollback));
         if self.session.borrow().error_until_rollback && !is_rollback {
             let text =
@@ -108,11 +115,13 @@ impl Run {
             self.session.borrow_mut().warnings.clear();
         }
         self.kind = self.kind_of_outer(&outer);
-        if let Outer::Sql(statement) = &outer {
-            if let Some(done) = self.session_statement(statement).await {
-                return done;
-            }
-            self.begin_if_autocommit_is_off(statement);
+        let timeout = planner::directive::query_timeout(&outer);
+        self.limits = Limits::of(&self.session.borrow(), timeout, self.process.now());
+        self.begin_if_autocommit_is_off(&outer);
+        if let Outer::Sql(statement) = &outer
+            && let Some(done) = self.session_statement(statement).await
+        {
+            return done;
         }
         if let Outer::ExplainVitess(text) = &outer {
             return self.explain_vitess(text);
@@ -152,10 +161,7 @@ impl Run {
         Some(match statement {
             Statement::Begin(_) => self.begin().await.map(done),
             Statement::Commit => self.commit().await.map(done),
-            Statement::Rollback => {
-                self.rollback().await;
-                Ok(Outcome::default())
-            }
+            Statement::Rollback => self.rollback().await.map(done),
             Statement::Savepoint(_) | Statement::RollbackTo(_) | Statement::Release(_) => {
                 self.client_savepoint(statement).await.map(done)
             }
@@ -187,11 +193,9 @@ impl Run {
         tx_conn::commit(&self.gate, self.process, &self.session).await
     }
 
-    async fn rollback(&self) {
+    async fn rollback(&self) -> Result<(), Status> {
         self.session.borrow_mut().error_until_rollback = false;
-        if self.session.borrow().in_transaction {
-            tx_conn::rollback(&self.gate, self.process, &self.session).await;
-        }
+        tx_conn::rollback(&self.gate, self.process, &self.session).await
     }
 
     async fn client_savepoint(&self, statement: &Statement) -> Result<(), Status> {
@@ -212,6 +216,7 @@ impl Run {
     fn use_target(&self, text: &str) -> Result<(), Status> {
         let target = target::parse(text)?;
         if let Some(keyspace) = &target.keyspace
+            && !is_system_schema(keyspace)
             && !self.snapshot.vschema.keyspaces.contains_key(&**keyspace)
         {
             let text = format!("VT05003: unknown database '{keyspace}' in vschema");
@@ -230,9 +235,14 @@ impl Run {
         Ok(())
     }
 
-    fn begin_if_autocommit_is_off(&self, statement: &Statement) {
+    fn begin_if_autocommit_is_off(&self, outer: &Outer) {
+        let begins = match outer {
+            Outer::Sql(statement) => begins(statement),
+            Outer::VExplain(_) | Outer::VExplainPlan(_) => true,
+            _ => false,
+        };
         let mut session = self.session.borrow_mut();
-        if !session.autocommit && begins(statement) {
+        if !session.autocommit && begins {
             session.in_transaction = true;
         }
     }
@@ -242,6 +252,7 @@ impl Run {
     /// Runs a plan, in a transaction of its own if it changes data outside of one.
     pub async fn execute_plan(&self, plan: &Plan, binds: &Arc<Binds>) -> Result<Outcome, Status> {
         let Some(root) = &plan.root else { return Ok(Outcome::default()) };
+        self.request.borrow_mut().exec_read_query = plan.query_type == QueryType::Select;
         let binds = &self.with_session_values(&plan.variables, binds);
         if !needs_transaction(Node::of(root)) {
             return self.primitive_or_undo(plan, root, binds).await;
@@ -276,7 +287,7 @@ impl Run {
             }
             Err(status) => {
                 if self.session.borrow().in_transaction {
-                    tx_conn::rollback(&self.gate, self.process, &self.session).await;
+                    let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
                 }
                 Err(status)
             }
@@ -344,7 +355,7 @@ impl Run {
             Undo::RollbackTransaction => None,
         };
         self.request.borrow_mut().undo = Undo::Done;
-        tx_conn::rollback(&self.gate, self.process, &self.session).await;
+        let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
         let status = match failed {
             Some(failed) => status.wrap(failed),
             None => status,
@@ -374,6 +385,7 @@ impl Run {
         self.on_all_shards(&savepoint).await?;
         self.session.borrow_mut().savepoints.push(savepoint);
         let mut request = self.request.borrow_mut();
+        request.exec_read_query = false;
         request.savepoint = SavepointState::Set;
         request.savepoint_name = Some(name);
         Ok(())
@@ -399,7 +411,8 @@ impl Run {
             let shards = self.session.borrow().list(list).clone();
             let runs = shards.iter().map(|shard| self.on_shard(list, shard, statement));
             let results = join_all(runs).await;
-            let errors = results.into_iter().filter_map(Result::err).collect();
+            let errors: Vec<Status> = results.into_iter().filter_map(Result::err).collect();
+            self.roll_back_if_must(&errors).await;
             if let Some(status) = tx_conn::aggregate(errors) {
                 return Err(status);
             }
@@ -415,7 +428,7 @@ impl Run {
         if let Err(status) = &result
             && status.message.contains("VT15001")
         {
-            tx_conn::rollback(&self.gate, self.process, &self.session).await;
+            let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
             self.session.borrow_mut().error_until_rollback = true;
         }
         result
@@ -438,6 +451,8 @@ impl Run {
         if rollback_on_error {
             self.mark_savepoint().await?;
         }
+        // Like a client's, it forgets what was warned of before.
+        self.session.borrow_mut().warnings.clear();
         let before = std::mem::replace(&mut self.request.borrow_mut().order, order);
         let result = match self.plan_nested(sql) {
             Ok(plan) => Box::pin(self.execute_plan(&plan, &binds)).await,
@@ -458,11 +473,7 @@ impl Run {
 
     /// The same in a copy of the session without any transaction, which commits at once.
     pub fn standalone(&self) -> Run {
-        let mut session = Session::new(
-            Rc::clone(&self.session.borrow().name),
-            self.session.borrow().target.clone(),
-        );
-        session.savepoint_count = self.session.borrow().savepoint_count;
+        let session = self.session.borrow().standalone();
         let plan = self.request.borrow().plan;
         let request = RequestState { plan, ..RequestState::default() };
         Run {
@@ -492,6 +503,13 @@ fn begins(statement: &Statement) -> bool {
         Statement::Show(_)
         | Statement::Describe { .. }
         | Statement::Set(_)
+        | Statement::Use(_)
+        | Statement::Begin(_)
+        | Statement::Commit
+        | Statement::Rollback
+        | Statement::RollbackTo(_)
+        | Statement::Release(_)
+        | Statement::Kill { .. }
         | Statement::Prepare { .. }
         | Statement::Deallocate { .. } => false,
         Statement::Query(Query::Select(select)) => select.from.iter().any(|from| match from {

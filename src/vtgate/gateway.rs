@@ -22,7 +22,7 @@ use crate::topo::{Alias, TabletType, Topo};
 use crate::vttablet::Addresses;
 
 /// A call that a vtgate gives up by itself: above the tablet's own timeouts.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 const ATTEMPTS: usize = 3;
 
 #[derive(Default)]
@@ -100,6 +100,7 @@ impl Gateway {
         process: Process,
         addresses: &Addresses,
         target: &Target,
+        limit: Duration,
         make: impl Fn() -> Execute,
     ) -> Executed {
         let mut tried: Vec<Alias> = Vec::new();
@@ -110,9 +111,12 @@ impl Gateway {
                 break;
             };
             tried.push(alias.clone());
-            let executed = self.execute_on(process, addresses, &alias, make()).await;
+            let executed = self.execute_on(process, addresses, &alias, limit, make()).await;
             let retry = match &executed.result {
-                Err(status) => executed.transaction.is_none() && is_retryable(status.code),
+                Err(status) => {
+                    let is_open = executed.transaction.or(executed.reserved).is_some();
+                    !is_open && is_retryable(status.code)
+                }
                 Ok(_) => false,
             };
             if !retry {
@@ -123,8 +127,23 @@ impl Gateway {
         last.unwrap_or_else(|| Executed {
             result: Err(no_tablet(target)),
             transaction: None,
+            reserved: None,
             alias: Alias::new("", 0),
         })
+    }
+
+    /// Asks the tablet that serves a target, once.
+    pub async fn call_any<R: Request>(
+        &self,
+        process: Process,
+        addresses: &Addresses,
+        target: &Target,
+        request: R,
+    ) -> Result<R::Reply, Status> {
+        match self.candidates(process, target).first() {
+            Some(alias) => call(process, addresses, alias, request).await,
+            None => Err(no_tablet(target)),
+        }
     }
 
     /// Runs a statement on this very tablet, once.
@@ -133,13 +152,17 @@ impl Gateway {
         process: Process,
         addresses: &Addresses,
         alias: &Alias,
+        limit: Duration,
         execute: Execute,
     ) -> Executed {
-        match call(process, addresses, alias, execute).await {
+        match call_within(process, addresses, alias, limit, execute).await {
             Ok(executed) => executed,
-            Err(status) => {
-                Executed { result: Err(status), transaction: None, alias: alias.clone() }
-            }
+            Err(status) => Executed {
+                result: Err(status),
+                transaction: None,
+                reserved: None,
+                alias: alias.clone(),
+            },
         }
     }
 }
@@ -151,11 +174,22 @@ pub async fn call<R: Request>(
     alias: &Alias,
     request: R,
 ) -> Result<R::Reply, Status> {
+    call_within(process, addresses, alias, CALL_TIMEOUT, request).await
+}
+
+/// The same, given up after this time.
+pub async fn call_within<R: Request>(
+    process: Process,
+    addresses: &Addresses,
+    alias: &Alias,
+    limit: Duration,
+    request: R,
+) -> Result<R::Reply, Status> {
     let Some(tablet) = addresses.vttablet(alias) else {
         let text = format!("tablet: {alias} is either down or nonexistent");
         return Err(Status::new(Code::NotFound, text));
     };
-    process.call(tablet, request).within(CALL_TIMEOUT).await.map_err(Status::of_call)
+    process.call(tablet, request).within(limit).await.map_err(Status::of_call)
 }
 
 fn is_retryable(code: Code) -> bool {

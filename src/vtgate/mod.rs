@@ -10,7 +10,8 @@
 //!
 //! What happens when a lookup row exists already: [`crate::vindex::lookup::duplicate`]. In which
 //! order a transaction commits: [`tx_conn`]. What undoes a statement that failed half-way:
-//! [`executor`]. See `go/vt/vtgate`.
+//! [`executor`]. How much time a statement has: `limits`. Where user-level locks are:
+//! `lock_session`. See `go/vt/vtgate`.
 //!
 //! It knows nothing of MySQL servers, and of tablets only what they tell.
 
@@ -20,6 +21,8 @@ pub mod engine;
 pub mod errors;
 pub mod executor;
 pub mod gateway;
+mod limits;
+mod lock_session;
 pub mod plan_cache;
 mod prepared;
 pub mod scatter;
@@ -211,7 +214,8 @@ impl Gate {
         process.spawn_background("client", move |process| async move {
             process.life_over(from, life).await;
             gate.sessions.borrow_mut().remove(&id);
-            tx_conn::rollback(&gate, process, &session).await;
+            let _ = tx_conn::rollback(&gate, process, &session).await;
+            let _ = lock_session::release(&gate, process, &session).await;
         });
         id
     }

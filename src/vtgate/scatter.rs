@@ -20,7 +20,7 @@ use super::tx_conn;
 use crate::history::{self, Event, List};
 use crate::key::Code;
 use crate::mutant::{self, Mutant};
-use crate::rpc::{Execute, Executed, Status, Target};
+use crate::rpc::{Execute, Executed, Reserved, Status, Target};
 use crate::topo::Alias;
 
 /// One shard's part: its name, statement and bind variables.
@@ -66,6 +66,7 @@ impl Run {
         if mutant::is(Mutant::ForgottenShard) && 1 < calls.len() {
             calls.pop();
         }
+        self.beat();
         self.log.sends(calls.len());
         let may_autocommit = match sending {
             Sending::Read | Sending::Change => false,
@@ -86,8 +87,9 @@ impl Run {
         if rollback_on_error && !arrived.is_empty() {
             self.arm();
         }
-        if let Some(status) = tx_conn::aggregate(failed.into_inner()) {
-            self.roll_back_if_must(&status).await;
+        let failed = failed.into_inner();
+        self.roll_back_if_must(&failed).await;
+        if let Some(status) = tx_conn::aggregate(failed) {
             return Err(status);
         }
         Ok(add_up(arrived))
@@ -135,22 +137,26 @@ impl Run {
         let setting = self.session.borrow().setting.clone();
         let pinned = self.session.borrow().target.alias.clone();
         let plan = self.request.borrow().plan;
+        let is_of_query = self.kind == crate::vindex::lookup::Statement::Select;
+        let (options, limit) = self.limits.left(self.process, is_of_query)?;
         let execute = || Execute {
             target: target.clone(),
             statement: Arc::clone(&statement),
             binds: Arc::clone(&binds),
             transaction: open.as_ref().map(|shard| shard.transaction),
             begin: savepoints.clone(),
+            reserved: Reserved::No,
             setting: setting.clone(),
+            options,
             tag: Rc::clone(&tag),
             plan,
         };
         let (gate, process) = (&self.gate, self.process);
         let executed = match open.as_ref().map(|shard| &shard.alias).or(pinned.as_ref()) {
             Some(alias) => {
-                gate.gateway.execute_on(process, &gate.addresses, alias, execute()).await
+                gate.gateway.execute_on(process, &gate.addresses, alias, limit, execute()).await
             }
-            None => gate.gateway.execute(process, &gate.addresses, &target, execute).await,
+            None => gate.gateway.execute(process, &gate.addresses, &target, limit, execute).await,
         };
         self.log.sent(&target, &statement, &binds, begin);
         let appended = self.append(list, &target, &open, &executed);
@@ -181,8 +187,7 @@ impl Run {
         open: &Option<ShardSession>,
         executed: &Executed,
     ) -> Result<(), Status> {
-        let is_read = self.kind == crate::vindex::lookup::Statement::Select
-            || self.request.borrow().exec_read_query;
+        let is_read = self.request.borrow().exec_read_query;
         let mut session = self.session.borrow_mut();
         if let Some(transaction) = executed.transaction
             && open.is_none()
@@ -229,11 +234,11 @@ impl Run {
     }
 
     /// MySQL, or a tablet, has ended one shard's transaction: the others must not go on alone.
-    async fn roll_back_if_must(&self, status: &Status) {
-        let must = self.request.borrow().must_rollback
-            || matches!(status.code, Code::Aborted | Code::ResourceExhausted);
+    pub(super) async fn roll_back_if_must(&self, failed: &[Status]) {
+        let ends = |status: &Status| matches!(status.code, Code::Aborted | Code::ResourceExhausted);
+        let must = self.request.borrow().must_rollback || failed.iter().any(ends);
         if must && self.session.borrow().in_transaction {
-            tx_conn::rollback(&self.gate, self.process, &self.session).await;
+            let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
         }
     }
 
@@ -244,19 +249,22 @@ impl Run {
         shard: &ShardSession,
         statement: &Arc<Statement>,
     ) -> Result<(), Status> {
+        let (options, limit) = self.limits.left(self.process, false)?;
         let execute = Execute {
             target: shard.target.clone(),
             statement: Arc::clone(statement),
             binds: Arc::default(),
             transaction: Some(shard.transaction),
             begin: None,
+            reserved: Reserved::No,
             setting: None,
+            options,
             tag: self.tag(list),
             plan: 0,
         };
         let (gate, process) = (&self.gate, self.process);
         let executed =
-            gate.gateway.execute_on(process, &gate.addresses, &shard.alias, execute).await;
+            gate.gateway.execute_on(process, &gate.addresses, &shard.alias, limit, execute).await;
         self.log.sent(&shard.target, statement, &Arc::default(), false);
         let wrap =
             |status: Status| transaction_error(status.wrap(format!("target: {}", shard.target)));
@@ -275,21 +283,24 @@ impl Run {
         let (gate, process) = (&self.gate, self.process);
         let plan = self.request.borrow().plan;
         let tag = self.tag(List::Normal);
+        let (options, limit) = self.limits.left(process, true)?;
         let execute = || Execute {
             target: target.clone(),
             statement: Arc::clone(&statement),
             binds: Arc::clone(&binds),
             transaction: None,
             begin: None,
+            reserved: Reserved::No,
             setting: None,
+            options,
             tag: Rc::clone(&tag),
             plan,
         };
         let executed = match tablet {
             Some(alias) => {
-                gate.gateway.execute_on(process, &gate.addresses, alias, execute()).await
+                gate.gateway.execute_on(process, &gate.addresses, alias, limit, execute()).await
             }
-            None => gate.gateway.execute(process, &gate.addresses, target, execute).await,
+            None => gate.gateway.execute(process, &gate.addresses, target, limit, execute).await,
         };
         executed.result.map_err(|status| status.wrap(format!("target: {target}")))
     }

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sim::sql::ast::Statement;
+use sim::sql::ast::{Expr, Statement};
 
 use super::engine;
 use crate::history::{By, PlannedSend, PlannedShards, PlannedStatement};
@@ -65,6 +65,23 @@ fn of_primitive(primitive: &Primitive, is_root: bool, sends: &mut Vec<PlannedSen
         Primitive::Send(send) | Primitive::Ddl(send) => sends.push(of_send(send, is_root)),
         Primitive::Utility(Utility::Targeted(targeted)) => {
             sends.push(of_send(&targeted.send, is_root));
+        }
+        Primitive::Utility(Utility::Lock { keyspace, functions, .. }) => {
+            // One that is called twice is one statement.
+            let mut different: Vec<&Expr> = Vec::new();
+            for function in functions {
+                if !different.contains(&function) {
+                    different.push(function);
+                }
+            }
+            let statements = different.into_iter().filter_map(|f| engine::lock::statement(f).ok());
+            sends.push(PlannedSend {
+                statements: statements.map(PlannedStatement::Exactly).collect(),
+                empty: None,
+                keyspace: Arc::clone(&keyspace.name),
+                shards: PlannedShards::Destination(engine::lock::DESTINATION.into()),
+                is_root,
+            });
         }
         Primitive::Utility(Utility::SendText { keyspace, destination, text }) => {
             if let Ok(statement) = sim::sql::parse(text) {

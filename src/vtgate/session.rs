@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sim::sql::ast::{Ident, Statement};
 use sim::value::Value;
 
 use crate::history::{List, PlanId};
-use crate::rpc::{Target, TxId};
+use crate::rpc::{Target, TxId, Workload};
 use crate::topo::{Alias, TabletType};
 
 /// A transaction on one shard.
@@ -27,6 +28,17 @@ pub struct ShardSession {
     pub transaction: TxId,
     /// Only reads have used it (transaction mode SINGLE does not count it).
     pub read_only: bool,
+}
+
+/// The reserved connection of a session that uses lock functions.
+#[derive(Clone, Debug)]
+pub struct LockSession {
+    pub target: Target,
+    /// Every later call goes to this very tablet.
+    pub alias: Alias,
+    pub reserved: TxId,
+    /// When it was last used.
+    pub heartbeat: Timestamp,
 }
 
 /// How many shards a transaction may change.
@@ -80,6 +92,10 @@ pub struct Session {
     pub pre: Vec<ShardSession>,
     pub normal: Vec<ShardSession>,
     pub post: Vec<ShardSession>,
+    pub lock: Option<LockSession>,
+    /// The locks that vtgate has seen taken, by name; none if it has not seen any.
+    pub advisory_locks: Option<BTreeMap<String, i64>>,
+    pub workload: Workload,
     /// SAVEPOINT, ROLLBACK TO and RELEASE of this transaction: replayed on every shard that joins.
     pub savepoints: Vec<Arc<Statement>>,
     pub warnings: Vec<Warning>,
@@ -114,6 +130,9 @@ impl Session {
             pre: Vec::new(),
             normal: Vec::new(),
             post: Vec::new(),
+            lock: None,
+            advisory_locks: None,
+            workload: Workload::default(),
             savepoints: Vec::new(),
             warnings: Vec::new(),
             last_insert_id: 0,
@@ -127,6 +146,19 @@ impl Session {
             error_until_rollback: false,
             savepoint_count: 0,
         }
+    }
+
+    /// A copy without any transaction or lock, which commits by itself.
+    pub fn standalone(&self) -> Session {
+        let mut session = self.clone();
+        session.in_transaction = false;
+        session.autocommit = true;
+        session.pre.clear();
+        session.normal.clear();
+        session.post.clear();
+        session.lock = None;
+        session.warnings.clear();
+        session
     }
 
     pub fn list(&self, list: List) -> &Vec<ShardSession> {
@@ -153,6 +185,35 @@ impl Session {
     pub fn all(&self) -> Vec<(List, ShardSession)> {
         let lists = [List::Pre, List::Normal, List::Post];
         lists.iter().flat_map(|l| self.list(*l).iter().map(|s| (*l, s.clone()))).collect()
+    }
+
+    /// The lock session's connection is gone, and with it the locks.
+    pub fn reset_lock(&mut self) {
+        self.lock = None;
+        self.advisory_locks = None;
+    }
+
+    /// Counts a lock that was taken. All but the first name begin at 0, as in Vitess.
+    pub fn add_advisory_lock(&mut self, name: String) {
+        match &mut self.advisory_locks {
+            None => self.advisory_locks = Some(BTreeMap::from([(name, 1)])),
+            Some(locks) => {
+                locks.entry(name).and_modify(|count| *count += 1).or_insert(0);
+            }
+        }
+    }
+
+    pub fn remove_advisory_lock(&mut self, name: &str) {
+        let Some(locks) = &mut self.advisory_locks else { return };
+        let Some(count) = locks.get_mut(name) else { return };
+        *count -= 1;
+        if *count == 0 {
+            locks.remove(name);
+        }
+    }
+
+    pub fn has_advisory_lock(&self) -> bool {
+        self.advisory_locks.as_ref().is_some_and(|locks| !locks.is_empty())
     }
 
     /// The transaction is over, for better or worse.
@@ -235,7 +296,9 @@ pub struct RequestState {
     pub savepoint: SavepointState,
     pub savepoint_name: Option<Ident>,
     pub undo: Undo,
-    /// Reads of duplicate handling: their shard sessions don't count in mode SINGLE.
+    /// What runs is a read: shard sessions that it opens don't count in mode SINGLE. A nested
+    /// statement leaves its own answer behind, so that a change may be taken for a read, as in
+    /// Vitess.
     pub exec_read_query: bool,
     /// What FOUND_ROWS() will give, where that is not the number of rows.
     pub found_rows: Option<u64>,
@@ -256,5 +319,31 @@ impl Default for RequestState {
             found_rows: None,
             plan: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_name_of_a_lock_is_not_forgotten() {
+        let check = |calls: &[&str], expected: bool| {
+            let mut session = Session::new("a".into(), SessionTarget::none());
+            for call in calls {
+                match call.split_at(1) {
+                    ("+", name) => session.add_advisory_lock(name.to_owned()),
+                    (_, name) => session.remove_advisory_lock(name),
+                }
+            }
+            assert_eq!(session.has_advisory_lock(), expected, "{calls:?}");
+        };
+        check(&[], false);
+        check(&["+a", "-a"], false);
+        check(&["+a", "+a", "-a"], true);
+        check(&["+a", "+a", "-a", "-a"], false);
+        // Vitess begins to count it at 0, and keeps its connection for nothing.
+        check(&["+a", "+b", "-b", "-a"], true);
+        check(&["+A", "-a"], true);
     }
 }

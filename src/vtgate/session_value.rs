@@ -84,7 +84,7 @@ fn of_variable(session: &Session, name: &str) -> Value {
         "version" => Value::text(VERSION),
         "version_comment" => Value::text(VERSION_COMMENT),
         "charset" | "names" => Value::text("utf8mb4"),
-        "workload" => Value::text("UNSPECIFIED"),
+        "workload" => Value::text(session.workload.name()),
         "ddl_strategy" => Value::text("direct"),
         _ => Value::text(""),
     }

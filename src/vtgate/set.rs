@@ -24,7 +24,7 @@ use super::session::TransactionMode;
 use crate::key::Code;
 use crate::planner::primitive::{Keyspace, Plan, Primitive, QueryType, Send};
 use crate::planner::utility::{Set, SetOperation, SetValue};
-use crate::rpc::Status;
+use crate::rpc::{Status, Workload};
 
 impl Run {
     pub(super) async fn set(&self, set: &Set, binds: &Arc<Binds>) -> Result<Outcome, Status> {
@@ -158,17 +158,12 @@ impl Run {
             }
             // Vitess does nothing with them.
             "transaction_read_only" | "tx_read_only" => return boolean(name, &value).map(|_| ()),
-            "sql_select_limit" => {
+            "sql_select_limit" | "query_timeout" | "transaction_timeout" => {
                 integer(name, &value)?;
-            }
-            "query_timeout" | "transaction_timeout" => {
-                if integer(name, &value)? != 0 {
-                    return Err(unsupported(format!("system setting: {name}")));
-                }
             }
             "charset" | "names" => check_charset(&text(name, &value)?)?,
             "session_track_gtids" => check_tracking(&text(name, &value)?)?,
-            "workload" => check_workload(&text(name, &value)?)?,
+            "workload" => return self.set_workload(&text(name, &value)?),
             "ddl_strategy" => check_strategy(&text(name, &value)?)?,
             "migration_context" | "session_uuid" => {
                 text(name, &value)?;
@@ -184,6 +179,15 @@ impl Run {
             self.commit().await?;
         }
         self.session.borrow_mut().autocommit = on;
+        Ok(())
+    }
+
+    fn set_workload(&self, name: &str) -> Result<(), Status> {
+        let known = Workload::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(name));
+        let Some(workload) = known else {
+            return Err(wrong_value(format!("invalid workload: {name}")));
+        };
+        self.session.borrow_mut().workload = workload;
         Ok(())
     }
 
@@ -312,14 +316,6 @@ fn check_tracking(what: &str) -> Result<(), Status> {
         _ => Err(wrong_value(format!(
             "variable 'session_track_gtids' can't be set to the value of '{what}'"
         ))),
-    }
-}
-
-fn check_workload(name: &str) -> Result<(), Status> {
-    match name.to_ascii_uppercase().as_str() {
-        "UNSPECIFIED" | "OLTP" => Ok(()),
-        "OLAP" | "DBA" => Err(unsupported(format!("workload {name}"))),
-        _ => Err(wrong_value(format!("invalid workload: {name}"))),
     }
 }
 

@@ -131,19 +131,27 @@ async fn commit_shard(
     result.map_err(|status| status.wrap(format!("target: {}", shard.target)))
 }
 
-/// Rolls back everything; the session is out of its transaction, whatever the shards say.
-pub async fn rollback(gate: &Gate, process: Process, session: &RefCell<Session>) {
+/// Rolls back everything; the session is out of its transaction, whatever the shards say. What they
+/// say is also a warning.
+pub async fn rollback(
+    gate: &Gate,
+    process: Process,
+    session: &RefCell<Session>,
+) -> Result<(), Status> {
+    if !session.borrow().in_transaction {
+        return Ok(());
+    }
     let errors = release(gate, process, session).await;
-    let mut session_mut = session.borrow_mut();
-    session_mut.reset();
-    if let Some(status) = aggregate(errors) {
+    session.borrow_mut().reset();
+    let failed = aggregate(errors);
+    if let Some(status) = &failed {
         let text = format!(
             "rollback encountered an error and connection to all shard for this session is released: {status}"
         );
-        session_mut.warn(0, text);
+        session.borrow_mut().warn(0, text);
     }
-    drop(session_mut);
     ended(session, "rollback");
+    failed.map_or(Ok(()), Err)
 }
 
 /// Rolls back what is still open on every shard of every list, all at once.
@@ -159,7 +167,8 @@ async fn release(gate: &Gate, process: Process, session: &RefCell<Session>) -> V
             shard: shard_name(&shard),
             transaction: shard.transaction,
         });
-        answer.and_then(|result| result)
+        let target = &shard.target;
+        answer.and_then(|result| result).map_err(|status| status.wrap(format!("target: {target}")))
     });
     join_all(rollbacks).await.into_iter().filter_map(Result::err).collect()
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   queries   a row a statement on a shard, in the order of the answers; BEGIN has the number of
 //!             the statement that it came with
-//!   all       the plan; with each route what MySQL says of its first query
+//!   all       the plan; in Vitess with what MySQL says of each route's first query
 //!   trace     the plan; with each node its calls and rows, with each route its shards
 //! ```
 //!
@@ -11,21 +11,20 @@
 //! appear where a lookup commits by itself: the statement's own comes after the answer. See
 //! `engine/vexplain.go`, `executorcontext/logging.go`.
 //!
-//! MySQL's own EXPLAIN is not modelled, so that `vexplain all` ends with the server's refusal
-//! where a query ran.
+//! MySQL's own EXPLAIN is not modelled: its costs and rows come from statistics that the model does
+//! not have. So `vexplain all` is refused, before anything runs, where the plan sends a query.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 use sim::eval::{ColumnKind, Kind};
 use sim::mysql::outcome::Outcome;
-use sim::sql::ast::{Explain, Statement};
+use sim::sql::ast::Statement;
 use sim::value::{Binds, Value};
 
-use super::executor::Run;
+use super::executor::{Run, unsupported};
 use super::sends;
 use super::session::ShardSession;
 use crate::planner::node::{Node, NodeId, annotate};
@@ -47,14 +46,10 @@ pub struct Log {
 }
 
 /// A statement on a shard.
-#[derive(Clone)]
 struct Entry {
     number: usize,
     target: Target,
     query: String,
-    statement: Option<(Arc<Statement>, Arc<Binds>)>,
-    /// The node that sent it.
-    node: Option<NodeId>,
 }
 
 impl Log {
@@ -95,20 +90,11 @@ impl Log {
             return;
         }
         let number = self.next_number();
-        let node = self.running.borrow().last().copied();
-        let entry = |query: String, statement| Entry {
-            number,
-            target: target.clone(),
-            query,
-            statement,
-            node,
-        };
+        let entry = |query: String| Entry { number, target: target.clone(), query };
         if began {
-            self.entries.borrow_mut().push(entry("begin".to_owned(), None));
+            self.entries.borrow_mut().push(entry("begin".to_owned()));
         }
-        let query = sim::sql::print::inline(statement, binds);
-        let statement = Some((Arc::clone(statement), Arc::clone(binds)));
-        self.entries.borrow_mut().push(entry(query, statement));
+        self.entries.borrow_mut().push(entry(sim::sql::print::inline(statement, binds)));
     }
 
     /// Shard transactions were committed.
@@ -120,13 +106,7 @@ impl Log {
             let number = self.next_number();
             let query = "commit".to_owned();
             let target = shard.target.clone();
-            self.entries.borrow_mut().push(Entry {
-                number,
-                target,
-                query,
-                statement: None,
-                node: None,
-            });
+            self.entries.borrow_mut().push(Entry { number, target, query });
         }
     }
 
@@ -209,6 +189,10 @@ impl Run {
         input: &Primitive,
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
+        if kind == VExplainKind::All && sends_queries(input) {
+            let text = "vexplain all, which asks MySQL for its EXPLAIN; use vexplain plan, queries, trace or keys";
+            return Err(unsupported(text));
+        }
         self.log.is_on.set(true);
         self.primitive(input, binds).await?;
         match kind {
@@ -218,55 +202,15 @@ impl Run {
                 annotate(&mut plan, Node::of(input), &|node| self.log.stats(node));
                 Ok(one_text("Trace", &json::indented(&plan)))
             }
-            VExplainKind::All => self.vexplain_all(input).await,
+            VExplainKind::All => Ok(one_text("VExplain", &json::indented(&json::describe(input)))),
             VExplainKind::Keys => Ok(Outcome::default()),
         }
     }
+}
 
-    /// Each node's first query is explained by the server where it ran.
-    async fn vexplain_all(&self, input: &Primitive) -> Result<Outcome, Status> {
-        let mut explained: BTreeMap<NodeId, Json> = BTreeMap::new();
-        let entries = self.log.entries.borrow().clone();
-        for entry in entries {
-            let (Some(node), Some((statement, binds))) = (entry.node, entry.statement) else {
-                continue;
-            };
-            let is_explainable = matches!(
-                *statement,
-                Statement::Query(_)
-                    | Statement::Insert(_)
-                    | Statement::Update(_)
-                    | Statement::Delete(_)
-            );
-            if explained.contains_key(&node) || !is_explainable {
-                continue;
-            }
-            let explain = Explain {
-                format: Some("json".into()),
-                analyze: false,
-                statement: Box::new((*statement).clone()),
-            };
-            let explain = Arc::new(Statement::Explain(explain));
-            let shard: Rc<str> = format!("Shard({})", entry.target.shard).into();
-            let sends = || vec![sends::to(&entry.target.keyspace, &explain, shard)];
-            let sql = explain.to_string();
-            let (query, own) = (Arc::clone(&explain), Arc::clone(&binds));
-            let run = self.on_shard_alone(&entry.target, None, query, own);
-            let outcome = self.told(sends, &sql, &binds, run).await?;
-            let cell = outcome.rows.first().and_then(|row| row.first());
-            let text = cell.map(Value::to_string).unwrap_or_default();
-            explained.insert(node, serde_json::from_str(&text).unwrap_or(Json::String(text)));
-        }
-        let mut plan = json::describe(input);
-        annotate(&mut plan, Node::of(input), &|node| {
-            let of_mysql = explained.get(&node.id());
-            of_mysql
-                .map(|text| ("mysql_explain_json".to_owned(), text.clone()))
-                .into_iter()
-                .collect()
-        });
-        Ok(one_text("VExplain", &json::indented(&plan)))
-    }
+/// Whether a plan sends anything to a shard.
+fn sends_queries(input: &Primitive) -> bool {
+    !sends::of(input).is_empty()
 }
 
 fn one_text(column: &str, text: &str) -> Outcome {

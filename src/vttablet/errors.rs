@@ -65,6 +65,26 @@ pub fn plain(error: &SqlError) -> Status {
     )
 }
 
+/// A query gave more rows than a tablet may hold.
+pub fn too_many_rows(rows_max: usize, on_existing_transaction: bool) -> Status {
+    let grpc = if on_existing_transaction { "rpc error: code = Aborted desc = " } else { "" };
+    let text = format!("vttablet: {grpc}caller id: root: row count exceeded {rows_max}");
+    Status::new(Code::Aborted, text)
+}
+
+/// What the tablet itself refuses.
+pub fn refused(text: &str) -> Status {
+    let text =
+        format!("vttablet: rpc error: code = FailedPrecondition desc = {text} (CallerID: root)");
+    Status::new(Code::FailedPrecondition, text)
+}
+
+pub fn two_phases_not_enabled() -> Status {
+    let text =
+        "vttablet: rpc error: code = InvalidArgument desc = 2pc is not enabled (CallerID: root)";
+    Status::new(Code::InvalidArgument, text)
+}
+
 pub fn server_gone() -> Status {
     Status::new(
         Code::Unavailable,

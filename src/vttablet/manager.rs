@@ -173,6 +173,7 @@ impl Tablet {
     async fn demote(&self, process: Process, force: bool) -> Result<GtidSet, Status> {
         if self.kind.get() == TabletType::Primary {
             self.set_state(State::ShuttingDown);
+            self.close_reserved(process);
             self.drain(process).await;
             self.set_state(State::NotServing);
             self.end_all(process, "pool closed").await;

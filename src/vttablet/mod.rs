@@ -1,7 +1,7 @@
 //! vttablet: the program in front of one MySQL server.
 //!
-//! - [`query_service`]: statements and transactions of vtgates, with the pools and timeouts of
-//!   `go/vt/vttablet/tabletserver`.
+//! - [`query_service`]: statements of vtgates, with the timeouts of `go/vt/vttablet/tabletserver`.
+//! - [`stateful`]: connections that are one session's: transactions, reserved connections.
 //! - [`sequence`]: numbers for the columns that vtgate fills in.
 //! - [`manager`]: what an operator asks: positions, demotion, promotion, replication, schema.
 //! - [`errors`]: a MySQL error as the wire carries it.
@@ -15,6 +15,7 @@ pub mod errors;
 pub mod manager;
 pub mod query_service;
 pub mod sequence;
+pub mod stateful;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use sim::world::{Process, Program};
 use crate::rpc::{Health, Status, Target, TxId};
 use crate::topo::{self, Alias, TabletType, Topo};
 use crate::vreplication::engine::{Engine, Home};
+use stateful::StatefulConnection;
 
 /// How often a server that is down is tried.
 const PING: Duration = Duration::from_secs(1);
@@ -43,6 +45,8 @@ const PING: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Options {
     pub tx_pool_size: usize,
+    /// Rows of a query whose rows do not stream.
+    pub rows_max: usize,
     pub query_timeout: Duration,
     pub transaction_timeout: Duration,
     /// How long open transactions may go on when a primary steps down.
@@ -54,6 +58,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             tx_pool_size: 20,
+            rows_max: 10_000,
             query_timeout: Duration::from_secs(30),
             transaction_timeout: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(3),
@@ -92,13 +97,6 @@ impl Addresses {
     }
 }
 
-/// A transaction that a vtgate opened.
-struct Transaction {
-    connection: ConnectionId,
-    began: Timestamp,
-    in_use: bool,
-}
-
 /// One vttablet process.
 pub struct Tablet {
     pub alias: Alias,
@@ -113,8 +111,10 @@ pub struct Tablet {
     health_changed: Signal,
     /// Counts changes of the schema, from another number in each life of this program.
     schema: Cell<u64>,
-    transactions: RefCell<BTreeMap<TxId, Transaction>>,
-    /// Why a transaction is gone, for who asks for it later.
+    connections: RefCell<BTreeMap<TxId, StatefulConnection>>,
+    /// Those that are being opened.
+    opening: Cell<usize>,
+    /// Why one of them is gone, for who asks for it later.
     ended: RefCell<BTreeMap<TxId, String>>,
     transaction_ended: Signal,
     next_transaction: Cell<TxId>,
@@ -162,7 +162,8 @@ pub async fn serve(
         term_start: Cell::new(record.term_start),
         health_changed: Signal::default(),
         schema: Cell::new(first),
-        transactions: RefCell::default(),
+        connections: RefCell::default(),
+        opening: Cell::default(),
         ended: RefCell::default(),
         transaction_ended: Signal::default(),
         next_transaction: Cell::new(first),
@@ -231,7 +232,7 @@ impl Tablet {
         loop {
             let life = process.life_of(self.mysqld);
             process.life_over(self.mysqld, life).await;
-            self.idle.borrow_mut().clear();
+            self.lose_connections();
             while process.call(self.mysqld, mysqld::Executed).within(PING).await.is_err() {
                 process.sleep(PING).await;
             }
@@ -339,14 +340,19 @@ impl Tablet {
         connection: ConnectionId,
         statement: &Arc<Statement>,
         binds: &Arc<Binds>,
-        timeout: Duration,
+        timeout: impl Into<Option<Duration>>,
     ) -> Result<Outcome, QueryError> {
         let query = mysqld::Query {
             connection,
             statement: Arc::clone(statement),
             binds: Arc::clone(binds),
         };
-        match process.call(self.mysqld, query).within(timeout).await {
+        let call = process.call(self.mysqld, query);
+        let answer = match timeout.into() {
+            Some(timeout) => call.within(timeout).await,
+            None => call.await,
+        };
+        match answer {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(error)) => Err(QueryError::Sql(error)),
             Err(sim::call::CallError::Deadline) => Err(QueryError::TimedOut),

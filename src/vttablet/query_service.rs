@@ -1,11 +1,21 @@
-//! Statements and transactions of vtgates.
+//! Statements of vtgates.
 //!
-//! A statement outside a transaction runs on a pooled connection; a transaction has a connection of
-//! its own and an id that is never used again. A transaction lives 30 s from its begin; a killer
-//! that ticks every tenth of that rolls back what is older and not just in use. See
-//! `go/vt/vttablet/tabletserver/{tx_engine,tx_pool,query_executor}.go`.
+//! A statement outside a transaction runs on a pooled connection; one in a transaction, or of a
+//! session that has reserved a connection, on that ([`super::stateful`]). Each has its time:
 //!
-//! Left out: the consolidator, the row limit, settings pools, reserved connections.
+//! ```text
+//!   connection           the time                             when it is over
+//!   on a pooled one      30 s, or what the vtgate says        it is closed
+//!   in a transaction     no more than a transaction has       it is closed
+//!   on a reserved one    30 s, or what the vtgate says        it is closed
+//! ```
+//!
+//! See `go/vt/vttablet/tabletserver/{tabletserver,query_executor}.go`.
+//!
+//! A query with more than 10000 rows is an error, unless they stream; Vitess asks for one row more
+//! than that and no others.
+//!
+//! Left out: the consolidator.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,16 +24,19 @@ use std::time::Duration;
 use sim::mysql::outcome::Outcome;
 use sim::mysql::session::ConnectionId;
 use sim::mysqld;
-use sim::sql::ast::Statement;
+use sim::sql::ast::{Expr, Query, SelectItem, Statement};
+use sim::sql::walk::children;
 use sim::world::Process;
 
 use super::manager::defines_tables;
 use super::sequence::Next;
-use super::{QueryError, State, Tablet, Transaction, errors};
+use super::stateful::shorter;
+use super::{QueryError, State, Tablet, errors};
 use crate::history::{self, Event, ShardStatement};
 use crate::key::Code;
 use crate::rpc::{
-    Commit, Execute, Executed, GetSchema, Rollback, Status, StreamHealth, Target, TxId,
+    Commit, Execute, ExecuteOptions, Executed, GetSchema, ReadTransaction, Release, Reserved,
+    Rollback, Status, StreamHealth, Target, TxId, Workload,
 };
 use crate::topo::TabletType;
 
@@ -46,6 +59,12 @@ pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
             tablet.end(process, rollback.transaction, &Statement::Rollback, ended).await
         }
     });
+    let this = Rc::clone(tablet);
+    process.serve(move |process, release: Rc<Release>| {
+        let tablet = Rc::clone(&this);
+        async move { tablet.release(process, release.reserved) }
+    });
+    process.serve(|_, _: Rc<ReadTransaction>| async { errors::two_phases_not_enabled() });
     let this = Rc::clone(tablet);
     process.serve(move |process, stream: Rc<StreamHealth>| {
         let tablet = Rc::clone(&this);
@@ -96,47 +115,61 @@ impl Tablet {
                 return Executed {
                     result: Err(status),
                     transaction: None,
+                    reserved: None,
                     alias: self.alias.clone(),
                 };
             }
         };
-        let Opened { connection, transaction, .. } = opened;
-        let result = match Next::of(&execute.statement) {
-            Some(next) => self.next_values(process, &next, &execute.binds).await,
+        let Opened { connection, stateful, .. } = opened;
+        let (result, is_lost) = match Next::of(&execute.statement) {
+            Some(next) => (self.next_values(process, &next, &execute.binds).await, false),
             None => self.run(process, execute, &opened).await,
         };
-        match transaction {
+        match stateful {
             Some(id) => self.put_back(process, id),
+            None if is_lost => {}
             None => self.idle.borrow_mut().push(connection),
         }
-        Executed { result, transaction, alias: self.alias.clone() }
+        let alias = self.alias.clone();
+        match execute.reserved {
+            Reserved::No => Executed { result, transaction: stateful, reserved: None, alias },
+            _ => Executed { result, transaction: None, reserved: stateful, alias },
+        }
     }
 
     /// The connection that a statement runs on, with its transaction open.
     async fn open(&self, process: Process, execute: &Execute) -> Result<Opened, Status> {
         self.check_target(&execute.target)?;
-        if let Some(id) = execute.transaction {
-            let (connection, timeout) = self.take(process, id)?;
-            return Ok(Opened { connection, transaction: Some(id), timeout });
+        if execute.reserved == Reserved::No && gets_lock(&execute.statement) {
+            return Err(errors::refused("SelectLockFunc not allowed without reserved connection"));
+        }
+        let in_transaction = execute.transaction.is_some() || execute.begin.is_some();
+        let timeout = self.time_of_statement(&execute.options, in_transaction);
+        let known = match execute.reserved {
+            Reserved::Id(id) => Some(id),
+            _ => execute.transaction,
+        };
+        if let Some(id) = known {
+            let connection = self.take(process, id)?;
+            return Ok(Opened { connection, stateful: Some(id), timeout });
         }
         self.check_serving()?;
-        let timeout = self.options.query_timeout;
         if execute.begin.is_some() && self.kind.get() != TabletType::Primary {
             let text = "tabletGateway's query service can only be used for non-transactional queries on replicas";
             return Err(Status::new(Code::Internal, text));
         }
+        let is_kept = execute.begin.is_some() || execute.reserved != Reserved::No;
+        let place = if is_kept { Some(self.place_in_pool(process).await?) } else { None };
         let connection = self.with_setting(process, execute).await?;
-        let Some(savepoints) = &execute.begin else {
-            return Ok(Opened { connection, transaction: None, timeout });
-        };
-        if self.transactions.borrow().len() >= self.options.tx_pool_size {
-            self.idle.borrow_mut().push(connection);
-            let text = "vttablet: transaction pool connection limit exceeded";
-            return Err(Status::new(Code::ResourceExhausted, text));
+        if place.is_none() {
+            return Ok(Opened { connection, stateful: None, timeout });
         }
-        let begin = [super::begin()];
-        for statement in begin.iter().chain(savepoints) {
-            let result = self.query(process, connection, statement, &Arc::default(), timeout).await;
+        let begin = execute.begin.iter().flat_map(|savepoints| {
+            std::iter::once(super::begin()).chain(savepoints.iter().cloned())
+        });
+        for statement in begin {
+            let result =
+                self.query(process, connection, &statement, &Arc::default(), timeout).await;
             if let Err(error) = result {
                 return Err(match error {
                     QueryError::Sql(sql) => errors::plain(&sql).wrap("vttablet"),
@@ -144,11 +177,22 @@ impl Tablet {
                 });
             }
         }
-        let id = self.next_transaction.get();
-        self.next_transaction.set(id + 1);
-        let transaction = Transaction { connection, began: process.now(), in_use: true };
-        self.transactions.borrow_mut().insert(id, transaction);
-        Ok(Opened { connection, transaction: Some(id), timeout })
+        let id = self.keep(process, connection, execute);
+        Ok(Opened { connection, stateful: Some(id), timeout })
+    }
+
+    /// How long a statement may take; none is endless.
+    fn time_of_statement(
+        &self,
+        options: &ExecuteOptions,
+        in_transaction: bool,
+    ) -> Option<Duration> {
+        let own = options.timeout.unwrap_or(self.options.query_timeout);
+        let of_statement = Some(own).filter(|time| !time.is_zero());
+        match in_transaction {
+            true => shorter(of_statement, self.time_of_transaction(options.workload)),
+            false => of_statement,
+        }
     }
 
     /// A connection with the settings that are wanted, and no others (the settings pool).
@@ -207,29 +251,39 @@ impl Tablet {
         shown.map_err(|_| errors::server_gone())
     }
 
+    /// Runs the statement, and says whether its connection is lost.
     async fn run(
         &self,
         process: Process,
         execute: &Execute,
         opened: &Opened,
-    ) -> Result<Outcome, Status> {
-        let Opened { connection, transaction, timeout } = *opened;
+    ) -> (Result<Outcome, Status>, bool) {
+        let Opened { connection, stateful, timeout } = *opened;
         let Execute { statement, binds, .. } = execute;
         let result = self.query(process, connection, statement, binds, timeout).await;
         if result.is_ok() && defines_tables(statement) {
             self.reload_schema();
         }
-        result.map_err(|error| match error {
-            QueryError::Sql(sql) => {
-                let existing = execute.transaction.is_some();
-                errors::of_statement(&sql, statement, binds, existing)
+        let is_lost = matches!(result, Err(QueryError::TimedOut | QueryError::Gone));
+        let existing = execute.transaction.is_some() || matches!(execute.reserved, Reserved::Id(_));
+        let limited = !execute.options.streams && execute.options.workload != Workload::Dba;
+        if let Ok(outcome) = &result
+            && limited
+            && self.options.rows_max < outcome.rows.len()
+        {
+            return (Err(errors::too_many_rows(self.options.rows_max, existing)), false);
+        }
+        let result = result.map_err(|error| match error {
+            QueryError::Sql(sql) => errors::of_statement(&sql, statement, binds, existing),
+            QueryError::TimedOut => {
+                self.timed_out(process, connection, stateful, timeout.unwrap_or_default())
             }
-            QueryError::TimedOut => self.timed_out(process, transaction, timeout),
             QueryError::Gone => {
                 self.idle.borrow_mut().clear();
                 errors::connection_lost()
             }
-        })
+        });
+        (result, is_lost)
     }
 
     fn check_target(&self, target: &Target) -> Result<(), Status> {
@@ -266,143 +320,30 @@ impl Tablet {
         Err(Status::new(Code::ClusterEvent, text))
     }
 
-    /// Takes a transaction for one statement; two at once are refused.
-    fn take(&self, process: Process, id: TxId) -> Result<(ConnectionId, Duration), Status> {
-        let mut transactions = self.transactions.borrow_mut();
-        let Some(transaction) = transactions.get_mut(&id) else {
-            return Err(self.no_transaction(id));
-        };
-        if transaction.in_use {
-            let text = format!("vttablet: transaction {id}: in use: for query");
-            return Err(Status::new(Code::Aborted, text));
-        }
-        transaction.in_use = true;
-        let age = process.now().duration_since(transaction.began).unsigned_abs();
-        let left = self.options.transaction_timeout.saturating_sub(age);
-        Ok((transaction.connection, left.min(self.options.query_timeout)))
-    }
-
-    fn put_back(&self, _: Process, id: TxId) {
-        if let Some(transaction) = self.transactions.borrow_mut().get_mut(&id) {
-            transaction.in_use = false;
-        }
-        self.transaction_ended.raise();
-    }
-
-    fn no_transaction(&self, id: TxId) -> Status {
-        let grpc = "vttablet: rpc error: code = Aborted desc = ";
-        let text = match self.ended.borrow().get(&id) {
-            Some(ended) => format!("{grpc}transaction {id}: {ended}"),
-            None => {
-                format!("{grpc}transaction {id}: not found (potential transaction timeout)")
-            }
-        };
-        Status::new(Code::Aborted, text)
-    }
-
-    /// The statement's connection is killed; in a transaction that ends the transaction.
-    fn timed_out(&self, process: Process, id: Option<TxId>, timeout: Duration) -> Status {
-        let connection = match id {
-            Some(id) => {
-                let gone = self.transactions.borrow_mut().remove(&id);
-                let now = ended_at(process);
-                self.ended.borrow_mut().insert(id, format!("ended at {now} (kill)"));
-                gone.map(|transaction| transaction.connection)
-            }
-            None => None,
-        };
-        if let Some(connection) = connection {
-            process.send(self.mysqld, mysqld::Quit { connection });
-        }
-        let what = if id.is_some() { "connection" } else { "query" };
-        let number = connection.map(|connection| connection.to_string()).unwrap_or_default();
-        let text = format!(
-            "vttablet: (errno 3024) (sqlstate HY000): Query execution was interrupted, maximum statement execution time exceeded, elapsed time: {timeout:?}, killing {what} ID {number}"
-        );
-        Status::new(Code::Canceled, text)
-    }
-
     async fn commit(&self, process: Process, commit: &Commit) -> Result<(), Status> {
         self.check_target(&commit.target)?;
         self.end(process, commit.transaction, &Statement::Commit, "transaction committed").await
-    }
-
-    /// Commits or rolls back; the transaction is gone afterwards, whatever came of it.
-    async fn end(
-        &self,
-        process: Process,
-        id: TxId,
-        statement: &Statement,
-        reason: &str,
-    ) -> Result<(), Status> {
-        let (connection, timeout) = self.take(process, id)?;
-        let statement = Arc::new(statement.clone());
-        let result = self.query(process, connection, &statement, &Arc::default(), timeout).await;
-        self.transactions.borrow_mut().remove(&id);
-        let ended = format!("ended at {} ({reason})", ended_at(process));
-        self.ended.borrow_mut().insert(id, ended);
-        self.transaction_ended.raise();
-        match result {
-            Ok(_) => {
-                self.idle.borrow_mut().push(connection);
-                Ok(())
-            }
-            // A connection whose end failed is not used again.
-            Err(error) => {
-                process.send(self.mysqld, mysqld::Quit { connection });
-                Err(match error {
-                    QueryError::Sql(sql) => errors::plain(&sql).wrap("vttablet: rpc error"),
-                    QueryError::TimedOut | QueryError::Gone => errors::connection_lost(),
-                })
-            }
-        }
-    }
-
-    async fn kill_expired(&self, process: Process) {
-        let timeout = self.options.transaction_timeout;
-        let now = process.now();
-        let age = |tx: &Transaction| now.duration_since(tx.began).unsigned_abs();
-        let expired: Vec<TxId> = {
-            let transactions = self.transactions.borrow();
-            let old = |tx: &Transaction| !tx.in_use && timeout <= age(tx);
-            transactions.iter().filter(|(_, tx)| old(tx)).map(|(id, _)| *id).collect()
-        };
-        let reason = format!("exceeded timeout: {timeout:?}");
-        for id in expired {
-            history::emit(Event::Killed { tablet: self.alias.clone(), transaction: id });
-            let _ = self.end(process, id, &Statement::Rollback, &reason).await;
-        }
-    }
-
-    /// Rolls back what is still open.
-    pub(super) async fn end_all(&self, process: Process, reason: &str) {
-        let open: Vec<TxId> = self.transactions.borrow().keys().copied().collect();
-        for id in open {
-            let _ = self.end(process, id, &Statement::Rollback, reason).await;
-        }
-    }
-
-    /// Waits until no transaction is open, at most the grace period.
-    pub(super) async fn drain(&self, process: Process) {
-        let grace = Some(self.options.shutdown_grace);
-        let _ = process
-            .limit(grace, async {
-                while !self.transactions.borrow().is_empty() {
-                    self.transaction_ended.raised().await;
-                }
-            })
-            .await;
     }
 }
 
 struct Opened {
     connection: ConnectionId,
-    transaction: Option<TxId>,
-    timeout: Duration,
+    stateful: Option<TxId>,
+    timeout: Option<Duration>,
 }
 
-/// Go's `2006-01-02 15:04:05.000 MST`.
-fn ended_at(process: Process) -> String {
-    let now = process.now().to_zoned(jiff::tz::TimeZone::UTC);
-    format!("{} UTC", now.strftime("%Y-%m-%d %H:%M:%S%.3f"))
+/// Whether a SELECT calls GET_LOCK(), whose lock would stay with a pooled connection.
+fn gets_lock(statement: &Statement) -> bool {
+    let Statement::Query(Query::Select(select)) = statement else { return false };
+    select.items.iter().any(|item| match item {
+        SelectItem::Expr { expr, .. } => calls_get_lock(expr),
+        SelectItem::Star(_) | SelectItem::Next(_) => false,
+    })
+}
+
+fn calls_get_lock(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(function) if function.name.is("get_lock") => true,
+        other => children(other).into_iter().any(calls_get_lock),
+    }
 }

@@ -56,7 +56,7 @@ pub fn names_its_argument(name: &str) -> bool {
 pub fn is_native(name: &str) -> bool {
     const PREFIXES: [&str; 9] =
         ["json_", "st_", "mbr", "regexp_", "aes_", "gtid_", "uuid", "is_ipv4_", "inet6_"];
-    const NAMES: [&str; 44] = [
+    const NAMES: [&str; 39] = [
         "any_value",
         "asymmetric_decrypt",
         "asymmetric_encrypt",
@@ -73,11 +73,8 @@ pub fn is_native(name: &str) -> bool {
         "format_bytes",
         "format_pico_time",
         "get_format",
-        "get_lock",
         "grouping",
         "icu_version",
-        "is_free_lock",
-        "is_used_lock",
         "is_uuid",
         "load_file",
         "make_set",
@@ -86,8 +83,6 @@ pub fn is_native(name: &str) -> bool {
         "ps_current_thread_id",
         "ps_thread_id",
         "random_bytes",
-        "release_all_locks",
-        "release_lock",
         "roles_graphml",
         "sleep",
         "source_pos_wait",

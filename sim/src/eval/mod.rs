@@ -38,6 +38,7 @@ mod node;
 mod number;
 mod store;
 pub mod temporal;
+pub mod user_lock;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -133,6 +134,7 @@ pub struct Env {
     /// The subquery that an expression stopped at: who runs it fills in its rows and evaluates the
     /// expression again.
     pub wanted: Option<usize>,
+    pub user_locks: user_lock::UserLocks,
     /// RAND()'s source; without one it is refused, since chance belongs to the run.
     pub chance: Option<Box<dyn FnMut() -> f64>>,
     /// A data change in strict mode: a division by zero is an error, not a warning.
@@ -163,6 +165,7 @@ impl Env {
             user: Arc::default(),
             subqueries: Vec::new(),
             wanted: None,
+            user_locks: user_lock::UserLocks::default(),
             chance: None,
             strict_change: false,
             warnings: Vec::new(),

@@ -39,6 +39,9 @@ pub struct Durable {
     /// GTIDs that were executed and are not in the binlog: they came before it, were purged, or
     /// were lost from its tail.
     pub purged: GtidSet,
+    /// How many connections there were in all lives. MySQL numbers them from one again; here the
+    /// number is all that a caller has, and must not lead him to somebody else's.
+    pub connections: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]

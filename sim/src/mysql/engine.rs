@@ -57,7 +57,6 @@ pub struct Engine {
     pub kills: Vec<(ConnectionId, bool)>,
     next_trx: u64,
     pub next_table: u32,
-    pub next_connection: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -101,7 +100,6 @@ impl Engine {
             kills: Vec::new(),
             next_trx: 1,
             next_table: 1,
-            next_connection: 1,
         }
     }
 

@@ -198,6 +198,12 @@ pub fn deadlock() -> SqlError {
     error(1213, "40001", "Deadlock found when trying to get lock; try restarting transaction")
 }
 
+pub fn user_lock_deadlock() -> SqlError {
+    let text = "Deadlock found when trying to get user-level lock; try rolling back \
+                transaction/releasing locks and restarting lock acquisition.";
+    error(3058, "HY000", text)
+}
+
 pub fn wrong_value_for_variable(name: &str, value: &str) -> SqlError {
     error(1231, "42000", format!("Variable '{name}' can't be set to the value of '{value}'"))
 }

@@ -320,6 +320,16 @@ impl Run {
         }
     }
 
+    /// Sleeps until a user-level lock is granted; false when the time is over.
+    pub async fn wait_for_user_lock(&self) -> Result<bool, SqlError> {
+        match self.wait_for_metadata().await {
+            Ok(()) => Ok(true),
+            Err(error) if error == Cancel::Timeout.error() => Ok(false),
+            Err(error) if error == error::deadlock() => Err(error::user_lock_deadlock()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A commit is not to be stopped any more: it is in the logs.
     pub async fn sync(&self, point: SyncPoint) {
         let _ = self.pause(Pause::Sync(point)).await;

@@ -5,6 +5,9 @@
 //! UNLOCK TABLES. A pending exclusive request stops everybody else, which is why one open reader
 //! and one ALTER stop a whole application.
 //!
+//! The locks of GET_LOCK() are metadata locks too, of names instead of tables: a cycle of both
+//! kinds is found, and its lightest member dies.
+//!
 //! It knows nothing of rows. A cycle between metadata locks and row locks is seen by neither side,
 //! as in MySQL: a timeout ends it.
 
@@ -15,8 +18,17 @@ use smallvec::SmallVec;
 
 use super::session::ConnectionId;
 
-/// A table by database and name.
+/// A table by database and name; a user-level lock's database is none.
 pub type TablePath = (Arc<str>, Arc<str>);
+
+/// The place of a user-level lock among the tables.
+pub fn user_lock(name: &Arc<str>) -> TablePath {
+    ("".into(), Arc::clone(name))
+}
+
+pub fn is_user_lock(path: &TablePath) -> bool {
+    path.0.is_empty()
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MetadataMode {
@@ -41,6 +53,8 @@ pub enum Duration {
     Transaction,
     /// Until UNLOCK TABLES.
     Explicit,
+    /// Until RELEASE_LOCK() or the end of the session.
+    User,
 }
 
 #[derive(Clone, Debug)]
@@ -110,7 +124,7 @@ impl MetadataMode {
 
     /// Which of two in a cycle dies: data changes before definitions.
     fn weight(self) -> u8 {
-        if self < MetadataMode::Upgradable { 0 } else { 100 }
+        if self < MetadataMode::Upgradable { 25 } else { 100 }
     }
 }
 
@@ -189,8 +203,11 @@ impl MetadataLocks {
 
     /// The member of a cycle that dies: the lightest, and among equals the requester.
     pub fn victim(&self, cycle: &[ConnectionId], requester: ConnectionId) -> ConnectionId {
-        let weight =
-            |owner: &ConnectionId| self.wait_of(*owner).map_or(0, |(_, mode)| mode.weight());
+        let weight = |owner: &ConnectionId| match self.wait_of(*owner) {
+            Some((path, _)) if is_user_lock(path) => 50,
+            Some((_, mode)) => mode.weight(),
+            None => 0,
+        };
         let lightest = cycle.iter().copied().min_by_key(weight).unwrap_or(requester);
         if weight(&requester) <= weight(&lightest) { requester } else { lightest }
     }
@@ -210,6 +227,17 @@ impl MetadataLocks {
         };
         locked.tickets.retain(|ticket| ticket.owner != owner || ticket.mode != mode);
         grant(&mut locked.tickets, &mut self.woken);
+    }
+
+    /// Gives back a user-level lock.
+    pub fn release_user_lock(&mut self, owner: ConnectionId, name: &Arc<str>) {
+        self.downgrade(owner, &user_lock(name), MetadataMode::Exclusive);
+    }
+
+    /// Who has a user-level lock.
+    pub fn user_lock_owner(&self, name: &Arc<str>) -> Option<ConnectionId> {
+        let id = self.ids.get(&user_lock(name))?;
+        self.tickets(*id).iter().find(|ticket| !ticket.waiting).map(|ticket| ticket.owner)
     }
 
     pub fn release_all(&mut self, owner: ConnectionId) {

@@ -15,7 +15,7 @@ use super::error;
 use super::execution::{Cancel, Execution, LockWait, Pause, Paused, Run, Step};
 use super::gtid::GtidSet;
 use super::lock::mode::Mode;
-use super::metadata::MetadataMode;
+use super::metadata::{self, MetadataMode};
 use super::options::Options;
 use super::outcome::Outcome;
 use super::replica_status::ReplicaStatus;
@@ -87,8 +87,8 @@ impl Server {
 
     pub fn connect(&mut self, user: &str, database: Option<&str>) -> ConnectionId {
         let engine = self.engine_mut();
-        let id = ConnectionId(engine.next_connection);
-        engine.next_connection += 1;
+        engine.durable.connections += 1;
+        let id = ConnectionId(engine.durable.connections);
         let session = Session::new(id, user, database, engine.options.isolation);
         engine.sessions.insert(id, session);
         id
@@ -404,6 +404,18 @@ impl Server {
                 holders: blockers.iter().filter_map(holder).collect(),
                 timeout: session.map_or_else(Default::default, |s| s.lock_wait_timeout),
                 metadata: false,
+            };
+        }
+        if let Some((path, _)) = engine.metadata.wait_of(connection)
+            && metadata::is_user_lock(path)
+        {
+            return LockWait {
+                index: "user-level lock".to_string(),
+                record: path.1.to_string(),
+                mode: "exclusive".to_string(),
+                holders: engine.metadata.blockers(connection),
+                timeout: session.map_or_else(Default::default, |s| s.user_lock_timeout),
+                metadata: true,
             };
         }
         let (table, mode) = match engine.metadata.wait_of(connection) {

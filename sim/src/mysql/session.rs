@@ -41,6 +41,10 @@ pub struct Session {
     pub user_variables: BTreeMap<Arc<str>, Value>,
     /// Locked by LOCK TABLES; true for WRITE.
     pub locked_tables: Option<BTreeMap<TablePath, bool>>,
+    /// User-level locks by name, and how often each was taken.
+    pub user_locks: BTreeMap<Arc<str>, u64>,
+    /// How long GET_LOCK() waits.
+    pub user_lock_timeout: std::time::Duration,
     /// By name in lower case.
     pub prepared: BTreeMap<Arc<str>, Prepared>,
     /// What it is doing.
@@ -108,6 +112,8 @@ impl Session {
             shown_variables: None,
             user_variables: BTreeMap::new(),
             locked_tables: None,
+            user_locks: BTreeMap::new(),
+            user_lock_timeout: std::time::Duration::ZERO,
             prepared: BTreeMap::new(),
             running: None,
             last_insert_id: 0,

@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::key::Place;
 use super::lock::mode::{Mode, Span};
 use super::lock::queue::{Entry, Lock};
-use super::metadata::{Duration, MetadataMode};
+use super::metadata::{Duration, MetadataMode, is_user_lock};
 use super::schema;
 use super::session::ConnectionId;
 use super::stored::stored;
@@ -356,9 +356,13 @@ fn metadata_locks(engine: &Engine) -> Vec<Vec<Value>> {
     let report = engine.metadata.report();
     report
         .map(|(table, owner, mode, duration, waiting)| {
+            let (kind, schema) = match is_user_lock(table) {
+                true => ("USER LEVEL LOCK", Value::Null),
+                false => ("TABLE", Value::text(&table.0)),
+            };
             vec![
-                Value::text("TABLE"),
-                Value::text(&table.0),
+                Value::text(kind),
+                schema,
                 Value::text(&table.1),
                 Value::Null,
                 Value::Uint(0),
@@ -374,6 +378,7 @@ fn metadata_locks(engine: &Engine) -> Vec<Vec<Value>> {
                 // LOCK TABLES holds its locks like a transaction, until UNLOCK TABLES.
                 Value::text(match duration {
                     Duration::Transaction | Duration::Explicit => "TRANSACTION",
+                    Duration::User => "EXPLICIT",
                 }),
                 Value::text(if waiting { "PENDING" } else { "GRANTED" }),
                 Value::Null,

@@ -35,3 +35,20 @@ fn a_killed_waiter_undoes_its_transaction() {
     assert_eq!(sessions.run("S1", "select count(*) from lk"), "rows (3)");
     assert!(sessions.server.lock_report().iter().all(|row| row.connection != killed));
 }
+
+/// A connection that is closed while its statement waits: the statement ends, whatever it was in.
+#[test]
+fn a_waiter_whose_connection_is_closed_ends() {
+    for begin in ["begin", "set autocommit = 1"] {
+        let mut sessions = Sessions::new("L");
+        sessions.run("S1", "begin");
+        sessions.run("S1", "update lk set t='x' where f=20");
+        sessions.run("S2", begin);
+        sessions.run("S2", "update lk set t='y' where f=10");
+        assert_eq!(sessions.run("S2", "update lk set t='y' where f=20"), "blocked by S1");
+        let closed = sessions.connection("S2");
+        sessions.server.disconnect(closed);
+        assert_eq!(sessions.cancel("S2", Cancel::Killed), "S2< ERROR 1317", "{begin}");
+        assert_eq!(sessions.run("S1", "select t from lk where f=20"), "rows (x)");
+    }
+}

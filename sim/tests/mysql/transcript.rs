@@ -13,13 +13,14 @@
 //! S1> commit   -> ok; S2< ERROR 1062
 //! locks S2   -> PRIMARY S,REC[15]
 //! purge
+//! timeout S2   -> S2< rows (0)
 //! ```
 //!
 //! Each isolation level is a run of its own on fresh tables; a second `isolation` begins another
-//! part with its own steps. Behind `;` stands what the step made
-//! of waiting sessions. `S2< ERROR 1205` of a session that still waits is its timeout, 1317 a KILL
-//! QUERY. `grants fifo` is the order of MariaDB. Sessions that are interchangeable may have swapped
-//! their parts.
+//! part with its own steps. Behind `;` stands what the step made of waiting sessions.
+//! `S2< ERROR 1205` of a session that still waits is its timeout, 1317 a KILL QUERY; where the end
+//! of a wait is no error, it is a step of its own. `grants fifo` is the order of MariaDB. Sessions
+//! that are interchangeable may have swapped their parts.
 
 use std::fs;
 use std::path::Path;
@@ -166,6 +167,9 @@ fn act(sessions: &mut Sessions, command: &str, expected: &str) -> String {
     if command == "purge" {
         sessions.server.purge();
         return String::new();
+    }
+    if let Some(session) = command.strip_prefix("timeout ") {
+        return sessions.cancel(session, Cancel::Timeout);
     }
     if let Some(session) = command.strip_prefix("locks ") {
         return locks_of(sessions, session);

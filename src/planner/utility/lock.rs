@@ -1,7 +1,7 @@
 //! `select get_lock('x', 10)`: functions of locks that belong to a connection.
 //!
-//! A session that holds such a lock keeps one connection for it, to the first shard of any
-//! keyspace. See `planbuilder/select.go`, `buildLockingPrimitive`. It knows nothing of locks.
+//! All locks are on the first shard of the first keyspace by name, whatever keyspace the session is
+//! in. See `planbuilder/select.go`, `buildLockingPrimitive`. It knows nothing of locks.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub fn plan(select: &Select, context: &Context<'_>) -> Result<Option<Planned>, P
             }
         }
     }
-    let keyspace = resolve::any_keyspace(context)?;
+    let keyspace = resolve::first_keyspace(context)?;
     let used = vec![used(&keyspace, "dual")];
     let mut field_query = select.clone();
     field_query.filter = Some(never());

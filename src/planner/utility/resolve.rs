@@ -95,9 +95,18 @@ pub fn session_destination(context: &Context<'_>) -> Option<String> {
 
 /// The keyspace for what any server can answer.
 pub fn any_keyspace(context: &Context<'_>) -> Result<Keyspace, PlanError> {
-    let first = || context.vschema.keyspaces.keys().next().map(String::as_str);
-    let name = context.environment.any_keyspace.as_deref().or(context.keyspace).or_else(first);
-    match name.filter(|name| !normalize::is_system_schema(name)).or_else(first) {
+    let preferred = || crate::planner::preferred_keyspace(context);
+    let name = context.environment.any_keyspace.as_deref().or(context.keyspace);
+    match name.filter(|name| !normalize::is_system_schema(name)).or_else(preferred) {
+        Some(name) => crate::planner::keyspace(context, name),
+        None => crate::planner::current_keyspace(context),
+    }
+}
+
+/// The first keyspace by name.
+pub fn first_keyspace(context: &Context<'_>) -> Result<Keyspace, PlanError> {
+    let first = context.vschema.keyspaces.keys().next().map(String::as_str);
+    match context.environment.any_keyspace.as_deref().or(first) {
         Some(name) => crate::planner::keyspace(context, name),
         None => crate::planner::current_keyspace(context),
     }

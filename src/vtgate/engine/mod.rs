@@ -9,6 +9,7 @@ mod generate;
 mod insert;
 mod insert_query;
 mod keyed;
+pub(super) mod lock;
 mod lookup;
 mod mirror;
 mod new_rows;
@@ -16,6 +17,7 @@ mod route;
 mod routing;
 mod rows;
 pub(super) mod send;
+mod transaction_status;
 mod utility;
 mod vindex_function;
 

@@ -1,8 +1,7 @@
 //! What utility statements plan to, as far as vtgate runs it.
 //!
-//! Sends with the wishes of a directive run as sends. Left out, each with VT12001: lock functions
-//! (the MySQL model has no GET_LOCK), what only tablets read (migrations, the throttler), streams,
-//! two-phase transactions. It knows nothing of the statements.
+//! Sends with the wishes of a directive run as sends. Left out, each with VT12001: what only
+//! tablets read (migrations, the throttler), streams. It knows nothing of the statements.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +13,8 @@ use super::Running;
 use crate::key::Code;
 use crate::planner::primitive::{Keyspace, Primitive, Send};
 use crate::planner::table;
-use crate::planner::utility::{FoundRows, Utility};
-use crate::rpc::Status;
+use crate::planner::utility::{FoundRows, Stream, Utility};
+use crate::rpc::{Status, Workload};
 use crate::vtgate::executor::{Run, unsupported};
 
 impl Run {
@@ -52,10 +51,13 @@ impl Run {
                 // Nobody can hold a lock of LOCK TABLES: it is not sent.
                 Utility::UnlockTables => Ok(Outcome::default()),
                 Utility::CreateDatabase(_) | Utility::DropDatabase(_) => self.no_databases(utility),
-                Utility::Lock { functions, .. } => {
-                    let names: Vec<String> = functions.iter().map(ToString::to_string).collect();
-                    Err(unsupported(format!("lock function: {}", names.join(", "))))
+                Utility::Lock { keyspace, functions, .. } => {
+                    self.lock(keyspace, functions, binds).await
                 }
+                Utility::TransactionStatus { id, keyspace } => {
+                    self.transaction_status(id, keyspace).await
+                }
+                Utility::Stream(stream) => self.stream(stream),
                 Utility::SendText { keyspace, destination, text } => {
                     self.send_text(keyspace, destination, text, binds).await
                 }
@@ -63,6 +65,21 @@ impl Run {
                 other => Err(unsupported(format!("execution of {}", other.operator()))),
             }
         })
+    }
+
+    /// Streams are for sessions with workload OLAP, whose rows come as they are found. What they
+    /// would stream is left out: nobody has messages, and the streams that there are belong to
+    /// workflows.
+    fn stream(&self, stream: &Stream) -> Result<Outcome, Status> {
+        let is_message = stream.operator == "MStream";
+        if self.session.borrow().workload == Workload::Olap {
+            return Err(unsupported(match is_message {
+                true => "stream: no tablet has messages",
+                false => "vstream: changes are streamed to workflows only",
+            }));
+        }
+        let name = if is_message { "Stream" } else { "VStream" };
+        Err(Status::new(Code::Internal, format!("[BUG] 'Execute' called for {name}")))
     }
 
     /// A text that a tablet reads: here only what a server understands is read by anybody.

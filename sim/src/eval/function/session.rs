@@ -3,6 +3,7 @@
 use super::{Function, int, lenient, plain_text, strict, uint};
 use crate::eval::arithmetic::to_bits;
 use crate::eval::number::integer;
+use crate::eval::user_lock::{self, UserLock};
 use crate::value::Value;
 
 pub const FUNCTIONS: &[Function] = &[
@@ -34,5 +35,23 @@ pub const FUNCTIONS: &[Function] = &[
         env.last_insert_id = id;
         env.last_insert_id_set = Some(id);
         Ok(Value::Uint(id))
+    }),
+    lenient("get_lock", 2, 2, int, |args, _, env| {
+        user_lock::call(env, |env| {
+            let name = user_lock::name(&args[0])?;
+            Ok(UserLock::Get { name, seconds: user_lock::seconds(&args[1], env) })
+        })
+    }),
+    lenient("release_lock", 1, 1, int, |args, _, env| {
+        user_lock::call(env, |_| user_lock::name(&args[0]).map(UserLock::Release))
+    }),
+    lenient("release_all_locks", 0, 0, uint, |_, _, env| {
+        user_lock::call(env, |_| Ok(UserLock::ReleaseAll))
+    }),
+    lenient("is_free_lock", 1, 1, int, |args, _, env| {
+        user_lock::call(env, |_| user_lock::name(&args[0]).map(UserLock::IsFree))
+    }),
+    lenient("is_used_lock", 1, 1, uint, |args, _, env| {
+        user_lock::call(env, |_| user_lock::name(&args[0]).map(UserLock::IsUsed))
     }),
 ];

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::eval::user_lock;
 use crate::sql::ast::{ColumnName, CompareOp, Expr};
 use crate::sql::walk::children;
 use crate::sql_error::SqlError;
@@ -183,6 +184,9 @@ pub fn is_constant(expr: &Expr) -> bool {
         Expr::Aggregate(_) => false,
         Expr::Column(_) | Expr::Subquery(_) | Expr::Exists(_) | Expr::Quantified { .. } => false,
         Expr::Function(function) if function.name.is("rand") => false,
+        Expr::Function(function) if user_lock::NAMES.iter().any(|own| function.name.is(own)) => {
+            false
+        }
         other => children(other).into_iter().all(is_constant),
     }
 }

@@ -34,6 +34,7 @@ pub mod subquery;
 pub mod tables;
 pub mod titles;
 pub mod update;
+pub mod user_lock;
 pub mod variable;
 pub mod visit;
 pub mod write;

@@ -90,6 +90,10 @@ impl Run {
                 }
                 Ok(outcome)
             }
+            // Its connection was closed meanwhile, and the transaction went with it.
+            Err(error) if self.engine(|engine| !engine.transactions.contains_key(&trx)) => {
+                Err(error)
+            }
             Err(error) => {
                 let whole = !explicit
                     || error.errno == 1213

@@ -117,12 +117,26 @@ impl Run {
         let mut ran = Vec::new();
         loop {
             let warnings = env.warnings.len();
+            env.user_locks.open();
             let mut result = program.run(row, env);
+            if let Some(call) = env.user_locks.take_asked() {
+                env.warnings.truncate(warnings);
+                let answer = self.user_lock(&call).await;
+                match answer {
+                    Ok(answer) => env.user_locks.answer(answer),
+                    Err(error) => {
+                        env.user_locks.close();
+                        return Err(error);
+                    }
+                }
+                continue;
+            }
             if env.strict_change && env.wanted.is_none() && result.is_ok() {
                 let told = env.warnings[warnings..].iter().find(|told| is_strict_error(told));
                 result = told.map_or(result, |told| Err(told.clone()));
             }
             let Some(wanted) = env.wanted.take() else {
+                env.user_locks.close();
                 // The next row has other values for them.
                 for at in ran {
                     env.subqueries[at] = None;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::collation::Collation;
+use crate::eval::user_lock::is_called_in;
 use crate::eval::{ColumnKind, NoColumns, Program};
 use crate::mysql::error;
 use crate::mysql::execution::Run;
@@ -22,7 +23,7 @@ use crate::value::Value;
 use super::plan::nests_subqueries;
 
 /// Shown, kept per session, and without effect on the model.
-const KEPT: [(&str, &str); 24] = [
+const KEPT: [(&str, &str); 23] = [
     ("auto_increment_increment", "1"),
     ("auto_increment_offset", "1"),
     ("binlog_format", "ROW"),
@@ -46,7 +47,6 @@ const KEPT: [(&str, &str); 24] = [
     ("time_zone", "SYSTEM"),
     ("unique_checks", "1"),
     ("wait_timeout", "28800"),
-    ("workload", "UNSPECIFIED"),
 ];
 
 const VERSION: &str = "8.4.6";
@@ -124,7 +124,9 @@ impl Run {
                 continue;
             }
             let value = match &assignment.value {
-                expr if nests_subqueries(expr) => Some(self.queried(expr).await?),
+                expr if nests_subqueries(expr) || is_called_in(expr) => {
+                    Some(self.queried(expr).await?)
+                }
                 other => self.assigned(other, &mut outcome.warnings)?,
             };
             match &assignment.variable {
