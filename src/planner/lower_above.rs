@@ -10,7 +10,7 @@ use super::operator::apply_join::Side;
 use super::operator::projection::{self, Info};
 use super::operator::sub_query::Kind;
 use super::operator::{
-    Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, SubQuery, VindexTable,
+    Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, RecurseCte, SubQuery, VindexTable,
 };
 use super::planning::Planning;
 use super::primitive::{
@@ -36,6 +36,7 @@ pub fn lower_above(
             }
             Ok(Primitive::Utility(Utility::Concatenate(inputs)))
         }
+        Operator::RecurseCte(cte) => recurse_cte(planning, *cte),
         Operator::ApplyJoin(join) => self::join(planning, *join),
         Operator::Projection(projection) => self::projection(planning, *projection),
         Operator::VindexTable(table) => vindex_function(&table),
@@ -172,6 +173,14 @@ fn join(planning: &mut Planning<'_>, join: ApplyJoin) -> Result<Primitive, PlanE
     let right = lower(planning, without_identity(join.right))?;
     let vars = join.vars;
     Ok(Primitive::Join(Box::new(primitive::Join { outer, columns, vars, left, right })))
+}
+
+fn recurse_cte(planning: &mut Planning<'_>, cte: RecurseCte) -> Result<Primitive, PlanError> {
+    super::offset_recurse::check(planning, &cte)?;
+    let seed = lower(planning, cte.seed)?;
+    let term = lower(planning, cte.term)?;
+    let (distinct, vars) = (cte.distinct, cte.vars);
+    Ok(Primitive::RecurseCte(Box::new(primitive::RecurseCte { seed, term, vars, distinct })))
 }
 
 /// A union may give weights beside its columns; a join takes by place what it wants.

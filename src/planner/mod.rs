@@ -41,6 +41,7 @@ pub mod offset;
 pub mod offset_above;
 pub mod offset_aggregation;
 pub mod offset_join;
+pub mod offset_recurse;
 pub mod offset_union;
 pub mod operator;
 pub mod planning;

@@ -28,6 +28,7 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
                 subquery.vars.push((std::sync::Arc::clone(name), at));
             }
         }
+        Operator::RecurseCte(cte) => super::offset_recurse::plan(planning, cte)?,
         Operator::Distinct(_)
         | Operator::Ordering(_)
         | Operator::Aggregator(_)

@@ -11,7 +11,9 @@ use super::operator::projection::{self, Info};
 use super::operator::{Distinct, Filter, Operator, Ordering, Projection};
 use super::planning::Planning;
 use super::predicate::same;
-use super::{PlanError, expression, offset_aggregation, offset_join, offset_union};
+use super::{
+    PlanError, expression, offset_aggregation, offset_join, offset_recurse, offset_union,
+};
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
@@ -62,6 +64,7 @@ pub fn column_of(
         Operator::ApplyJoin(join) => offset_join::column_of(planning, join, expr, group),
         Operator::Projection(projection) => column_of_projection(planning, projection, expr, group),
         Operator::Union(union) => offset_union::column_of(planning, union, expr),
+        Operator::RecurseCte(cte) => offset_recurse::column_of(planning, cte, expr),
         Operator::VindexTable(table) => {
             let (Expr::Column(column) | Expr::Bound(column, _)) = expr else {
                 return Err(PlanError::unsupported("expression on results of a vindex function"));
@@ -116,6 +119,7 @@ pub fn weight_of(
         Operator::Distinct(distinct) => weight_of(planning, &mut distinct.source, at, expr),
         Operator::SubQuery(subquery) => weight_of(planning, &mut subquery.outer, at, expr),
         Operator::Union(_) => offset_union::weight_of(planning, operator, at, expr),
+        Operator::RecurseCte(cte) => offset_recurse::weight_of(planning, cte, at, expr),
         Operator::Route(route) if offset_union::is_union(&route.source) => {
             offset_union::weight_of(planning, operator, at, expr)
         }
@@ -317,6 +321,7 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::Projection(projection) => Some(projection.columns.len()),
         Operator::ApplyJoin(join) => Some(join.columns.len()),
         Operator::Union(union) => union.sources.first().and_then(width),
+        Operator::RecurseCte(cte) => width(&cte.seed),
         _ => None,
     }
 }
@@ -343,6 +348,7 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
             Some(source) => columns_of(source),
             None => Err(PlanError::bug("a union of nothing")),
         },
+        Operator::RecurseCte(cte) => columns_of(&cte.seed),
         other => Err(PlanError::unsupported(format!("distinct over {}", other.name()))),
     }
 }

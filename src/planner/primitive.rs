@@ -74,6 +74,7 @@ pub enum Primitive {
     UncorrelatedSubquery(Box<UncorrelatedSubquery>),
     SemiJoin(Box<SemiJoin>),
     Join(Box<Join>),
+    RecurseCte(Box<RecurseCte>),
     Send(Send),
     SingleRow,
     Rows(Rows),
@@ -372,6 +373,17 @@ pub struct SemiJoin {
     pub vars: BTreeMap<Arc<str>, usize>,
     pub outer: Primitive,
     pub subquery: Primitive,
+}
+
+/// Rows of the seed; then for each row what the term makes of it, until it makes nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecurseCte {
+    pub seed: Primitive,
+    pub term: Primitive,
+    /// By argument of the term the row's column.
+    pub vars: BTreeMap<Arc<str>, usize>,
+    /// A row that was there is not taken again. (Vitess takes it.) It does not print.
+    pub distinct: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -119,6 +119,7 @@ pub fn planning<'a>(
         phase: Default::default(),
         conditions: Default::default(),
         rows_for: Default::default(),
+        iterations: Vec::new(),
     })
 }
 

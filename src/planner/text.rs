@@ -11,13 +11,15 @@
 use std::collections::BTreeMap;
 
 use sim::sql::ast::{
-    ColumnName, Comments, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock,
-    OrderBy, Query, Select, SelectItem, Statement, TableExpr, TableName, Union as UnionNode,
+    ColumnName, Comments, CommonTable, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock,
+    OrderBy, Query, Select, SelectItem, Statement, TableExpr, TableName, Union as UnionNode, With,
 };
 
 use super::operator::horizon::Derived;
 use super::operator::join::Kind;
-use super::operator::{Aggregator, ApplyJoin, Horizon, Operator, Projection, Route, Union};
+use super::operator::{
+    Aggregator, ApplyJoin, Horizon, Operator, Projection, RecurseCte, Route, Union,
+};
 use super::planning::Planning;
 use super::predicate::{self, same};
 use super::semantics::{item_name, names};
@@ -117,7 +119,10 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
     match operator {
         Operator::Table(table) => {
             let mut select = expression::empty_select();
-            select.from.push(table.written.clone());
+            // An iteration of a recursion is no table where vtgate keeps its rows.
+            if !matches!(&table.written, TableExpr::Parens(list) if list.is_empty()) {
+                select.from.push(table.written.clone());
+            }
             add_predicates(planning, &mut select, &table.predicates);
             Ok(Query::Select(Box::new(select)))
         }
@@ -175,6 +180,7 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
             Ok(query)
         }
         Operator::Union(union) => self::union(planning, union),
+        Operator::RecurseCte(cte) => recursion(planning, cte),
         other => Err(PlanError::bug(format!("{} below a route", other.name()))),
     }
 }
@@ -216,6 +222,7 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
         return Err(PlanError::bug("a join of unions"));
     };
     left.items.extend(right.items);
+    merge_with(&mut left.with, right.with);
     add_predicates(planning, &mut left, right.filter.as_slice());
     let on: Vec<Expr> = join.predicates.iter().map(|p| p.original.clone()).collect();
     match join.kind {
@@ -241,6 +248,49 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
     Ok(Query::Select(left))
 }
 
+/// The recursions of both sides; one that both read stands there once.
+fn merge_with(own: &mut Option<With>, other: Option<With>) {
+    let Some(other) = other else { return };
+    let with = own.get_or_insert_with(|| With { recursive: other.recursive, tables: Vec::new() });
+    for table in other.tables {
+        if !with.tables.iter().any(|known| known.name == table.name) {
+            with.tables.push(table);
+        }
+    }
+}
+
+/// The recursion in a WITH, and the table that it is in FROM.
+fn recursion(planning: &Planning<'_>, cte: &RecurseCte) -> Result<Query, PlanError> {
+    let mut seed = build(planning, &cte.seed)?;
+    let mut term = build(planning, &cte.term)?;
+    if let Query::Select(select) = &mut term {
+        let joins = cte.predicates.iter().filter(|predicate| predicate.joins);
+        let joins: Vec<Expr> = joins.map(|predicate| predicate.original.clone()).collect();
+        add_predicates(planning, select, &joins);
+    }
+    sort_tables(&mut seed);
+    sort_tables(&mut term);
+    let query = Query::Union(Box::new(union_of(seed, term, cte.distinct)));
+    let table = CommonTable { name: cte.name.clone(), columns: cte.columns.clone(), query };
+    let mut select = expression::empty_select();
+    select.with = Some(With { recursive: true, tables: vec![table] });
+    select.from.push(cte.written.clone());
+    Ok(Query::Select(Box::new(select)))
+}
+
+fn union_of(left: Query, right: Query, distinct: bool) -> UnionNode {
+    UnionNode {
+        with: None,
+        left,
+        right,
+        distinct,
+        order_by: Vec::new(),
+        limit: None,
+        lock: Lock::None,
+        into: None,
+    }
+}
+
 fn one_table(mut from: Vec<TableExpr>) -> TableExpr {
     match from.len() {
         1 => from.swap_remove(0),
@@ -255,6 +305,7 @@ fn horizon(planning: &Planning<'_>, horizon: &Horizon) -> Result<Query, PlanErro
             let mut select = select.clone();
             select.from = source.from;
             select.filter = source.filter;
+            select.with = source.with;
             Query::Select(select)
         }
         (Query::Union(union), Query::Union(mut source)) => {
@@ -416,16 +467,7 @@ fn union(planning: &Planning<'_>, union: &Union) -> Result<Query, PlanError> {
     let mut queries = queries.into_iter();
     let first = queries.next().ok_or_else(|| PlanError::bug("a union of nothing"))?;
     Ok(queries.fold(first, |left, right| {
-        Query::Union(Box::new(UnionNode {
-            with: None,
-            left,
-            right,
-            distinct: union.distinct,
-            order_by: Vec::new(),
-            limit: None,
-            lock: Lock::None,
-            into: None,
-        }))
+        Query::Union(Box::new(union_of(left, right, union.distinct)))
     }))
 }
 

@@ -6,6 +6,7 @@ use super::super::operator::{Filter, Horizon, LockAndComment, Operator, Union};
 use super::super::planning::{Conditions, Planning};
 use super::super::semantics::check::first_select;
 use super::super::{PlanError, expression};
+use super::recursion::{self, Clause};
 use super::{from, predicate};
 
 pub fn query(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, PlanError> {
@@ -19,7 +20,8 @@ pub fn query(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, Pla
 fn select(planning: &mut Planning<'_>, select: &Select) -> Result<Operator, PlanError> {
     let source = from::tables(planning, &select.from)?;
     let last = planning.conditions == Conditions::Last;
-    let source = match &select.filter {
+    let filter = recursion::bound(planning, select.filter.as_ref(), Clause::Where);
+    let source = match &filter {
         Some(filter) if last && !expression::has_subquery(filter) => {
             let conjuncts = expression::into_conjuncts(filter.clone());
             let conjuncts: Vec<Expr> =
@@ -32,6 +34,7 @@ fn select(planning: &mut Planning<'_>, select: &Select) -> Result<Operator, Plan
         filter => predicate::add_all(planning, source, filter.as_ref())?,
     };
     let mut rest = select.clone();
+    rest.with = None;
     rest.from = Vec::new();
     rest.filter = None;
     rest.comments = Comments::default();
@@ -48,7 +51,7 @@ fn union(planning: &mut Planning<'_>, union: &UnionQuery) -> Result<Operator, Pl
     let sources = vec![query(planning, &union.left)?, query(planning, &union.right)?];
     let items = vec![items_of(&union.left), items_of(&union.right)];
     let source = Operator::Union(Box::new(Union { sources, items, distinct: union.distinct }));
-    let rest = UnionQuery { lock: Lock::None, ..union.clone() };
+    let rest = UnionQuery { with: None, lock: Lock::None, ..union.clone() };
     let query = Query::Union(Box::new(rest));
     let horizon = Operator::Horizon(Box::new(Horizon { source, query, derived: None }));
     Ok(with_lock(horizon, Comments::default(), union.lock))

@@ -24,6 +24,7 @@ pub mod lock_and_comment;
 pub mod ordering;
 pub mod projection;
 pub mod query_graph;
+pub mod recurse_cte;
 pub mod route;
 pub mod sub_query;
 pub mod table;
@@ -46,6 +47,7 @@ pub use lock_and_comment::LockAndComment;
 pub use ordering::Ordering;
 pub use projection::Projection;
 pub use query_graph::QueryGraph;
+pub use recurse_cte::RecurseCte;
 pub use route::Route;
 pub use sub_query::{SubQuery, SubQueryContainer};
 pub use table::Table;
@@ -70,6 +72,7 @@ pub enum Operator {
     Limit(Box<Limit>),
     Distinct(Box<Distinct>),
     Union(Box<Union>),
+    RecurseCte(Box<RecurseCte>),
     SubQuery(Box<SubQuery>),
     SubQueryContainer(Box<SubQueryContainer>),
     LockAndComment(Box<LockAndComment>),
@@ -97,6 +100,7 @@ impl Operator {
             Operator::Limit(_) => "Limit",
             Operator::Distinct(_) => "Distinct",
             Operator::Union(_) => "Union",
+            Operator::RecurseCte(_) => "RecurseCTE",
             Operator::SubQuery(_) => "SubQuery",
             Operator::SubQueryContainer(_) => "SubQueryContainer",
             Operator::LockAndComment(_) => "LockAndComment",
@@ -125,6 +129,7 @@ impl Operator {
             Operator::Limit(limit) => vec![&limit.source],
             Operator::Distinct(distinct) => vec![&distinct.source],
             Operator::Union(union) => union.sources.iter().collect(),
+            Operator::RecurseCte(cte) => vec![&cte.seed, &cte.term],
             Operator::SubQuery(subquery) => vec![&subquery.outer, &subquery.inner],
             Operator::SubQueryContainer(container) => {
                 let inner = container.subqueries.iter().map(|subquery| &subquery.inner);
@@ -151,6 +156,10 @@ impl Operator {
             Operator::Limit(limit) => vec![&mut limit.source],
             Operator::Distinct(distinct) => vec![&mut distinct.source],
             Operator::Union(union) => union.sources.iter_mut().collect(),
+            Operator::RecurseCte(cte) => {
+                let RecurseCte { seed, term, .. } = &mut **cte;
+                vec![seed, term]
+            }
             Operator::SubQuery(subquery) => {
                 let SubQuery { outer, inner, .. } = &mut **subquery;
                 vec![outer, inner]
@@ -170,7 +179,8 @@ impl Operator {
     /// The numbers of the tables below, derived tables included.
     pub fn tables(&self) -> TableSet {
         let below: TableSet = match self {
-            // What a subquery reads is its own business.
+            // What a subquery reads is its own business, and what a recursion does.
+            Operator::RecurseCte(_) => TableSet::EMPTY,
             Operator::SubQuery(subquery) => subquery.outer.tables(),
             Operator::SubQueryContainer(container) => container.outer.tables(),
             _ => self.inputs().into_iter().map(Operator::tables).collect(),
@@ -189,6 +199,7 @@ impl Operator {
                 horizon.derived.iter().map(|d| TableSet::one(d.number)).collect()
             }
             Operator::Projection(p) => p.derived.iter().map(|d| TableSet::one(d.number)).collect(),
+            Operator::RecurseCte(cte) => TableSet::one(cte.number),
             Operator::Aggregator(a) => a.derived.iter().map(|d| TableSet::one(d.number)).collect(),
             _ => TableSet::EMPTY,
         }
@@ -202,6 +213,7 @@ impl Operator {
             Operator::Join(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
             Operator::SubQuery(subquery) => subquery.outer.tables_of_rows(),
             Operator::SubQueryContainer(container) => container.outer.tables_of_rows(),
+            Operator::RecurseCte(_) => self.own_tables(),
             _ => {
                 let below: TableSet =
                     self.inputs().into_iter().map(Operator::tables_of_rows).collect();

@@ -97,7 +97,7 @@ fn below_route(mut horizon: Box<Horizon>) -> Operator {
     Operator::Route(route)
 }
 
-fn expand(planning: &mut Planning<'_>, horizon: Horizon) -> Rewritten {
+pub(super) fn expand(planning: &mut Planning<'_>, horizon: Horizon) -> Rewritten {
     let Horizon { source, query, derived } = horizon;
     match query {
         Query::Select(select) => {

@@ -42,6 +42,8 @@ impl Semantics {
                 let first = types.next()?;
                 types.all(|other| other == first).then_some(first)
             }
+            // The two queries' types may differ, and Vitess does not look.
+            Source::Recursive(_) | Source::Iteration(_) => None,
             Source::Vindex { .. } => Some(Type::new(Kind::Varbinary)),
             Source::System(table) => {
                 let column = table.as_ref()?.column(name.name.as_str())?;

@@ -12,6 +12,7 @@ mod keyed;
 mod lookup;
 mod mirror;
 mod new_rows;
+mod recurse_cte;
 mod route;
 mod routing;
 mod rows;
@@ -62,6 +63,7 @@ impl Run {
                     self.simple_projection(projection, binds).await
                 }
                 Primitive::Join(join) => self.join(join, binds).await,
+                Primitive::RecurseCte(cte) => self.recurse_cte(cte, binds).await,
                 Primitive::SemiJoin(join) => self.semi_join(join, binds).await,
                 Primitive::UncorrelatedSubquery(subquery) => {
                     self.uncorrelated_subquery(subquery, binds).await

@@ -215,7 +215,7 @@ impl Run {
 }
 
 /// What the right is told of a left row.
-fn told(vars: &BTreeMap<Arc<str>, usize>, row: &Row, binds: &Binds) -> Arc<Binds> {
+pub(super) fn told(vars: &BTreeMap<Arc<str>, usize>, row: &Row, binds: &Binds) -> Arc<Binds> {
     let mut own = binds.clone();
     for (name, at) in vars {
         let value = row.get(*at).cloned().unwrap_or(Value::Null);
