@@ -13,7 +13,7 @@ use sim::sql::ast::{Expr, Statement};
 use sim::value::Value;
 
 use super::primitive::{
-    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Join, JoinSide,
+    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, HashJoin, Insert, Join, JoinSide,
     Keyspace, Limit, Opcode, Plan, Primitive, ProjectedColumn, Pullout, QueryType, RecurseCte, Route, Routing,
     SemiJoin, Send, SortKey, UncorrelatedSubquery, VindexLookup,
 };
@@ -162,7 +162,7 @@ impl Primitive {
             Primitive::Filter(_) => "Filter",
             Primitive::Distinct(_) => "Distinct",
             Primitive::UncorrelatedSubquery(_) => "UncorrelatedSubquery",
-            Primitive::Join(_) => "Join",
+            Primitive::Join(_) | Primitive::HashJoin(_) => "Join",
             Primitive::RecurseCte(_) => "RecurseCTE",
             Primitive::SemiJoin(_) => "SemiJoin",
             Primitive::SimpleProjection(_) => "SimpleProjection",
@@ -294,6 +294,7 @@ pub fn describe(primitive: &Primitive) -> Json {
         Primitive::UncorrelatedSubquery(subquery) => describe_subquery(subquery),
         Primitive::SemiJoin(join) => describe_semi_join(join),
         Primitive::Join(join) => describe_join(join),
+        Primitive::HashJoin(join) => describe_hash_join(join),
         Primitive::RecurseCte(cte) => describe_recurse_cte(cte),
         Primitive::Projection(projection) => {
             let mut node = Node::new("Projection", "");
@@ -346,6 +347,20 @@ fn describe_vars(vars: &BTreeMap<Arc<str>, usize>) -> Json {
         vars.iter().map(|(name, at)| (name.to_string(), json!(at))).collect();
     vars.sort_keys();
     Json::Object(vars)
+}
+
+fn describe_hash_join(join: &HashJoin) -> Json {
+    let mut node = Node::new("Join", if join.outer { "HashLeftJoin" } else { "HashJoin" });
+    let column = |side: &JoinSide| match side {
+        JoinSide::Left(at) => format!("-{}", at + 1),
+        JoinSide::Right(at) => format!("{}", at + 1),
+    };
+    node.own("JoinColumnIndexes", join.columns.iter().map(column).collect::<Vec<_>>().join(","));
+    node.own("Predicate", join.predicate.to_string());
+    node.own("ComparisonType", &*join.comparison_type);
+    node.own("Collation", join.collation.as_deref());
+    node.inputs = vec![describe(&join.left), describe(&join.right)];
+    node.json()
 }
 
 fn describe_recurse_cte(cte: &RecurseCte) -> Json {

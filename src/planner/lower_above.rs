@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of text.
 
-use sim::sql::ast::Ident;
+use sim::sql::ast::{Expr, Ident};
 
 use super::PlanError;
 use super::lower::{lower, plain};
@@ -10,7 +10,7 @@ use super::operator::apply_join::Side;
 use super::operator::projection::{self, Info};
 use super::operator::sub_query::Kind;
 use super::operator::{
-    Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, RecurseCte, SubQuery, VindexTable,
+    Aggregator, ApplyJoin, Distinct, Filter, HashJoin, Operator, Ordering, Projection, RecurseCte, SubQuery, VindexTable,
 };
 use super::planning::Planning;
 use super::primitive::{
@@ -36,6 +36,7 @@ pub fn lower_above(
             }
             Ok(Primitive::Utility(Utility::Concatenate(inputs)))
         }
+        Operator::HashJoin(join) => hash_join(planning, *join),
         Operator::RecurseCte(cte) => recurse_cte(planning, *cte),
         Operator::ApplyJoin(join) => self::join(planning, *join),
         Operator::Projection(projection) => self::projection(planning, *projection),
@@ -83,9 +84,9 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
     Ok(Primitive::Aggregate(Box::new(Aggregate { group_by, aggregates, result_columns, input })))
 }
 
-fn separator(aggregate: &sim::sql::ast::Expr) -> Option<std::sync::Arc<str>> {
+fn separator(aggregate: &Expr) -> Option<std::sync::Arc<str>> {
     match aggregate {
-        sim::sql::ast::Expr::Aggregate(call) => call.separator.as_deref().map(Into::into),
+        Expr::Aggregate(call) => call.separator.as_deref().map(Into::into),
         _ => None,
     }
 }
@@ -119,7 +120,7 @@ fn filter(planning: &mut Planning<'_>, filter: Filter) -> Result<Primitive, Plan
     Ok(Primitive::Filter(Box::new(filter)))
 }
 
-fn refused(written: &sim::sql::ast::Expr) -> PlanError {
+fn refused(written: &Expr) -> PlanError {
     let text = format!("expr cannot be translated, not supported: {written}");
     PlanError::new(crate::key::Code::Unimplemented, text)
 }
@@ -163,16 +164,44 @@ fn sub_query(planning: &mut Planning<'_>, subquery: SubQuery) -> Result<Primitiv
 }
 
 fn join(planning: &mut Planning<'_>, join: ApplyJoin) -> Result<Primitive, PlanError> {
-    let side = |side: &Side| match side {
-        Side::Left(at) => JoinSide::Left(*at),
-        Side::Right(at) => JoinSide::Right(*at),
-    };
-    let columns = join.output.iter().map(side).collect();
+    let columns = join.output.iter().map(join_side).collect();
     let outer = !join.kind.is_inner();
     let left = lower(planning, without_identity(join.left))?;
     let right = lower(planning, without_identity(join.right))?;
     let vars = join.vars;
     Ok(Primitive::Join(Box::new(primitive::Join { outer, columns, vars, left, right })))
+}
+
+fn join_side(side: &Side) -> JoinSide {
+    match side {
+        Side::Left(at) => JoinSide::Left(*at),
+        Side::Right(at) => JoinSide::Right(*at),
+    }
+}
+
+fn hash_join(planning: &mut Planning<'_>, join: HashJoin) -> Result<Primitive, PlanError> {
+    let ([comparison], [(left_key, right_key)]) = (&join.comparisons[..], &join.keys[..]) else {
+        return Err(PlanError::unsupported("hash joins must have exactly one join predicate"));
+    };
+    let (one, other) = (&comparison.left, &comparison.right);
+    let (comparison_type, collation) = planning.semantics.comparison_of(one, other)?;
+    let predicate = Expr::Compare {
+        op: comparison.op,
+        left: Box::new(one.clone()),
+        right: Box::new(other.clone()),
+        escape: None,
+    };
+    Ok(Primitive::HashJoin(Box::new(primitive::HashJoin {
+        outer: join.outer,
+        columns: join.output.iter().map(join_side).collect(),
+        left_key: *left_key,
+        right_key: *right_key,
+        predicate: plain(planning, &predicate),
+        comparison_type,
+        collation,
+        left: lower(planning, join.left)?,
+        right: lower(planning, join.right)?,
+    })))
 }
 
 fn recurse_cte(planning: &mut Planning<'_>, cte: RecurseCte) -> Result<Primitive, PlanError> {
@@ -207,7 +236,7 @@ pub fn compact(operator: &mut Operator) {
     }
 }
 
-fn passes_on(projection: &Projection) -> bool {
+pub fn passes_on(projection: &Projection) -> bool {
     let mut columns = projection.columns.iter().enumerate();
     columns.all(|(at, column)| column.info == Info::Offset(at))
 }
@@ -216,7 +245,7 @@ fn passes_on(projection: &Projection) -> bool {
 fn name_of(planning: &Planning<'_>, column: &projection::Column) -> std::sync::Arc<str> {
     match (&column.alias, &column.original) {
         (Some(alias), _) => std::sync::Arc::clone(&alias.0),
-        (None, sim::sql::ast::Expr::Bound(name, _)) => std::sync::Arc::clone(&name.name.0),
+        (None, Expr::Bound(name, _)) => std::sync::Arc::clone(&name.name.0),
         (None, original) => plain(planning, original).to_string().into(),
     }
 }
@@ -247,7 +276,7 @@ fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Pri
     for column in &projection.columns {
         let evaluated = match &column.info {
             Info::Offset(at) => {
-                sim::sql::ast::Expr::Argument { name: Ident::new(&at.to_string()), ty: None }
+                Expr::Argument { name: Ident::new(&at.to_string()), ty: None }
             }
             Info::Evaluated(expr) => expr.clone(),
             Info::Unplanned => return Err(PlanError::bug("a column without an offset")),

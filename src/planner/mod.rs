@@ -40,6 +40,7 @@ pub mod normalize;
 pub mod offset;
 pub mod offset_above;
 pub mod offset_aggregation;
+pub mod offset_hash;
 pub mod offset_join;
 pub mod offset_recurse;
 pub mod offset_union;

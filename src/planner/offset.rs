@@ -33,6 +33,7 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
         | Operator::Ordering(_)
         | Operator::Aggregator(_)
         | Operator::ApplyJoin(_)
+        | Operator::HashJoin(_)
         | Operator::Filter(_)
         | Operator::Projection(_) => {
             super::offset_above::plan(planning, operator)?;

@@ -12,7 +12,7 @@ use super::operator::{Distinct, Filter, Operator, Ordering, Projection};
 use super::planning::Planning;
 use super::predicate::same;
 use super::{
-    PlanError, expression, offset_aggregation, offset_join, offset_recurse, offset_union,
+    PlanError, expression, offset_aggregation, offset_hash, offset_join, offset_recurse, offset_union,
 };
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
@@ -22,6 +22,7 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
         Operator::Filter(filter) => self::filter(planning, filter),
         Operator::Distinct(distinct) => self::distinct(planning, distinct),
         Operator::ApplyJoin(join) => offset_join::plan(planning, join),
+        Operator::HashJoin(join) => offset_hash::plan(planning, join),
         Operator::Union(_) => Ok(()),
         Operator::Projection(projection) => self::projection(planning, projection),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
@@ -62,6 +63,7 @@ pub fn column_of(
             offset_aggregation::column_of(planning, aggregator, expr, group)
         }
         Operator::ApplyJoin(join) => offset_join::column_of(planning, join, expr, group),
+        Operator::HashJoin(join) => offset_hash::column_of(planning, join, expr),
         Operator::Projection(projection) => column_of_projection(planning, projection, expr, group),
         Operator::Union(union) => offset_union::column_of(planning, union, expr),
         Operator::RecurseCte(cte) => offset_recurse::column_of(planning, cte, expr),
@@ -112,6 +114,7 @@ pub fn weight_of(
 ) -> Result<usize, PlanError> {
     match operator {
         Operator::ApplyJoin(join) => offset_join::weight_of(planning, join, at, expr),
+        Operator::HashJoin(join) => offset_hash::weight_of(planning, join, at, expr),
         Operator::Projection(projection) => weight_of_projection(planning, projection, at),
         Operator::Filter(filter) => weight_of(planning, &mut filter.source, at, expr),
         Operator::Limit(limit) => weight_of(planning, &mut limit.source, at, expr),
@@ -125,7 +128,8 @@ pub fn weight_of(
         }
         Operator::Route(route)
             if offset::is_of_group(planning, &route.source, at)
-                || offset_union::is_limited(&route.source) =>
+                || offset_union::is_limited(&route.source)
+                || is_whole(&route.source) =>
         {
             offset::order_route(planning, route)?;
             offset_union::wrap(planning, route)?;
@@ -138,6 +142,11 @@ pub fn weight_of(
         }
         other => column_of(planning, other, &weight_string(expr), Grouped::No),
     }
+}
+
+/// Whether a query went below its route in one piece.
+fn is_whole(source: &Operator) -> bool {
+    matches!(source, Operator::Horizon(horizon) if horizon.derived.is_none())
 }
 
 /// The weight of what is passed on is passed on; the weight of what vtgate computes it computes.
@@ -252,6 +261,7 @@ fn gives(operator: &Operator, expr: &Expr) -> bool {
             aggregator.columns.iter().any(|column| same(&column.expr, expr))
         }
         Operator::ApplyJoin(join) => join.columns.iter().any(|column| same(&column.expr, expr)),
+        Operator::HashJoin(join) => join.columns.iter().any(|column| same(column, expr)),
         Operator::Filter(filter) => gives(&filter.source, expr),
         Operator::Limit(limit) => gives(&limit.source, expr),
         Operator::Ordering(ordering) => gives(&ordering.source, expr),
@@ -320,6 +330,7 @@ pub fn width(operator: &Operator) -> Option<usize> {
         }
         Operator::Projection(projection) => Some(projection.columns.len()),
         Operator::ApplyJoin(join) => Some(join.columns.len()),
+        Operator::HashJoin(join) => Some(join.columns.len()),
         Operator::Union(union) => union.sources.first().and_then(width),
         Operator::RecurseCte(cte) => width(&cte.seed),
         _ => None,
@@ -341,6 +352,7 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
         Operator::ApplyJoin(join) => {
             Ok(join.columns.iter().map(|column| column.expr.clone()).collect())
         }
+        Operator::HashJoin(join) => Ok(join.columns.clone()),
         Operator::Projection(projection) => {
             Ok(projection.columns.iter().map(|column| column.expr.clone()).collect())
         }

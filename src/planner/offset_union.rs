@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use sim::sql::ast::{
-    ColumnName, Expr, Ident, Literal, Lock, Query, SelectItem, TableName, Union as UnionNode,
+    ColumnName, Expr, Ident, Literal, Query, SelectItem, TableName,
 };
 
 use super::offset::{self, weight_string};
@@ -46,6 +46,7 @@ pub fn exprs_at(operator: &Operator, at: usize) -> Vec<Expr> {
         Operator::ApplyJoin(join) => {
             join.columns.get(at).map(|column| column.expr.clone()).into_iter().collect()
         }
+        Operator::HashJoin(join) => join.columns.get(at).cloned().into_iter().collect(),
         Operator::Horizon(horizon) => of_query(&horizon.query, at),
         Operator::SubQuery(subquery) => exprs_at(&subquery.outer, at),
         other => other.inputs().into_iter().flat_map(|input| exprs_at(input, at)).collect(),
@@ -225,6 +226,10 @@ fn name_is(operator: &Operator, at: usize, expr: &Expr) -> bool {
             let name = sides.into_iter().find_map(|side| name_of(side, &column.expr));
             name.unwrap_or_else(|| item_name(&column.expr, None)).is(wanted.name.as_str())
         }),
+        Operator::HashJoin(join) => join
+            .columns
+            .get(at)
+            .is_some_and(|column| item_name(column, None).is(wanted.name.as_str())),
         Operator::Horizon(horizon) => match &horizon.query {
             Query::Select(select) => matches!(select.items.get(at),
                 Some(SelectItem::Expr { expr, alias })
@@ -428,27 +433,12 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
     let passed = passed.collect();
     let source = Operator::Horizon(Box::new(Horizon {
         source: route.source.take(),
-        query: Query::Union(Box::new(nothing())),
+        query: Query::Union(Box::new(expression::empty_union())),
         derived: Some(Derived { number, alias, columns: inner }),
     }));
     route.source =
         Operator::Projection(Box::new(Projection { columns: passed, ..Projection::new(source) }));
     Ok(())
-}
-
-/// A union's end without order or limit: those of the query stand below.
-fn nothing() -> UnionNode {
-    let empty = || Query::Select(Box::new(expression::empty_select()));
-    UnionNode {
-        with: None,
-        left: empty(),
-        right: empty(),
-        distinct: false,
-        order_by: Vec::new(),
-        limit: None,
-        lock: Lock::None,
-        into: None,
-    }
 }
 
 /// The name of an operator's column.
@@ -459,6 +449,19 @@ pub fn name_at(operator: &Operator, at: usize) -> Option<Ident> {
             Side::Left(at) => name_at(&join.left, *at),
             Side::Right(at) => name_at(&join.right, *at),
         },
+        Operator::HashJoin(join) => match join.output.get(at)? {
+            Side::Left(at) => name_at(&join.left, *at),
+            Side::Right(at) => name_at(&join.right, *at),
+        },
+        Operator::RecurseCte(cte) => name_at(&cte.seed, at),
+        Operator::Aggregator(aggregator) => {
+            let column = aggregator.columns.get(at)?;
+            Some(item_name(&column.expr, column.alias.as_ref()))
+        }
+        Operator::Limit(limit) => name_at(&limit.source, at),
+        Operator::Filter(filter) => name_at(&filter.source, at),
+        Operator::Ordering(ordering) => name_at(&ordering.source, at),
+        Operator::Distinct(distinct) => name_at(&distinct.source, at),
         Operator::Projection(projection) => projection.columns.get(at).map(Column::name),
         _ => None,
     }

@@ -74,6 +74,7 @@ pub enum Primitive {
     UncorrelatedSubquery(Box<UncorrelatedSubquery>),
     SemiJoin(Box<SemiJoin>),
     Join(Box<Join>),
+    HashJoin(Box<HashJoin>),
     RecurseCte(Box<RecurseCte>),
     Send(Send),
     SingleRow,
@@ -373,6 +374,24 @@ pub struct SemiJoin {
     pub vars: BTreeMap<Arc<str>, usize>,
     pub outer: Primitive,
     pub subquery: Primitive,
+}
+
+/// Both sides are read once; rows meet whose values are equal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HashJoin {
+    /// A left row without a match is there with NULLs.
+    pub outer: bool,
+    pub columns: Vec<JoinSide>,
+    /// The column of each side that is compared.
+    pub left_key: usize,
+    pub right_key: usize,
+    /// As it prints, and says how NULLs are compared.
+    pub predicate: Expr,
+    /// The type that both are compared as, as the protocol names it; `-1` where it is not known.
+    pub comparison_type: Arc<str>,
+    pub collation: Option<Arc<str>>,
+    pub left: Primitive,
+    pub right: Primitive,
 }
 
 /// Rows of the seed; then for each row what the term makes of it, until it makes nothing.

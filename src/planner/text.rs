@@ -270,25 +270,15 @@ fn recursion(planning: &Planning<'_>, cte: &RecurseCte) -> Result<Query, PlanErr
     }
     sort_tables(&mut seed);
     sort_tables(&mut term);
-    let query = Query::Union(Box::new(union_of(seed, term, cte.distinct)));
+    let query = Query::Union(Box::new(UnionNode {
+        distinct: cte.distinct,
+        ..expression::union_all(seed, term)
+    }));
     let table = CommonTable { name: cte.name.clone(), columns: cte.columns.clone(), query };
     let mut select = expression::empty_select();
     select.with = Some(With { recursive: true, tables: vec![table] });
     select.from.push(cte.written.clone());
     Ok(Query::Select(Box::new(select)))
-}
-
-fn union_of(left: Query, right: Query, distinct: bool) -> UnionNode {
-    UnionNode {
-        with: None,
-        left,
-        right,
-        distinct,
-        order_by: Vec::new(),
-        limit: None,
-        lock: Lock::None,
-        into: None,
-    }
 }
 
 fn one_table(mut from: Vec<TableExpr>) -> TableExpr {
@@ -467,7 +457,8 @@ fn union(planning: &Planning<'_>, union: &Union) -> Result<Query, PlanError> {
     let mut queries = queries.into_iter();
     let first = queries.next().ok_or_else(|| PlanError::bug("a union of nothing"))?;
     Ok(queries.fold(first, |left, right| {
-        Query::Union(Box::new(union_of(left, right, union.distinct)))
+        let union = UnionNode { distinct: union.distinct, ..expression::union_all(left, right) };
+        Query::Union(Box::new(union))
     }))
 }
 

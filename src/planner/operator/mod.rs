@@ -17,6 +17,7 @@ pub mod apply_join;
 pub mod delete;
 pub mod distinct;
 pub mod filter;
+pub mod hash_join;
 pub mod horizon;
 pub mod join;
 pub mod limit;
@@ -40,6 +41,7 @@ pub use apply_join::ApplyJoin;
 pub use delete::Delete;
 pub use distinct::Distinct;
 pub use filter::Filter;
+pub use hash_join::HashJoin;
 pub use horizon::Horizon;
 pub use join::Join;
 pub use limit::Limit;
@@ -63,6 +65,7 @@ pub enum Operator {
     QueryGraph(Box<QueryGraph>),
     Join(Box<Join>),
     ApplyJoin(Box<ApplyJoin>),
+    HashJoin(Box<HashJoin>),
     Route(Box<Route>),
     Horizon(Box<Horizon>),
     Projection(Box<Projection>),
@@ -91,6 +94,7 @@ impl Operator {
             Operator::QueryGraph(_) => "QueryGraph",
             Operator::Join(_) => "Join",
             Operator::ApplyJoin(_) => "ApplyJoin",
+            Operator::HashJoin(_) => "HashJoin",
             Operator::Route(_) => "Route",
             Operator::Horizon(_) => "Horizon",
             Operator::Projection(_) => "Projection",
@@ -120,6 +124,7 @@ impl Operator {
             Operator::Table(_) | Operator::VindexTable(_) | Operator::QueryGraph(_) => Vec::new(),
             Operator::Join(join) => vec![&join.left, &join.right],
             Operator::ApplyJoin(join) => vec![&join.left, &join.right],
+            Operator::HashJoin(join) => vec![&join.left, &join.right],
             Operator::Route(route) => vec![&route.source],
             Operator::Horizon(horizon) => vec![&horizon.source],
             Operator::Projection(projection) => vec![&projection.source],
@@ -147,6 +152,7 @@ impl Operator {
             Operator::Table(_) | Operator::VindexTable(_) | Operator::QueryGraph(_) => Vec::new(),
             Operator::Join(join) => vec![&mut join.left, &mut join.right],
             Operator::ApplyJoin(join) => vec![&mut join.left, &mut join.right],
+            Operator::HashJoin(join) => vec![&mut join.left, &mut join.right],
             Operator::Route(route) => vec![&mut route.source],
             Operator::Horizon(horizon) => vec![&mut horizon.source],
             Operator::Projection(projection) => vec![&mut projection.source],
@@ -210,6 +216,7 @@ impl Operator {
     pub fn tables_of_rows(&self) -> TableSet {
         match self {
             Operator::ApplyJoin(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
+            Operator::HashJoin(join) if join.outer => join.left.tables_of_rows(),
             Operator::Join(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
             Operator::SubQuery(subquery) => subquery.outer.tables_of_rows(),
             Operator::SubQueryContainer(container) => container.outer.tables_of_rows(),

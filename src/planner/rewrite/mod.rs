@@ -5,6 +5,7 @@
 
 mod aggregation;
 mod aggregation_through;
+mod hash_join;
 mod horizon;
 mod join;
 mod lock;

@@ -7,13 +7,13 @@
 //!
 //! See `operators/query_planning.go`. It knows nothing of offsets.
 
-use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
+use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal, Query};
 
 use super::super::build::predicate::add;
 use super::super::expression;
 use super::super::operator::projection;
 use super::super::operator::{
-    ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
+    ApplyJoin, Distinct, Filter, Horizon, Limit, Operator, Ordering, Projection, Route, VindexTable,
 };
 use super::super::planning::{Conditions, Phase, Planning, RowsFor};
 use super::super::predicate::same;
@@ -73,7 +73,7 @@ fn below(mut route: Box<Route>, wrap: impl FnOnce(Operator) -> Operator) -> Oper
 
 fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> Rewritten {
     if projection.by_position {
-        return Ok((Operator::Projection(projection), None));
+        return of_union(projection);
     }
     match projection.source.take() {
         Operator::Route(route) => {
@@ -105,6 +105,23 @@ fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> R
             projection.source = limit.source.take();
             limit.source = Operator::Projection(projection);
             Ok((Operator::Limit(limit), Some("push projection under limit")))
+        }
+        source => {
+            projection.source = source;
+            Ok((Operator::Projection(projection), None))
+        }
+    }
+}
+
+/// A union as a derived table goes below its route as one.
+fn of_union(mut projection: Box<Projection>) -> Rewritten {
+    match projection.source.take() {
+        Operator::Route(route) if projection.columns.is_empty() => {
+            let query = Query::Union(Box::new(expression::empty_union()));
+            let derived = projection.derived.take();
+            let pushed =
+                below(route, |source| Operator::Horizon(Box::new(Horizon { source, query, derived })));
+            Ok((pushed, Some("push projection under route")))
         }
         source => {
             projection.source = source;

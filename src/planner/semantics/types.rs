@@ -7,6 +7,7 @@ use sim::sql::ast::{ArgumentType, ColumnName, Expr};
 
 use super::super::evaluable::{self, Type};
 use super::super::system_tables;
+use super::super::PlanError;
 use super::Semantics;
 use super::tables::Source;
 use crate::vindex::Kind;
@@ -82,6 +83,39 @@ impl Semantics {
         }
     }
 
+    /// As what two values are compared: the type's name and, of texts, the collation; `-1` where one
+    /// is not known. See `evalengine.CoerceTypes`.
+    pub fn comparison_of(&self, left: &Expr, right: &Expr) -> Result<Comparison, PlanError> {
+        let (Some(one), Some(other)) = (self.type_of(left), self.type_of(right)) else {
+            return Ok(("-1".into(), None));
+        };
+        let binary = |kind: Kind| Ok((type_name(kind).into(), Some("binary".into())));
+        let text = |ty: &Type| is_text(ty.kind) || is_binary(ty.kind);
+        let exact = |kind: Kind| kind.is_integral();
+        match (&one, &other) {
+            _ if text(&one) && text(&other) => {
+                let kind = if one.kind == other.kind { one.kind } else { Kind::Varchar };
+                let collation = match (one.collation, other.collation) {
+                    (Some(one), Some(other)) if one == other => one,
+                    (None, Some(_)) | (Some(_), None) | (None, None) => "binary".to_owned(),
+                    (Some(one), Some(other)) => {
+                        let text = format!("Illegal mix of collations ({one}) and ({other})");
+                        return Err(PlanError::new(crate::key::Code::InvalidArgument, text));
+                    }
+                };
+                Ok((type_name(kind).into(), Some(collation.as_str().into())))
+            }
+            _ if one.kind == other.kind => binary(one.kind),
+            _ if is_time(one.kind) => binary(one.kind),
+            _ if is_time(other.kind) => binary(other.kind),
+            _ if exact(one.kind) && exact(other.kind) => {
+                let signed = one.kind.is_signed() && other.kind.is_signed();
+                binary(if signed { Kind::Int64 } else { Kind::Uint64 })
+            }
+            _ => binary(Kind::Float64),
+        }
+    }
+
     /// Whether an expression is text of a collation that vtgate does not know by name.
     pub fn is_of_unknown_collation(&self, expr: &Expr) -> bool {
         let ty = self.type_of(expr).filter(|ty| is_text(ty.kind));
@@ -117,6 +151,17 @@ fn is_of_values(expr: &Expr) -> bool {
 
 fn is_text(kind: Kind) -> bool {
     matches!(kind, Kind::Text | Kind::Varchar | Kind::Char | Kind::Enum | Kind::Set)
+}
+
+/// A type's name and a collation.
+pub type Comparison = (std::sync::Arc<str>, Option<std::sync::Arc<str>>);
+
+fn is_binary(kind: Kind) -> bool {
+    matches!(kind, Kind::Blob | Kind::Varbinary | Kind::Binary)
+}
+
+fn is_time(kind: Kind) -> bool {
+    matches!(kind, Kind::Date | Kind::Time | Kind::Datetime | Kind::Timestamp)
 }
 
 /// The name that the protocol gives a type.
