@@ -199,6 +199,7 @@ fn hash_join(planning: &mut Planning<'_>, join: HashJoin) -> Result<Primitive, P
         predicate: plain(planning, &predicate),
         comparison_type,
         collation,
+        names: join.names,
         left: lower(planning, join.left)?,
         right: lower(planning, join.right)?,
     })))
@@ -208,8 +209,8 @@ fn recurse_cte(planning: &mut Planning<'_>, cte: RecurseCte) -> Result<Primitive
     super::offset_recurse::check(planning, &cte)?;
     let seed = lower(planning, cte.seed)?;
     let term = lower(planning, cte.term)?;
-    let (distinct, vars) = (cte.distinct, cte.vars);
-    Ok(Primitive::RecurseCte(Box::new(primitive::RecurseCte { seed, term, vars, distinct })))
+    let (distinct, vars, names) = (cte.distinct, cte.vars, cte.names);
+    Ok(Primitive::RecurseCte(Box::new(primitive::RecurseCte { seed, term, vars, distinct, names })))
 }
 
 /// A union may give weights beside its columns; a join takes by place what it wants.
@@ -229,14 +230,29 @@ pub fn compact(operator: &mut Operator) {
     while let Operator::Projection(projection) = operator
         && passes_on(projection)
     {
+        let names = projection.columns.iter().map(|column| column.name().0).collect();
         *operator = projection.source.take();
+        name(operator, names);
     }
     if !matches!(operator, Operator::Route(_)) {
         operator.inputs_mut().into_iter().for_each(compact);
     }
 }
 
-pub fn passes_on(projection: &Projection) -> bool {
+/// Names for columns that no query of a shard is asked for by these.
+fn name(operator: &mut Operator, names: Vec<std::sync::Arc<str>>) {
+    match operator {
+        Operator::HashJoin(join) => join.names = names,
+        Operator::RecurseCte(cte) => cte.names = names,
+        Operator::Ordering(ordering) => name(&mut ordering.source, names),
+        Operator::Limit(limit) => name(&mut limit.source, names),
+        Operator::Filter(filter) => name(&mut filter.source, names),
+        Operator::Distinct(distinct) => name(&mut distinct.source, names),
+        _ => {}
+    }
+}
+
+fn passes_on(projection: &Projection) -> bool {
     let mut columns = projection.columns.iter().enumerate();
     columns.all(|(at, column)| column.info == Info::Offset(at))
 }

@@ -390,6 +390,8 @@ pub struct HashJoin {
     /// The type that both are compared as, as the protocol names it; `-1` where it is not known.
     pub comparison_type: Arc<str>,
     pub collation: Option<Arc<str>>,
+    /// What the columns are called, where a projection would say it. It does not print.
+    pub names: Vec<Arc<str>>,
     pub left: Primitive,
     pub right: Primitive,
 }
@@ -403,6 +405,8 @@ pub struct RecurseCte {
     pub vars: BTreeMap<Arc<str>, usize>,
     /// A row that was there is not taken again. (Vitess takes it.) It does not print.
     pub distinct: bool,
+    /// What the columns are called, where a projection would say it. It does not print.
+    pub names: Vec<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

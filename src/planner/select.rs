@@ -15,8 +15,8 @@ use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::semantics::item_name;
 use super::{
-    Context, PlanError, build, evaluable, expression, found_rows, lower, lower_above, mirror,
-    offset, offset_above, offset_join, offset_union, predicate, rewrite, shortcut, text,
+    Context, PlanError, build, evaluable, expression, found_rows, lower, lower_above, mirror, offset,
+    offset_above, offset_join, predicate, rewrite, shortcut, text,
 };
 
 /// A primitive with the tables that it uses.
@@ -165,16 +165,6 @@ pub fn finish(
 
 /// Where a join has the columns that a query asks for, if it has them under other names.
 fn renamed(operator: &Operator, query: &Query) -> Option<Vec<usize>> {
-    if let Operator::Projection(projection) = operator
-        && matches!(projection.source, Operator::HashJoin(_) | Operator::RecurseCte(_))
-        && lower_above::passes_on(projection)
-    {
-        let wanted = names_of(query);
-        let named = |(at, name): &(usize, Arc<str>)| {
-            offset_union::name_at(&projection.source, *at).is_none_or(|given| given.is(name))
-        };
-        return (!wanted.iter().all(named)).then(|| (0..projection.columns.len()).collect());
-    }
     let Operator::ApplyJoin(join) = operator else { return None };
     if offset_join::is_named_as(join, &names_of(query)) {
         return None;

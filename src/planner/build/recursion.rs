@@ -48,6 +48,7 @@ pub fn recursive(
         predicates: predicates.unwrap_or_default(),
         projected: Vec::new(),
         vars: Default::default(),
+        names: Vec::new(),
     })))
 }
 

@@ -37,4 +37,6 @@ pub struct RecurseCte {
     pub projected: Vec<(Arc<str>, Expr)>,
     /// Offset planning's result: by argument of the term the column.
     pub vars: BTreeMap<Arc<str>, usize>,
+    /// What the columns are called, where a projection said it.
+    pub names: Vec<Arc<str>>,
 }

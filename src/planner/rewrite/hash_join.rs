@@ -28,6 +28,7 @@ pub fn hash_join(
         columns: Vec::new(),
         output: Vec::new(),
         keys: Vec::new(),
+        names: Vec::new(),
     })))
 }
 

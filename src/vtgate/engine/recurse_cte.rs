@@ -10,7 +10,7 @@ use sim::eval::{Env, aggregate::sort_order};
 use sim::mysql::outcome::{Column, Outcome};
 use sim::value::{Binds, Row, Value};
 
-use super::rows::told;
+use super::rows::{rename, told};
 use crate::key::Code;
 use crate::planner::primitive::RecurseCte;
 use crate::rpc::Status;
@@ -45,6 +45,7 @@ impl Run {
                 false => outcome.rows.extend(made.rows),
             }
         }
+        rename(&mut outcome, &node.names);
         Ok(outcome)
     }
 }

@@ -214,6 +214,16 @@ impl Run {
     }
 }
 
+/// Gives columns other names, from the first on.
+pub(super) fn rename(outcome: &mut Outcome, names: &[Arc<str>]) {
+    if names.is_empty() {
+        return;
+    }
+    for (column, name) in Arc::make_mut(&mut outcome.columns).iter_mut().zip(names) {
+        column.name = Arc::clone(name);
+    }
+}
+
 /// What the right is told of a left row.
 pub(super) fn told(vars: &BTreeMap<Arc<str>, usize>, row: &Row, binds: &Binds) -> Arc<Binds> {
     let mut own = binds.clone();
