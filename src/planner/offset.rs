@@ -88,6 +88,38 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
     Ok(())
 }
 
+/// The same of a query that has become a table of another one, whose columns it passes on: what is
+/// not there by its own name is computed of that table's column.
+pub fn order_wrapped(
+    planning: &Planning<'_>,
+    route: &mut Route,
+    ordering: Vec<Order>,
+) -> Result<(), PlanError> {
+    for order in ordering.into_iter().filter(|order| !is_special(&order.expr)) {
+        let column = find_in_text(&route.source, &order.simplified)
+            .ok_or_else(|| PlanError::bug(&order.simplified))?;
+        let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
+            true => {
+                let weight = weight_string(&order.simplified);
+                let given = column_at(&route.source, column).unwrap_or(order.simplified.clone());
+                Some(match find_in_text(&route.source, &weight) {
+                    Some(at) => at,
+                    None => append(&mut route.source, &weight_string(&given))?,
+                })
+            }
+            false => None,
+        };
+        route.ordering.push(RouteOrder {
+            collation: planning.semantics.collation_of(&order.simplified),
+            expr: order.simplified,
+            descending: order.descending,
+            column,
+            weight_column,
+        });
+    }
+    Ok(())
+}
+
 /// The column of a derived table that an expression inside of it is.
 fn find_expanded(planning: &Planning<'_>, source: &Operator, expr: &Expr) -> Option<usize> {
     let is = |column: &Expr| match column {
@@ -256,6 +288,24 @@ pub fn is_of_group(planning: &Planning<'_>, source: &Operator, at: usize) -> boo
         Operator::Filter(filter) => is_of_group(planning, &filter.source, at),
         Operator::Ordering(ordering) => is_of_group(planning, &ordering.source, at),
         Operator::Limit(limit) => is_of_group(planning, &limit.source, at),
+        _ => false,
+    }
+}
+
+/// Whether a column is any value of all rows, in a query with an order, which is one of them.
+pub fn is_of_ordered_row(planning: &Planning<'_>, source: &Operator, at: usize) -> bool {
+    match source {
+        Operator::Ordering(ordering) => match &ordering.source {
+            Operator::Aggregator(aggregator) => {
+                aggregator.groups.is_empty()
+                    && aggregator.derived.is_none()
+                    && aggregator
+                        .columns
+                        .get(at)
+                        .is_some_and(|column| !planning.semantics.has_aggregate(&column.expr))
+            }
+            _ => false,
+        },
         _ => false,
     }
 }

@@ -127,6 +127,18 @@ pub fn weight_of(
             offset_union::weight_of(planning, operator, at, expr)
         }
         Operator::Route(route)
+            if !route.routing.is_single_shard()
+                && route.ordering.is_empty()
+                && offset::is_of_ordered_row(planning, &route.source, at) =>
+        {
+            let ordering = offset::order_of(&route.source);
+            offset_union::wrap(planning, route)?;
+            let given = offset::column_at(&route.source, at).unwrap_or_else(|| expr.clone());
+            let weight = offset::append(&mut route.source, &weight_string(&given))?;
+            offset::order_wrapped(planning, route, ordering)?;
+            Ok(weight)
+        }
+        Operator::Route(route)
             if offset::is_of_group(planning, &route.source, at)
                 || offset_union::is_limited(&route.source)
                 || is_whole(&route.source) =>

@@ -250,7 +250,7 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             Ok((Operator::ApplyJoin(join), Some("push ordering to the left of join")))
         }
         Operator::Aggregator(aggregator) if planning.reached(Phase::DelegateAggregation) => {
-            super::aggregation::order_below(ordering, aggregator)
+            super::aggregation::order_below(planning, ordering, aggregator)
         }
         Operator::Projection(mut projection)
             if is_of_input(planning, &ordering, &projection)

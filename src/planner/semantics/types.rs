@@ -60,14 +60,14 @@ impl Semantics {
             return false;
         }
         match self.type_of(expr) {
-            None => !is_of_values(expr),
+            None => !self.is_of_values(expr),
             Some(ty) => is_text(ty.kind) && !ty.collation.is_some_and(|name| is_supported(&name)),
         }
     }
 
     pub fn collation_of(&self, expr: &Expr) -> Option<std::sync::Arc<str>> {
         match self.type_of(expr) {
-            None if is_of_values(expr) => Some(CONNECTION_COLLATION.into()),
+            None if self.is_of_values(expr) => Some(CONNECTION_COLLATION.into()),
             ty => {
                 let name = ty.filter(|ty| is_text(ty.kind))?.collation?;
                 is_supported(&name).then(|| name.into())
@@ -80,6 +80,24 @@ impl Semantics {
         match self.is_of_unknown_collation(expr) {
             true => Some("".into()),
             false => self.collation_of(expr),
+        }
+    }
+
+    /// An aggregate of values of unknown type has the type `unknown`, which is not text, with the
+    /// connection's collation; so has a derived table's column that is one.
+    fn is_of_values(&self, expr: &Expr) -> bool {
+        use sim::sql::ast::AggregateKind::{AnyValue, Avg, Max, Min, Sum};
+        match expr {
+            Expr::Aggregate(aggregate) => {
+                matches!(aggregate.kind, AnyValue | Avg | Max | Min | Sum)
+            }
+            Expr::Bound(column, number) => {
+                let inner = self.table(*number).derived().and_then(|it| it.column(column.name.as_str()));
+                inner.is_some_and(|inner| {
+                    matches!(&inner.exprs[..], [only] if self.is_of_values(only))
+                })
+            }
+            _ => false,
         }
     }
 
@@ -141,13 +159,6 @@ fn is_supported(collation: &str) -> bool {
     !matches!(charset, "big5" | "gb2312" | "gbk" | "tis620")
 }
 
-/// An aggregate of values of unknown type has the type `unknown`, which is not text, with the
-/// connection's collation.
-fn is_of_values(expr: &Expr) -> bool {
-    use sim::sql::ast::AggregateKind::{AnyValue, Avg, Max, Min, Sum};
-    matches!(expr, Expr::Aggregate(aggregate)
-        if matches!(aggregate.kind, AnyValue | Avg | Max | Min | Sum))
-}
 
 fn is_text(kind: Kind) -> bool {
     matches!(kind, Kind::Text | Kind::Varchar | Kind::Char | Kind::Enum | Kind::Set)
