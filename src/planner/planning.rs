@@ -16,7 +16,7 @@ pub struct Planning<'a> {
     pub context: &'a Context<'a>,
     pub semantics: Semantics,
     pub names: Names,
-    /// Tables that the plan uses beside those of its routes: of subqueries that became text.
+    /// Tables of the subqueries that became text just now.
     pub merged_tables: BTreeSet<String>,
     /// Arguments of subqueries that became text again, with that text.
     pub merged: Vec<(Arc<str>, Expr)>,

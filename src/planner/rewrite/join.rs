@@ -83,6 +83,7 @@ fn merged_route(
     let mut route = Route::new(Operator::ApplyJoin(Box::new(source)), routing);
     route.comments = if left.comments.0.is_empty() { right.comments } else { left.comments };
     route.lock = left.lock;
+    route.merged_tables = right.merged_tables;
     route
 }
 

@@ -31,11 +31,12 @@ pub fn merge(planning: &mut Planning<'_>, mut cte: Box<RecurseCte>) -> Rewritten
     term.source.each_mut(&mut |operator| restore(operator, &cte.predicates));
     let (comments, lock) = (seed.comments, seed.lock);
     cte.seed = seed.source;
-    let horizon = Horizon { source: term.source, query, derived: None };
+    let horizon = Horizon { source: term.source.take(), query, derived: None };
     cte.term = Operator::Horizon(Box::new(horizon));
     let runs_once = matches!(seed.routing, Routing::Dual | Routing::AnyShard(_));
     let mut route = Route::new(Operator::RecurseCte(cte), routing);
     route.runs_once = seed.runs_once || runs_once;
+    route.merged_tables = term.merged_tables;
     (route.comments, route.lock) = (comments, lock);
     Ok((Operator::Route(Box::new(route)), Some("merged recursive CTE")))
 }
