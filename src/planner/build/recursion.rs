@@ -70,12 +70,8 @@ fn apart(term: Operator) -> Result<(Operator, sim::sql::ast::Query), PlanError> 
 
 /// The table that stands for the iteration before: a row, which any shard can make.
 pub fn iteration(planning: &Planning<'_>, number: u32, written: &TableExpr) -> Operator {
-    let table = Table {
-        number,
-        written: written.clone(),
-        predicates: Vec::new(),
-        used: Some(format!("{}.dual", super::super::dual_keyspace(planning.context))),
-    };
+    let used = format!("{}.dual", super::super::dual_keyspace(planning.context));
+    let table = Table::new(number, written.clone(), Vec::new(), Some(used));
     Operator::Route(Box::new(Route::new(Operator::Table(Box::new(table)), Routing::Dual)))
 }
 

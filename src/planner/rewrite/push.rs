@@ -221,10 +221,13 @@ fn into_join(
         return (Operator::Filter(filter), None);
     }
     let source = match join.kind.is_inner() {
-        true => down.into_iter().fold(Operator::ApplyJoin(join), |it, new| add(planning, it, new)),
+        true => down
+            .into_iter()
+            .rev()
+            .fold(Operator::ApplyJoin(join), |it, new| add(planning, it, new)),
         false => {
             let left = join.left.take();
-            join.left = down.into_iter().fold(left, |it, new| add(planning, it, new));
+            join.left = down.into_iter().rev().fold(left, |it, new| add(planning, it, new));
             Operator::ApplyJoin(join)
         }
     };
