@@ -13,9 +13,9 @@ use sim::sql::ast::{Expr, Statement};
 use sim::value::Value;
 
 use super::primitive::{
-    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, HashJoin, Insert, Join, JoinSide,
-    Keyspace, Limit, Opcode, Plan, Primitive, ProjectedColumn, Pullout, QueryType, RecurseCte, Route, Routing,
-    SemiJoin, Send, SortKey, UncorrelatedSubquery, VindexLookup,
+    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, HashJoin, Insert, Join,
+    JoinSide, Keyspace, Limit, Opcode, Plan, Primitive, ProjectedColumn, Pullout, QueryType,
+    RecurseCte, Route, Routing, SemiJoin, Send, SortKey, UncorrelatedSubquery, VindexLookup,
 };
 use super::table;
 

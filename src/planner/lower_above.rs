@@ -10,7 +10,8 @@ use super::operator::apply_join::Side;
 use super::operator::projection::{self, Info};
 use super::operator::sub_query::Kind;
 use super::operator::{
-    Aggregator, ApplyJoin, Distinct, Filter, HashJoin, Operator, Ordering, Projection, RecurseCte, SubQuery, VindexTable,
+    Aggregator, ApplyJoin, Distinct, Filter, HashJoin, Operator, Ordering, Projection, RecurseCte,
+    SubQuery, VindexTable,
 };
 use super::planning::Planning;
 use super::primitive::{
@@ -291,9 +292,7 @@ fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Pri
     let mut columns = Vec::new();
     for column in &projection.columns {
         let evaluated = match &column.info {
-            Info::Offset(at) => {
-                Expr::Argument { name: Ident::new(&at.to_string()), ty: None }
-            }
+            Info::Offset(at) => Expr::Argument { name: Ident::new(&at.to_string()), ty: None },
             Info::Evaluated(expr) => expr.clone(),
             Info::Unplanned => return Err(PlanError::bug("a column without an offset")),
         };

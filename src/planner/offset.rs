@@ -65,7 +65,12 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
         if is_special(&order.expr) {
             continue;
         }
-        let column = match find_expanded(planning, &route.source, &order.simplified) {
+        let in_union = match super::offset_union::is_union(&route.source) {
+            true => super::offset_union::position(&route.source, &order.simplified),
+            false => None,
+        };
+        let found = in_union.or_else(|| find_expanded(planning, &route.source, &order.simplified));
+        let column = match found {
             Some(at) => at,
             None => add_column(route, &order.simplified)?,
         };
@@ -73,7 +78,10 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
             true => {
                 let given = projected_at(&route.source, column);
                 let weight = weight_string(given.as_ref().unwrap_or(&order.simplified));
-                Some(add_column(route, &weight)?)
+                Some(match super::offset_union::weight_in_union(planning, route, &weight)? {
+                    Some(at) => at,
+                    None => add_column(route, &weight)?,
+                })
             }
             false => None,
         };

@@ -12,7 +12,8 @@ use super::operator::{Distinct, Filter, Operator, Ordering, Projection};
 use super::planning::Planning;
 use super::predicate::same;
 use super::{
-    PlanError, expression, offset_aggregation, offset_hash, offset_join, offset_recurse, offset_union,
+    PlanError, expression, offset_aggregation, offset_hash, offset_join, offset_recurse,
+    offset_union,
 };
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
@@ -226,10 +227,23 @@ fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), 
     let source = &mut ordering.source;
     for order in &mut ordering.order {
         order.column = column_of(planning, source, &order.simplified, Grouped::No)?;
-        order.collation = planning.semantics.shown_collation_of(&order.simplified);
     }
     for order in &mut ordering.order {
-        if planning.semantics.needs_weight_string(&order.simplified) {
+        // A union's output column has the type of what its SELECTs give there.
+        let given = match order.simplified {
+            Expr::Column(_) => offset_union::exprs_at(source, order.column),
+            _ => Vec::new(),
+        };
+        let is_weighed = match given.is_empty() {
+            true => planning.semantics.needs_weight_string(&order.simplified),
+            false => given.iter().any(|expr| planning.semantics.needs_weight_string(expr)),
+        };
+        order.collation = match given.is_empty() {
+            true => planning.semantics.shown_collation_of(&order.simplified),
+            false if is_weighed => None,
+            false => offset_union::collation_of(planning, &given),
+        };
+        if is_weighed {
             order.weight_column =
                 Some(weight_of(planning, source, order.column, &order.simplified)?);
         }

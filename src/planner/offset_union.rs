@@ -13,9 +13,7 @@
 
 use std::sync::Arc;
 
-use sim::sql::ast::{
-    ColumnName, Expr, Ident, Literal, Query, SelectItem, TableName,
-};
+use sim::sql::ast::{ColumnName, Expr, Ident, Literal, Query, SelectItem, TableName};
 
 use super::offset::{self, weight_string};
 use super::offset_above::weight_of as weight_above;
@@ -193,6 +191,17 @@ pub fn column_of(
         given.iter().any(|given| same(given, expr)) || name_is(first, *at, expr)
     };
     if let Some(at) = (0..width).find(named) {
+        return Ok(at);
+    }
+    // A side of a join computes it under another text.
+    let called_so = |item: &SelectItem| match (item, expr) {
+        (SelectItem::Expr { expr, alias }, Expr::Column(wanted)) => {
+            item_name(expr, alias.as_ref()).is(wanted.name.as_str())
+        }
+        _ => false,
+    };
+    let items = union.items.first().map(Vec::as_slice).unwrap_or_default();
+    if let Some(at) = items.iter().position(called_so).filter(|at| *at < width) {
         return Ok(at);
     }
     if let Expr::Function(function) = expr

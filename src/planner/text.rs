@@ -11,8 +11,9 @@
 use std::collections::BTreeMap;
 
 use sim::sql::ast::{
-    ColumnName, Comments, CommonTable, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock,
-    OrderBy, Query, Select, SelectItem, Statement, TableExpr, TableName, Union as UnionNode, With,
+    ColumnName, Comments, CommonTable, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal,
+    Lock, OrderBy, Query, Select, SelectItem, Statement, TableExpr, TableName, Union as UnionNode,
+    With,
 };
 
 use super::operator::horizon::Derived;

@@ -35,7 +35,9 @@ fn statement(draw: &mut Draw) -> String {
         2 => format!("select distinct x.k, y.k from {from}"),
         3 => {
             let limit = 1 + draw.below(6);
-            format!("select x.id, x.k, y.k, y.n from {from} order by y.n desc, x.id, y.k limit {limit}")
+            format!(
+                "select x.id, x.k, y.k, y.n from {from} order by y.n desc, x.id, y.k limit {limit}"
+            )
         }
         _ => format!("select x.id as one, y.n + x.k as both_sides, y.k from {from}"),
     }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use sim::sql::ast::{Expr, Ident, Query, TableExpr};
 
-use super::Operator;
 use super::super::planning::IterationPredicate;
+use super::Operator;
 
 /// See `operators/recurse_cte.go`.
 #[derive(Clone, Debug)]

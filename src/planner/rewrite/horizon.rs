@@ -151,7 +151,7 @@ fn expand_select(
         // Both lead to unique rows.
         select.group_by.clear();
     }
-    if derived.is_some() && !aggregates && !select.rollup {
+    if derived.is_some() && !select.rollup {
         select_having(&mut select);
     }
     let order = order_of(planning, &select)?;
@@ -187,7 +187,9 @@ fn having_of(
     having: &Expr,
 ) -> Result<Operator, PlanError> {
     match operator {
-        Operator::Projection(mut projection) if projection.fixed && projection.derived.is_some() => {
+        Operator::Projection(mut projection)
+            if projection.fixed && projection.derived.is_some() =>
+        {
             let groups = projection.source.take();
             projection.source = predicates::add_all(planning, groups, Some(having))?;
             Ok(Operator::Projection(projection))
@@ -196,13 +198,16 @@ fn having_of(
     }
 }
 
-/// Only HAVING aggregates: a derived table gets what it asks as columns, which nobody names.
+/// A derived table gets what HAVING asks as columns, which nobody names.
 fn select_having(select: &mut Select) {
     let asked = expression::conjuncts(select.having.as_ref()).into_iter();
     let asked = asked.filter(|expr| !expression::has_subquery(expr));
     let columns = asked.map(|expr| SelectItem::Expr { expr: expr.clone(), alias: None });
     let columns: Vec<SelectItem> = columns.collect();
-    select.items.extend(columns);
+    let star = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
+    if !star {
+        select.items.extend(columns);
+    }
 }
 
 fn windows_over_shards() -> PlanError {

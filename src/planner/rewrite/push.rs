@@ -119,8 +119,9 @@ fn of_union(mut projection: Box<Projection>) -> Rewritten {
         Operator::Route(route) if projection.columns.is_empty() => {
             let query = Query::Union(Box::new(expression::empty_union()));
             let derived = projection.derived.take();
-            let pushed =
-                below(route, |source| Operator::Horizon(Box::new(Horizon { source, query, derived })));
+            let pushed = below(route, |source| {
+                Operator::Horizon(Box::new(Horizon { source, query, derived }))
+            });
             Ok((pushed, Some("push projection under route")))
         }
         source => {
@@ -221,10 +222,9 @@ fn into_join(
         return (Operator::Filter(filter), None);
     }
     let source = match join.kind.is_inner() {
-        true => down
-            .into_iter()
-            .rev()
-            .fold(Operator::ApplyJoin(join), |it, new| add(planning, it, new)),
+        true => {
+            down.into_iter().rev().fold(Operator::ApplyJoin(join), |it, new| add(planning, it, new))
+        }
         false => {
             let left = join.left.take();
             join.left = down.into_iter().rev().fold(left, |it, new| add(planning, it, new));
@@ -300,9 +300,16 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
 fn is_of_input(planning: &Planning<'_>, ordering: &Ordering, projection: &Projection) -> bool {
     let of_input =
         |expr: &Expr| matches!(expr, Expr::Bound(..)) || planning.semantics.is_aggregate(expr);
+    let computed = |expr: &Expr| {
+        projection
+            .columns
+            .iter()
+            .any(|column| same(&column.original, expr) && !same(&column.original, &column.expr))
+    };
     projection.derived.is_none()
         && projection.star.is_none()
         && ordering.order.iter().all(|order| of_input(&order.simplified))
+        && !ordering.order.iter().any(|order| computed(&order.simplified))
 }
 
 /// Whether all that the order is by is of these tables.

@@ -81,11 +81,7 @@ impl<'a> Analyzer<'a> {
 
     // ------------------------------------------------------------ queries
 
-    pub(super) fn query(
-        &mut self,
-        query: &mut Query,
-        nested: Nested,
-    ) -> Result<(), PlanError> {
+    pub(super) fn query(&mut self, query: &mut Query, nested: Nested) -> Result<(), PlanError> {
         let common = self.common.len();
         match query {
             Query::Select(select) => {
@@ -417,11 +413,7 @@ impl<'a> Analyzer<'a> {
         self.add(table, info)
     }
 
-    pub(super) fn add(
-        &mut self,
-        table: &mut TableExpr,
-        info: TableInfo,
-    ) -> Result<(), PlanError> {
+    pub(super) fn add(&mut self, table: &mut TableExpr, info: TableInfo) -> Result<(), PlanError> {
         let clashes = |number: &u32| {
             let other = self.semantics.table(*number);
             let told_apart = other.keyspace.is_some()

@@ -77,7 +77,8 @@ impl Semantics {
     /// What USING has made one of several is the first table's.
     fn of_using(&self, column: &ColumnName, scopes: &Scopes) -> Option<Expr> {
         let level = scopes.levels.last()?;
-        let having = |number: &&u32| self.table(**number).has(column.name.as_str()) == Has::Certainly;
+        let having =
+            |number: &&u32| self.table(**number).has(column.name.as_str()) == Has::Certainly;
         let having: TableSet = level.iter().filter(having).map(|it| TableSet::one(*it)).collect();
         let is_one = |(name, of): &&(Ident, TableSet)| {
             name.is(column.name.as_str()) && having.is_within(*of)

@@ -5,9 +5,9 @@
 
 use sim::sql::ast::{ArgumentType, ColumnName, Expr};
 
+use super::super::PlanError;
 use super::super::evaluable::{self, Type};
 use super::super::system_tables;
-use super::super::PlanError;
 use super::Semantics;
 use super::tables::Source;
 use crate::vindex::Kind;
@@ -86,16 +86,17 @@ impl Semantics {
     /// An aggregate of values of unknown type has the type `unknown`, which is not text, with the
     /// connection's collation; so has a derived table's column that is one.
     fn is_of_values(&self, expr: &Expr) -> bool {
-        use sim::sql::ast::AggregateKind::{AnyValue, Avg, Max, Min, Sum};
+        use sim::sql::ast::AggregateKind::{AnyValue, Avg, GroupConcat, Max, Min, Sum};
         match expr {
             Expr::Aggregate(aggregate) => {
-                matches!(aggregate.kind, AnyValue | Avg | Max | Min | Sum)
+                matches!(aggregate.kind, AnyValue | Avg | GroupConcat | Max | Min | Sum)
             }
             Expr::Bound(column, number) => {
-                let inner = self.table(*number).derived().and_then(|it| it.column(column.name.as_str()));
-                inner.is_some_and(|inner| {
-                    matches!(&inner.exprs[..], [only] if self.is_of_values(only))
-                })
+                let inner =
+                    self.table(*number).derived().and_then(|it| it.column(column.name.as_str()));
+                inner.is_some_and(
+                    |inner| matches!(&inner.exprs[..], [only] if self.is_of_values(only)),
+                )
             }
             _ => false,
         }
@@ -158,7 +159,6 @@ fn is_supported(collation: &str) -> bool {
     let charset = collation.split_once('_').map_or(collation, |(charset, _)| charset);
     !matches!(charset, "big5" | "gb2312" | "gbk" | "tis620")
 }
-
 
 fn is_text(kind: Kind) -> bool {
     matches!(kind, Kind::Text | Kind::Varchar | Kind::Char | Kind::Enum | Kind::Set)
