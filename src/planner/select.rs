@@ -15,8 +15,8 @@ use super::semantics::analyse::{analyse, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::semantics::item_name;
 use super::{
-    Context, PlanError, build, evaluable, expression, found_rows, lower, lower_above, mirror, offset,
-    offset_above, offset_join, predicate, rewrite, shortcut, text,
+    Context, PlanError, build, evaluable, expression, found_rows, lower, lower_above, mirror,
+    offset, offset_above, offset_join, predicate, rewrite, shortcut, text,
 };
 
 /// A primitive with the tables that it uses.
