@@ -370,8 +370,11 @@ fn from_outside(select: &Select, expr: &mut Expr) -> Result<(), PlanError> {
                 return;
             }
             if let Some(name) = given(expr) {
+                let as_is = matches!(expr, Expr::Bound(own, _)
+                    if own.table.is_none() && own.name.is(name.as_str()));
                 let table = TableName { qualifier: None, name: alias.clone() };
-                *expr = Expr::Bound(ColumnName { table: Some(table), name }, *number);
+                let table = Some(table).filter(|_| !as_is);
+                *expr = Expr::Bound(ColumnName { table, name }, *number);
             } else if matches!(expr, Expr::Bound(..) | Expr::Aggregate(_)) {
                 refused = Some(PlanError::unsupported(format!(
                     "{expr} outside of the derived table that it is of"

@@ -13,7 +13,8 @@ use super::super::build::predicate::add;
 use super::super::expression;
 use super::super::operator::projection;
 use super::super::operator::{
-    ApplyJoin, Distinct, Filter, Horizon, Limit, Operator, Ordering, Projection, Route, VindexTable,
+    ApplyJoin, Distinct, Filter, Horizon, Limit, Operator, Ordering, Projection, Route, SubQuery,
+    VindexTable,
 };
 use super::super::planning::{Conditions, Phase, Planning, RowsFor};
 use super::super::predicate::same;
@@ -83,7 +84,15 @@ fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> R
             });
             Ok((pushed, Some("push projection under route")))
         }
-        Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
+        Operator::SubQuery(mut subquery)
+            if planning.reached(Phase::SettleSubqueries)
+                && shows(
+                    planning,
+                    &projection,
+                    subquery.outer.tables(),
+                    std::slice::from_ref(&*subquery),
+                ) =>
+        {
             projection.source = subquery.outer.take();
             subquery.outer = Operator::Projection(projection);
             Ok((Operator::SubQuery(subquery), Some("push projection to outer side of subquery")))
@@ -93,7 +102,13 @@ fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> R
         }
         Operator::SubQueryContainer(mut container)
             if planning.reached(Phase::InitialPlanning)
-                && is_of_outer(planning, &projection, &container.outer) =>
+                && is_of_outer(planning, &projection, &container.outer)
+                && shows(
+                    planning,
+                    &projection,
+                    container.outer.tables(),
+                    &container.subqueries,
+                ) =>
         {
             projection.source = container.outer.take();
             container.outer = Operator::Projection(projection);
@@ -129,6 +144,41 @@ fn of_union(mut projection: Box<Projection>) -> Rewritten {
             Ok((Operator::Projection(projection), None))
         }
     }
+}
+
+/// Whether what subqueries are asked with, and what is asked of them, can be read above: a derived
+/// table shows no more than its columns. (Vitess does not look.)
+fn shows(
+    planning: &Planning<'_>,
+    projection: &Projection,
+    outer: TableSet,
+    subqueries: &[SubQuery],
+) -> bool {
+    if projection.derived.is_none() {
+        return true;
+    }
+    let mut hidden = false;
+    let mut look = |expr: &Expr| {
+        let own = planning.semantics.tables_of(expr).is_within(outer);
+        if matches!(expr, Expr::Bound(..)) && own {
+            hidden |= !projection.columns.iter().any(|column| same(&column.expr, expr));
+        }
+    };
+    for subquery in subqueries {
+        for (_, expr) in &subquery.outer_vars {
+            expression::any(expr, &mut |expr| {
+                look(expr);
+                false
+            });
+        }
+        if !subquery.is_argument {
+            expression::any(&subquery.original, &mut |expr| {
+                look(expr);
+                false
+            });
+        }
+    }
+    !hidden
 }
 
 /// Whether a projection reads nothing but what a query beside subqueries gives.
