@@ -200,7 +200,6 @@ fn hash_join(planning: &mut Planning<'_>, join: HashJoin) -> Result<Primitive, P
         predicate: plain(planning, &predicate),
         comparison_type,
         collation,
-        names: join.names,
         left: lower(planning, join.left)?,
         right: lower(planning, join.right)?,
     })))
@@ -240,10 +239,9 @@ pub fn compact(operator: &mut Operator) {
     }
 }
 
-/// Names for columns that no query of a shard is asked for by these.
+/// Names for the columns of a recursion, whose seed has others.
 fn name(operator: &mut Operator, names: Vec<std::sync::Arc<str>>) {
     match operator {
-        Operator::HashJoin(join) => join.names = names,
         Operator::RecurseCte(cte) => cte.names = names,
         Operator::Ordering(ordering) => name(&mut ordering.source, names),
         Operator::Limit(limit) => name(&mut limit.source, names),

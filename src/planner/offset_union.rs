@@ -458,19 +458,6 @@ pub fn name_at(operator: &Operator, at: usize) -> Option<Ident> {
             Side::Left(at) => name_at(&join.left, *at),
             Side::Right(at) => name_at(&join.right, *at),
         },
-        Operator::HashJoin(join) => match join.output.get(at)? {
-            Side::Left(at) => name_at(&join.left, *at),
-            Side::Right(at) => name_at(&join.right, *at),
-        },
-        Operator::RecurseCte(cte) => name_at(&cte.seed, at),
-        Operator::Aggregator(aggregator) => {
-            let column = aggregator.columns.get(at)?;
-            Some(item_name(&column.expr, column.alias.as_ref()))
-        }
-        Operator::Limit(limit) => name_at(&limit.source, at),
-        Operator::Filter(filter) => name_at(&filter.source, at),
-        Operator::Ordering(ordering) => name_at(&ordering.source, at),
-        Operator::Distinct(distinct) => name_at(&distinct.source, at),
         Operator::Projection(projection) => projection.columns.get(at).map(Column::name),
         _ => None,
     }

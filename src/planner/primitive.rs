@@ -23,6 +23,9 @@ pub struct Plan {
     pub tables_used: Vec<String>,
     /// Bind variables that the session fills in: `__lastInsertId`, `__vtudvname`.
     pub variables: BTreeSet<Arc<str>>,
+    /// What the client calls columns of the answer, by place. A join that gives one column twice
+    /// has it under one name.
+    pub aliases: Vec<(usize, Arc<str>)>,
 }
 
 /// The kind of the statement, as `QueryType` prints it.
@@ -390,8 +393,6 @@ pub struct HashJoin {
     /// The type that both are compared as, as the protocol names it; `-1` where it is not known.
     pub comparison_type: Arc<str>,
     pub collation: Option<Arc<str>>,
-    /// What the columns are called, where a projection would say it. It does not print.
-    pub names: Vec<Arc<str>>,
     pub left: Primitive,
     pub right: Primitive,
 }

@@ -1,8 +1,6 @@
 //! A join of two inputs that are read once each: what of the right meets what of the left is known
 //! by a hash of the values that are compared.
 
-use std::sync::Arc;
-
 use sim::sql::ast::{CompareOp, Expr};
 
 use super::Operator;
@@ -22,8 +20,6 @@ pub struct HashJoin {
     pub output: Vec<Side>,
     /// Offset planning's result: of each comparison the left's column and the right's.
     pub keys: Vec<(usize, usize)>,
-    /// What the columns are called, where a projection said it.
-    pub names: Vec<Arc<str>>,
 }
 
 /// What is compared, each from its side.

@@ -28,7 +28,6 @@ pub fn hash_join(
         columns: Vec::new(),
         output: Vec::new(),
         keys: Vec::new(),
-        names: Vec::new(),
     })))
 }
 

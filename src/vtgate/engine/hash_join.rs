@@ -14,7 +14,7 @@ use sim::mysql::outcome::{Column, Outcome};
 use sim::sql::ast::{CompareOp, Expr};
 use sim::value::{Binds, Row, Value};
 
-use super::rows::{picked, rename};
+use super::rows::picked;
 use crate::planner::primitive::{HashJoin, JoinSide};
 use crate::rpc::Status;
 use crate::vtgate::executor::Run;
@@ -57,9 +57,7 @@ impl Run {
             JoinSide::Right(at) => right.columns.get(*at).cloned(),
         };
         let columns = node.columns.iter().filter_map(column).collect();
-        let mut outcome = Outcome { columns, rows, ..Outcome::default() };
-        rename(&mut outcome, &node.names);
-        Ok(outcome)
+        Ok(Outcome { columns, rows, ..Outcome::default() })
     }
 }
 
