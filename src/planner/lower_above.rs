@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of text.
 
-use sim::sql::ast::{Expr, Ident};
+use sim::sql::ast::{Expr, Ident, Literal};
 
 use super::PlanError;
 use super::lower::{lower, plain};
@@ -75,7 +75,7 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
             column: aggr.column,
             weight_column: aggr.weight_column,
             collation: aggr.collation.clone(),
-            alias: Some(std::sync::Arc::clone(&aggr.alias.0)),
+            alias: Some(std::sync::Arc::clone(&aggr.alias.0)).filter(|name| !name.is_empty()),
             constant: (aggr.op == AggregateOp::Constant).then(|| plain(planning, &aggr.original)),
             separator: separator(&aggr.original),
         });
@@ -225,6 +225,17 @@ fn without_identity(operator: Operator) -> Operator {
     }
 }
 
+/// vtgate's own value of a float prints as that.
+fn shown(expr: Expr) -> Expr {
+    match &expr {
+        Expr::Literal(Literal::Float(text)) => match text.parse::<f64>() {
+            Ok(number) => Expr::Literal(Literal::Float(number.to_string().as_str().into())),
+            Err(_) => expr,
+        },
+        _ => expr,
+    }
+}
+
 /// A projection that only passes its input on is none, though the input has more columns.
 pub fn compact(operator: &mut Operator) {
     while let Operator::Projection(projection) = operator
@@ -294,7 +305,7 @@ fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Pri
             Info::Evaluated(expr) => expr.clone(),
             Info::Unplanned => return Err(PlanError::bug("a column without an offset")),
         };
-        let written = plain(planning, &column.expr);
+        let written = shown(plain(planning, &column.expr));
         super::evaluable::translate(&evaluated).map_err(|_| refused(&written))?;
         let name = name_of(planning, column);
         columns.push(primitive::ProjectedColumn { written, evaluated, name });

@@ -31,6 +31,11 @@ pub fn plan(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<
         let expr = aggregator.groups[at].expr.clone();
         let column = match aggregator.groups[at].column {
             Some(column) => column,
+            // What is one group is nothing of the input's.
+            None if !aggregator.pushed && matches!(expr, Expr::Literal(_)) => {
+                aggregator.columns.push(Column::new(expr.clone()));
+                fetch(planning, &mut aggregator.source, &expr)?
+            }
             None => add_column(planning, aggregator, &expr, Grouped::Yes)?,
         };
         aggregator.groups[at].column = Some(column);
