@@ -117,6 +117,10 @@ fn fetch(
         return column_of_input(planning, source, expr, Grouped::No);
     };
     if let Expr::Literal(_) = expr {
+        // A recursion is asked for its seed's columns, whatever they are called.
+        if let Some(at) = super::offset_recurse::find(&projection.source, expr) {
+            return Ok(projection.pass_on(expr.clone(), at));
+        }
         let computed = projection::Column::new(expr.clone(), None);
         projection.columns.push(computed);
         return Ok(projection.columns.len() - 1);

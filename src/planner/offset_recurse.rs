@@ -10,9 +10,10 @@ use sim::sql::ast::{Expr, Query};
 use super::offset_above::weight_of as weight_of_input;
 use super::operator::{Operator, RecurseCte, Route};
 use super::planning::Planning;
+use super::predicate::same;
 use super::semantics::tables::Source;
 use super::walk::{self, EachExpr};
-use super::{PlanError, offset_union, text};
+use super::{PlanError, offset, offset_union, text};
 
 /// What the term must be told of a row.
 pub fn plan(planning: &Planning<'_>, cte: &mut RecurseCte) -> Result<(), PlanError> {
@@ -45,6 +46,21 @@ fn position(planning: &Planning<'_>, table: u32, expr: &Expr) -> Result<usize, P
         _ => None,
     };
     found.ok_or_else(|| PlanError::bug("CTE column not found"))
+}
+
+/// A column of the seed that is this very expression.
+pub fn find(operator: &Operator, expr: &Expr) -> Option<usize> {
+    match operator {
+        Operator::RecurseCte(cte) => match &cte.seed {
+            Operator::Route(route) => {
+                offset::columns_in_text(&route.source)?.iter().position(|column| same(column, expr))
+            }
+            _ => None,
+        },
+        Operator::Ordering(ordering) => find(&ordering.source, expr),
+        Operator::Filter(filter) => find(&filter.source, expr),
+        _ => None,
+    }
 }
 
 /// Both queries get the weight, each of its own column.

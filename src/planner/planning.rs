@@ -52,8 +52,6 @@ pub struct IterationPredicate {
     pub original: Expr,
     pub bound: Expr,
     pub vars: Vec<(Arc<str>, Expr)>,
-    /// It is of an ON: merged, it comes after all others.
-    pub joins: bool,
 }
 
 /// When WHERE goes to the tables that it names.

@@ -226,8 +226,10 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
     merge_with(&mut left.with, right.with);
     add_predicates(planning, &mut left, right.filter.as_slice());
     let on: Vec<Expr> = join.predicates.iter().map(|p| p.original.clone()).collect();
+    // An iteration of a recursion is a row that is no table.
+    let is_row = left.from.is_empty() || right.from.is_empty();
     match join.kind {
-        Kind::Inner => {
+        Kind::Inner | Kind::Straight if join.kind == Kind::Inner || is_row => {
             left.from.extend(right.from);
             add_predicates(planning, &mut left, &on);
         }
@@ -264,11 +266,6 @@ fn merge_with(own: &mut Option<With>, other: Option<With>) {
 fn recursion(planning: &Planning<'_>, cte: &RecurseCte) -> Result<Query, PlanError> {
     let mut seed = build(planning, &cte.seed)?;
     let mut term = build(planning, &cte.term)?;
-    if let Query::Select(select) = &mut term {
-        let joins = cte.predicates.iter().filter(|predicate| predicate.joins);
-        let joins: Vec<Expr> = joins.map(|predicate| predicate.original.clone()).collect();
-        add_predicates(planning, select, &joins);
-    }
     sort_tables(&mut seed);
     sort_tables(&mut term);
     let query = Query::Union(Box::new(UnionNode {
@@ -611,7 +608,8 @@ pub fn with_list_arguments(query: &mut Query, routing: &super::route::Routing) {
 fn replace_in_first(query: &mut Query, selected: &super::route::option::VindexOption) -> bool {
     match query {
         Query::Select(select) => {
-            replace_lists(&mut select.filter, selected)
+            replace_in_with(select.with.as_mut(), selected)
+                || replace_lists(&mut select.filter, selected)
                 || select.from.iter_mut().any(|table| replace_in_table(table, selected))
         }
         Query::Union(union) => {
@@ -620,6 +618,11 @@ fn replace_in_first(query: &mut Query, selected: &super::route::option::VindexOp
         }
         Query::Values(_) => false,
     }
+}
+
+fn replace_in_with(with: Option<&mut With>, selected: &super::route::option::VindexOption) -> bool {
+    let mut tables = with.into_iter().flat_map(|with| &mut with.tables);
+    tables.any(|table| replace_in_first(&mut table.query, selected))
 }
 
 fn replace_in_table(table: &mut TableExpr, selected: &super::route::option::VindexOption) -> bool {

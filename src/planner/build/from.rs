@@ -10,7 +10,7 @@ use super::super::planning::Planning;
 use super::super::semantics::tables::Source;
 use super::super::{PlanError, expression};
 use super::predicate;
-use super::recursion::{self, Clause};
+use super::recursion;
 
 /// A comma list is an inner join.
 pub fn tables(planning: &mut Planning<'_>, from: &[TableExpr]) -> Result<Operator, PlanError> {
@@ -47,11 +47,12 @@ fn table(planning: &mut Planning<'_>, expr: &TableExpr) -> Result<Operator, Plan
         TableExpr::Join(join) => {
             let left = table(planning, &join.left)?;
             let right = table(planning, &join.right)?;
-            let clause = match join.kind {
-                JoinKind::Inner | JoinKind::Straight => Clause::On,
-                _ => Clause::Where,
+            let on = match join.kind {
+                JoinKind::Inner | JoinKind::Straight => {
+                    recursion::bound(planning, join.on.as_ref())
+                }
+                _ => join.on.clone(),
             };
-            let on = recursion::bound(planning, join.on.as_ref(), clause);
             let on = on.as_ref();
             match join.kind {
                 JoinKind::Inner => predicate::add_all(planning, inner(left, right), on),

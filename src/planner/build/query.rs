@@ -6,7 +6,6 @@ use super::super::operator::{Filter, Horizon, LockAndComment, Operator, Union};
 use super::super::planning::{Conditions, Planning};
 use super::super::semantics::check::first_select;
 use super::super::{PlanError, expression};
-use super::recursion::{self, Clause};
 use super::{from, predicate};
 
 pub fn query(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, PlanError> {
@@ -20,8 +19,7 @@ pub fn query(planning: &mut Planning<'_>, query: &Query) -> Result<Operator, Pla
 fn select(planning: &mut Planning<'_>, select: &Select) -> Result<Operator, PlanError> {
     let source = from::tables(planning, &select.from)?;
     let last = planning.conditions == Conditions::Last;
-    let filter = recursion::bound(planning, select.filter.as_ref(), Clause::Where);
-    let source = match &filter {
+    let source = match &select.filter {
         Some(filter) if last && !expression::has_subquery(filter) => {
             let conjuncts = expression::into_conjuncts(filter.clone());
             let conjuncts: Vec<Expr> =

@@ -1,11 +1,8 @@
 //! Recursive common table expressions.
 //!
 //! The term is planned as the query of one row of the iteration before: what names that row gets
-//! arguments, in ON and WHERE at once, in the select list once it is known that no single route
-//! carries both queries. See `operators/ast_to_op.go`, `joins.go`.
-//!
-//! Vitess leaves WHERE as it is, where a query that is not merged then names a table that is not
-//! there.
+//! arguments, in ON at once, elsewhere when it is known that no single route carries both queries.
+//! See `operators/ast_to_op.go`, `joins.go`.
 
 use sim::sql::ast::{Expr, TableExpr};
 
@@ -75,26 +72,17 @@ pub fn iteration(planning: &Planning<'_>, number: u32, written: &TableExpr) -> O
     Operator::Route(Box::new(Route::new(Operator::Table(Box::new(table)), Routing::Dual)))
 }
 
-/// Where a predicate stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clause {
-    /// Of an inner join: merged, it comes behind all others.
-    On,
-    /// Anywhere else it stays in its place.
-    Where,
-}
-
-/// A clause with arguments for what it names of the iteration before.
-pub fn bound(planning: &mut Planning<'_>, clause: Option<&Expr>, of: Clause) -> Option<Expr> {
+/// ON with arguments for what it names of the iteration before.
+pub fn bound(planning: &mut Planning<'_>, clause: Option<&Expr>) -> Option<Expr> {
     let clause = clause.cloned()?;
     if planning.iterations.is_empty() {
         return Some(clause);
     }
     let conjuncts = expression::into_conjuncts(clause).into_iter();
-    expression::conjunction(conjuncts.map(|it| bound_conjunct(planning, it, of)).collect())
+    expression::conjunction(conjuncts.map(|it| bound_conjunct(planning, it)).collect())
 }
 
-fn bound_conjunct(planning: &mut Planning<'_>, conjunct: Expr, of: Clause) -> Expr {
+fn bound_conjunct(planning: &mut Planning<'_>, conjunct: Expr) -> Expr {
     let Some(table) = planning.iterations.last().map(|iteration| iteration.table) else {
         return conjunct;
     };
@@ -106,8 +94,8 @@ fn bound_conjunct(planning: &mut Planning<'_>, conjunct: Expr, of: Clause) -> Ex
     }
     let (vars, bound) = split(planning, &conjunct, table);
     if let Some(iteration) = planning.iterations.last_mut() {
-        let (bound, joins) = (bound.clone(), of == Clause::On);
-        iteration.bound.push(IterationPredicate { original: conjunct, bound, vars, joins });
+        let bound = bound.clone();
+        iteration.bound.push(IterationPredicate { original: conjunct, bound, vars });
     }
     bound
 }

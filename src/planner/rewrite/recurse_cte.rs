@@ -2,6 +2,8 @@
 //!
 //! See `operators/cte_merging.go` and `planRecursiveCTEHorizons` in `phases.go`.
 
+use std::sync::Arc;
+
 use sim::sql::ast::{Expr, Query, TableExpr};
 
 use super::super::build::predicate::split;
@@ -86,27 +88,18 @@ fn without_iteration(
     routing.is_single_shard().then_some(routing)
 }
 
-/// Below one route the columns of the iteration before are columns again; what ON says of them
-/// comes behind all else.
+/// Below one route the columns of the iteration before are columns again.
 fn restore(operator: &mut Operator, predicates: &[IterationPredicate]) {
-    let restored = |exprs: &mut Vec<Expr>| {
-        exprs.retain(|expr| !predicates.iter().any(|it| it.joins && same(&it.bound, expr)));
-        for expr in exprs {
-            if let Some(known) = predicates.iter().find(|it| same(&it.bound, expr)) {
-                *expr = known.original.clone();
-            }
+    let restored = |expr: &mut Expr| {
+        if let Some(known) = predicates.iter().find(|it| same(&it.bound, expr)) {
+            *expr = known.original.clone();
         }
     };
     match operator {
-        Operator::Table(table) => restored(&mut table.predicates),
-        Operator::Filter(filter) => restored(&mut filter.predicates),
+        Operator::Table(table) => table.predicates.iter_mut().for_each(restored),
+        Operator::Filter(filter) => filter.predicates.iter_mut().for_each(restored),
         Operator::ApplyJoin(join) => {
-            for predicate in &mut join.predicates {
-                let known = predicates.iter().find(|it| same(&it.bound, &predicate.original));
-                if let Some(known) = known {
-                    predicate.original = known.original.clone();
-                }
-            }
+            join.predicates.iter_mut().map(|predicate| &mut predicate.original).for_each(restored);
         }
         _ => {}
     }
@@ -144,6 +137,9 @@ fn expand(planning: &mut Planning<'_>, cte: &mut RecurseCte) -> Result<(), PlanE
         return Err(expression::schema_tracking_required());
     }
     let iteration = TableSet::one(cte.iteration);
+    let mut told = Vec::new();
+    projection.source.each_mut(&mut |operator| bind(planning, operator, iteration, &mut told));
+    cte.projected.extend(told);
     for column in &mut projection.columns {
         let (vars, bound) = split(planning, &column.expr, iteration);
         if vars.is_empty() {
@@ -167,6 +163,45 @@ fn expand(planning: &mut Planning<'_>, cte: &mut RecurseCte) -> Result<(), PlanE
         }
     });
     Ok(())
+}
+
+/// Puts arguments for the iteration's columns into what WHERE says. (Vitess leaves it as it is, and
+/// the query names a table that is not there.)
+fn bind(
+    planning: &mut Planning<'_>,
+    operator: &mut Operator,
+    iteration: TableSet,
+    told: &mut Vec<(Arc<str>, Expr)>,
+) {
+    let mut bound = |expr: &mut Expr| {
+        let (vars, bound) = split(planning, expr, iteration);
+        told.extend(vars);
+        *expr = bound;
+    };
+    match operator {
+        Operator::Table(table) => {
+            table.predicates.iter_mut().chain(&mut table.later).for_each(bound);
+        }
+        Operator::Filter(filter) => filter.predicates.iter_mut().for_each(bound),
+        Operator::ApplyJoin(join) => {
+            join.predicates.iter_mut().for_each(|predicate| bound(&mut predicate.original));
+            let is_own = |planning: &Planning<'_>, expr: &Expr| {
+                planning.semantics.direct_tables_of(expr).is_within(iteration)
+            };
+            // What the right was to be told of the iteration it is told of the row.
+            for predicate in &mut join.predicates {
+                let vars = std::mem::take(&mut predicate.left).into_iter();
+                let (own, stay) = vars.partition(|(_, expr)| is_own(planning, expr));
+                predicate.left = stay;
+                told.extend::<Vec<_>>(own);
+            }
+            let vars = std::mem::take(&mut join.extra).into_iter();
+            let (own, stay) = vars.partition(|(_, expr)| is_own(planning, expr));
+            join.extra = stay;
+            told.extend::<Vec<_>>(own);
+        }
+        _ => {}
+    }
 }
 
 fn is_plain(query: &Query) -> bool {
