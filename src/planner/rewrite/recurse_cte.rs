@@ -180,7 +180,7 @@ fn bind(
     };
     match operator {
         Operator::Table(table) => {
-            table.predicates.iter_mut().chain(&mut table.later).for_each(bound);
+            table.predicates.iter_mut().for_each(bound);
         }
         Operator::Filter(filter) => filter.predicates.iter_mut().for_each(bound),
         Operator::ApplyJoin(join) => {
