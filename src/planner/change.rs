@@ -525,7 +525,7 @@ fn target(
             }
             Ok(Target { number, table, name: planning.semantics.qualifier(number) })
         }
-        Source::Derived(_) => {
+        Source::Derived(_) | Source::Recursive(_) | Source::Iteration(_) => {
             let text = find_text(tables, number);
             let code = if verb == "UPDATE" { "VT03032" } else { "VT03004" };
             let text = format!("{code}: the target table {text} of the {verb} is not updatable");

@@ -2,7 +2,9 @@
 //!
 //! It knows nothing of what they are for.
 
-use sim::sql::ast::{Aggregate, AggregateKind, Expr, Select, Statement, TableExpr};
+use sim::sql::ast::{
+    Aggregate, AggregateKind, Expr, Lock, Query, Select, Statement, TableExpr, Union,
+};
 use sim::sql::walk::{children, children_mut};
 
 use super::PlanError;
@@ -75,6 +77,25 @@ pub fn conjunction(mut terms: Vec<Expr>) -> Option<Expr> {
 /// A SELECT of nothing from nothing, to be filled.
 pub fn empty_select() -> Select {
     Select::default()
+}
+
+/// A union without order or limit, whose sources stand elsewhere.
+pub fn empty_union() -> Union {
+    let empty = || Query::Select(Box::new(empty_select()));
+    union_all(empty(), empty())
+}
+
+pub fn union_all(left: Query, right: Query) -> Union {
+    Union {
+        with: None,
+        left,
+        right,
+        distinct: false,
+        order_by: Vec::new(),
+        limit: None,
+        lock: Lock::None,
+        into: None,
+    }
 }
 
 pub fn schema_tracking_required() -> PlanError {

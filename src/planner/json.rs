@@ -3,7 +3,9 @@
 //! Order of keys: what the node is, then its own keys sorted, then its inputs. A key whose value is
 //! empty, 0 or false is left out.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 use sim::mysql::outcome::Outcome;
@@ -11,9 +13,9 @@ use sim::sql::ast::{Expr, Statement};
 use sim::value::Value;
 
 use super::primitive::{
-    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, Insert, Join, JoinSide,
-    Keyspace, Limit, Opcode, Plan, Primitive, ProjectedColumn, Pullout, QueryType, Route, Routing,
-    SemiJoin, Send, SortKey, UncorrelatedSubquery, VindexLookup,
+    Aggregate, AggregateColumn, AggregateOp, CheckColumn, Distinct, Dml, HashJoin, Insert, Join,
+    JoinSide, Keyspace, Limit, Opcode, Plan, Primitive, ProjectedColumn, Pullout, QueryType,
+    RecurseCte, Route, Routing, SemiJoin, Send, SortKey, UncorrelatedSubquery, VindexLookup,
 };
 use super::table;
 
@@ -160,7 +162,8 @@ impl Primitive {
             Primitive::Filter(_) => "Filter",
             Primitive::Distinct(_) => "Distinct",
             Primitive::UncorrelatedSubquery(_) => "UncorrelatedSubquery",
-            Primitive::Join(_) => "Join",
+            Primitive::Join(_) | Primitive::HashJoin(_) => "Join",
+            Primitive::RecurseCte(_) => "RecurseCTE",
             Primitive::SemiJoin(_) => "SemiJoin",
             Primitive::SimpleProjection(_) => "SimpleProjection",
             Primitive::Send(send) if !send.rename.is_empty() => "RenameFields",
@@ -291,6 +294,8 @@ pub fn describe(primitive: &Primitive) -> Json {
         Primitive::UncorrelatedSubquery(subquery) => describe_subquery(subquery),
         Primitive::SemiJoin(join) => describe_semi_join(join),
         Primitive::Join(join) => describe_join(join),
+        Primitive::HashJoin(join) => describe_hash_join(join),
+        Primitive::RecurseCte(cte) => describe_recurse_cte(cte),
         Primitive::Projection(projection) => {
             let mut node = Node::new("Projection", "");
             let column = |column: &ProjectedColumn| {
@@ -329,14 +334,39 @@ fn describe_join(join: &Join) -> Json {
         JoinSide::Right(at) => format!("R:{at}"),
     };
     node.own("JoinColumnIndexes", join.columns.iter().map(side).collect::<Vec<_>>().join(","));
-    let mut vars: Map<String, Json> =
-        join.vars.iter().map(|(name, at)| (name.to_string(), json!(at))).collect();
-    // vtgate prints a map of Go's: its keys are sorted.
-    vars.sort_keys();
-    if !vars.is_empty() {
-        node.own("JoinVars", Json::Object(vars));
+    if !join.vars.is_empty() {
+        node.own("JoinVars", describe_vars(&join.vars));
     }
     node.inputs = vec![describe(&join.left), describe(&join.right)];
+    node.json()
+}
+
+/// vtgate prints a map of Go's: its keys are sorted.
+fn describe_vars(vars: &BTreeMap<Arc<str>, usize>) -> Json {
+    let mut vars: Map<String, Json> =
+        vars.iter().map(|(name, at)| (name.to_string(), json!(at))).collect();
+    vars.sort_keys();
+    Json::Object(vars)
+}
+
+fn describe_hash_join(join: &HashJoin) -> Json {
+    let mut node = Node::new("Join", if join.outer { "HashLeftJoin" } else { "HashJoin" });
+    let column = |side: &JoinSide| match side {
+        JoinSide::Left(at) => format!("-{}", at + 1),
+        JoinSide::Right(at) => format!("{}", at + 1),
+    };
+    node.own("JoinColumnIndexes", join.columns.iter().map(column).collect::<Vec<_>>().join(","));
+    node.own("Predicate", join.predicate.to_string());
+    node.own("ComparisonType", &*join.comparison_type);
+    node.own("Collation", join.collation.as_deref());
+    node.inputs = vec![describe(&join.left), describe(&join.right)];
+    node.json()
+}
+
+fn describe_recurse_cte(cte: &RecurseCte) -> Json {
+    let mut node = Node::new("RecurseCTE", "");
+    node.own("JoinVars", describe_vars(&cte.vars));
+    node.inputs = vec![describe(&cte.seed), describe(&cte.term)];
     node.json()
 }
 

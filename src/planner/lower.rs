@@ -157,18 +157,20 @@ fn by_destination(routing: &primitive::Routing) -> primitive::Routing {
 }
 
 /// The tables of all routes, and of what has become their text.
-pub fn tables_used(planning: &Planning<'_>, operator: &Operator, used: &mut BTreeSet<String>) {
+pub fn tables_used(operator: &Operator, used: &mut BTreeSet<String>) {
     operator.each(&mut |operator| {
         if let Operator::Table(table) = operator
             && let Some(name) = &table.used
         {
             used.insert(name.clone());
         }
+        if let Operator::Route(route) = operator {
+            used.extend(route.merged_tables.iter().cloned());
+        }
         if let Operator::VindexTable(table) = operator {
             used.insert(table.vindex.clone());
         }
     });
-    used.extend(planning.merged_tables.iter().cloned());
 }
 
 /// An expression as a primitive keeps it.

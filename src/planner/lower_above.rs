@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of text.
 
-use sim::sql::ast::Ident;
+use sim::sql::ast::{Expr, Ident, Literal};
 
 use super::PlanError;
 use super::lower::{lower, plain};
@@ -10,7 +10,8 @@ use super::operator::apply_join::Side;
 use super::operator::projection::{self, Info};
 use super::operator::sub_query::Kind;
 use super::operator::{
-    Aggregator, ApplyJoin, Distinct, Filter, Operator, Ordering, Projection, SubQuery, VindexTable,
+    Aggregator, ApplyJoin, Distinct, Filter, HashJoin, Operator, Ordering, Projection, RecurseCte,
+    SubQuery, VindexTable,
 };
 use super::planning::Planning;
 use super::primitive::{
@@ -36,6 +37,8 @@ pub fn lower_above(
             }
             Ok(Primitive::Utility(Utility::Concatenate(inputs)))
         }
+        Operator::HashJoin(join) => hash_join(planning, *join),
+        Operator::RecurseCte(cte) => recurse_cte(planning, *cte),
         Operator::ApplyJoin(join) => self::join(planning, *join),
         Operator::Projection(projection) => self::projection(planning, *projection),
         Operator::VindexTable(table) => vindex_function(&table),
@@ -72,7 +75,7 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
             column: aggr.column,
             weight_column: aggr.weight_column,
             collation: aggr.collation.clone(),
-            alias: Some(std::sync::Arc::clone(&aggr.alias.0)),
+            alias: Some(std::sync::Arc::clone(&aggr.alias.0)).filter(|name| !name.is_empty()),
             constant: (aggr.op == AggregateOp::Constant).then(|| plain(planning, &aggr.original)),
             separator: separator(&aggr.original),
         });
@@ -82,9 +85,9 @@ fn aggregator(planning: &mut Planning<'_>, aggregator: Aggregator) -> Result<Pri
     Ok(Primitive::Aggregate(Box::new(Aggregate { group_by, aggregates, result_columns, input })))
 }
 
-fn separator(aggregate: &sim::sql::ast::Expr) -> Option<std::sync::Arc<str>> {
+fn separator(aggregate: &Expr) -> Option<std::sync::Arc<str>> {
     match aggregate {
-        sim::sql::ast::Expr::Aggregate(call) => call.separator.as_deref().map(Into::into),
+        Expr::Aggregate(call) => call.separator.as_deref().map(Into::into),
         _ => None,
     }
 }
@@ -118,7 +121,7 @@ fn filter(planning: &mut Planning<'_>, filter: Filter) -> Result<Primitive, Plan
     Ok(Primitive::Filter(Box::new(filter)))
 }
 
-fn refused(written: &sim::sql::ast::Expr) -> PlanError {
+fn refused(written: &Expr) -> PlanError {
     let text = format!("expr cannot be translated, not supported: {written}");
     PlanError::new(crate::key::Code::Unimplemented, text)
 }
@@ -162,16 +165,52 @@ fn sub_query(planning: &mut Planning<'_>, subquery: SubQuery) -> Result<Primitiv
 }
 
 fn join(planning: &mut Planning<'_>, join: ApplyJoin) -> Result<Primitive, PlanError> {
-    let side = |side: &Side| match side {
-        Side::Left(at) => JoinSide::Left(*at),
-        Side::Right(at) => JoinSide::Right(*at),
-    };
-    let columns = join.output.iter().map(side).collect();
+    let columns = join.output.iter().map(join_side).collect();
     let outer = !join.kind.is_inner();
     let left = lower(planning, without_identity(join.left))?;
     let right = lower(planning, without_identity(join.right))?;
     let vars = join.vars;
     Ok(Primitive::Join(Box::new(primitive::Join { outer, columns, vars, left, right })))
+}
+
+fn join_side(side: &Side) -> JoinSide {
+    match side {
+        Side::Left(at) => JoinSide::Left(*at),
+        Side::Right(at) => JoinSide::Right(*at),
+    }
+}
+
+fn hash_join(planning: &mut Planning<'_>, join: HashJoin) -> Result<Primitive, PlanError> {
+    let ([comparison], [(left_key, right_key)]) = (&join.comparisons[..], &join.keys[..]) else {
+        return Err(PlanError::unsupported("hash joins must have exactly one join predicate"));
+    };
+    let (one, other) = (&comparison.left, &comparison.right);
+    let (comparison_type, collation) = planning.semantics.comparison_of(one, other)?;
+    let predicate = Expr::Compare {
+        op: comparison.op,
+        left: Box::new(one.clone()),
+        right: Box::new(other.clone()),
+        escape: None,
+    };
+    Ok(Primitive::HashJoin(Box::new(primitive::HashJoin {
+        outer: join.outer,
+        columns: join.output.iter().map(join_side).collect(),
+        left_key: *left_key,
+        right_key: *right_key,
+        predicate: plain(planning, &predicate),
+        comparison_type,
+        collation,
+        left: lower(planning, join.left)?,
+        right: lower(planning, join.right)?,
+    })))
+}
+
+fn recurse_cte(planning: &mut Planning<'_>, cte: RecurseCte) -> Result<Primitive, PlanError> {
+    super::offset_recurse::check(planning, &cte)?;
+    let seed = lower(planning, cte.seed)?;
+    let term = lower(planning, cte.term)?;
+    let (distinct, vars, names) = (cte.distinct, cte.vars, cte.names);
+    Ok(Primitive::RecurseCte(Box::new(primitive::RecurseCte { seed, term, vars, distinct, names })))
 }
 
 /// A union may give weights beside its columns; a join takes by place what it wants.
@@ -186,15 +225,40 @@ fn without_identity(operator: Operator) -> Operator {
     }
 }
 
+/// vtgate's own value of a float prints as that.
+fn shown(expr: Expr) -> Expr {
+    match &expr {
+        Expr::Literal(Literal::Float(text)) => match text.parse::<f64>() {
+            Ok(number) => Expr::Literal(Literal::Float(number.to_string().as_str().into())),
+            Err(_) => expr,
+        },
+        _ => expr,
+    }
+}
+
 /// A projection that only passes its input on is none, though the input has more columns.
 pub fn compact(operator: &mut Operator) {
     while let Operator::Projection(projection) = operator
         && passes_on(projection)
     {
+        let names = projection.columns.iter().map(|column| column.name().0).collect();
         *operator = projection.source.take();
+        name(operator, names);
     }
     if !matches!(operator, Operator::Route(_)) {
         operator.inputs_mut().into_iter().for_each(compact);
+    }
+}
+
+/// Names for the columns of a recursion, whose seed has others.
+fn name(operator: &mut Operator, names: Vec<std::sync::Arc<str>>) {
+    match operator {
+        Operator::RecurseCte(cte) => cte.names = names,
+        Operator::Ordering(ordering) => name(&mut ordering.source, names),
+        Operator::Limit(limit) => name(&mut limit.source, names),
+        Operator::Filter(filter) => name(&mut filter.source, names),
+        Operator::Distinct(distinct) => name(&mut distinct.source, names),
+        _ => {}
     }
 }
 
@@ -207,7 +271,7 @@ fn passes_on(projection: &Projection) -> bool {
 fn name_of(planning: &Planning<'_>, column: &projection::Column) -> std::sync::Arc<str> {
     match (&column.alias, &column.original) {
         (Some(alias), _) => std::sync::Arc::clone(&alias.0),
-        (None, sim::sql::ast::Expr::Bound(name, _)) => std::sync::Arc::clone(&name.name.0),
+        (None, Expr::Bound(name, _)) => std::sync::Arc::clone(&name.name.0),
         (None, original) => plain(planning, original).to_string().into(),
     }
 }
@@ -237,13 +301,11 @@ fn projection(planning: &mut Planning<'_>, projection: Projection) -> Result<Pri
     let mut columns = Vec::new();
     for column in &projection.columns {
         let evaluated = match &column.info {
-            Info::Offset(at) => {
-                sim::sql::ast::Expr::Argument { name: Ident::new(&at.to_string()), ty: None }
-            }
+            Info::Offset(at) => Expr::Argument { name: Ident::new(&at.to_string()), ty: None },
             Info::Evaluated(expr) => expr.clone(),
             Info::Unplanned => return Err(PlanError::bug("a column without an offset")),
         };
-        let written = plain(planning, &column.expr);
+        let written = shown(plain(planning, &column.expr));
         super::evaluable::translate(&evaluated).map_err(|_| refused(&written))?;
         let name = name_of(planning, column);
         columns.push(primitive::ProjectedColumn { written, evaluated, name });

@@ -40,7 +40,9 @@ pub mod normalize;
 pub mod offset;
 pub mod offset_above;
 pub mod offset_aggregation;
+pub mod offset_hash;
 pub mod offset_join;
+pub mod offset_recurse;
 pub mod offset_union;
 pub mod operator;
 pub mod planning;
@@ -62,12 +64,15 @@ pub mod walk;
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Expr, Ident, Limit, Literal, Query, Statement, TableName, Verbatim};
+use sim::sql::ast::{
+    Expr, Ident, Limit, Literal, Query, SelectItem, Statement, TableName, Verbatim,
+};
 
 use crate::key::Code;
 use crate::vschema::{Table, VSchema};
 use environment::Environment;
 use primitive::{Keyspace, Plan, Primitive, QueryType};
+use semantics::check::first_select;
 use statement::Outer;
 
 /// What planning reads besides the statement.
@@ -116,8 +121,9 @@ pub fn build(query: &str, context: &Context<'_>) -> Result<Plan, PlanError> {
         Outer::Sql(statement) => build_statement(statement, query, context),
         outer => {
             let (query_type, (root, tables_used)) = utility::of_vitess(&outer, query, context)?;
-            let variables = Default::default();
-            Ok(Plan { query_type, original: query.to_owned(), root, tables_used, variables })
+            let (variables, aliases) = Default::default();
+            let original = query.to_owned();
+            Ok(Plan { query_type, original, root, tables_used, variables, aliases })
         }
     }
 }
@@ -132,7 +138,20 @@ pub fn build_statement(
     limit_select(&mut statement, context);
     let variables = normalize::normalize(&mut statement, context)?.variables;
     let (root, tables_used) = plan(&statement, query, context)?;
-    Ok(Plan { query_type, original: query.to_owned(), root, tables_used, variables })
+    let (original, aliases) = (query.to_owned(), aliases(&statement));
+    Ok(Plan { query_type, original, root, tables_used, variables, aliases })
+}
+
+/// What a query calls its columns, up to the first star.
+fn aliases(statement: &Statement) -> Vec<(usize, Arc<str>)> {
+    let Statement::Query(query) = statement else { return Vec::new() };
+    let items = first_select(query).map(|select| select.items.as_slice()).unwrap_or_default();
+    let known = items.iter().take_while(|item| matches!(item, SelectItem::Expr { .. }));
+    let alias = |(at, item): (usize, &SelectItem)| match item {
+        SelectItem::Expr { alias: Some(alias), .. } => Some((at, Arc::clone(&alias.0))),
+        _ => None,
+    };
+    known.enumerate().filter_map(alias).collect()
 }
 
 /// A session's `sql_select_limit`.

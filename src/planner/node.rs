@@ -52,6 +52,8 @@ impl<'a> Node<'a> {
             }
             Primitive::SemiJoin(join) => vec![Node::of(&join.outer), Node::of(&join.subquery)],
             Primitive::Join(join) => vec![Node::of(&join.left), Node::of(&join.right)],
+            Primitive::HashJoin(join) => vec![Node::of(&join.left), Node::of(&join.right)],
+            Primitive::RecurseCte(cte) => vec![Node::of(&cte.seed), Node::of(&cte.term)],
             Primitive::Utility(utility) => utility.inputs().into_iter().map(Node::of).collect(),
             Primitive::Route(_)
             | Primitive::Insert(_)

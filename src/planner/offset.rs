@@ -28,10 +28,12 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
                 subquery.vars.push((std::sync::Arc::clone(name), at));
             }
         }
+        Operator::RecurseCte(cte) => super::offset_recurse::plan(planning, cte)?,
         Operator::Distinct(_)
         | Operator::Ordering(_)
         | Operator::Aggregator(_)
         | Operator::ApplyJoin(_)
+        | Operator::HashJoin(_)
         | Operator::Filter(_)
         | Operator::Projection(_) => {
             super::offset_above::plan(planning, operator)?;
@@ -63,7 +65,12 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
         if is_special(&order.expr) {
             continue;
         }
-        let column = match find_expanded(planning, &route.source, &order.simplified) {
+        let in_union = match super::offset_union::is_union(&route.source) {
+            true => super::offset_union::position(&route.source, &order.simplified),
+            false => None,
+        };
+        let found = in_union.or_else(|| find_expanded(planning, &route.source, &order.simplified));
+        let column = match found {
             Some(at) => at,
             None => add_column(route, &order.simplified)?,
         };
@@ -71,12 +78,47 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
             true => {
                 let given = projected_at(&route.source, column);
                 let weight = weight_string(given.as_ref().unwrap_or(&order.simplified));
-                Some(add_column(route, &weight)?)
+                Some(match super::offset_union::weight_in_union(planning, route, &weight)? {
+                    Some(at) => at,
+                    None => add_column(route, &weight)?,
+                })
             }
             false => None,
         };
         route.ordering.push(RouteOrder {
             collation: planning.semantics.shown_collation_of(&order.simplified),
+            expr: order.simplified,
+            descending: order.descending,
+            column,
+            weight_column,
+        });
+    }
+    Ok(())
+}
+
+/// The same of a query that has become a table of another one, whose columns it passes on: what is
+/// not there by its own name is computed of that table's column.
+pub fn order_wrapped(
+    planning: &Planning<'_>,
+    route: &mut Route,
+    ordering: Vec<Order>,
+) -> Result<(), PlanError> {
+    for order in ordering.into_iter().filter(|order| !is_special(&order.expr)) {
+        let column = find_in_text(&route.source, &order.simplified)
+            .ok_or_else(|| PlanError::bug(&order.simplified))?;
+        let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
+            true => {
+                let weight = weight_string(&order.simplified);
+                let given = column_at(&route.source, column).unwrap_or(order.simplified.clone());
+                Some(match find_in_text(&route.source, &weight) {
+                    Some(at) => at,
+                    None => append(&mut route.source, &weight_string(&given))?,
+                })
+            }
+            false => None,
+        };
+        route.ordering.push(RouteOrder {
+            collation: planning.semantics.collation_of(&order.simplified),
             expr: order.simplified,
             descending: order.descending,
             column,
@@ -254,6 +296,24 @@ pub fn is_of_group(planning: &Planning<'_>, source: &Operator, at: usize) -> boo
         Operator::Filter(filter) => is_of_group(planning, &filter.source, at),
         Operator::Ordering(ordering) => is_of_group(planning, &ordering.source, at),
         Operator::Limit(limit) => is_of_group(planning, &limit.source, at),
+        _ => false,
+    }
+}
+
+/// Whether a column is any value of all rows, in a query with an order, which is one of them.
+pub fn is_of_ordered_row(planning: &Planning<'_>, source: &Operator, at: usize) -> bool {
+    match source {
+        Operator::Ordering(ordering) => match &ordering.source {
+            Operator::Aggregator(aggregator) => {
+                aggregator.groups.is_empty()
+                    && aggregator.derived.is_none()
+                    && aggregator
+                        .columns
+                        .get(at)
+                        .is_some_and(|column| !planning.semantics.has_aggregate(&column.expr))
+            }
+            _ => false,
+        },
         _ => false,
     }
 }

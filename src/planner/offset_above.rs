@@ -11,7 +11,10 @@ use super::operator::projection::{self, Info};
 use super::operator::{Distinct, Filter, Operator, Ordering, Projection};
 use super::planning::Planning;
 use super::predicate::same;
-use super::{PlanError, expression, offset_aggregation, offset_join, offset_union};
+use super::{
+    PlanError, expression, offset_aggregation, offset_hash, offset_join, offset_recurse,
+    offset_union,
+};
 
 pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), PlanError> {
     match operator {
@@ -20,6 +23,7 @@ pub fn plan(planning: &mut Planning<'_>, operator: &mut Operator) -> Result<(), 
         Operator::Filter(filter) => self::filter(planning, filter),
         Operator::Distinct(distinct) => self::distinct(planning, distinct),
         Operator::ApplyJoin(join) => offset_join::plan(planning, join),
+        Operator::HashJoin(join) => offset_hash::plan(planning, join),
         Operator::Union(_) => Ok(()),
         Operator::Projection(projection) => self::projection(planning, projection),
         other => Err(PlanError::unsupported(format!("{} over several routes", other.name()))),
@@ -60,8 +64,10 @@ pub fn column_of(
             offset_aggregation::column_of(planning, aggregator, expr, group)
         }
         Operator::ApplyJoin(join) => offset_join::column_of(planning, join, expr, group),
+        Operator::HashJoin(join) => offset_hash::column_of(planning, join, expr),
         Operator::Projection(projection) => column_of_projection(planning, projection, expr, group),
         Operator::Union(union) => offset_union::column_of(planning, union, expr),
+        Operator::RecurseCte(cte) => offset_recurse::column_of(planning, cte, expr),
         Operator::VindexTable(table) => {
             let (Expr::Column(column) | Expr::Bound(column, _)) = expr else {
                 return Err(PlanError::unsupported("expression on results of a vindex function"));
@@ -109,6 +115,7 @@ pub fn weight_of(
 ) -> Result<usize, PlanError> {
     match operator {
         Operator::ApplyJoin(join) => offset_join::weight_of(planning, join, at, expr),
+        Operator::HashJoin(join) => offset_hash::weight_of(planning, join, at, expr),
         Operator::Projection(projection) => weight_of_projection(planning, projection, at),
         Operator::Filter(filter) => weight_of(planning, &mut filter.source, at, expr),
         Operator::Limit(limit) => weight_of(planning, &mut limit.source, at, expr),
@@ -116,12 +123,26 @@ pub fn weight_of(
         Operator::Distinct(distinct) => weight_of(planning, &mut distinct.source, at, expr),
         Operator::SubQuery(subquery) => weight_of(planning, &mut subquery.outer, at, expr),
         Operator::Union(_) => offset_union::weight_of(planning, operator, at, expr),
+        Operator::RecurseCte(cte) => offset_recurse::weight_of(planning, cte, at, expr),
         Operator::Route(route) if offset_union::is_union(&route.source) => {
             offset_union::weight_of(planning, operator, at, expr)
         }
         Operator::Route(route)
+            if !route.routing.is_single_shard()
+                && route.ordering.is_empty()
+                && offset::is_of_ordered_row(planning, &route.source, at) =>
+        {
+            let ordering = offset::order_of(&route.source);
+            offset_union::wrap(planning, route)?;
+            let given = offset::column_at(&route.source, at).unwrap_or_else(|| expr.clone());
+            let weight = offset::append(&mut route.source, &weight_string(&given))?;
+            offset::order_wrapped(planning, route, ordering)?;
+            Ok(weight)
+        }
+        Operator::Route(route)
             if offset::is_of_group(planning, &route.source, at)
-                || offset_union::is_limited(&route.source) =>
+                || offset_union::is_limited(&route.source)
+                || is_whole(&route.source) =>
         {
             offset::order_route(planning, route)?;
             offset_union::wrap(planning, route)?;
@@ -134,6 +155,11 @@ pub fn weight_of(
         }
         other => column_of(planning, other, &weight_string(expr), Grouped::No),
     }
+}
+
+/// Whether a query went below its route in one piece.
+fn is_whole(source: &Operator) -> bool {
+    matches!(source, Operator::Horizon(horizon) if horizon.derived.is_none())
 }
 
 /// The weight of what is passed on is passed on; the weight of what vtgate computes it computes.
@@ -201,10 +227,23 @@ fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), 
     let source = &mut ordering.source;
     for order in &mut ordering.order {
         order.column = column_of(planning, source, &order.simplified, Grouped::No)?;
-        order.collation = planning.semantics.shown_collation_of(&order.simplified);
     }
     for order in &mut ordering.order {
-        if planning.semantics.needs_weight_string(&order.simplified) {
+        // A union's output column has the type of what its SELECTs give there.
+        let given = match order.simplified {
+            Expr::Column(_) => offset_union::exprs_at(source, order.column),
+            _ => Vec::new(),
+        };
+        let is_weighed = match given.is_empty() {
+            true => planning.semantics.needs_weight_string(&order.simplified),
+            false => given.iter().any(|expr| planning.semantics.needs_weight_string(expr)),
+        };
+        order.collation = match given.is_empty() {
+            true => planning.semantics.shown_collation_of(&order.simplified),
+            false if is_weighed => None,
+            false => offset_union::collation_of(planning, &given),
+        };
+        if is_weighed {
             order.weight_column =
                 Some(weight_of(planning, source, order.column, &order.simplified)?);
         }
@@ -248,6 +287,7 @@ fn gives(operator: &Operator, expr: &Expr) -> bool {
             aggregator.columns.iter().any(|column| same(&column.expr, expr))
         }
         Operator::ApplyJoin(join) => join.columns.iter().any(|column| same(&column.expr, expr)),
+        Operator::HashJoin(join) => join.columns.iter().any(|column| same(column, expr)),
         Operator::Filter(filter) => gives(&filter.source, expr),
         Operator::Limit(limit) => gives(&limit.source, expr),
         Operator::Ordering(ordering) => gives(&ordering.source, expr),
@@ -316,7 +356,9 @@ pub fn width(operator: &Operator) -> Option<usize> {
         }
         Operator::Projection(projection) => Some(projection.columns.len()),
         Operator::ApplyJoin(join) => Some(join.columns.len()),
+        Operator::HashJoin(join) => Some(join.columns.len()),
         Operator::Union(union) => union.sources.first().and_then(width),
+        Operator::RecurseCte(cte) => width(&cte.seed),
         _ => None,
     }
 }
@@ -336,6 +378,7 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
         Operator::ApplyJoin(join) => {
             Ok(join.columns.iter().map(|column| column.expr.clone()).collect())
         }
+        Operator::HashJoin(join) => Ok(join.columns.clone()),
         Operator::Projection(projection) => {
             Ok(projection.columns.iter().map(|column| column.expr.clone()).collect())
         }
@@ -343,6 +386,7 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
             Some(source) => columns_of(source),
             None => Err(PlanError::bug("a union of nothing")),
         },
+        Operator::RecurseCte(cte) => columns_of(&cte.seed),
         other => Err(PlanError::unsupported(format!("distinct over {}", other.name()))),
     }
 }

@@ -31,6 +31,11 @@ pub fn plan(planning: &mut Planning<'_>, aggregator: &mut Aggregator) -> Result<
         let expr = aggregator.groups[at].expr.clone();
         let column = match aggregator.groups[at].column {
             Some(column) => column,
+            // What is one group is nothing of the input's.
+            None if !aggregator.pushed && matches!(expr, Expr::Literal(_)) => {
+                aggregator.columns.push(Column::new(expr.clone()));
+                fetch(planning, &mut aggregator.source, &expr)?
+            }
             None => add_column(planning, aggregator, &expr, Grouped::Yes)?,
         };
         aggregator.groups[at].column = Some(column);
@@ -112,6 +117,10 @@ fn fetch(
         return column_of_input(planning, source, expr, Grouped::No);
     };
     if let Expr::Literal(_) = expr {
+        // A recursion is asked for its seed's columns, whatever they are called.
+        if let Some(at) = super::offset_recurse::find(&projection.source, expr) {
+            return Ok(projection.pass_on(expr.clone(), at));
+        }
         let computed = projection::Column::new(expr.clone(), None);
         projection.columns.push(computed);
         return Ok(projection.columns.len() - 1);

@@ -13,9 +13,7 @@
 
 use std::sync::Arc;
 
-use sim::sql::ast::{
-    ColumnName, Expr, Ident, Literal, Lock, Query, SelectItem, TableName, Union as UnionNode,
-};
+use sim::sql::ast::{ColumnName, Expr, Ident, Literal, Query, SelectItem, TableName};
 
 use super::offset::{self, weight_string};
 use super::offset_above::weight_of as weight_above;
@@ -46,6 +44,7 @@ pub fn exprs_at(operator: &Operator, at: usize) -> Vec<Expr> {
         Operator::ApplyJoin(join) => {
             join.columns.get(at).map(|column| column.expr.clone()).into_iter().collect()
         }
+        Operator::HashJoin(join) => join.columns.get(at).cloned().into_iter().collect(),
         Operator::Horizon(horizon) => of_query(&horizon.query, at),
         Operator::SubQuery(subquery) => exprs_at(&subquery.outer, at),
         other => other.inputs().into_iter().flat_map(|input| exprs_at(input, at)).collect(),
@@ -194,6 +193,17 @@ pub fn column_of(
     if let Some(at) = (0..width).find(named) {
         return Ok(at);
     }
+    // A side of a join computes it under another text.
+    let called_so = |item: &SelectItem| match (item, expr) {
+        (SelectItem::Expr { expr, alias }, Expr::Column(wanted)) => {
+            item_name(expr, alias.as_ref()).is(wanted.name.as_str())
+        }
+        _ => false,
+    };
+    let items = union.items.first().map(Vec::as_slice).unwrap_or_default();
+    if let Some(at) = items.iter().position(called_so).filter(|at| *at < width) {
+        return Ok(at);
+    }
     if let Expr::Function(function) = expr
         && function.name.is("weight_string")
         && let [inner] = &function.args[..]
@@ -225,6 +235,10 @@ fn name_is(operator: &Operator, at: usize, expr: &Expr) -> bool {
             let name = sides.into_iter().find_map(|side| name_of(side, &column.expr));
             name.unwrap_or_else(|| item_name(&column.expr, None)).is(wanted.name.as_str())
         }),
+        Operator::HashJoin(join) => join
+            .columns
+            .get(at)
+            .is_some_and(|column| item_name(column, None).is(wanted.name.as_str())),
         Operator::Horizon(horizon) => match &horizon.query {
             Query::Select(select) => matches!(select.items.get(at),
                 Some(SelectItem::Expr { expr, alias })
@@ -428,27 +442,12 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
     let passed = passed.collect();
     let source = Operator::Horizon(Box::new(Horizon {
         source: route.source.take(),
-        query: Query::Union(Box::new(nothing())),
+        query: Query::Union(Box::new(expression::empty_union())),
         derived: Some(Derived { number, alias, columns: inner }),
     }));
     route.source =
         Operator::Projection(Box::new(Projection { columns: passed, ..Projection::new(source) }));
     Ok(())
-}
-
-/// A union's end without order or limit: those of the query stand below.
-fn nothing() -> UnionNode {
-    let empty = || Query::Select(Box::new(expression::empty_select()));
-    UnionNode {
-        with: None,
-        left: empty(),
-        right: empty(),
-        distinct: false,
-        order_by: Vec::new(),
-        limit: None,
-        lock: Lock::None,
-        into: None,
-    }
 }
 
 /// The name of an operator's column.

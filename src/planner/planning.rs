@@ -16,13 +16,15 @@ pub struct Planning<'a> {
     pub context: &'a Context<'a>,
     pub semantics: Semantics,
     pub names: Names,
-    /// Tables that the plan uses beside those of its routes: of subqueries that became text.
+    /// Tables of the subqueries that became text just now.
     pub merged_tables: BTreeSet<String>,
     /// Arguments of subqueries that became text again, with that text.
     pub merged: Vec<(Arc<str>, Expr)>,
     pub phase: Phase,
     pub conditions: Conditions,
     pub rows_for: RowsFor,
+    /// The recursions whose terms are being read, the innermost last.
+    pub iterations: Vec<Iteration>,
 }
 
 /// Who reads the rows of a query.
@@ -34,6 +36,22 @@ pub enum RowsFor {
     Change,
     /// INSERT .. SELECT: so are its limits, and Vitess plans its offsets twice.
     Insert,
+}
+
+/// A recursive query under way: what of it depends on the iteration before.
+#[derive(Clone, Debug)]
+pub struct Iteration {
+    /// The table that stands for the iteration before.
+    pub table: u32,
+    pub bound: Vec<IterationPredicate>,
+}
+
+/// A predicate of a recursive query, with arguments for the columns of the iteration before.
+#[derive(Clone, Debug)]
+pub struct IterationPredicate {
+    pub original: Expr,
+    pub bound: Expr,
+    pub vars: Vec<(Arc<str>, Expr)>,
 }
 
 /// When WHERE goes to the tables that it names.
@@ -54,6 +72,7 @@ pub enum Phase {
     InitialPlanning,
     PullDistinctFromUnion,
     DelegateAggregation,
+    RecursiveCteHorizons,
     AddAggregationOrdering,
     CleanOutPerformanceDistinct,
     DmlWithInput,
@@ -61,11 +80,12 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Phase; 8] = [
+    pub const ALL: [Phase; 9] = [
         Phase::PhysicalTransform,
         Phase::InitialPlanning,
         Phase::PullDistinctFromUnion,
         Phase::DelegateAggregation,
+        Phase::RecursiveCteHorizons,
         Phase::AddAggregationOrdering,
         Phase::CleanOutPerformanceDistinct,
         Phase::DmlWithInput,
@@ -79,6 +99,7 @@ impl Phase {
             Phase::InitialPlanning => "initial horizon planning",
             Phase::PullDistinctFromUnion => "pull distinct from union",
             Phase::DelegateAggregation => "delegate aggregation",
+            Phase::RecursiveCteHorizons => "expand recursive CTE horizons",
             Phase::AddAggregationOrdering => "add ordering for aggregation",
             Phase::CleanOutPerformanceDistinct => "clean out performance distinct",
             Phase::DmlWithInput => "dml with input",

@@ -17,7 +17,7 @@ use sim::sql::ast::{CompareOp, Expr, Ident, Literal, Query, TableName};
 use sim::sql::walk::{children, children_mut};
 
 use crate::planner::evaluable;
-use crate::planner::walk::{self, EachExpr};
+use crate::planner::walk::{self, EachExpr, VisitMut};
 
 // ---------------------------------------------------------------- equality
 
@@ -201,7 +201,23 @@ fn without_constants(expr: Expr) -> Expr {
             let rest = terms.into_iter().filter(|term| truth(term) != Some(false));
             rest.reduce(|left, right| push(left, right, Expr::Or)).unwrap_or_else(|| integer("0"))
         }
-        other => other,
+        // Also in what is compared, and in queries.
+        mut other => {
+            walk::expr_mut(&mut other, &mut WithoutConstants);
+            other
+        }
+    }
+}
+
+struct WithoutConstants;
+
+impl VisitMut for WithoutConstants {
+    fn expr(&mut self, expr: &mut Expr) -> bool {
+        if !matches!(expr, Expr::And(_) | Expr::Or(_)) {
+            return true;
+        }
+        *expr = without_constants(std::mem::replace(expr, Expr::And(Vec::new())));
+        false
     }
 }
 

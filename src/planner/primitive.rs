@@ -23,6 +23,9 @@ pub struct Plan {
     pub tables_used: Vec<String>,
     /// Bind variables that the session fills in: `__lastInsertId`, `__vtudvname`.
     pub variables: BTreeSet<Arc<str>>,
+    /// What the client calls columns of the answer, by place. A join that gives one column twice
+    /// has it under one name.
+    pub aliases: Vec<(usize, Arc<str>)>,
 }
 
 /// The kind of the statement, as `QueryType` prints it.
@@ -74,6 +77,8 @@ pub enum Primitive {
     UncorrelatedSubquery(Box<UncorrelatedSubquery>),
     SemiJoin(Box<SemiJoin>),
     Join(Box<Join>),
+    HashJoin(Box<HashJoin>),
+    RecurseCte(Box<RecurseCte>),
     Send(Send),
     SingleRow,
     Rows(Rows),
@@ -372,6 +377,37 @@ pub struct SemiJoin {
     pub vars: BTreeMap<Arc<str>, usize>,
     pub outer: Primitive,
     pub subquery: Primitive,
+}
+
+/// Both sides are read once; rows meet whose values are equal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HashJoin {
+    /// A left row without a match is there with NULLs.
+    pub outer: bool,
+    pub columns: Vec<JoinSide>,
+    /// The column of each side that is compared.
+    pub left_key: usize,
+    pub right_key: usize,
+    /// As it prints, and says how NULLs are compared.
+    pub predicate: Expr,
+    /// The type that both are compared as, as the protocol names it; `-1` where it is not known.
+    pub comparison_type: Arc<str>,
+    pub collation: Option<Arc<str>>,
+    pub left: Primitive,
+    pub right: Primitive,
+}
+
+/// Rows of the seed; then for each row what the term makes of it, until it makes nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecurseCte {
+    pub seed: Primitive,
+    pub term: Primitive,
+    /// By argument of the term the row's column.
+    pub vars: BTreeMap<Arc<str>, usize>,
+    /// A row that was there is not taken again. (Vitess takes it.) It does not print.
+    pub distinct: bool,
+    /// What the columns are called, where a projection would say it. It does not print.
+    pub names: Vec<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -119,6 +119,7 @@ pub fn planning<'a>(
         phase: Default::default(),
         conditions: Default::default(),
         rows_for: Default::default(),
+        iterations: Vec::new(),
     })
 }
 
@@ -145,7 +146,7 @@ pub fn finish(
     let cut = hidden.filter(|wanted| !offset_above::cut_off(&mut operator, *wanted));
     let renamed = query.and_then(|query| renamed(&operator, query));
     let mut used = BTreeSet::new();
-    lower::tables_used(&planning, &operator, &mut used);
+    lower::tables_used(&operator, &mut used);
     let mut root = lower::lower(&mut planning, operator)?;
     if let Some(wanted) = cut {
         let (columns, names) = ((0..wanted).collect(), Vec::new());

@@ -11,13 +11,16 @@
 use std::collections::BTreeMap;
 
 use sim::sql::ast::{
-    ColumnName, Comments, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal, Lock,
-    OrderBy, Query, Select, SelectItem, Statement, TableExpr, TableName, Union as UnionNode,
+    ColumnName, Comments, CommonTable, CompareOp, Expr, Ident, Join as JoinNode, JoinKind, Literal,
+    Lock, OrderBy, Query, Select, SelectItem, Statement, TableExpr, TableName, Union as UnionNode,
+    With,
 };
 
 use super::operator::horizon::Derived;
 use super::operator::join::Kind;
-use super::operator::{Aggregator, ApplyJoin, Horizon, Operator, Projection, Route, Union};
+use super::operator::{
+    Aggregator, ApplyJoin, Horizon, Operator, Projection, RecurseCte, Route, Union,
+};
 use super::planning::Planning;
 use super::predicate::{self, same};
 use super::semantics::{item_name, names};
@@ -117,7 +120,10 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
     match operator {
         Operator::Table(table) => {
             let mut select = expression::empty_select();
-            select.from.push(table.written.clone());
+            // An iteration of a recursion is no table where vtgate keeps its rows.
+            if !matches!(&table.written, TableExpr::Parens(list) if list.is_empty()) {
+                select.from.push(table.written.clone());
+            }
             add_predicates(planning, &mut select, &table.predicates);
             Ok(Query::Select(Box::new(select)))
         }
@@ -175,6 +181,7 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
             Ok(query)
         }
         Operator::Union(union) => self::union(planning, union),
+        Operator::RecurseCte(cte) => recursion(planning, cte),
         other => Err(PlanError::bug(format!("{} below a route", other.name()))),
     }
 }
@@ -216,9 +223,12 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
         return Err(PlanError::bug("a join of unions"));
     };
     left.items.extend(right.items);
+    merge_with(&mut left.with, right.with);
     let on = join.predicates.iter().map(|p| p.original.clone());
+    // An iteration of a recursion is a row that is no table.
+    let is_row = left.from.is_empty() || right.from.is_empty();
     match join.kind {
-        Kind::Inner => {
+        Kind::Inner | Kind::Straight if join.kind == Kind::Inner || is_row => {
             left.from.extend(right.from);
             add_predicates(planning, &mut left, right.filter.as_slice());
             add_predicates(planning, &mut left, &on.collect::<Vec<_>>());
@@ -243,6 +253,34 @@ fn join(planning: &Planning<'_>, join: &ApplyJoin) -> Result<Query, PlanError> {
     Ok(Query::Select(left))
 }
 
+/// The recursions of both sides; one that both read stands there once.
+fn merge_with(own: &mut Option<With>, other: Option<With>) {
+    let Some(other) = other else { return };
+    let with = own.get_or_insert_with(|| With { recursive: other.recursive, tables: Vec::new() });
+    for table in other.tables {
+        if !with.tables.iter().any(|known| known.name == table.name) {
+            with.tables.push(table);
+        }
+    }
+}
+
+/// The recursion in a WITH, and the table that it is in FROM.
+fn recursion(planning: &Planning<'_>, cte: &RecurseCte) -> Result<Query, PlanError> {
+    let mut seed = build(planning, &cte.seed)?;
+    let mut term = build(planning, &cte.term)?;
+    sort_tables(&mut seed);
+    sort_tables(&mut term);
+    let query = Query::Union(Box::new(UnionNode {
+        distinct: cte.distinct,
+        ..expression::union_all(seed, term)
+    }));
+    let table = CommonTable { name: cte.name.clone(), columns: cte.columns.clone(), query };
+    let mut select = expression::empty_select();
+    select.with = Some(With { recursive: true, tables: vec![table] });
+    select.from.push(cte.written.clone());
+    Ok(Query::Select(Box::new(select)))
+}
+
 fn one_table(mut from: Vec<TableExpr>) -> TableExpr {
     match from.len() {
         1 => from.swap_remove(0),
@@ -257,6 +295,7 @@ fn horizon(planning: &Planning<'_>, horizon: &Horizon) -> Result<Query, PlanErro
             let mut select = select.clone();
             select.from = source.from;
             select.filter = source.filter;
+            select.with = source.with;
             Query::Select(select)
         }
         (Query::Union(union), Query::Union(mut source)) => {
@@ -330,8 +369,11 @@ fn from_outside(select: &Select, expr: &mut Expr) -> Result<(), PlanError> {
                 return;
             }
             if let Some(name) = given(expr) {
+                let as_is = matches!(expr, Expr::Bound(own, _)
+                    if own.table.is_none() && own.name.is(name.as_str()));
                 let table = TableName { qualifier: None, name: alias.clone() };
-                *expr = Expr::Bound(ColumnName { table: Some(table), name }, *number);
+                let table = Some(table).filter(|_| !as_is);
+                *expr = Expr::Bound(ColumnName { table, name }, *number);
             } else if matches!(expr, Expr::Bound(..) | Expr::Aggregate(_)) {
                 refused = Some(PlanError::unsupported(format!(
                     "{expr} outside of the derived table that it is of"
@@ -418,16 +460,8 @@ fn union(planning: &Planning<'_>, union: &Union) -> Result<Query, PlanError> {
     let mut queries = queries.into_iter();
     let first = queries.next().ok_or_else(|| PlanError::bug("a union of nothing"))?;
     Ok(queries.fold(first, |left, right| {
-        Query::Union(Box::new(UnionNode {
-            with: None,
-            left,
-            right,
-            distinct: union.distinct,
-            order_by: Vec::new(),
-            limit: None,
-            lock: Lock::None,
-            into: None,
-        }))
+        let union = UnionNode { distinct: union.distinct, ..expression::union_all(left, right) };
+        Query::Union(Box::new(union))
     }))
 }
 
@@ -576,7 +610,8 @@ pub fn with_list_arguments(query: &mut Query, routing: &super::route::Routing) {
 fn replace_in_first(query: &mut Query, selected: &super::route::option::VindexOption) -> bool {
     match query {
         Query::Select(select) => {
-            replace_lists(&mut select.filter, selected)
+            replace_in_with(select.with.as_mut(), selected)
+                || replace_lists(&mut select.filter, selected)
                 || select.from.iter_mut().any(|table| replace_in_table(table, selected))
         }
         Query::Union(union) => {
@@ -585,6 +620,11 @@ fn replace_in_first(query: &mut Query, selected: &super::route::option::VindexOp
         }
         Query::Values(_) => false,
     }
+}
+
+fn replace_in_with(with: Option<&mut With>, selected: &super::route::option::VindexOption) -> bool {
+    let mut tables = with.into_iter().flat_map(|with| &mut with.tables);
+    tables.any(|table| replace_in_first(&mut table.query, selected))
 }
 
 fn replace_in_table(table: &mut TableExpr, selected: &super::route::option::VindexOption) -> bool {

@@ -303,7 +303,10 @@ impl Run {
         let result =
             self.told(|| sends::of(root), &plan.original, binds, self.primitive(root, binds));
         match result.await {
-            Ok(outcome) => Ok(outcome),
+            Ok(mut outcome) => {
+                call(&mut outcome, &plan.aliases);
+                Ok(outcome)
+            }
             Err(status) => Err(self.undo(status).await),
         }
     }
@@ -485,6 +488,18 @@ impl Run {
 }
 
 /// Whether a plan changes rows, itself or in what is below it.
+/// Names that the client gives columns.
+fn call(outcome: &mut Outcome, aliases: &[(usize, Arc<str>)]) {
+    for (at, name) in aliases {
+        let given = outcome.columns.get(*at);
+        if given.is_some_and(|column| column.name != *name)
+            && let Some(column) = Arc::make_mut(&mut outcome.columns).get_mut(*at)
+        {
+            column.name = Arc::clone(name);
+        }
+    }
+}
+
 fn needs_transaction(node: Node<'_>) -> bool {
     let changes = match node {
         Node::Primitive(Primitive::Insert(_) | Primitive::Update(_) | Primitive::Delete(_)) => true,

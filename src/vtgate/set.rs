@@ -107,6 +107,7 @@ impl Run {
             root: Some(Primitive::Send(send)),
             tables_used: Vec::new(),
             variables: Default::default(),
+            aliases: Vec::new(),
         };
         Box::pin(self.execute_plan(&plan, &Arc::default())).await
     }

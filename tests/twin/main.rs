@@ -11,6 +11,7 @@
 mod draw;
 mod drawn;
 mod generate;
+mod hash;
 mod keys;
 mod plans;
 mod reads;
@@ -255,6 +256,11 @@ fn drawn_statements_have_the_plans_of_vitess() {
         Ok(path) => plans::compare(&path, number("TWIN_FIRST", 0), number("TWIN_CASES", 60)),
         Err(_) => println!("skipped: VITESS_PLANS names no program (tools/vitess-plans)"),
     }
+}
+
+#[test]
+fn joins_that_read_both_sides_are_those_of_one_server() {
+    check_all(40, |seed| check(SETUP, &['s'], &hash::program(seed), seed));
 }
 
 #[test]

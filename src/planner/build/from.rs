@@ -10,6 +10,7 @@ use super::super::planning::Planning;
 use super::super::semantics::tables::Source;
 use super::super::{PlanError, expression};
 use super::predicate;
+use super::recursion;
 
 /// A comma list is an inner join.
 pub fn tables(planning: &mut Planning<'_>, from: &[TableExpr]) -> Result<Operator, PlanError> {
@@ -46,7 +47,13 @@ fn table(planning: &mut Planning<'_>, expr: &TableExpr) -> Result<Operator, Plan
         TableExpr::Join(join) => {
             let left = table(planning, &join.left)?;
             let right = table(planning, &join.right)?;
-            let on = join.on.as_ref();
+            let on = match join.kind {
+                JoinKind::Inner | JoinKind::Straight => {
+                    recursion::bound(planning, join.on.as_ref())
+                }
+                _ => join.on.clone(),
+            };
+            let on = on.as_ref();
             match join.kind {
                 JoinKind::Inner => predicate::add_all(planning, inner(left, right), on),
                 JoinKind::Straight => outer(planning, left, right, Kind::Straight, on),
@@ -94,10 +101,12 @@ fn bound(
             horizon_of(&mut inner, derived);
             Ok(inner)
         }
-        _ => match &planning.semantics.table(number).source {
+        _ => match &planning.semantics.table(number).source.clone() {
             Source::Vindex { keyspace, name } => {
                 Ok(Operator::VindexTable(Box::new(VindexTable::new(number, keyspace, name))))
             }
+            Source::Recursive(of) => recursion::recursive(planning, number, written, of.cte),
+            Source::Iteration(_) => Ok(recursion::iteration(planning, number, written)),
             _ => {
                 let table = QueryTable { number, written: written.clone(), predicates: Vec::new() };
                 let graph = QueryGraph { tables: vec![table], ..QueryGraph::default() };

@@ -5,4 +5,5 @@
 pub mod from;
 pub mod predicate;
 pub mod query;
+pub mod recursion;
 pub mod sub_query;

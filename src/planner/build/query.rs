@@ -32,6 +32,7 @@ fn select(planning: &mut Planning<'_>, select: &Select) -> Result<Operator, Plan
         filter => predicate::add_all(planning, source, filter.as_ref())?,
     };
     let mut rest = select.clone();
+    rest.with = None;
     rest.from = Vec::new();
     rest.filter = None;
     rest.comments = Comments::default();
@@ -48,7 +49,7 @@ fn union(planning: &mut Planning<'_>, union: &UnionQuery) -> Result<Operator, Pl
     let sources = vec![query(planning, &union.left)?, query(planning, &union.right)?];
     let items = vec![items_of(&union.left), items_of(&union.right)];
     let source = Operator::Union(Box::new(Union { sources, items, distinct: union.distinct }));
-    let rest = UnionQuery { lock: Lock::None, ..union.clone() };
+    let rest = UnionQuery { with: None, lock: Lock::None, ..union.clone() };
     let query = Query::Union(Box::new(rest));
     let horizon = Operator::Horizon(Box::new(Horizon { source, query, derived: None }));
     Ok(with_lock(horizon, Comments::default(), union.lock))

@@ -17,6 +17,7 @@ pub mod apply_join;
 pub mod delete;
 pub mod distinct;
 pub mod filter;
+pub mod hash_join;
 pub mod horizon;
 pub mod join;
 pub mod limit;
@@ -24,6 +25,7 @@ pub mod lock_and_comment;
 pub mod ordering;
 pub mod projection;
 pub mod query_graph;
+pub mod recurse_cte;
 pub mod route;
 pub mod sub_query;
 pub mod table;
@@ -39,6 +41,7 @@ pub use apply_join::ApplyJoin;
 pub use delete::Delete;
 pub use distinct::Distinct;
 pub use filter::Filter;
+pub use hash_join::HashJoin;
 pub use horizon::Horizon;
 pub use join::Join;
 pub use limit::Limit;
@@ -46,6 +49,7 @@ pub use lock_and_comment::LockAndComment;
 pub use ordering::Ordering;
 pub use projection::Projection;
 pub use query_graph::QueryGraph;
+pub use recurse_cte::RecurseCte;
 pub use route::Route;
 pub use sub_query::{SubQuery, SubQueryContainer};
 pub use table::Table;
@@ -61,6 +65,7 @@ pub enum Operator {
     QueryGraph(Box<QueryGraph>),
     Join(Box<Join>),
     ApplyJoin(Box<ApplyJoin>),
+    HashJoin(Box<HashJoin>),
     Route(Box<Route>),
     Horizon(Box<Horizon>),
     Projection(Box<Projection>),
@@ -70,6 +75,7 @@ pub enum Operator {
     Limit(Box<Limit>),
     Distinct(Box<Distinct>),
     Union(Box<Union>),
+    RecurseCte(Box<RecurseCte>),
     SubQuery(Box<SubQuery>),
     SubQueryContainer(Box<SubQueryContainer>),
     LockAndComment(Box<LockAndComment>),
@@ -88,6 +94,7 @@ impl Operator {
             Operator::QueryGraph(_) => "QueryGraph",
             Operator::Join(_) => "Join",
             Operator::ApplyJoin(_) => "ApplyJoin",
+            Operator::HashJoin(_) => "HashJoin",
             Operator::Route(_) => "Route",
             Operator::Horizon(_) => "Horizon",
             Operator::Projection(_) => "Projection",
@@ -97,6 +104,7 @@ impl Operator {
             Operator::Limit(_) => "Limit",
             Operator::Distinct(_) => "Distinct",
             Operator::Union(_) => "Union",
+            Operator::RecurseCte(_) => "RecurseCTE",
             Operator::SubQuery(_) => "SubQuery",
             Operator::SubQueryContainer(_) => "SubQueryContainer",
             Operator::LockAndComment(_) => "LockAndComment",
@@ -116,6 +124,7 @@ impl Operator {
             Operator::Table(_) | Operator::VindexTable(_) | Operator::QueryGraph(_) => Vec::new(),
             Operator::Join(join) => vec![&join.left, &join.right],
             Operator::ApplyJoin(join) => vec![&join.left, &join.right],
+            Operator::HashJoin(join) => vec![&join.left, &join.right],
             Operator::Route(route) => vec![&route.source],
             Operator::Horizon(horizon) => vec![&horizon.source],
             Operator::Projection(projection) => vec![&projection.source],
@@ -125,6 +134,7 @@ impl Operator {
             Operator::Limit(limit) => vec![&limit.source],
             Operator::Distinct(distinct) => vec![&distinct.source],
             Operator::Union(union) => union.sources.iter().collect(),
+            Operator::RecurseCte(cte) => vec![&cte.seed, &cte.term],
             Operator::SubQuery(subquery) => vec![&subquery.outer, &subquery.inner],
             Operator::SubQueryContainer(container) => {
                 let inner = container.subqueries.iter().map(|subquery| &subquery.inner);
@@ -142,6 +152,7 @@ impl Operator {
             Operator::Table(_) | Operator::VindexTable(_) | Operator::QueryGraph(_) => Vec::new(),
             Operator::Join(join) => vec![&mut join.left, &mut join.right],
             Operator::ApplyJoin(join) => vec![&mut join.left, &mut join.right],
+            Operator::HashJoin(join) => vec![&mut join.left, &mut join.right],
             Operator::Route(route) => vec![&mut route.source],
             Operator::Horizon(horizon) => vec![&mut horizon.source],
             Operator::Projection(projection) => vec![&mut projection.source],
@@ -151,6 +162,10 @@ impl Operator {
             Operator::Limit(limit) => vec![&mut limit.source],
             Operator::Distinct(distinct) => vec![&mut distinct.source],
             Operator::Union(union) => union.sources.iter_mut().collect(),
+            Operator::RecurseCte(cte) => {
+                let RecurseCte { seed, term, .. } = &mut **cte;
+                vec![seed, term]
+            }
             Operator::SubQuery(subquery) => {
                 let SubQuery { outer, inner, .. } = &mut **subquery;
                 vec![outer, inner]
@@ -170,7 +185,8 @@ impl Operator {
     /// The numbers of the tables below, derived tables included.
     pub fn tables(&self) -> TableSet {
         let below: TableSet = match self {
-            // What a subquery reads is its own business.
+            // What a subquery reads is its own business, and what a recursion does.
+            Operator::RecurseCte(_) => TableSet::EMPTY,
             Operator::SubQuery(subquery) => subquery.outer.tables(),
             Operator::SubQueryContainer(container) => container.outer.tables(),
             _ => self.inputs().into_iter().map(Operator::tables).collect(),
@@ -189,6 +205,7 @@ impl Operator {
                 horizon.derived.iter().map(|d| TableSet::one(d.number)).collect()
             }
             Operator::Projection(p) => p.derived.iter().map(|d| TableSet::one(d.number)).collect(),
+            Operator::RecurseCte(cte) => TableSet::one(cte.number),
             Operator::Aggregator(a) => a.derived.iter().map(|d| TableSet::one(d.number)).collect(),
             _ => TableSet::EMPTY,
         }
@@ -199,9 +216,11 @@ impl Operator {
     pub fn tables_of_rows(&self) -> TableSet {
         match self {
             Operator::ApplyJoin(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
+            Operator::HashJoin(join) if join.outer => join.left.tables_of_rows(),
             Operator::Join(join) if !join.kind.is_inner() => join.left.tables_of_rows(),
             Operator::SubQuery(subquery) => subquery.outer.tables_of_rows(),
             Operator::SubQueryContainer(container) => container.outer.tables_of_rows(),
+            Operator::RecurseCte(_) => self.own_tables(),
             _ => {
                 let below: TableSet =
                     self.inputs().into_iter().map(Operator::tables_of_rows).collect();

@@ -1,5 +1,6 @@
 //! What goes to shards as one query.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sim::sql::ast::{Comments, Expr, Lock};
@@ -19,6 +20,9 @@ pub struct Route {
     /// A part of it gives its rows on every shard that it goes to, as `dual` does: it must not go
     /// to several where duplicates count.
     pub runs_once: bool,
+    /// Tables of the subqueries that became text. Where a join or a union merges routes, those of
+    /// the first are forgotten, as in Vitess.
+    pub merged_tables: BTreeSet<String>,
     /// Columns that are for the client; None is all.
     pub result_columns: Option<usize>,
 }
@@ -42,6 +46,7 @@ impl Route {
             comments: Comments::default(),
             lock: Lock::None,
             runs_once: false,
+            merged_tables: BTreeSet::new(),
             result_columns: None,
         }
     }

@@ -318,14 +318,31 @@ pub fn add_ordering(planning: &Planning<'_>, operator: Operator) -> Operator {
     Operator::Aggregator(aggregator)
 }
 
-/// An order by groups alone moves below: grouping follows it.
-pub fn order_below(mut ordering: Box<Ordering>, mut aggregator: Box<Aggregator>) -> Rewritten {
+/// An order by groups alone moves below: grouping follows it. So does any order of one row. Below a
+/// derived table it is by what the columns are there.
+pub fn order_below(
+    planning: &Planning<'_>,
+    mut ordering: Box<Ordering>,
+    mut aggregator: Box<Aggregator>,
+) -> Rewritten {
+    let inside = |order: &Order| match &aggregator.derived {
+        Some(derived) => {
+            let expanded = |expr: &Expr| planning.semantics.expand_derived(expr, derived.number);
+            let mut inside = Order::new(expanded(&order.expr), order.descending);
+            inside.simplified = expanded(&order.simplified);
+            inside
+        }
+        None => order.clone(),
+    };
+    let below: Vec<Order> = ordering.order.iter().map(inside).collect();
     let grouped =
         |order: &Order| aggregator.groups.iter().any(|group| same(&group.expr, &order.simplified));
-    if !ordering.order.iter().all(grouped) {
+    let of_one_row = aggregator.derived.is_some() && aggregator.groups.is_empty();
+    if !of_one_row && !below.iter().all(grouped) {
         ordering.source = Operator::Aggregator(aggregator);
         return Ok((Operator::Ordering(ordering), None));
     }
+    ordering.order = below;
     let mut groups = std::mem::take(&mut aggregator.groups);
     for order in &ordering.order {
         if let Some(at) = groups.iter().position(|group| same(&group.expr, &order.simplified)) {

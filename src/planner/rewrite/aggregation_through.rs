@@ -234,7 +234,9 @@ impl Split {
             return at;
         }
         let star = expression::count_star();
-        let aggr = aggregation::aggr_of(&star, &star, None, 0);
+        // Nobody asked for it, so it has no name.
+        let mut aggr = aggregation::aggr_of(&star, &star, None, 0);
+        aggr.alias = Ident::new("");
         self.half(side).add(Column::new(star.clone()), aggr);
         let at = self.pass(side, star);
         self.half(side).counted = Some(at);
@@ -323,7 +325,7 @@ impl Split {
 
 /// What rows are grouped by that are one group, if there are any.
 fn nothing() -> Expr {
-    Expr::Literal(Literal::Decimal(".0".into()))
+    Expr::Literal(Literal::Float(".0".into()))
 }
 
 fn coalesced(expr: Expr) -> Expr {

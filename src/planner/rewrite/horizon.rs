@@ -97,7 +97,7 @@ fn below_route(mut horizon: Box<Horizon>) -> Operator {
     Operator::Route(route)
 }
 
-fn expand(planning: &mut Planning<'_>, horizon: Horizon) -> Rewritten {
+pub(super) fn expand(planning: &mut Planning<'_>, horizon: Horizon) -> Rewritten {
     let Horizon { source, query, derived } = horizon;
     match query {
         Query::Select(select) => {
@@ -151,6 +151,9 @@ fn expand_select(
         // Both lead to unique rows.
         select.group_by.clear();
     }
+    if derived.is_some() && !select.rollup {
+        select_having(&mut select);
+    }
     let order = order_of(planning, &select)?;
     let is_derived = derived.is_some();
     let distinct = select.distinct;
@@ -163,7 +166,7 @@ fn expand_select(
         false => project(planning, source, &select, derived)?,
     };
     if let Some(having) = &select.having {
-        operator = predicates::add_all(planning, operator, Some(having))?;
+        operator = having_of(planning, operator, having)?;
     }
     if distinct && !aggregation::makes_distinct(planning, &select, &order) {
         operator = Operator::Distinct(Box::new(Distinct::required(operator)));
@@ -175,6 +178,36 @@ fn expand_select(
         operator = limited(operator, limit, !is_derived);
     }
     Ok(operator)
+}
+
+/// HAVING is about groups: below what is computed of them, where that is a table of its own.
+fn having_of(
+    planning: &mut Planning<'_>,
+    operator: Operator,
+    having: &Expr,
+) -> Result<Operator, PlanError> {
+    match operator {
+        Operator::Projection(mut projection)
+            if projection.fixed && projection.derived.is_some() =>
+        {
+            let groups = projection.source.take();
+            projection.source = predicates::add_all(planning, groups, Some(having))?;
+            Ok(Operator::Projection(projection))
+        }
+        other => predicates::add_all(planning, other, Some(having)),
+    }
+}
+
+/// A derived table gets what HAVING asks as columns, which nobody names.
+fn select_having(select: &mut Select) {
+    let asked = expression::conjuncts(select.having.as_ref()).into_iter();
+    let asked = asked.filter(|expr| !expression::has_subquery(expr));
+    let columns = asked.map(|expr| SelectItem::Expr { expr: expr.clone(), alias: None });
+    let columns: Vec<SelectItem> = columns.collect();
+    let star = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
+    if !star {
+        select.items.extend(columns);
+    }
 }
 
 fn windows_over_shards() -> PlanError {

@@ -9,6 +9,7 @@ use super::super::planning::Planning;
 use super::super::route::{Routing, merge};
 use super::super::{PlanError, predicate};
 use super::Rewritten;
+use super::hash_join::hash_join;
 
 /// Two query graphs under an inner join are one; anything else waits until both sides are planned.
 pub fn choose(planning: &mut Planning<'_>, mut join: Box<Join>) -> Rewritten {
@@ -50,7 +51,7 @@ pub fn merge_or_join(
         (_, left, right) if !predicates.is_empty() && must_be_left(planning, &right) => {
             match kind == Kind::Inner && !must_be_left(planning, &left) {
                 true => Ok(apply(planning, right, left, predicates, kind)),
-                false => Err(PlanError::unsupported("a join that needs a hash join")),
+                false => hash_join(planning, left, right, &predicates, kind),
             }
         }
         (_, left, right) => Ok(apply(planning, left, right, predicates, kind)),
@@ -82,6 +83,7 @@ fn merged_route(
     let mut route = Route::new(Operator::ApplyJoin(Box::new(source)), routing);
     route.comments = if left.comments.0.is_empty() { right.comments } else { left.comments };
     route.lock = left.lock;
+    route.merged_tables = right.merged_tables;
     route
 }
 

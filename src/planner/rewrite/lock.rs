@@ -12,6 +12,14 @@ pub fn push(mut lock: Box<LockAndComment>) -> Rewritten {
             route.lock = stronger(lock.lock, route.lock);
             Ok((Operator::Route(route), Some("put lock and comment into route")))
         }
+        // Two of them are one.
+        Operator::LockAndComment(mut inner) => {
+            inner.lock = stronger(lock.lock, inner.lock);
+            if inner.comments.0.is_empty() {
+                inner.comments = lock.comments;
+            }
+            Ok((Operator::LockAndComment(inner), Some("put lock and comment together")))
+        }
         // These are about to become something else.
         source @ (Operator::Horizon(_) | Operator::QueryGraph(_)) => {
             lock.source = source;

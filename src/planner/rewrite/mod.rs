@@ -5,11 +5,13 @@
 
 mod aggregation;
 mod aggregation_through;
+mod hash_join;
 mod horizon;
 mod join;
 mod lock;
 mod push;
 mod query_graph;
+mod recurse_cte;
 mod split_projection;
 mod sub_query;
 mod union;
@@ -39,6 +41,7 @@ pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Opera
 fn act(planning: &mut Planning<'_>, operator: Operator) -> Result<Operator, PlanError> {
     match planning.phase {
         Phase::PullDistinctFromUnion => Ok(union::pull_distinct(operator)),
+        Phase::RecursiveCteHorizons => recurse_cte::expand_all(planning, operator),
         Phase::AddAggregationOrdering => Ok(aggregation::add_ordering(planning, operator)),
         Phase::SettleSubqueries => sub_query::settle_all(planning, operator),
         _ => Ok(operator),
@@ -91,6 +94,7 @@ fn rule_of(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
         Operator::LockAndComment(lock) => lock::push(lock),
         Operator::SubQueryContainer(container) => sub_query::push_or_merge(planning, container),
         Operator::Union(union) => union::merge(planning, union),
+        Operator::RecurseCte(cte) => recurse_cte::merge(planning, cte),
         Operator::Aggregator(aggregator) => aggregation::push(planning, aggregator),
         Operator::Projection(_)
         | Operator::Filter(_)

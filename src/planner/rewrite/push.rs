@@ -7,13 +7,14 @@
 //!
 //! See `operators/query_planning.go`. It knows nothing of offsets.
 
-use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal};
+use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal, Query};
 
 use super::super::build::predicate::add;
 use super::super::expression;
 use super::super::operator::projection;
 use super::super::operator::{
-    ApplyJoin, Distinct, Filter, Limit, Operator, Ordering, Projection, Route, VindexTable,
+    ApplyJoin, Distinct, Filter, Horizon, Limit, Operator, Ordering, Projection, Route, SubQuery,
+    VindexTable,
 };
 use super::super::planning::{Conditions, Phase, Planning, RowsFor};
 use super::super::predicate::same;
@@ -73,7 +74,7 @@ fn below(mut route: Box<Route>, wrap: impl FnOnce(Operator) -> Operator) -> Oper
 
 fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> Rewritten {
     if projection.by_position {
-        return Ok((Operator::Projection(projection), None));
+        return of_union(projection);
     }
     match projection.source.take() {
         Operator::Route(route) => {
@@ -83,7 +84,15 @@ fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> R
             });
             Ok((pushed, Some("push projection under route")))
         }
-        Operator::SubQuery(mut subquery) if planning.reached(Phase::SettleSubqueries) => {
+        Operator::SubQuery(mut subquery)
+            if planning.reached(Phase::SettleSubqueries)
+                && shows(
+                    planning,
+                    &projection,
+                    subquery.outer.tables(),
+                    std::slice::from_ref(&*subquery),
+                ) =>
+        {
             projection.source = subquery.outer.take();
             subquery.outer = Operator::Projection(projection);
             Ok((Operator::SubQuery(subquery), Some("push projection to outer side of subquery")))
@@ -93,7 +102,13 @@ fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> R
         }
         Operator::SubQueryContainer(mut container)
             if planning.reached(Phase::InitialPlanning)
-                && is_of_outer(planning, &projection, &container.outer) =>
+                && is_of_outer(planning, &projection, &container.outer)
+                && shows(
+                    planning,
+                    &projection,
+                    container.outer.tables(),
+                    &container.subqueries,
+                ) =>
         {
             projection.source = container.outer.take();
             container.outer = Operator::Projection(projection);
@@ -111,6 +126,59 @@ fn projection(planning: &mut Planning<'_>, mut projection: Box<Projection>) -> R
             Ok((Operator::Projection(projection), None))
         }
     }
+}
+
+/// A union as a derived table goes below its route as one.
+fn of_union(mut projection: Box<Projection>) -> Rewritten {
+    match projection.source.take() {
+        Operator::Route(route) if projection.columns.is_empty() => {
+            let query = Query::Union(Box::new(expression::empty_union()));
+            let derived = projection.derived.take();
+            let pushed = below(route, |source| {
+                Operator::Horizon(Box::new(Horizon { source, query, derived }))
+            });
+            Ok((pushed, Some("push projection under route")))
+        }
+        source => {
+            projection.source = source;
+            Ok((Operator::Projection(projection), None))
+        }
+    }
+}
+
+/// Whether what subqueries are asked with, and what is asked of them, can be read above: a derived
+/// table shows no more than its columns. (Vitess does not look.)
+fn shows(
+    planning: &Planning<'_>,
+    projection: &Projection,
+    outer: TableSet,
+    subqueries: &[SubQuery],
+) -> bool {
+    if projection.derived.is_none() {
+        return true;
+    }
+    let mut hidden = false;
+    let mut look = |expr: &Expr| {
+        let own = planning.semantics.tables_of(expr).is_within(outer);
+        if matches!(expr, Expr::Bound(..)) && own {
+            hidden |= !projection.columns.iter().any(|column| same(&column.expr, expr));
+        }
+    };
+    for subquery in subqueries {
+        for (_, expr) in &subquery.outer_vars {
+            expression::any(expr, &mut |expr| {
+                look(expr);
+                false
+            });
+        }
+        if !subquery.is_argument {
+            expression::any(&subquery.original, &mut |expr| {
+                look(expr);
+                false
+            });
+        }
+    }
+    !hidden
 }
 
 /// Whether a projection reads nothing but what a query beside subqueries gives.
@@ -204,10 +272,12 @@ fn into_join(
         return (Operator::Filter(filter), None);
     }
     let source = match join.kind.is_inner() {
-        true => down.into_iter().fold(Operator::ApplyJoin(join), |it, new| add(planning, it, new)),
+        true => {
+            down.into_iter().rev().fold(Operator::ApplyJoin(join), |it, new| add(planning, it, new))
+        }
         false => {
             let left = join.left.take();
-            join.left = down.into_iter().fold(left, |it, new| add(planning, it, new));
+            join.left = down.into_iter().rev().fold(left, |it, new| add(planning, it, new));
             Operator::ApplyJoin(join)
         }
     };
@@ -233,7 +303,7 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             Ok((Operator::ApplyJoin(join), Some("push ordering to the left of join")))
         }
         Operator::Aggregator(aggregator) if planning.reached(Phase::DelegateAggregation) => {
-            super::aggregation::order_below(ordering, aggregator)
+            super::aggregation::order_below(planning, ordering, aggregator)
         }
         Operator::Projection(mut projection)
             if is_of_input(planning, &ordering, &projection)
@@ -280,9 +350,16 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
 fn is_of_input(planning: &Planning<'_>, ordering: &Ordering, projection: &Projection) -> bool {
     let of_input =
         |expr: &Expr| matches!(expr, Expr::Bound(..)) || planning.semantics.is_aggregate(expr);
+    let computed = |expr: &Expr| {
+        projection
+            .columns
+            .iter()
+            .any(|column| same(&column.original, expr) && !same(&column.original, &column.expr))
+    };
     projection.derived.is_none()
         && projection.star.is_none()
         && ordering.order.iter().all(|order| of_input(&order.simplified))
+        && !ordering.order.iter().any(|order| computed(&order.simplified))
 }
 
 /// Whether all that the order is by is of these tables.

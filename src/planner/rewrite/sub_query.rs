@@ -12,7 +12,8 @@ use super::super::predicate::same;
 use super::super::primitive::Opcode;
 use super::super::route::merge::{both, equal_values, merged};
 use super::super::route::{Routing, narrow};
-use super::super::walk::{self, EachExpr};
+use super::super::semantics::table_set::TableSet;
+use super::super::walk::{self, EachExpr, VisitMut};
 use super::super::{PlanError, expression, local, text};
 use super::Rewritten;
 
@@ -53,7 +54,7 @@ type Tried = Result<Operator, (Operator, SubQuery)>;
 fn into_operator(
     planning: &mut Planning<'_>,
     outer: Operator,
-    subquery: SubQuery,
+    mut subquery: SubQuery,
     last: bool,
 ) -> Result<Tried, PlanError> {
     match outer {
@@ -63,7 +64,7 @@ fn into_operator(
             let needs = planning.semantics.outer_tables_of(&subquery.query)
                 | match &subquery.outer_expr {
                     Some((outside, _)) => planning.semantics.tables_of(outside),
-                    None => super::super::semantics::table_set::TableSet::EMPTY,
+                    None => TableSet::EMPTY,
                 };
             let original = planning.semantics.tables_of(&subquery.original);
             let needs = needs | original;
@@ -71,6 +72,11 @@ fn into_operator(
                 true => planning.semantics.outer_tables_of(&subquery.query),
                 false => needs,
             };
+            // It may become part of a route once its projection has.
+            let is_unfinished = matches!(subquery.inner, Operator::Projection(_));
+            if is_unfinished && !merges_with(planning, &join.right, &subquery) {
+                return Ok(Err((Operator::ApplyJoin(join), subquery)));
+            }
             // What is computed above an outer join has to know the value, too.
             let is_above = subquery.is_argument && !join.kind.is_inner();
             if needs.is_within(join.left.tables()) && !is_above {
@@ -90,9 +96,63 @@ fn into_operator(
                 join.right = beside(right, subquery);
                 return Ok(Ok(Operator::ApplyJoin(join)));
             }
+            let both = join.left.tables() | join.right.tables();
+            if join.kind.is_inner() && is_correlated && needs.is_within(both) {
+                let told = tell(planning, &mut subquery, join.left.tables());
+                for (name, expr) in told {
+                    if !join.extra.iter().any(|(known, _)| *known == name) {
+                        join.extra.push((name, expr));
+                    }
+                }
+                let right = join.right.take();
+                join.right = beside(right, subquery);
+                return Ok(Ok(Operator::ApplyJoin(join)));
+            }
             Ok(Err((Operator::ApplyJoin(join), subquery)))
         }
         other => Ok(Err((other, subquery))),
+    }
+}
+
+/// A subquery with arguments for the columns of these tables; gives what they stand for.
+fn tell(
+    planning: &mut Planning<'_>,
+    subquery: &mut SubQuery,
+    left: TableSet,
+) -> Vec<(std::sync::Arc<str>, Expr)> {
+    let mut told = Tell { planning, left, told: Vec::new() };
+    walk::query_mut(&mut subquery.query, &mut told);
+    walk::expr_mut(&mut subquery.original, &mut told);
+    subquery.correlation.iter_mut().for_each(|expr| walk::expr_mut(expr, &mut told));
+    if let Some((outside, inside)) = &mut subquery.outer_expr {
+        walk::expr_mut(outside, &mut told);
+        walk::expr_mut(inside, &mut told);
+    }
+    let told = told.told;
+    subquery.outer_vars.retain(|(name, _)| !told.iter().any(|(known, _)| known == name));
+    told
+}
+
+struct Tell<'a, 'p> {
+    planning: &'a mut Planning<'p>,
+    left: TableSet,
+    told: Vec<(std::sync::Arc<str>, Expr)>,
+}
+
+impl VisitMut for Tell<'_, '_> {
+    fn expr(&mut self, expr: &mut Expr) -> bool {
+        if !matches!(expr, Expr::Bound(..))
+            || !self.planning.semantics.tables_of(expr).is_within(self.left)
+        {
+            return true;
+        }
+        let name = self.planning.names.argument_for(expr);
+        let ty = self.planning.semantics.argument_type(expr);
+        if !self.told.iter().any(|(known, _)| *known == name) {
+            self.told.push((std::sync::Arc::clone(&name), expr.clone()));
+        }
+        *expr = Expr::Argument { name: Ident(name), ty };
+        false
     }
 }
 
@@ -152,6 +212,7 @@ fn into_route(
         replace(&mut subquery.original, &query, &taken);
         query = taken;
     }
+    let inner_tables = std::mem::take(&mut planning.merged_tables);
     local::localize_query(planning, &mut query, keyspace.as_deref());
     if subquery.is_argument {
         let name = subquery.has_values.filter(|_| subquery.kind == Kind::Exists);
@@ -164,6 +225,7 @@ fn into_route(
         local::localize_expr(planning, &mut subquery.original, keyspace.as_deref());
         outer.source = Filter::over(outer.source.take(), vec![subquery.original]);
     }
+    outer.merged_tables.extend(std::mem::replace(&mut planning.merged_tables, inner_tables));
     Ok(Ok(Operator::Route(outer)))
 }
 

@@ -148,6 +148,7 @@ fn try_merge(union: &mut Union, first: usize, second: usize) -> bool {
     }));
     let mut route = Route::new(source, routing);
     route.runs_once = runs_once;
+    route.merged_tables = other.merged_tables;
     route.comments = comments;
     route.lock = lock;
     union.sources[first] = Operator::Route(Box::new(route));

@@ -19,7 +19,7 @@ use super::check::{self, Nested};
 use super::names::{Clause, Offers, resolve_union_order};
 use super::table_set::TableSet;
 use super::tables::{DerivedColumn, DerivedTable, RealTable, Source, TableInfo};
-use super::{Semantics, Signature, item_name};
+use super::{Semantics, Signature, item_name, recursive};
 use crate::key::Code;
 use crate::vschema::find::TableOrVindex;
 
@@ -52,12 +52,24 @@ pub fn analyse(statement: &mut Statement, context: &Context<'_>) -> Result<Seman
     Ok(analyzer.semantics)
 }
 
-struct Analyzer<'a> {
+pub(super) struct Analyzer<'a> {
     context: &'a Context<'a>,
-    semantics: Semantics,
+    pub(super) semantics: Semantics,
     scopes: Scopes,
-    /// Common table expressions in sight, the nearest last; None while it is being read itself.
-    common: Vec<(Ident, Option<CommonTable>)>,
+    /// Common table expressions in sight, the nearest last.
+    pub(super) common: Vec<(Ident, Common)>,
+}
+
+/// What the name of a common table expression stands for.
+#[derive(Clone)]
+pub(super) enum Common {
+    /// A derived table, wherever it is named.
+    Inlined(CommonTable),
+    /// It is being read itself.
+    Hidden,
+    /// One that reads itself, by its number: from outside, and in its recursive query.
+    Recursive(usize),
+    Iteration(usize),
 }
 
 impl<'a> Analyzer<'a> {
@@ -69,15 +81,15 @@ impl<'a> Analyzer<'a> {
 
     // ------------------------------------------------------------ queries
 
-    fn query(&mut self, query: &mut Query, nested: Nested) -> Result<(), PlanError> {
+    pub(super) fn query(&mut self, query: &mut Query, nested: Nested) -> Result<(), PlanError> {
         let common = self.common.len();
         match query {
             Query::Select(select) => {
-                self.with(select.with.take())?;
+                select.with = self.with(select.with.take())?;
                 self.select(select, nested)?;
             }
             Query::Union(union) => {
-                self.with(union.with.take())?;
+                union.with = self.with(union.with.take())?;
                 self.union(union, nested)?;
             }
             Query::Values(_) => return Err(PlanError::unsupported("values statement")),
@@ -86,15 +98,23 @@ impl<'a> Analyzer<'a> {
         Ok(())
     }
 
-    fn with(&mut self, with: Option<With>) -> Result<(), PlanError> {
-        let Some(with) = with else { return Ok(()) };
-        if with.recursive {
-            return Err(PlanError::unsupported("recursive common table expressions"));
-        }
+    /// What stays of a WITH: the tables that read themselves.
+    fn with(&mut self, with: Option<With>) -> Result<Option<With>, PlanError> {
+        let Some(with) = with else { return Ok(None) };
+        let mut stay = Vec::new();
         for table in with.tables {
-            self.common.push((table.name.clone(), Some(table)));
+            let name = table.name.clone();
+            let common = match with.recursive && recursive::reads_itself(&table) {
+                true => {
+                    let (number, analysed) = self.recursive(table)?;
+                    stay.push(analysed);
+                    Common::Recursive(number)
+                }
+                false => Common::Inlined(table),
+            };
+            self.common.push((name, common));
         }
-        Ok(())
+        Ok((!stay.is_empty()).then_some(With { recursive: true, tables: stay }))
     }
 
     fn union(&mut self, union: &mut Union, nested: Nested) -> Result<(), PlanError> {
@@ -372,7 +392,16 @@ impl<'a> Analyzer<'a> {
             && written.name.qualifier.is_none()
             && let Some(at) = self.common.iter().rposition(|(name, _)| *name == written.name.name)
         {
-            *table = self.common_table(written.clone(), at)?;
+            let written = written.clone();
+            match self.common[at].1.clone() {
+                Common::Inlined(common) => *table = inlined(written, common),
+                Common::Hidden => {
+                    let text = "do not support CTE that use the CTE alias inside the CTE query";
+                    return Err(PlanError::unsupported(text));
+                }
+                Common::Recursive(cte) => return self.use_of_recursive(table, &written, cte),
+                Common::Iteration(cte) => return self.iteration(table, &written, cte),
+            }
         }
         let info = match table {
             TableExpr::Table(written) => self.table(written)?,
@@ -384,7 +413,7 @@ impl<'a> Analyzer<'a> {
         self.add(table, info)
     }
 
-    fn add(&mut self, table: &mut TableExpr, info: TableInfo) -> Result<(), PlanError> {
+    pub(super) fn add(&mut self, table: &mut TableExpr, info: TableInfo) -> Result<(), PlanError> {
         let clashes = |number: &u32| {
             let other = self.semantics.table(*number);
             let told_apart = other.keyspace.is_some()
@@ -410,17 +439,6 @@ impl<'a> Analyzer<'a> {
         Ok(())
     }
 
-    /// A common table expression is a derived table wherever it is named.
-    fn common_table(&mut self, written: Table, at: usize) -> Result<TableExpr, PlanError> {
-        let Some(common) = self.common[at].1.clone() else {
-            let text = "do not support CTE that use the CTE alias inside the CTE query";
-            return Err(PlanError::unsupported(text));
-        };
-        let alias = written.alias.unwrap_or(written.name.name);
-        let CommonTable { columns, query, .. } = common;
-        Ok(TableExpr::Derived { lateral: false, query, alias, columns })
-    }
-
     fn derived(
         &mut self,
         query: &mut Query,
@@ -431,7 +449,7 @@ impl<'a> Analyzer<'a> {
         let outside = std::mem::replace(&mut self.scopes, inside);
         // Its own name means nothing in it.
         let own = self.common.iter().rposition(|(name, _)| name == alias);
-        let hidden = own.map(|at| self.common[at].1.take());
+        let hidden = own.map(|at| std::mem::replace(&mut self.common[at].1, Common::Hidden));
         let done = self.query(query, Nested::Yes);
         if let (Some(at), Some(hidden)) = (own, hidden) {
             self.common[at].1 = hidden;
@@ -496,6 +514,13 @@ impl<'a> Analyzer<'a> {
         let source = Source::Real(RealTable { table, destination: None, vindex_hint: None });
         TableInfo { name, keyspace: None, source }
     }
+}
+
+/// A common table expression is a derived table wherever it is named.
+fn inlined(written: Table, common: CommonTable) -> TableExpr {
+    let alias = written.alias.unwrap_or(written.name.name);
+    let CommonTable { columns, query, .. } = common;
+    TableExpr::Derived { lateral: false, query, alias, columns }
 }
 
 /// A query without FROM reads dual.
@@ -623,7 +648,7 @@ fn derived_table(
 }
 
 /// The columns of a query; None where a star hides some.
-fn output(query: &Query) -> Option<Vec<DerivedColumn>> {
+pub(super) fn output(query: &Query) -> Option<Vec<DerivedColumn>> {
     match query {
         Query::Select(select) => {
             let column = |item: &SelectItem| match item {
@@ -647,7 +672,7 @@ fn output(query: &Query) -> Option<Vec<DerivedColumn>> {
 }
 
 /// The columns that stand beside a star.
-fn known_output(query: &Query) -> Vec<DerivedColumn> {
+pub(super) fn known_output(query: &Query) -> Vec<DerivedColumn> {
     let Some(select) = check::first_select(query) else { return Vec::new() };
     let column = |item: &SelectItem| match item {
         SelectItem::Expr { expr, alias } => {

@@ -6,11 +6,12 @@
 //!
 //! Of where in a statement the column stands it knows what the error's text hangs on.
 
-use sim::sql::ast::{ColumnName, Expr};
+use sim::sql::ast::{ColumnName, Expr, Ident};
 
 use super::super::PlanError;
 use super::Semantics;
 use super::names::Clause;
+use super::table_set::TableSet;
 use super::tables::{Has, TableInfo};
 use crate::key::Code;
 
@@ -73,6 +74,21 @@ impl Semantics {
         }
     }
 
+    /// What USING has made one of several is the first table's.
+    fn of_using(&self, column: &ColumnName, scopes: &Scopes) -> Option<Expr> {
+        let level = scopes.levels.last()?;
+        let having =
+            |number: &&u32| self.table(**number).has(column.name.as_str()) == Has::Certainly;
+        let having: TableSet = level.iter().filter(having).map(|it| TableSet::one(*it)).collect();
+        let is_one = |(name, of): &&(Ident, TableSet)| {
+            name.is(column.name.as_str()) && having.is_within(*of)
+        };
+        let (_, of) = self.using.iter().find(is_one)?;
+        let first = level.iter().find(|number| of.contains(**number))?;
+        let table = Some(self.qualifier(*first));
+        Some(Expr::Bound(ColumnName { table, name: column.name.clone() }, *first))
+    }
+
     /// Binds a column, or keeps or raises the error that its name is.
     pub fn bind(
         &mut self,
@@ -80,7 +96,13 @@ impl Semantics {
         scopes: &Scopes,
         clause: Clause,
     ) -> Result<Expr, PlanError> {
-        match self.meaning(&column, scopes) {
+        let meaning = self.meaning(&column, scopes);
+        if meaning == Meaning::Ambiguous
+            && let Some(bound) = self.of_using(&column, scopes)
+        {
+            return Ok(bound);
+        }
+        match meaning {
             Meaning::Table(number) => return Ok(Expr::Bound(column, number)),
             _ if clause == Clause::Having => {
                 return Err(unknown(&column, "having clause"));

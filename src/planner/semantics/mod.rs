@@ -15,6 +15,7 @@ pub mod analyse;
 pub mod bind;
 pub mod check;
 pub mod names;
+pub mod recursive;
 pub mod star;
 pub mod table_set;
 pub mod tables;
@@ -39,6 +40,8 @@ pub struct Semantics {
     /// Raised unless the plan is one route.
     pub one_route_only: Option<PlanError>,
     pub signature: Signature,
+    /// Common table expressions that read themselves.
+    pub recursive: Vec<recursive::RecursiveCte>,
     /// Columns that USING makes one of two: by name the tables that have it.
     pub using: Vec<(Ident, TableSet)>,
     /// Aggregate functions beyond MySQL's; lower case.

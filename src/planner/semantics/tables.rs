@@ -28,6 +28,10 @@ pub struct TableInfo {
 pub enum Source {
     Real(RealTable),
     Derived(DerivedTable),
+    /// A recursive common table expression, where it is read.
+    Recursive(Recursion),
+    /// The same inside of its own recursive query: the rows of the iteration before.
+    Iteration(Recursion),
     /// A vindex that is read like a table.
     Vindex {
         keyspace: String,
@@ -55,6 +59,16 @@ pub struct DerivedTable {
     pub authoritative: bool,
     /// The tables that it reads.
     pub tables: TableSet,
+}
+
+/// A use of a recursive common table expression.
+#[derive(Clone, Debug)]
+pub struct Recursion {
+    /// Which of the statement's.
+    pub cte: usize,
+    pub columns: Vec<Ident>,
+    /// Whether these are all columns.
+    pub authoritative: bool,
 }
 
 /// A column of a query: by position one expression for each SELECT of a union.
@@ -90,6 +104,7 @@ impl TableInfo {
         let listed = match &self.source {
             Source::Real(real) => real.knows(column),
             Source::Derived(derived) => derived.column(column).is_some(),
+            Source::Recursive(of) | Source::Iteration(of) => of.position(column).is_some(),
             Source::Vindex { .. } => VINDEX_COLUMNS.iter().any(|c| c.eq_ignore_ascii_case(column)),
             Source::System(table) => table.is_some_and(|table| table.column(column).is_some()),
         };
@@ -104,6 +119,7 @@ impl TableInfo {
         match &self.source {
             Source::Real(real) => real.table.column_list_authoritative,
             Source::Derived(derived) => derived.authoritative,
+            Source::Recursive(of) | Source::Iteration(of) => of.authoritative,
             Source::Vindex { .. } => true,
             Source::System(table) => table.is_some(),
         }
@@ -122,6 +138,7 @@ impl TableInfo {
             Source::Derived(derived) => {
                 derived.columns.iter().map(|column| column.name.clone()).collect()
             }
+            Source::Recursive(of) | Source::Iteration(of) => of.columns.clone(),
             Source::Vindex { .. } => VINDEX_COLUMNS.iter().map(|name| Ident::new(name)).collect(),
             Source::System(table) => {
                 let columns = table.iter().flat_map(|table| table.columns());
@@ -160,6 +177,12 @@ impl RealTable {
             || table.column_vindexes.iter().any(|vindex| vindex.columns.iter().any(same));
         table.columns.iter().any(|known| same(&known.name))
             || !table.column_list_authoritative && by_vindex()
+    }
+}
+
+impl Recursion {
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.is(name))
     }
 }
 

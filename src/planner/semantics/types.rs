@@ -5,6 +5,7 @@
 
 use sim::sql::ast::{ArgumentType, ColumnName, Expr};
 
+use super::super::PlanError;
 use super::super::evaluable::{self, Type};
 use super::super::system_tables;
 use super::Semantics;
@@ -42,6 +43,8 @@ impl Semantics {
                 let first = types.next()?;
                 types.all(|other| other == first).then_some(first)
             }
+            // The two queries' types may differ, and Vitess does not look.
+            Source::Recursive(_) | Source::Iteration(_) => None,
             Source::Vindex { .. } => Some(Type::new(Kind::Varbinary)),
             Source::System(table) => {
                 let column = table.as_ref()?.column(name.name.as_str())?;
@@ -57,14 +60,14 @@ impl Semantics {
             return false;
         }
         match self.type_of(expr) {
-            None => !is_of_values(expr),
+            None => !self.is_of_values(expr),
             Some(ty) => is_text(ty.kind) && !ty.collation.is_some_and(|name| is_supported(&name)),
         }
     }
 
     pub fn collation_of(&self, expr: &Expr) -> Option<std::sync::Arc<str>> {
         match self.type_of(expr) {
-            None if is_of_values(expr) => Some(CONNECTION_COLLATION.into()),
+            None if self.is_of_values(expr) => Some(CONNECTION_COLLATION.into()),
             ty => {
                 let name = ty.filter(|ty| is_text(ty.kind))?.collation?;
                 is_supported(&name).then(|| name.into())
@@ -77,6 +80,58 @@ impl Semantics {
         match self.is_of_unknown_collation(expr) {
             true => Some("".into()),
             false => self.collation_of(expr),
+        }
+    }
+
+    /// An aggregate of values of unknown type has the type `unknown`, which is not text, with the
+    /// connection's collation; so has a derived table's column that is one.
+    fn is_of_values(&self, expr: &Expr) -> bool {
+        use sim::sql::ast::AggregateKind::{AnyValue, Avg, GroupConcat, Max, Min, Sum};
+        match expr {
+            Expr::Aggregate(aggregate) => {
+                matches!(aggregate.kind, AnyValue | Avg | GroupConcat | Max | Min | Sum)
+            }
+            Expr::Bound(column, number) => {
+                let inner =
+                    self.table(*number).derived().and_then(|it| it.column(column.name.as_str()));
+                inner.is_some_and(
+                    |inner| matches!(&inner.exprs[..], [only] if self.is_of_values(only)),
+                )
+            }
+            _ => false,
+        }
+    }
+
+    /// As what two values are compared: the type's name and, of texts, the collation; `-1` where one
+    /// is not known. See `evalengine.CoerceTypes`.
+    pub fn comparison_of(&self, left: &Expr, right: &Expr) -> Result<Comparison, PlanError> {
+        let (Some(one), Some(other)) = (self.type_of(left), self.type_of(right)) else {
+            return Ok(("-1".into(), None));
+        };
+        let binary = |kind: Kind| Ok((type_name(kind).into(), Some("binary".into())));
+        let text = |ty: &Type| is_text(ty.kind) || is_binary(ty.kind);
+        let exact = |kind: Kind| kind.is_integral();
+        match (&one, &other) {
+            _ if text(&one) && text(&other) => {
+                let kind = if one.kind == other.kind { one.kind } else { Kind::Varchar };
+                let collation = match (one.collation, other.collation) {
+                    (Some(one), Some(other)) if one == other => one,
+                    (None, Some(_)) | (Some(_), None) | (None, None) => "binary".to_owned(),
+                    (Some(one), Some(other)) => {
+                        let text = format!("Illegal mix of collations ({one}) and ({other})");
+                        return Err(PlanError::new(crate::key::Code::InvalidArgument, text));
+                    }
+                };
+                Ok((type_name(kind).into(), Some(collation.as_str().into())))
+            }
+            _ if one.kind == other.kind => binary(one.kind),
+            _ if is_time(one.kind) => binary(one.kind),
+            _ if is_time(other.kind) => binary(other.kind),
+            _ if exact(one.kind) && exact(other.kind) => {
+                let signed = one.kind.is_signed() && other.kind.is_signed();
+                binary(if signed { Kind::Int64 } else { Kind::Uint64 })
+            }
+            _ => binary(Kind::Float64),
         }
     }
 
@@ -105,16 +160,19 @@ fn is_supported(collation: &str) -> bool {
     !matches!(charset, "big5" | "gb2312" | "gbk" | "tis620")
 }
 
-/// An aggregate of values of unknown type has the type `unknown`, which is not text, with the
-/// connection's collation.
-fn is_of_values(expr: &Expr) -> bool {
-    use sim::sql::ast::AggregateKind::{AnyValue, Avg, Max, Min, Sum};
-    matches!(expr, Expr::Aggregate(aggregate)
-        if matches!(aggregate.kind, AnyValue | Avg | Max | Min | Sum))
-}
-
 fn is_text(kind: Kind) -> bool {
     matches!(kind, Kind::Text | Kind::Varchar | Kind::Char | Kind::Enum | Kind::Set)
+}
+
+/// A type's name and a collation.
+pub type Comparison = (std::sync::Arc<str>, Option<std::sync::Arc<str>>);
+
+fn is_binary(kind: Kind) -> bool {
+    matches!(kind, Kind::Blob | Kind::Varbinary | Kind::Binary)
+}
+
+fn is_time(kind: Kind) -> bool {
+    matches!(kind, Kind::Date | Kind::Time | Kind::Datetime | Kind::Timestamp)
 }
 
 /// The name that the protocol gives a type.

@@ -6,6 +6,7 @@
 mod aggregate;
 mod dml;
 mod generate;
+mod hash_join;
 mod insert;
 mod insert_query;
 mod keyed;
@@ -13,6 +14,7 @@ pub(super) mod lock;
 mod lookup;
 mod mirror;
 mod new_rows;
+mod recurse_cte;
 mod route;
 mod routing;
 mod rows;
@@ -64,6 +66,8 @@ impl Run {
                     self.simple_projection(projection, binds).await
                 }
                 Primitive::Join(join) => self.join(join, binds).await,
+                Primitive::HashJoin(join) => self.hash_join(join, binds).await,
+                Primitive::RecurseCte(cte) => self.recurse_cte(cte, binds).await,
                 Primitive::SemiJoin(join) => self.semi_join(join, binds).await,
                 Primitive::UncorrelatedSubquery(subquery) => {
                     self.uncorrelated_subquery(subquery, binds).await
@@ -184,7 +188,8 @@ impl Run {
 /// rows than are wanted the right ones would be missing. Vitess does not ask.
 fn may_drop_rows(input: &Primitive) -> bool {
     match input {
-        Primitive::Sort(_) | Primitive::Filter(_) => true,
+        Primitive::Sort(_) | Primitive::Filter(_) | Primitive::HashJoin(_) => true,
+        Primitive::RecurseCte(cte) => cte.distinct,
         Primitive::Distinct(distinct) => may_drop_rows(&distinct.input),
         Primitive::Projection(projection) => may_drop_rows(&projection.input),
         Primitive::SimpleProjection(projection) => may_drop_rows(&projection.input),

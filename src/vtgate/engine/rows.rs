@@ -138,10 +138,10 @@ impl Run {
         for row in &left.rows {
             let right = self.primitive(&node.right, &told(&node.vars, row, binds)).await?;
             for match_ in &right.rows {
-                joined.rows.push(combined(node, row, Some(match_)));
+                joined.rows.push(picked(&node.columns, row, Some(match_)));
             }
             if right.rows.is_empty() && node.outer {
-                joined.rows.push(combined(node, row, None));
+                joined.rows.push(picked(&node.columns, row, None));
             }
             right_columns = Some(right.columns);
         }
@@ -214,8 +214,18 @@ impl Run {
     }
 }
 
+/// Gives columns other names, from the first on.
+pub(super) fn rename(outcome: &mut Outcome, names: &[Arc<str>]) {
+    if names.is_empty() {
+        return;
+    }
+    for (column, name) in Arc::make_mut(&mut outcome.columns).iter_mut().zip(names) {
+        column.name = Arc::clone(name);
+    }
+}
+
 /// What the right is told of a left row.
-fn told(vars: &BTreeMap<Arc<str>, usize>, row: &Row, binds: &Binds) -> Arc<Binds> {
+pub(super) fn told(vars: &BTreeMap<Arc<str>, usize>, row: &Row, binds: &Binds) -> Arc<Binds> {
     let mut own = binds.clone();
     for (name, at) in vars {
         let value = row.get(*at).cloned().unwrap_or(Value::Null);
@@ -240,13 +250,14 @@ fn output_column(projected: &ProjectedColumn, input: &[Column], first: Option<&V
     Column { name, table: None, original_table: None, kind, ty: None, not_null: false }
 }
 
-fn combined(node: &Join, left: &Row, right: Option<&Row>) -> Row {
+/// A joined row.
+pub(super) fn picked(columns: &[JoinSide], left: &Row, right: Option<&Row>) -> Row {
     let value = |side: &JoinSide| match side {
         JoinSide::Left(at) => left.get(*at).cloned(),
         JoinSide::Right(at) => right.and_then(|right| right.get(*at).cloned()),
     };
     let values: Vec<Value> =
-        node.columns.iter().map(|side| value(side).unwrap_or(Value::Null)).collect();
+        columns.iter().map(|side| value(side).unwrap_or(Value::Null)).collect();
     values.into()
 }
 
