@@ -149,6 +149,9 @@ fn aliases(statement: &Statement) -> Vec<(usize, Arc<str>)> {
     let known = items.iter().take_while(|item| matches!(item, SelectItem::Expr { .. }));
     let alias = |(at, item): (usize, &SelectItem)| match item {
         SelectItem::Expr { alias: Some(alias), .. } => Some((at, Arc::clone(&alias.0))),
+        SelectItem::Expr { expr: Expr::Column(column), .. } => {
+            Some((at, Arc::clone(&column.name.0)))
+        }
         _ => None,
     };
     known.enumerate().filter_map(alias).collect()

@@ -204,6 +204,8 @@ fn into_route(
     {
         outer = Box::new(any.alternates.swap_remove(at).1);
     }
+    // Its rows are there whether or not the subquery has a shard.
+    outer.runs_once |= matches!(outer.routing, Routing::Dual | Routing::AnyShard(_));
     outer.routing = decision.routing;
     let keyspace = outer.routing.keyspace().map(|keyspace| keyspace.name.to_string());
     let mut query = subquery.query;
@@ -264,6 +266,10 @@ fn decide(
         let routing = match (&outer_route.routing, &inner_route.routing) {
             (outer, Routing::Dual) => outer.clone(),
             (outer, Routing::AnyShard(_)) if same_keyspace => outer.clone(),
+            // Vitess routes by the outer row as well, which nobody has read by then.
+            (Routing::Dual | Routing::AnyShard(_), inner) if routes_by_argument(inner, subquery) => {
+                continue;
+            }
             (Routing::Dual, inner) if single => inner.clone(),
             (Routing::AnyShard(_), inner) if same_keyspace && single => inner.clone(),
             (Routing::None(_), _) if same_keyspace => outer_route.routing.clone(),
@@ -297,6 +303,13 @@ fn decide(
         return Some(Decision { routing, outer_alternate });
     }
     None
+}
+
+/// Whether the shard is that of a value of the outer row.
+fn routes_by_argument(routing: &Routing, subquery: &SubQuery) -> bool {
+    let Routing::Sharded(sharded) = routing else { return false };
+    let values = sharded.selected.iter().flat_map(|selected| selected.values.iter().flatten());
+    values.into_iter().any(|value| uses_argument(value, subquery))
 }
 
 /// Outer and inner, and the keyspace of the outer's alternate if it is one.

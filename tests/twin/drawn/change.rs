@@ -54,7 +54,7 @@ pub fn first_rows(draw: &mut Draw, table: &Table) -> Vec<String> {
 
 pub fn change(draw: &mut Draw, schema: &Schema) -> String {
     let sharded = schema.sharded();
-    let table: &Table = *draw.choose(&sharded);
+    let table = *draw.choose(&sharded);
     match draw.below(12) {
         0..=2 => insert(draw, table),
         3..=5 => update(draw, table),
@@ -83,7 +83,9 @@ fn insert(draw: &mut Draw, table: &Table) -> String {
                 ),
             }
         }
-        1 => format!("insert ignore into {name} ({names}) values {rows}"),
+        1 if !unique || table.verified => {
+            format!("insert ignore into {name} ({names}) values {rows}")
+        }
         2 => {
             let set = table.columns.iter().enumerate();
             let set =

@@ -23,7 +23,7 @@ const SHARDS: [&str; 4] = ["-80,80-", "-40,40-80,80-c0,c0-", "-20,20-", "-55,55-
 pub fn case(seed: u64) -> Case {
     let mut draw = Draw::new(seed.wrapping_add(1 << 40));
     let draw = &mut draw;
-    let schema = Schema::draw(draw);
+    let mut schema = Schema::draw(draw);
     let (one, other) = (*draw.choose(&SHARDS), *draw.choose(&SHARDS));
     let mut keyspaces = vec![Keyspace { name: "sharded", shards: one, write_only: false }];
     match draw.below(4) {
@@ -31,6 +31,8 @@ pub fn case(seed: u64) -> Case {
         1 => keyspaces.push(Keyspace { name: "written", shards: one, write_only: true }),
         _ => {}
     }
+    let verified = keyspaces.iter().all(|keyspace| !keyspace.write_only);
+    schema.tables.iter_mut().for_each(|table| table.verified = verified);
     let references = references(draw, &schema);
     let (setup, routed) = setup(&schema, &keyspaces, &references);
     let own = keyspaces.iter().map(|own| format!("\"{}\": {}", own.name, schema.vschema(own)));

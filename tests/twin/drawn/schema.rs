@@ -88,6 +88,9 @@ pub struct Table {
     pub sharding: Vec<usize>,
     pub lookups: Vec<Lookup>,
     pub reference: bool,
+    /// Whether lookups are asked if a row that was ignored is theirs: one that is only written says
+    /// yes to all.
+    pub verified: bool,
     vindex: &'static str,
     /// Whether the vschema lists the columns.
     pub listed: bool,
@@ -107,7 +110,7 @@ pub struct Keyspace {
 impl Schema {
     pub fn draw(draw: &mut Draw) -> Schema {
         let count = 2 + draw.below(3);
-        Schema { tables: (0..count).map(|at| Table::draw(draw, format!("t{at}"))).collect() }
+        Schema { tables: (0..count).map(|at| Table::draw(draw, at)).collect() }
     }
 
     /// The tables that are written.
@@ -178,7 +181,9 @@ impl Schema {
 }
 
 impl Table {
-    fn draw(draw: &mut Draw, name: String) -> Table {
+    /// The first is one that can be written.
+    fn draw(draw: &mut Draw, at: u64) -> Table {
+        let name = format!("t{at}");
         let own = |name: &str, kind: Kind| Column {
             name: name.into(),
             kind,
@@ -186,7 +191,7 @@ impl Table {
             unique: false,
         };
         let vindex = |draw: &mut Draw, kind: Kind| *draw.choose(kind.vindexes());
-        let (columns, key, sharding, vindex) = match draw.below(9) {
+        let (columns, key, sharding, vindex) = match draw.below(if at == 0 { 8 } else { 9 }) {
             0..=2 => (vec![own("id", Kind::Int)], vec![0], vec![0], vindex(draw, Kind::Int)),
             3 => {
                 let kind = *draw.choose(&[Kind::Text, Kind::Bytes, Kind::Date]);
@@ -219,6 +224,7 @@ impl Table {
             sharding,
             vindex,
             lookups: Vec::new(),
+            verified: true,
             listed: draw.below(3) != 0,
         };
         if !table.reference && table.key == [0] && table.sharding == [1] {
