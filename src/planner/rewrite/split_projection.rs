@@ -24,6 +24,7 @@ use super::super::planning::Planning;
 use super::super::predicate::same;
 use super::super::semantics::table_set::TableSet;
 use super::super::semantics::tables::DerivedColumn;
+use super::super::walk;
 use super::Rewritten;
 
 /// Over an outer join there is nothing to compute of a row that is not there.
@@ -110,6 +111,18 @@ impl Half {
     }
 }
 
+/// A column that is the value of a subquery needs the tables of the subquery's outer row.
+fn tables_needed_by(planning: &Planning<'_>, column: &Column) -> TableSet {
+    let mut tables = planning.semantics.tables_of(&column.expr);
+    let mut each = walk::EachExpr(|expr: &Expr| {
+        if let Some(query) = walk::own_query(expr) {
+            tables = tables | planning.semantics.outer_tables_of(query);
+        }
+    });
+    walk::expr(&column.original, &mut each);
+    tables
+}
+
 impl Halves {
     /// Adds a column to its side; gives it as the join passes it on.
     fn add(
@@ -121,7 +134,7 @@ impl Halves {
     ) -> Result<JoinColumn, PlanError> {
         let given = self.derived.as_ref().and_then(|derived| derived.columns.get(at).cloned());
         let name = given.unwrap_or_else(|| column.name());
-        let tables = planning.semantics.tables_of(&column.expr);
+        let tables = tables_needed_by(planning, &column);
         let whole = column.expr.clone();
         let origin = if tables.is_within(self.tables) {
             if tables.is_empty() {
