@@ -159,3 +159,13 @@ impl VisitMut for DropKeyspaces {
         true
     }
 }
+
+/// Whether an expression is NULL where all its columns are.
+pub fn is_null_of_nulls(expr: &Expr) -> bool {
+    match expr {
+        Expr::Bound(..) | Expr::Column(_) => true,
+        Expr::Binary { left, right, .. } => is_null_of_nulls(left) || is_null_of_nulls(right),
+        Expr::Unary { expr, .. } | Expr::Cast { expr, .. } => is_null_of_nulls(expr),
+        _ => false,
+    }
+}

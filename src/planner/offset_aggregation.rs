@@ -6,7 +6,7 @@
 use sim::sql::ast::{Expr, Literal};
 
 use super::offset::weight_string;
-use super::offset_above::{column_of as column_of_input, weight_of};
+use super::offset_above::{column_of as column_of_input, over_offsets, weight_of};
 use super::operator::aggregator::{Aggr, Column, Grouped};
 use super::operator::horizon::Derived;
 use super::operator::{Aggregator, Operator, Projection, projection};
@@ -15,7 +15,7 @@ use super::predicate::same;
 use super::primitive::AggregateOp;
 use super::rewrite::aggregate_again;
 use super::semantics::item_name;
-use super::{PlanError, aggregation};
+use super::{PlanError, aggregation, expression};
 
 /// Groups first, in their order, each followed by its weight; then the weights of aggregates that
 /// compare.
@@ -125,8 +125,27 @@ fn fetch(
         projection.columns.push(computed);
         return Ok(projection.columns.len() - 1);
     }
+    // The right of an outer join is not asked where it has no row: vtgate computes it there, too.
+    if joins_outer(&projection.source) && !expression::is_null_of_nulls(expr) {
+        let mut evaluated = expr.clone();
+        over_offsets(planning, &mut projection.source, &mut evaluated)?;
+        let info = projection::Info::Evaluated(evaluated);
+        projection.columns.push(projection::Column {
+            info,
+            ..projection::Column::new(expr.clone(), None)
+        });
+        return Ok(projection.columns.len() - 1);
+    }
     let at = column_of_input(planning, &mut projection.source, expr, Grouped::No)?;
     Ok(projection.pass_on(expr.clone(), at))
+}
+
+fn joins_outer(operator: &Operator) -> bool {
+    match operator {
+        Operator::Route(_) => false,
+        Operator::ApplyJoin(join) if !join.kind.is_inner() => true,
+        other => other.inputs().into_iter().any(joins_outer),
+    }
 }
 
 /// Where an aggregation gives an expression.

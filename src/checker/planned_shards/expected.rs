@@ -16,6 +16,7 @@ use super::Which;
 use crate::history::{By, PlannedSend, PlannedShards, PlannedStatement, ShardStatement};
 use crate::key::{Destination, KeyRange, KeyspaceId, Shard};
 use crate::topo::Topo;
+use crate::vindex::lookup::unicode_loose_hash;
 use crate::vindex::{self, Registry, Vindex, params::Params};
 use crate::vschema::VSchema;
 
@@ -248,6 +249,16 @@ impl Lookups<'_> {
         if value.is_null() && param("ignore_nulls") == "true" && !is_unique && send.is_change() {
             return Ok(self.all(keyspace));
         }
+        // Such a lookup is asked for the hash of the value.
+        let hashed = match source.type_name.contains("unicodeloosemd5") {
+            true => {
+                let hash = unicode_loose_hash(&value.into());
+                let hash = hash.and_then(|hash| hash.to_cast_uint64());
+                Some(Value::Uint(hash.map_err(|error| error.to_string())?))
+            }
+            false => None,
+        };
+        let value = hashed.as_ref().unwrap_or(value);
         let table = param("table");
         let table = table.rsplit_once('.').map_or(table, |(_, table)| table);
         let mut all = BTreeSet::new();

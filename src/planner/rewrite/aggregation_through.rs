@@ -176,6 +176,14 @@ impl Split {
 
     fn aggregate(&mut self, planning: &Planning<'_>, aggr: &Aggr, column: &Column) -> bool {
         let side = self.side_of(planning, &aggr.original);
+        // A row without a right side has a value of its own: Vitess leaves it out.
+        let argument = aggr.argument.as_ref();
+        if self.is_outer
+            && side == Some(Origin::Right)
+            && !argument.is_none_or(|argument| expression::is_null_of_nulls(argument))
+        {
+            return false;
+        }
         match aggr.op {
             AggregateOp::CountStar => {
                 let left = self.count(Origin::Left);
