@@ -130,10 +130,9 @@ fn fetch(
         let mut evaluated = expr.clone();
         over_offsets(planning, &mut projection.source, &mut evaluated)?;
         let info = projection::Info::Evaluated(evaluated);
-        projection.columns.push(projection::Column {
-            info,
-            ..projection::Column::new(expr.clone(), None)
-        });
+        projection
+            .columns
+            .push(projection::Column { info, ..projection::Column::new(expr.clone(), None) });
         return Ok(projection.columns.len() - 1);
     }
     let at = column_of_input(planning, &mut projection.source, expr, Grouped::No)?;

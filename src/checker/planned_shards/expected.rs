@@ -261,13 +261,17 @@ impl Lookups<'_> {
         let value = hashed.as_ref().unwrap_or(value);
         let table = param("table");
         let table = table.rsplit_once('.').map_or(table, |(_, table)| table);
+        let is_number = matches!(value, Value::Int(_) | Value::Uint(_));
+        let is_batch = is_number || param("batch_lookup") == "true";
         let mut all = BTreeSet::new();
         for answer in &self.answers.0 {
             let Some(asked) = asked(answer, table) else { continue };
             for row in answer.rows.iter().flatten() {
                 let [from, to] = &row[..] else { continue };
+                // Numbers, and the values of a batch, find the rows that have their text; any other
+                // value has all the rows of its own query.
                 let is_own = match &asked[..] {
-                    [one] => same(one, value),
+                    [one] if !is_batch => same(one, value),
                     _ => same(from, value),
                 };
                 if is_own {

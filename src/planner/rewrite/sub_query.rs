@@ -267,7 +267,9 @@ fn decide(
             (outer, Routing::Dual) => outer.clone(),
             (outer, Routing::AnyShard(_)) if same_keyspace => outer.clone(),
             // Vitess routes by the outer row as well, which nobody has read by then.
-            (Routing::Dual | Routing::AnyShard(_), inner) if routes_by_argument(inner, subquery) => {
+            (Routing::Dual | Routing::AnyShard(_), inner)
+                if routes_by_argument(inner, subquery) =>
+            {
                 continue;
             }
             (Routing::Dual, inner) if single => inner.clone(),

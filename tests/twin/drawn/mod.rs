@@ -32,7 +32,7 @@ pub fn case(seed: u64) -> Case {
         _ => {}
     }
     let verified = keyspaces.iter().all(|keyspace| !keyspace.write_only);
-    schema.tables.iter_mut().for_each(|table| table.verified = verified);
+    schema.tables.iter_mut().for_each(|table| table.verified &= verified);
     let references = references(draw, &schema);
     let (setup, routed) = setup(&schema, &keyspaces, &references);
     let own = keyspaces.iter().map(|own| format!("\"{}\": {}", own.name, schema.vschema(own)));

@@ -88,8 +88,8 @@ pub struct Table {
     pub sharding: Vec<usize>,
     pub lookups: Vec<Lookup>,
     pub reference: bool,
-    /// Whether lookups are asked if a row that was ignored is theirs: one that is only written says
-    /// yes to all.
+    /// Whether lookups are asked if a row that was ignored is theirs: one that is only written, or
+    /// not verified, says yes to all.
     pub verified: bool,
     vindex: &'static str,
     /// Whether the vschema lists the columns.
@@ -276,6 +276,7 @@ impl Table {
         }
         if matches!(kind, "lookup" | "lookup_unique") && draw.below(3) == 0 {
             params.push(("no_verify", "true"));
+            self.verified = false;
         }
         self.lookups.push(Lookup { column, kind, from, params, sharded: draw.below(3) != 0 });
     }
