@@ -165,7 +165,17 @@ pub fn finish(
 
 /// Where a join has the columns that a query asks for, if it has them under other names.
 fn renamed(operator: &Operator, query: &Query) -> Option<Vec<usize>> {
-    let Operator::ApplyJoin(join) = operator else { return None };
+    let join = match operator {
+        Operator::ApplyJoin(join) => join,
+        // Its columns have no names but their own; they are in their places.
+        Operator::HashJoin(join) => {
+            let own = |at: usize| join.columns.get(at).map(|column| item_name(column, None));
+            let names = names_of(query);
+            let is_named = |(at, name): &(usize, Arc<str>)| own(*at).is_none_or(|own| own.is(name));
+            return (!names.iter().all(is_named)).then(Vec::new);
+        }
+        _ => return None,
+    };
     if offset_join::is_named_as(join, &names_of(query)) {
         return None;
     }

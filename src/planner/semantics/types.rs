@@ -102,13 +102,18 @@ impl Semantics {
         }
     }
 
-    /// As what two values are compared: the type's name and, of texts, the collation; `-1` where one
-    /// is not known. See `evalengine.CoerceTypes`.
+    /// As what two values are compared: the type's name and the collation, if it is known by name;
+    /// `-1` where nothing is known. See `evalengine.CoerceTypes`.
     pub fn comparison_of(&self, left: &Expr, right: &Expr) -> Result<Comparison, PlanError> {
-        let (Some(one), Some(other)) = (self.type_of(left), self.type_of(right)) else {
-            return Ok(("-1".into(), None));
-        };
         let binary = |kind: Kind| Ok((type_name(kind).into(), Some("binary".into())));
+        let (one, other) = match (self.type_of(left), self.type_of(right)) {
+            (Some(one), Some(other)) => (one, other),
+            (Some(one), None) | (None, Some(one)) if is_time(one.kind) => return binary(one.kind),
+            (Some(one), None) | (None, Some(one)) if is_number(one.kind) => {
+                return binary(Kind::Float64);
+            }
+            _ => return Ok(("-1".into(), None)),
+        };
         let text = |ty: &Type| is_text(ty.kind) || is_binary(ty.kind);
         let exact = |kind: Kind| kind.is_integral();
         match (&one, &other) {
@@ -122,7 +127,8 @@ impl Semantics {
                         return Err(PlanError::new(crate::key::Code::InvalidArgument, text));
                     }
                 };
-                Ok((type_name(kind).into(), Some(collation.as_str().into())))
+                let known = Some(collation.as_str().into()).filter(|_| is_supported(&collation));
+                Ok((type_name(kind).into(), known))
             }
             _ if one.kind == other.kind => binary(one.kind),
             _ if is_time(one.kind) => binary(one.kind),
@@ -169,6 +175,10 @@ pub type Comparison = (std::sync::Arc<str>, Option<std::sync::Arc<str>>);
 
 fn is_binary(kind: Kind) -> bool {
     matches!(kind, Kind::Blob | Kind::Varbinary | Kind::Binary)
+}
+
+fn is_number(kind: Kind) -> bool {
+    kind.is_integral() || matches!(kind, Kind::Decimal | Kind::Float32 | Kind::Float64)
 }
 
 fn is_time(kind: Kind) -> bool {
