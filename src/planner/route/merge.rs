@@ -113,7 +113,9 @@ fn decide(
             let joined = || {
                 joined_by_vindex(planning, predicates, left.source.tables(), right.source.tables())
             };
-            shardeds(one, other, joined).map(Routing::Sharded)
+            let whole = shardeds(one, other, joined)?;
+            // What the right is routed by says nothing of the rows on the left: Vitess loses them.
+            Some(Routing::Sharded(if kind.is_inner() { whole } else { one.clone() }))
         }
         _ => None,
     }

@@ -120,8 +120,12 @@ impl<'s> Scope<'s> {
 /// A value of a kind.
 pub fn value(draw: &mut Draw, scope: &Scope, kind: Kind, depth: u64) -> String {
     let columns = scope.of(kind);
-    // Text would be compared as the connection compares it, bytes byte by byte.
-    let introducer = if kind == Kind::Bytes { "_binary" } else { "" };
+    // Text would be compared as the connection compares it, bytes byte by byte, and dates as dates.
+    let introducer = match kind {
+        Kind::Bytes => "_binary",
+        Kind::Date => "date",
+        _ => "",
+    };
     let plain = |draw: &mut Draw| match columns.is_empty() || draw.below(5) == 0 {
         true => format!("{introducer}{}", kind.literal(draw, 7)),
         false => draw.choose(&columns).clone(),
