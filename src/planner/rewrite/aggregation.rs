@@ -20,7 +20,7 @@ use super::super::operator::{Aggregator, Operator, Route};
 use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
 use super::super::primitive::AggregateOp;
-use super::super::route::merge::unique_vindex;
+use super::super::route::merge::is_of_one_shard;
 use super::super::semantics::table_set::TableSet;
 use super::super::semantics::tables::Source;
 use super::Rewritten;
@@ -86,7 +86,7 @@ fn groups_by_vindex(planning: &Planning<'_>, aggregator: &Aggregator, route: &Ro
 }
 
 pub fn is_unique(planning: &Planning<'_>, expr: &Expr, tables: TableSet) -> bool {
-    if unique_vindex(planning, expr, tables).is_none() {
+    if !is_of_one_shard(planning, expr, tables) {
         return false;
     }
     planning.semantics.equals_of(expr).iter().any(|expr| leads(planning, expr))

@@ -13,7 +13,7 @@ use super::super::operator::projection::{Column, Projection};
 use super::super::operator::{Distinct, Horizon, Limit, Operator};
 use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
-use super::super::route::merge::unique_vindex;
+use super::super::route::merge::is_of_one_shard;
 use super::super::semantics::item_name;
 use super::super::semantics::table_set::TableSet;
 use super::super::{PlanError, aggregation, expression, walk};
@@ -74,7 +74,7 @@ fn is_mergeable_query(planning: &Planning<'_>, query: &Query, tables: TableSet) 
     if select.limit.is_some() || windows {
         return false;
     }
-    let by_vindex = |expr: &Expr| unique_vindex(planning, expr, tables).is_some();
+    let by_vindex = |expr: &Expr| is_of_one_shard(planning, expr, tables);
     let aggregates = select.items.iter().any(|item| {
         matches!(item, SelectItem::Expr { expr, .. } if planning.semantics.has_aggregate(expr))
     });
@@ -236,7 +236,7 @@ fn partitions_by_vindex(planning: &Planning<'_>, select: &Select, source: &Opera
             Over::Name(name) => named(name).map(|(_, spec)| spec),
         };
         spec.is_some_and(|spec| {
-            spec.partition_by.iter().any(|expr| unique_vindex(planning, expr, tables).is_some())
+            spec.partition_by.iter().any(|expr| is_of_one_shard(planning, expr, tables))
         })
     };
     let holds = |expr: &Expr| {

@@ -207,6 +207,16 @@ pub fn unique_vindex(planning: &Planning<'_>, expr: &Expr, tables: TableSet) -> 
     planning.semantics.equals_of(expr).iter().find_map(|expr| own_vindex(planning, expr, tables))
 }
 
+/// Whether all rows that have one value of an expression are on one shard. NULLs are on any where a
+/// lookup leaves them out; Vitess takes them for one value all the same.
+pub fn is_of_one_shard(planning: &Planning<'_>, expr: &Expr, tables: TableSet) -> bool {
+    let Some(name) = unique_vindex(planning, expr, tables) else { return false };
+    let Some((keyspace, name)) = name.split_once('.') else { return false };
+    let found = planning.context.vschema.find_vindex(keyspace, name);
+    let vindex = found.ok().flatten();
+    !vindex.is_some_and(|vindex| vindex.lookup().is_some_and(|lookup| lookup.ignores_nulls()))
+}
+
 fn own_vindex(planning: &Planning<'_>, expr: &Expr, tables: TableSet) -> Option<String> {
     match expr {
         // The least and the greatest of a column are values of it.

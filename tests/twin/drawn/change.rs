@@ -83,8 +83,10 @@ fn insert(draw: &mut Draw, table: &Table) -> String {
                 ),
             }
         }
-        1 if !unique || table.verified => {
-            format!("insert ignore into {name} ({names}) values {rows}")
+        1 if !unique => format!("insert ignore into {name} ({names}) values {rows}"),
+        // One row: of two with one value, the lookup takes the first in its own order.
+        1 if table.verified => {
+            format!("insert ignore into {name} ({names}) values {}", row(draw, table, true))
         }
         2 => {
             let set = table.columns.iter().enumerate();

@@ -253,7 +253,10 @@ impl Table {
             (false, 0) => "lookup",
             (true, 1) if hashed => "lookup_hash_unique",
             (false, 1) if hashed => "lookup_hash",
-            (true, 2) if hashed && own.kind == Kind::Text => "lookup_unicodeloosemd5_hash_unique",
+            // NULL is a value to this one, like any other.
+            (true, 2) if hashed && own.kind == Kind::Text && !own.nullable => {
+                "lookup_unicodeloosemd5_hash_unique"
+            }
             (true, _) => "consistent_lookup_unique",
             (false, _) => "consistent_lookup",
         };
