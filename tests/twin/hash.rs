@@ -1,5 +1,5 @@
-//! Random joins with tables that no join may ask for row by row: the rows that a limit, a group or a
-//! DISTINCT leaves of all shards. vtgate reads both sides and compares.
+//! Random joins with tables that no join may ask for row by row: the rows that a limit, a group or
+//! a DISTINCT leaves of all shards. vtgate reads both sides and compares.
 
 use crate::draw::Draw;
 use crate::generate;

@@ -16,7 +16,6 @@ use super::Which;
 use crate::history::{By, PlannedSend, PlannedShards, PlannedStatement, ShardStatement};
 use crate::key::{Destination, KeyRange, KeyspaceId, Shard};
 use crate::topo::Topo;
-use crate::vindex::lookup::unicode_loose_hash;
 use crate::vindex::{self, Registry, Vindex, params::Params};
 use crate::vschema::VSchema;
 
@@ -208,10 +207,6 @@ impl Lookups<'_> {
         let vindex =
             self.vindex(keyspace, name).ok_or_else(|| format!("there is no vindex {name}"))?;
         let mut all = BTreeSet::new();
-        // Of the types that the planner routes by all the same, `lookup_hash` and its kin.
-        if vindex.lookup().is_some_and(|lookup| lookup.is_write_only()) {
-            return Ok(self.all(keyspace));
-        }
         let Some(functional) = vindex.functional() else {
             for value in columns.first().into_iter().flatten() {
                 all.extend(self.by_lookup(send, name, value)?);
@@ -246,16 +241,16 @@ impl Lookups<'_> {
         let source = source.ok_or_else(|| format!("there is no vindex {name}"))?;
         let param = |name: &str| source.params.get(name).map(String::as_str).unwrap_or_default();
         let is_unique = source.type_name.ends_with("_unique");
+        // The planner routes by `lookup_hash` and its kin all the same.
+        if param("write_only") == "true" {
+            return Ok(self.all(keyspace));
+        }
         if value.is_null() && param("ignore_nulls") == "true" && !is_unique && send.is_change() {
             return Ok(self.all(keyspace));
         }
         // Such a lookup is asked for the hash of the value.
         let hashed = match source.type_name.contains("unicodeloosemd5") {
-            true => {
-                let hash = unicode_loose_hash(&value.into());
-                let hash = hash.and_then(|hash| hash.to_cast_uint64());
-                Some(Value::Uint(hash.map_err(|error| error.to_string())?))
-            }
+            true => Some(unicode_loose_hash(value)?),
             false => None,
         };
         let value = hashed.as_ref().unwrap_or(value);
@@ -324,6 +319,21 @@ fn keyspace_id(type_name: &str, to: &Value) -> Result<KeyspaceId, String> {
     }
     let bytes = to.to_wire().ok_or("a lookup row without a keyspace id")?;
     Ok(KeyspaceId::new(&bytes))
+}
+
+/// The first bytes of a text's loose MD5, as a number.
+fn unicode_loose_hash(value: &Value) -> Result<Value, String> {
+    let registry = Registry::standard();
+    let md5 = registry.create("unicode_loose_md5", "md5", &Params::default());
+    let md5 = md5.map_err(|error| error.to_string())?;
+    let functional = md5.functional().ok_or("unicode_loose_md5 is functional")?;
+    match functional.map_one(&[value.into()]) {
+        Ok(Destination::KeyspaceId(id)) => {
+            let first = id.as_bytes().first_chunk::<8>().ok_or("an MD5 of sixteen bytes")?;
+            Ok(Value::Uint(u64::from_be_bytes(*first)))
+        }
+        other => Err(format!("no hash: {other:?}")),
+    }
 }
 
 /// The values that a statement on a lookup's table asked for; none if it is another one's.

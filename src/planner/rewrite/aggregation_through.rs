@@ -180,7 +180,7 @@ impl Split {
         let argument = aggr.argument.as_ref();
         if self.is_outer
             && side == Some(Origin::Right)
-            && !argument.is_none_or(|argument| expression::is_null_of_nulls(argument))
+            && !argument.is_none_or(expression::is_null_of_nulls)
         {
             return false;
         }

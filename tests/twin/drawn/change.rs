@@ -23,8 +23,8 @@ fn literal(draw: &mut Draw, table: &Table, at: usize) -> String {
     column.kind.literal(draw, range)
 }
 
-/// One of several rows has no NULL for a lookup: when one of the rows is a duplicate, Vitess looks up
-/// the NULLs of the others, too, and then stores them.
+/// One of several rows has no NULL for a lookup: when one of the rows is a duplicate, Vitess looks
+/// up the NULLs of the others, too, and then stores them.
 fn row(draw: &mut Draw, table: &Table, alone: bool) -> String {
     let value = |at: usize| {
         let looked_up = table.lookups.iter().any(|lookup| lookup.column == at);

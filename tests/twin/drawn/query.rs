@@ -117,17 +117,22 @@ impl<'s> Scope<'s> {
 
 // ------------------------------------------------------------------------------- expressions
 
-/// A value of a kind.
-pub fn value(draw: &mut Draw, scope: &Scope, kind: Kind, depth: u64) -> String {
-    let columns = scope.of(kind);
-    // Text would be compared as the connection compares it, bytes byte by byte, and dates as dates.
+/// A literal that is of the kind by itself: text would be compared as the connection compares it,
+/// bytes byte by byte, and dates as dates.
+fn typed(draw: &mut Draw, kind: Kind) -> String {
     let introducer = match kind {
         Kind::Bytes => "_binary",
         Kind::Date => "date",
         _ => "",
     };
+    format!("{introducer}{}", kind.literal(draw, 7))
+}
+
+/// A value of a kind.
+pub fn value(draw: &mut Draw, scope: &Scope, kind: Kind, depth: u64) -> String {
+    let columns = scope.of(kind);
     let plain = |draw: &mut Draw| match columns.is_empty() || draw.below(5) == 0 {
-        true => format!("{introducer}{}", kind.literal(draw, 7)),
+        true => typed(draw, kind),
         false => draw.choose(&columns).clone(),
     };
     if depth == 0 || draw.below(2) == 0 {
@@ -135,7 +140,7 @@ pub fn value(draw: &mut Draw, scope: &Scope, kind: Kind, depth: u64) -> String {
     }
     let one = plain(draw);
     match (kind, draw.below(6)) {
-        (_, 0) => format!("coalesce({one}, {})", kind.literal(draw, 7)),
+        (_, 0) => format!("coalesce({one}, {})", typed(draw, kind)),
         (_, 1) => {
             let when = condition(draw, scope, 0);
             format!("case when {when} then {one} else {} end", plain(draw))
