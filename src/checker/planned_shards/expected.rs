@@ -208,8 +208,9 @@ impl Lookups<'_> {
             self.vindex(keyspace, name).ok_or_else(|| format!("there is no vindex {name}"))?;
         let mut all = BTreeSet::new();
         let Some(functional) = vindex.functional() else {
-            for value in columns.first().into_iter().flatten() {
-                all.extend(self.by_lookup(send, name, value)?);
+            let values = columns.first().map(Vec::as_slice).unwrap_or_default();
+            for value in values {
+                all.extend(self.by_lookup(send, name, value, values.len() == 1)?);
             }
             return Ok(all);
         };
@@ -234,6 +235,7 @@ impl Lookups<'_> {
         send: &PlannedSend,
         name: &str,
         value: &Value,
+        alone: bool,
     ) -> Result<BTreeSet<String>, String> {
         let keyspace = &send.keyspace;
         let source = self.vschema.source.keyspaces.get(&**keyspace);
@@ -245,7 +247,8 @@ impl Lookups<'_> {
         if param("write_only") == "true" {
             return Ok(self.all(keyspace));
         }
-        if value.is_null() && param("ignore_nulls") == "true" && !is_unique && send.is_change() {
+        let leaves_out = param("ignore_nulls") == "true" && !is_unique;
+        if value.is_null() && alone && leaves_out && send.is_change() {
             return Ok(self.all(keyspace));
         }
         // Such a lookup is asked for the hash of the value.
