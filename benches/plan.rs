@@ -4,12 +4,15 @@
 //!
 //! Each statement is a bench of its own; `all` plans the whole set once. Allocations are printed
 //! once before the timings. A statement of a file begins after a blank line; `--` names it.
+//! `PLAN_LOADS=FILE` writes the statements for `tools/vitess-plans -bench FILE`, which measures the
+//! same of Vitess's own planner.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use serde_json::{Value as Json, json};
 use vindicate::planner::environment::Environment;
 use vindicate::planner::normalize::parameterize::parameterize;
 use vindicate::planner::primitive::Plan;
@@ -44,6 +47,7 @@ const OLTP: [(&str, &str); 8] = [
 struct Load {
     name: &'static str,
     keyspace: &'static str,
+    written: &'static str,
     vschema: VSchema,
     statements: Vec<(String, String)>,
 }
@@ -52,14 +56,14 @@ impl Load {
     fn new(
         name: &'static str,
         keyspace: &'static str,
-        vschema: &str,
+        written: &'static str,
         statements: Vec<(String, String)>,
     ) -> Load {
-        let own = KeyspaceSource::parse(vschema).expect("a vschema");
+        let own = KeyspaceSource::parse(written).expect("a vschema");
         let mut source = SrvVSchema::default();
         source.keyspaces.insert(keyspace.into(), own);
         let vschema = VSchema::build(&source, &Registry::standard());
-        Load { name, keyspace, vschema, statements }
+        Load { name, keyspace, written, vschema, statements }
     }
 
     fn context<'a>(&'a self, environment: &'a Environment) -> Context<'a> {
@@ -117,7 +121,27 @@ impl Cache {
     }
 }
 
+/// The loads as Vitess's planner reads them.
+fn write_loads() {
+    let Ok(path) = std::env::var("PLAN_LOADS") else { return };
+    let loads: Vec<Json> = loads()
+        .iter()
+        .map(|load| {
+            let vschema: Json = serde_json::from_str(load.written).expect("a vschema");
+            let queries: Vec<&String> = load.statements.iter().map(|(_, text)| text).collect();
+            json!({
+                "name": load.name,
+                "keyspace": load.keyspace,
+                "vschema": {"keyspaces": {load.keyspace: vschema, "main": {}}},
+                "queries": queries,
+            })
+        })
+        .collect();
+    std::fs::write(&path, Json::from(loads).to_string()).expect("a file that can be written");
+}
+
 fn plans(c: &mut Criterion) {
+    write_loads();
     let environment = Environment::default();
     for load in loads() {
         let context = load.context(&environment);

@@ -6,7 +6,7 @@
 //	{"plan": {..}} or {"error": ".."}
 //
 // vindicate's tests compare its plans with these (VITESS_PLANS). With "-bench FILE" it measures
-// instead: FILE holds a vschema of one keyspace and statements, see the README.
+// instead: FILE is what PLAN_LOADS=FILE cargo bench --bench plan has written.
 package main
 
 import (
