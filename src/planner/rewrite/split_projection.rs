@@ -111,6 +111,16 @@ impl Half {
     }
 }
 
+/// What a column is called that only the join reads: `t.a`, without quotes of its own.
+fn hidden_name(planning: &Planning<'_>, expr: &Expr) -> Ident {
+    match expr {
+        Expr::Bound(ColumnName { table: Some(table), name }, _) => {
+            Ident::new(&format!("{}.{}", table.name.as_str(), name.as_str()))
+        }
+        other => Ident::new(&plain(planning, other).to_string()),
+    }
+}
+
 /// A column that is the value of a subquery needs the tables of the subquery's outer row.
 fn tables_needed_by(planning: &Planning<'_>, column: &Column) -> TableSet {
     let mut tables = planning.semantics.tables_of(&column.expr);
@@ -214,7 +224,7 @@ impl Halves {
                 let known = self.left.columns.iter().position(|known| same(&known.expr, expr));
                 let name = match known {
                     Some(at) => self.left.names[at].clone(),
-                    None => Ident::new(&plain(planning, expr).to_string()),
+                    None => hidden_name(planning, expr),
                 };
                 if known.is_none() {
                     self.register(planning, &name, expr)?;
