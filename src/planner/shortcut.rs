@@ -55,6 +55,8 @@ pub fn unsharded(statement: &Statement, context: &Context<'_>) -> Option<Unshard
         }
     }
     let keyspace = super::keyspace(context, &keyspace?).ok()?;
+    // The copy of a reference table is the one that is there.
+    let used = used.iter().map(|name| format!("{}.{name}", keyspace.name)).collect();
     (!keyspace.sharded).then_some(Unsharded { keyspace, used })
 }
 
@@ -82,7 +84,7 @@ fn one(
         return None;
     }
     if target.is_none() && name.name.is("dual") {
-        used.insert(format!("{}.dual", super::dual_keyspace(context)));
+        used.insert("dual".to_owned());
         return Some(None);
     }
     let found =
@@ -91,7 +93,7 @@ fn one(
     if kind == Kind::Query && mirror::rule(&table, context).is_some() {
         return None;
     }
-    used.insert(format!("{}.{}", table.keyspace, table.name));
+    used.insert(table.name.clone());
     match table.table_type {
         TableType::Reference => Some(None),
         TableType::Sequence if kind != Kind::Change => None,
