@@ -77,7 +77,12 @@ pub fn is_plain(planning: &Planning<'_>, query: &Query) -> bool {
     !select.distinct
         && select.group_by.is_empty()
         && select.having.is_none()
-        && select.order_by.is_empty()
+        && select.order_by.iter().all(|order| is_constant(&order.expr))
         && select.limit.is_none()
         && !select.items.iter().any(computed)
+}
+
+/// `order by null`: it orders nothing.
+fn is_constant(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(_) | Expr::Argument { .. })
 }
