@@ -85,15 +85,24 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
             }
             false => None,
         };
-        route.ordering.push(RouteOrder {
-            collation: planning.semantics.shown_collation_of(&order.simplified),
-            expr: order.simplified,
-            descending: order.descending,
-            column,
-            weight_column,
-        });
+        route.ordering.push(merged_by(planning, order, column, weight_column));
     }
     Ok(())
+}
+
+fn merged_by(
+    planning: &Planning<'_>,
+    order: Order,
+    column: usize,
+    weight_column: Option<usize>,
+) -> RouteOrder {
+    RouteOrder {
+        collation: planning.semantics.shown_collation_of(&order.simplified),
+        expr: order.simplified,
+        descending: order.descending,
+        column,
+        weight_column,
+    }
 }
 
 /// The same of a query that has become a table of another one, whose columns it passes on: what is
@@ -117,13 +126,7 @@ pub fn order_wrapped(
             }
             false => None,
         };
-        route.ordering.push(RouteOrder {
-            collation: planning.semantics.collation_of(&order.simplified),
-            expr: order.simplified,
-            descending: order.descending,
-            column,
-            weight_column,
-        });
+        route.ordering.push(merged_by(planning, order, column, weight_column));
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use sim::sql::ast::Expr;
 
 use super::PlanError;
 use super::offset::weight_string;
-use super::offset_above::{column_of as column_of_input, weight_of as weight_of_input};
+use super::offset_above::column_of as column_of_input;
+use super::offset_join::weight_on_side;
 use super::operator::HashJoin;
 use super::operator::aggregator::Grouped;
 use super::operator::apply_join::Side;
@@ -64,13 +65,8 @@ pub fn weight_of(
     if let Some(at) = join.columns.iter().position(|column| same(column, &weight)) {
         return Ok(at);
     }
-    let side = match join.output.get(at) {
-        Some(Side::Left(at)) => Side::Left(weight_of_input(planning, &mut join.left, *at, expr)?),
-        Some(Side::Right(at)) => {
-            Side::Right(weight_of_input(planning, &mut join.right, *at, expr)?)
-        }
-        None => return Err(PlanError::bug(expr)),
-    };
+    let side = join.output.get(at).copied();
+    let side = weight_on_side(planning, side, [&mut join.left, &mut join.right], expr)?;
     join.columns.push(weight);
     join.output.push(side);
     Ok(join.columns.len() - 1)

@@ -8,9 +8,9 @@ use sim::sql::ast::Expr;
 use super::build::predicate;
 use super::offset::weight_string;
 use super::offset_above::{column_of as column_of_input, weight_of as weight_of_input};
-use super::operator::ApplyJoin;
 use super::operator::aggregator::Grouped;
 use super::operator::apply_join::{JoinColumn, Origin, Side};
+use super::operator::{ApplyJoin, Operator};
 use super::planning::Planning;
 use super::predicate::same;
 use super::{PlanError, offset_union};
@@ -68,16 +68,24 @@ pub fn weight_of(
     if let Some(at) = join.columns.iter().position(|column| same(&column.expr, &weight)) {
         return Ok(at);
     }
-    let side = match join.output.get(at) {
-        Some(Side::Left(at)) => Side::Left(weight_of_input(planning, &mut join.left, *at, expr)?),
-        Some(Side::Right(at)) => {
-            Side::Right(weight_of_input(planning, &mut join.right, *at, expr)?)
-        }
-        None => return Err(PlanError::bug(expr)),
-    };
+    let side = join.output.get(at).copied();
+    let side = weight_on_side(planning, side, [&mut join.left, &mut join.right], expr)?;
     join.columns.push(JoinColumn::new(weight));
     join.output.push(side);
     Ok(join.columns.len() - 1)
+}
+
+/// Where the side that gives a column gives its weight.
+pub fn weight_on_side(
+    planning: &mut Planning<'_>,
+    side: Option<Side>,
+    [left, right]: [&mut Operator; 2],
+    expr: &Expr,
+) -> Result<Side, PlanError> {
+    Ok(match side.ok_or_else(|| PlanError::bug(expr))? {
+        Side::Left(at) => Side::Left(weight_of_input(planning, left, at, expr)?),
+        Side::Right(at) => Side::Right(weight_of_input(planning, right, at, expr)?),
+    })
 }
 
 fn add(

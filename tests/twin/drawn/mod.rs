@@ -77,7 +77,7 @@ fn setup(schema: &Schema, keyspaces: &[Keyspace], references: &[String]) -> (Str
         routed.push(session);
     }
     lines.push("session u target=single".into());
-    let mut copies = vec![("u".to_string())];
+    let mut copies = vec!["u".to_string()];
     for keyspace in keyspaces {
         for shard in keyspace.shards.split(',') {
             let session = format!("c{}", copies.len());
