@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use sim::mysql::binlog::BinlogTransaction;
 use sim::mysql::gtid::GtidSet;
+use sim::mysql::outcome;
 use sim::mysql::server::TableImage;
 use sim::sql::ast::{Expr, Statement};
+use sim::sql_error::SqlError;
 use sim::value::{Binds, Row};
 
 use crate::topo::Alias;
@@ -20,7 +22,11 @@ use crate::topo::Alias;
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A client sent a statement.
+    /// A client sends a statement; it may never arrive.
+    Asked { session: Rc<str>, ask: AskId, sql: Rc<str> },
+    /// What a client was told of a statement.
+    Answered { session: Rc<str>, ask: AskId, answer: Answer },
+    /// A vtgate has a client's statement.
     Statement { session: Rc<str>, sql: Rc<str> },
     /// A vtgate begins to run a plan.
     Plan(Rc<PlanBegun>),
@@ -56,6 +62,18 @@ pub enum Event {
     Operator(Rc<str>),
     /// A fault was injected.
     Fault(Rc<str>),
+}
+
+/// Which of a run's statements, as clients sent them.
+pub type AskId = u64;
+
+/// What a client knows of its statement.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Ok(Rc<outcome::Outcome>),
+    Error(SqlError),
+    /// The connection was lost before the answer came: it may have happened.
+    Unknown(Rc<str>),
 }
 
 /// Which run of a plan; 0 is none.
@@ -180,6 +198,7 @@ pub type Observer = Box<dyn FnMut(&Event)>;
 struct Recorder {
     events: Vec<Event>,
     plans: PlanId,
+    asks: AskId,
     observer: Option<Observer>,
 }
 
@@ -203,6 +222,15 @@ pub fn next_plan() -> PlanId {
         let mut recorder = recorder.borrow_mut();
         recorder.plans += 1;
         recorder.plans
+    })
+}
+
+/// A number for a statement that a client sends.
+pub fn next_ask() -> AskId {
+    RECORDER.with(|recorder| {
+        let mut recorder = recorder.borrow_mut();
+        recorder.asks += 1;
+        recorder.asks
     })
 }
 

@@ -181,7 +181,8 @@ impl Judge {
                 self.server_lost(tablet, gtids, executed, images);
             }
             Event::Promoted { keyspace, shard, tablet } => self.promoted(keyspace, shard, tablet),
-            // Where statements went is judged apart.
+            // Where statements went, and what clients were told, is judged apart.
+            Event::Asked { .. } | Event::Answered { .. } => {}
             Event::Plan(_) | Event::ShardStatement(_) | Event::PlanEnded { .. } => {}
             Event::Operator(text) => self.faults.push((at, Rc::clone(text))),
             Event::Fault(text) => {

@@ -32,6 +32,10 @@ pub enum Action {
     Schema { keyspace: String, sql: String },
     Session { name: String, vtgate: usize, target: Option<String> },
     Statement { session: String, sql: String },
+    /// A statement that is sent, and not waited for; or a command of session vtctl.
+    Send { session: String, sql: String },
+    /// Until everything that was sent is answered or blocked.
+    Wait,
     Vtctl { line: String },
     Advance(Duration),
     Settle,
@@ -186,13 +190,15 @@ impl Bad {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 35] = [
     "cluster",
     "keyspace",
     "server",
     "vschema",
     "schema",
     "session",
+    "send",
+    "wait",
     "advance",
     "settle",
     "until",
@@ -373,6 +379,11 @@ impl Words {
                 vtgate: self.number("vtgate")?.unwrap_or(1),
                 target: self.key("target"),
             },
+            "send" => Action::Send {
+                session: self.next("the session's name")?,
+                sql: self.next("the statement")?,
+            },
+            "wait" => Action::Wait,
             "advance" => {
                 let text = self.next("the time")?;
                 Action::Advance(duration(&text)?)

@@ -6,6 +6,7 @@
 //! It knows nothing of files beside the scenario but what its commands name, and prints nothing.
 
 mod action;
+mod client;
 mod judge;
 mod result;
 mod runner;

@@ -6,20 +6,11 @@
 use std::time::Duration;
 
 use sim::eval::Kind;
-use sim::mysql::outcome::{Column, Outcome};
-use sim::sql_error::SqlError;
+use sim::mysql::outcome::Column;
 use sim::value::Value;
 
+use crate::history::Answer;
 use crate::report::mysql_table::{self, ColumnText};
-
-/// A statement's outcome.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    Ok(Outcome),
-    Error(SqlError),
-    /// The connection was lost before the answer came: it may have happened.
-    Unknown(String),
-}
 
 /// `elapsed` is printed where it is given.
 pub fn print(sql: &str, answer: &Answer, elapsed: Option<Duration>) -> String {

@@ -14,16 +14,17 @@ use std::time::Duration;
 use goldenscript::{Block, Command, Context};
 use sim::network::{Leg, Noise, Rule, Verdict as Fate};
 use sim::wait::{Token, TokenState};
-use sim::world::{self, Goal, Program, Stop};
+use sim::world::{self, Goal, Stop};
 
 use super::action::{Action, ClusterOptions, Disk, Fault};
 use super::judge::Shared;
-use super::result::{self, Answer};
+use super::client::{self, Client};
+use super::result;
 use super::{Options, Verdict};
 use crate::cluster::{self, Cluster};
-use crate::history::{self, Event, List, Outcome as CommitOutcome};
+use crate::history::{self, Answer, Event, List, Outcome as CommitOutcome};
 use crate::report::vtctl_table::vtctl_table;
-use crate::rpc::{OpenSession, Query, Vtctl, VtctlOutput};
+use crate::rpc::{Vtctl, VtctlOutput};
 use crate::topo::Alias;
 use crate::vtgate::Edition;
 use crate::vttablet;
@@ -65,20 +66,34 @@ struct Armed {
 }
 
 struct Session {
-    client: Program,
-    vtgate: Program,
-    target: String,
-    /// At the vtgate; none before the first statement and after a lost connection.
-    id: Rc<RefCell<Option<u64>>>,
+    client: Client,
     pending: Option<Pending>,
 }
 
+/// A statement of a session, or an operator's command, that is under way.
 struct Pending {
     token: Token,
     sql: String,
-    answer: Rc<RefCell<Option<Said>>>,
     began: u64,
     told: bool,
+    answer: Waiting,
+}
+
+/// Where the answer will be.
+enum Waiting {
+    Sql(client::Cell),
+    Vtctl(Operator),
+}
+
+type Operator = Rc<RefCell<Option<Result<VtctlOutput, String>>>>;
+
+impl Waiting {
+    fn said(&self) -> Option<Said> {
+        match self {
+            Waiting::Sql(cell) => cell.borrow().clone().map(Said::Sql),
+            Waiting::Vtctl(cell) => cell.borrow().clone().map(Said::Vtctl),
+        }
+    }
 }
 
 /// What came back: a session's answer, or an operator's.
@@ -269,70 +284,60 @@ impl Runner {
         let client = cluster.world.client(machine, &host);
         let target = target.or(default).unwrap_or_default();
         self.watch.borrow_mut().session_on(name, &format!("vtgate-{vtgate}"), &target);
-        self.sessions.insert(
-            name.to_owned(),
-            Session { client, vtgate: gate, target, id: Rc::default(), pending: None },
-        );
+        let client = Client::new(name, client, gate, &target);
+        self.sessions.insert(name.to_owned(), Session { client, pending: None });
         Ok(())
     }
 
     fn statement(&mut self, name: &str, sql: &str) -> Result<String, String> {
         self.mark = self.ready()?.world.trace().lines().len();
-        let is_busy = self.session(name)?.pending.is_some();
-        if is_busy {
+        self.session(name)?;
+        let (Some(cluster), Some(session)) = (&mut self.cluster, self.sessions.get(name)) else {
+            return Err(format!("no session {name}"));
+        };
+        if session.pending.is_some() || session.client.is_sending() {
             return Err(format!("session {name} is still busy with its last statement"));
         }
-        let (client, vtgate, target, id) = {
-            let session = self.session(name)?;
-            (session.client, session.vtgate, session.target.clone(), Rc::clone(&session.id))
-        };
-        let answer: Rc<RefCell<Option<Said>>> = Rc::default();
-        let text = result::vertical(sql).unwrap_or(sql).to_owned();
-        let (cell, label) = (Rc::clone(&answer), name.to_owned());
-        let cluster = self.ready()?;
-        let token = cluster.world.token(&format!("session {name}: {sql}"));
         let began = cluster.world.now();
-        cluster.world.spawn(client, Some(token), "statement", move |process| {
-            Box::pin(async move {
-                let known = *id.borrow();
-                let session = match known {
-                    Some(session) => Ok(session),
-                    None => {
-                        let name = label.as_str().into();
-                        let open = OpenSession { name, target: target.as_str().into() };
-                        process.call(vtgate, open).await
-                    }
-                };
-                let said = match session {
-                    Err(error) => Answer::Unknown(format!("connection lost: {error}")),
-                    Ok(session) => {
-                        *id.borrow_mut() = Some(session);
-                        let query = Query { session, sql: text.as_str().into() };
-                        match process.call(vtgate, query).await {
-                            Ok(Ok(outcome)) => Answer::Ok(outcome),
-                            Ok(Err(error)) => Answer::Error(error),
-                            Err(_) => {
-                                *id.borrow_mut() = None;
-                                Answer::Unknown("connection lost".to_owned())
-                            }
-                        }
-                    }
-                };
-                *cell.borrow_mut() = Some(Said::Sql(said));
-            })
-        });
-        self.pend(name, token, sql, answer, began)
+        let (token, answer) = session.client.ask(&mut cluster.world, sql);
+        let answer = Waiting::Sql(answer);
+        let pending = Pending { token, sql: sql.to_owned(), began, told: false, answer };
+        self.session(name)?.pending = Some(pending);
+        self.run_until(Goal::Declared)?;
+        Ok(self.tell(name))
+    }
+
+    /// Sends a statement, and lets nothing happen: the next command that takes time does.
+    fn send(&mut self, name: &str, sql: &str) -> Result<String, String> {
+        if name == "vtctl" {
+            return self.begin_vtctl(sql).map(|()| String::new());
+        }
+        self.session(name)?;
+        let (Some(cluster), Some(session)) = (&mut self.cluster, self.sessions.get(name)) else {
+            return Err(format!("no session {name}"));
+        };
+        session.client.send(&mut cluster.world, sql);
+        Ok(String::new())
     }
 
     fn vtctl(&mut self, line: &str) -> Result<String, String> {
+        self.begin_vtctl(line)?;
+        self.run_until(Goal::Declared)?;
+        Ok(self.tell("vtctl"))
+    }
+
+    fn begin_vtctl(&mut self, line: &str) -> Result<(), String> {
         let (command, grep) = super::shell::command(line, &self.options.folder)?;
         if !self.sessions.contains_key("vtctl") {
             self.open("vtctl", 1, None)?;
         }
+        if self.session("vtctl")?.pending.is_some() {
+            return Err("vtctl is still busy with its last command".to_owned());
+        }
         self.mark = self.ready()?.world.trace().lines().len();
-        let answer: Rc<RefCell<Option<Said>>> = Rc::default();
+        let answer: Operator = Rc::default();
         let cell = Rc::clone(&answer);
-        let client = self.session("vtctl")?.client;
+        let client = self.session("vtctl")?.client.program;
         let cluster = self.ready()?;
         let vtctld = cluster.vtctld;
         let token = cluster.world.token(&format!("vtctl: {line}"));
@@ -341,31 +346,20 @@ impl Runner {
             Box::pin(async move {
                 let reply = process.call(vtctld, Vtctl { args: command }).await;
                 let said = reply.unwrap_or_else(|error| Err(error.to_string()));
-                *cell.borrow_mut() = Some(Said::Vtctl(match (said, grep) {
+                *cell.borrow_mut() = Some(match (said, grep) {
                     (Ok(VtctlOutput::Text(text)), Some(word)) => {
                         let lines: Vec<&str> =
                             text.lines().filter(|line| line.contains(&word)).collect();
                         Ok(VtctlOutput::Text(lines.join("\n")))
                     }
                     (other, _) => other,
-                }));
+                });
             })
         });
-        self.pend("vtctl", token, line, answer, began)
-    }
-
-    fn pend(
-        &mut self,
-        name: &str,
-        token: Token,
-        sql: &str,
-        answer: Rc<RefCell<Option<Said>>>,
-        began: u64,
-    ) -> Result<String, String> {
-        let pending = Pending { token, sql: sql.to_owned(), answer, began, told: false };
-        self.session(name)?.pending = Some(pending);
-        self.run_until(Goal::Declared)?;
-        Ok(self.tell(name))
+        let answer = Waiting::Vtctl(answer);
+        let pending = Pending { token, sql: line.to_owned(), began, told: false, answer };
+        self.session("vtctl")?.pending = Some(pending);
+        Ok(())
     }
 
     /// What there is to say of a session's statement: its answer, or that it is blocked.
@@ -374,7 +368,7 @@ impl Runner {
         let now = self.cluster.as_ref().map_or(0, |cluster| cluster.world.now());
         let Some(session) = self.sessions.get_mut(name) else { return String::new() };
         let Some(pending) = &mut session.pending else { return String::new() };
-        let said = pending.answer.borrow().clone();
+        let said = pending.answer.said();
         match said {
             Some(said) => {
                 let elapsed = Duration::from_nanos(now - pending.began);
@@ -412,7 +406,7 @@ impl Runner {
             .sessions
             .iter()
             .filter(|(_, session)| {
-                session.pending.as_ref().is_some_and(|p| p.answer.borrow().is_some())
+                session.pending.as_ref().is_some_and(|p| p.answer.said().is_some())
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -420,6 +414,14 @@ impl Runner {
         for name in names {
             for line in self.tell(&name).lines() {
                 let _ = writeln!(text, "[{name}] {line}");
+            }
+        }
+        for (name, session) in &self.sessions {
+            for (sql, answer) in session.client.take_answers() {
+                let _ = writeln!(text, "[{name}] > {sql}");
+                for line in result::print(&sql, &answer, None).lines() {
+                    let _ = writeln!(text, "[{name}] {line}");
+                }
             }
         }
         text
@@ -659,6 +661,8 @@ impl Runner {
                 self.open(name, *vtgate, target.clone()).map(|()| String::new())
             }
             Action::Statement { session, sql } => self.statement(session, sql),
+            Action::Send { session, sql } => self.send(session, sql),
+            Action::Wait => self.run_until(Goal::Declared).map(|()| String::new()),
             Action::Vtctl { line } => self.vtctl(line),
             Action::Advance(duration) => {
                 let stop = self.ready()?.world.advance(*duration);
