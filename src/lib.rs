@@ -62,6 +62,7 @@
 pub mod checker;
 pub mod cli;
 pub mod cluster;
+pub mod fuzz;
 pub mod history;
 pub mod key;
 pub mod mutant;

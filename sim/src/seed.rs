@@ -8,6 +8,7 @@
 //!
 //! It knows nothing of what the numbers are for.
 
+use rand::Rng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
@@ -30,6 +31,46 @@ impl Seed {
     }
 }
 
+/// Draws from a stream, as generators need them.
+pub struct Draw(Stream);
+
+impl Draw {
+    pub fn new(seed: Seed, name: &str) -> Draw {
+        Draw(seed.stream(name))
+    }
+
+    /// From 0 to before `end`; 0 where that is 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        ((u128::from(self.0.next_u64()) * u128::from(end)) >> 64) as u64
+    }
+
+    /// From `low` to `high`, both included.
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below(high.saturating_sub(low).saturating_add(1))
+    }
+
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of these, of which there must be one.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len() as u64) as usize]
+    }
+
+    /// One of these, as often as its weight says; the last where all weights are 0.
+    pub fn weighted<T: Copy>(&mut self, from: &[(u64, T)]) -> T {
+        let mut rest = self.below(from.iter().map(|(weight, _)| weight).sum());
+        for (weight, one) in from {
+            if rest < *weight {
+                return *one;
+            }
+            rest -= weight;
+        }
+        from[from.len() - 1].1
+    }
+}
+
 /// FNV-1a, spread by [`mix`]: names are short and few.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let mut state = 0xcbf2_9ce4_8422_2325u64;
@@ -49,8 +90,6 @@ pub(crate) fn mix(left: u64, right: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rand::Rng;
-
     use super::*;
 
     #[test]

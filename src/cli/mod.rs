@@ -7,6 +7,7 @@
 //! It knows nothing of how anything works; it reads arguments, calls, and prints.
 
 mod conform;
+mod fuzz;
 mod plan;
 pub mod run;
 mod vindex;
@@ -36,6 +37,8 @@ enum Command {
     Vindex(vindex::Command),
     /// Replay scenarios, and say whether they still hold
     Run(run::Arguments),
+    /// Run random workloads under random faults, and make what is found small
+    Fuzz(fuzz::Arguments),
     /// Show how vtgate would run queries
     Plan(plan::Arguments),
     /// Check a vschema
@@ -118,6 +121,7 @@ fn run(command: Command) -> Result<Verdict, CommandError> {
         Command::Plan(arguments) => plan::run(arguments),
         Command::Vschema(command) => vschema::run(command),
         Command::Conform(command) => conform::run(command),
+        Command::Fuzz(arguments) => fuzz::run(arguments),
         Command::Run(arguments) => run::run(arguments, crate::scenario::run),
     }
 }

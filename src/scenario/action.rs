@@ -26,30 +26,74 @@ use crate::vtgate::Edition;
 #[derive(Clone, Debug)]
 pub enum Action {
     Cluster(ClusterOptions),
-    Keyspace { name: String, shards: Vec<Shard>, uid: Option<u32> },
-    Server { keyspace: String, shard: String, uuid: Option<ServerUuid>, executed: u64 },
-    VSchema { keyspace: String, vschema: Box<KeyspaceSource> },
-    Schema { keyspace: String, sql: String },
-    Session { name: String, vtgate: usize, target: Option<String> },
-    Statement { session: String, sql: String },
+    Keyspace {
+        name: String,
+        shards: Vec<Shard>,
+        uid: Option<u32>,
+    },
+    Server {
+        keyspace: String,
+        shard: String,
+        uuid: Option<ServerUuid>,
+        executed: u64,
+    },
+    VSchema {
+        keyspace: String,
+        vschema: Box<KeyspaceSource>,
+    },
+    Schema {
+        keyspace: String,
+        sql: String,
+    },
+    Session {
+        name: String,
+        vtgate: usize,
+        target: Option<String>,
+    },
+    Statement {
+        session: String,
+        sql: String,
+    },
     /// A statement that is sent, and not waited for; or a command of session vtctl.
-    Send { session: String, sql: String },
+    Send {
+        session: String,
+        sql: String,
+    },
     /// Until everything that was sent is answered or blocked.
     Wait,
-    Vtctl { line: String },
+    Vtctl {
+        line: String,
+    },
     Advance(Duration),
     Settle,
-    UntilStreams { workflow: String, state: String, within: Duration },
+    UntilStreams {
+        workflow: String,
+        state: String,
+        within: Duration,
+    },
     Fault(Fault),
-    At { session: String, list: List, fault: Fault },
+    At {
+        session: String,
+        list: List,
+        fault: Fault,
+    },
     Check,
-    ExpectRows { query: String, rows: usize },
+    ExpectRows {
+        query: String,
+        rows: usize,
+    },
     ExpectDangling(usize),
     ExpectViolated(String),
     Trace,
-    Dump { table: String },
+    Dump {
+        table: String,
+    },
     Locks,
-    Decide { name: String, ordinal: u64, value: u64 },
+    Decide {
+        name: String,
+        ordinal: u64,
+        value: u64,
+    },
 }
 
 /// What a scenario may say of its cluster.
@@ -638,7 +682,7 @@ fn parse_uuid(text: &str) -> Read<ServerUuid> {
 }
 
 /// `10ms`, `5s`, `2m`, `1h`.
-fn duration(text: &str) -> Read<Duration> {
+pub(super) fn duration(text: &str) -> Read<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let bad = || {
         Bad::new(format!("not a duration: {text}"), text)

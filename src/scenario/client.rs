@@ -89,9 +89,10 @@ impl Client {
         });
     }
 
-    /// Whether statements that were sent are not answered yet.
-    pub fn is_sending(&self) -> bool {
-        self.queue.borrow().token.is_some()
+    /// Says whether statements that were sent are not answered yet.
+    pub fn is_sending(&self) -> impl Fn() -> bool + use<> {
+        let queue = Rc::clone(&self.queue);
+        move || queue.borrow().token.is_some()
     }
 
     /// Answers to what was sent, since they were last taken.
@@ -120,7 +121,9 @@ impl Connection {
                     OpenSession { name: Rc::clone(&self.name), target: Rc::clone(&self.target) };
                 match process.call(self.vtgate, open).await {
                     Ok(session) => session,
-                    Err(error) => return Answer::Unknown(format!("connection lost: {error}").into()),
+                    Err(error) => {
+                        return Answer::Unknown(format!("connection lost: {error}").into());
+                    }
                 }
             }
         };

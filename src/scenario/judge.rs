@@ -10,6 +10,7 @@ use sim::world;
 use crate::checker::{Judge, ShardsCheck, Violation};
 use crate::cluster::Cluster;
 use crate::history::Event;
+use crate::scenario::Story;
 use crate::topo::Store;
 use crate::vindex::Registry;
 use crate::vschema::VSchema;
@@ -90,10 +91,10 @@ impl Watch {
     }
 
     /// Violations that the scenario does not declare, as stories.
-    pub fn undeclared(&self, declared: &[String]) -> Vec<String> {
+    pub fn undeclared(&self, declared: &[String]) -> Vec<Story> {
         let all = self.violations();
         let open = all.filter(|v| !declared.iter().any(|name| name == v.invariant.name()));
-        open.map(ToString::to_string).collect()
+        open.map(|v| Story { invariant: v.invariant.name(), text: v.to_string() }).collect()
     }
 
     /// What is declared and did not happen.

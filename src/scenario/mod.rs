@@ -33,6 +33,8 @@ pub struct Options {
     /// None is the calm run, whose output the file holds; a seed jitters, and only the judge looks.
     pub seed: Option<Seed>,
     pub tape: Tape,
+    /// Only the judge looks, as under a seed.
+    pub judge_only: bool,
     /// Keeps the trace's lines and the tape.
     pub record: bool,
     pub mutants: Vec<Mutant>,
@@ -57,12 +59,20 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Held,
-    /// Violations that the scenario does not declare, each as a story.
-    Violated(Vec<String>),
+    /// Violations that the scenario does not declare.
+    Violated(Vec<Story>),
     /// Who waits for what.
     Stuck(Vec<String>),
     /// Panics of processes.
     Panicked(Vec<String>),
+}
+
+/// A violation, told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// Its invariant's name; `declared` where one was declared and did not come.
+    pub invariant: &'static str,
+    pub text: String,
 }
 
 /// Bad input, found before anything ran or at the command that is wrong.
@@ -107,6 +117,11 @@ pub fn run(text: &str, options: &Options) -> Result<Run, ScenarioError> {
         trace: if options.record { cluster.world.trace() } else { Trace::default() },
         tape: cluster.world.tape(),
     })
+}
+
+/// A time as scenarios write it: `10us`, `10ms`, `5s`, `2m`, `1h`.
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    action::duration(text).ok()
 }
 
 /// Reads every command and does none.

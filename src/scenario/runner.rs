@@ -17,10 +17,10 @@ use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Stop};
 
 use super::action::{Action, ClusterOptions, Disk, Fault};
-use super::judge::Shared;
 use super::client::{self, Client};
+use super::judge::Shared;
 use super::result;
-use super::{Options, Verdict};
+use super::{Options, Story, Verdict};
 use crate::cluster::{self, Cluster};
 use crate::history::{self, Answer, Event, List, Outcome as CommitOutcome};
 use crate::report::vtctl_table::vtctl_table;
@@ -70,6 +70,17 @@ struct Session {
     pending: Option<Pending>,
 }
 
+impl Session {
+    /// Says whether everything that was asked is answered.
+    fn has_answers(&self) -> Rc<dyn Fn() -> bool> {
+        let pending = self.pending.as_ref().map(|pending| pending.answer.clone());
+        let is_sending = self.client.is_sending();
+        Rc::new(move || {
+            pending.as_ref().is_none_or(|answer| answer.said().is_some()) && !is_sending()
+        })
+    }
+}
+
 /// A statement of a session, or an operator's command, that is under way.
 struct Pending {
     token: Token,
@@ -80,6 +91,7 @@ struct Pending {
 }
 
 /// Where the answer will be.
+#[derive(Clone)]
 enum Waiting {
     Sql(client::Cell),
     Vtctl(Operator),
@@ -105,7 +117,8 @@ enum Said {
 
 impl Runner {
     pub fn new(options: Options) -> Runner {
-        let judged_only = options.seed.is_some() || !options.mutants.is_empty();
+        let judged_only =
+            options.judge_only || options.seed.is_some() || !options.mutants.is_empty();
         Runner {
             options,
             head: Head::default(),
@@ -145,7 +158,7 @@ impl Runner {
             self.verdict = Verdict::Violated(violations);
         } else if self.verdict == Verdict::Held && !absent.is_empty() && !self.judged_only {
             let text = format!("declared and absent: violated {}", absent.join(", "));
-            self.verdict = Verdict::Violated(vec![text]);
+            self.verdict = Verdict::Violated(vec![Story { invariant: "declared", text }]);
         }
         if let Some(cluster) = &self.cluster {
             let panics = cluster.world.panics();
@@ -176,6 +189,7 @@ impl Runner {
                 merge(&mut tape, &one);
             }
         }
+        let has_tape = !tape.is_empty();
         let policy = match self.options.seed {
             Some(seed) => sim::decide::Policy::Random(seed),
             None => sim::decide::Policy::Calm,
@@ -236,7 +250,8 @@ impl Runner {
         if let Some(time) = flags.term_start {
             cluster.set_term_start(time);
         }
-        if self.options.seed.is_some() {
+        // A tape says how late messages were.
+        if self.options.seed.is_some() || has_tape {
             cluster.world.network(|network| {
                 network.noise = Noise { jitter: 4, ..Noise::default() };
             });
@@ -295,7 +310,7 @@ impl Runner {
         let (Some(cluster), Some(session)) = (&mut self.cluster, self.sessions.get(name)) else {
             return Err(format!("no session {name}"));
         };
-        if session.pending.is_some() || session.client.is_sending() {
+        if session.pending.is_some() || session.client.is_sending()() {
             return Err(format!("session {name} is still busy with its last statement"));
         }
         let began = cluster.world.now();
@@ -432,7 +447,10 @@ impl Runner {
     fn settle(&mut self) -> Result<String, String> {
         let cluster = self.ready()?;
         let at_rest = cluster.at_rest();
-        self.run_until(Goal::When(at_rest))?;
+        let asked: Vec<Rc<dyn Fn() -> bool>> =
+            self.sessions.values().map(|session| session.has_answers()).collect();
+        let all = move || at_rest() && asked.iter().all(|answered| answered());
+        self.run_until(Goal::When(Rc::new(all)))?;
         Ok(String::new())
     }
 

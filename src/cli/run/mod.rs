@@ -11,7 +11,7 @@ pub mod difference;
 pub mod files;
 pub mod head;
 pub mod once;
-mod order;
+pub(in crate::cli) mod order;
 pub mod replace;
 pub mod show;
 #[cfg(test)]
@@ -82,20 +82,20 @@ enum HostName {
     Plain,
 }
 
-fn mutant_parser() -> impl TypedValueParser<Value = Mutant> {
+pub(in crate::cli) fn mutant_parser() -> impl TypedValueParser<Value = Mutant> {
     PossibleValuesParser::new(Mutant::ALL.map(Mutant::name))
         .try_map(|name| Mutant::parse(&name).ok_or("no such mutant"))
 }
 
 /// Seeds from `start` to before `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SeedRange {
-    start: u64,
-    end: u64,
+pub(in crate::cli) struct SeedRange {
+    pub(in crate::cli) start: u64,
+    pub(in crate::cli) end: u64,
 }
 
 impl SeedRange {
-    fn parse(text: &str) -> Result<SeedRange, String> {
+    pub(in crate::cli) fn parse(text: &str) -> Result<SeedRange, String> {
         let (start, end) =
             text.split_once("..").ok_or("two numbers with `..` between, as 0..100")?;
         let number = |text: &str| {

@@ -128,6 +128,7 @@ fn options(scenario: &Scenario, seed: Option<Seed>, settings: &Settings) -> Opti
         host: settings.host,
         seed,
         tape: Tape::default(),
+        judge_only: false,
         record: settings.record,
         mutants: settings.mutants.clone(),
         folder: folder.unwrap_or(Path::new(".")).to_path_buf(),
@@ -137,7 +138,9 @@ fn options(scenario: &Scenario, seed: Option<Seed>, settings: &Settings) -> Opti
 fn judge(scenario: &Scenario, chance: Chance, settings: &Settings, run: &Run) -> Vec<Problem> {
     let mut problems: Vec<Problem> = match &run.verdict {
         Verdict::Held => Vec::new(),
-        Verdict::Violated(stories) => stories.iter().cloned().map(Problem::Violation).collect(),
+        Verdict::Violated(stories) => {
+            stories.iter().map(|story| Problem::Violation(story.text.clone())).collect()
+        }
         Verdict::Stuck(waits) => waits.iter().cloned().map(Problem::Stuck).collect(),
         Verdict::Panicked(panics) => panics.iter().cloned().map(Problem::Fault).collect(),
     };

@@ -16,6 +16,10 @@ struct CommandLine {
     arguments: Arguments,
 }
 
+fn story() -> crate::scenario::Story {
+    crate::scenario::Story { invariant: "no_missing", text: "no_missing: 5".into() }
+}
+
 /// Gives the text back with the line after `---` replaced by what the line before it asks for.
 fn runner(text: &str, options: &Options) -> Result<Run, ScenarioError> {
     let command = text.lines().find(|line| !line.starts_with('#')).unwrap_or("").to_string();
@@ -23,9 +27,9 @@ fn runner(text: &str, options: &Options) -> Result<Run, ScenarioError> {
     let mut verdict = crate::scenario::Verdict::Held;
     let mut digest = 0xd1 + seed;
     match command.as_str() {
-        "violate" => verdict = crate::scenario::Verdict::Violated(vec!["no_missing: 5".into()]),
+        "violate" => verdict = crate::scenario::Verdict::Violated(vec![story()]),
         "violate seed 7" if seed == 7 => {
-            verdict = crate::scenario::Verdict::Violated(vec!["no_missing: 5".into()]);
+            verdict = crate::scenario::Verdict::Violated(vec![story()]);
         }
         "hang" => verdict = crate::scenario::Verdict::Stuck(vec!["a waits for b".into()]),
         "panic" => panic!("boo"),

@@ -1,0 +1,299 @@
+//! `vindicate fuzz`: random workloads under random faults, as many as there is time for.
+//!
+//! Each run is a seed's. A violation is shrunk and written as a scenario before the next run's
+//! result is taken, so that nothing is lost when somebody ends the campaign. Of each invariant a
+//! few findings are shrunk, the others counted.
+//!
+//! It knows nothing of what a case is.
+
+mod finding;
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use serde_json::json;
+use sim::clock::Nanos;
+use sim::host::HostKind;
+use sim::seed::Seed;
+
+use crate::cli::run::order::in_order;
+use crate::cli::run::{SeedRange, mutant_parser};
+use crate::cli::{CommandError, Format, Verdict};
+use crate::fuzz::campaign::{BadCase, Campaign, Finding, Ran};
+use crate::fuzz::profile::{PROFILES, Profile};
+use crate::fuzz::shrink::{Shrunk, shrink};
+use crate::mutant::Mutant;
+use crate::scenario;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Run each of these seeds, the last left out
+    #[arg(long, value_name = "A..B", value_parser = SeedRange::parse, conflicts_with = "time")]
+    seeds: Option<SeedRange>,
+    /// Run seeds from --seed on for so long: 60s, 10m, 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    time: Option<Duration>,
+    /// The first seed of --for; text that is no number is hashed
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: String,
+    /// How big the runs are, and what they have
+    #[arg(long, value_name = "P", value_parser = profile_parser(), default_value = "small")]
+    profile: &'static Profile,
+    /// Put a bug in; may be repeated
+    #[arg(long = "mutant", value_name = "M", value_parser = mutant_parser())]
+    mutants: Vec<Mutant>,
+    /// Where findings are written, a scenario each
+    #[arg(long, value_name = "DIR", default_value = "findings")]
+    out: PathBuf,
+    /// How many runs at a time; as many as there are processors if not said
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Print a name and a digest for each run
+    #[arg(long)]
+    digest: bool,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+fn profile_parser() -> impl TypedValueParser<Value = &'static Profile> {
+    PossibleValuesParser::new(PROFILES.each_ref().map(|profile| profile.name))
+        .try_map(|name| Profile::named(&name).ok_or("no such profile"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    scenario::duration(text).ok_or_else(|| format!("`{text}` is no time: 60s, 10m, 2h"))
+}
+
+/// Seeds of a run without a number or a time.
+const SEEDS: u64 = 1_000;
+/// Findings of one invariant that are shrunk and written.
+const SHRUNK: usize = 3;
+
+/// What a seed came to, with its finding made small.
+struct Done {
+    seed: Seed,
+    ran: Result<Ran, BadCase>,
+    finding: Option<Box<Finding>>,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
+    let campaign = Campaign {
+        profile: arguments.profile,
+        mutants: arguments.mutants.clone(),
+        host: HostKind::default(),
+    };
+    let first = Seed::parse(&arguments.seed).0;
+    let (first, last) = match (arguments.seeds, arguments.time) {
+        (Some(range), _) => (range.start, range.end),
+        (None, Some(_)) => (first, u64::MAX),
+        (None, None) => (first, first.saturating_add(SEEDS)),
+    };
+    let threads =
+        arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let bar = progress_bar(last - first);
+    let mut out = io::stdout();
+    let mut tally = Tally::new(&arguments, &campaign);
+    let clock = Clock::start(arguments.time);
+    let result = in_order(
+        (first..last).map(Seed).take_while(|_| !clock.is_over()),
+        threads,
+        |seed| one(&campaign, *seed),
+        |_, done| {
+            bar.suspend(|| tally.take(done, &mut out))?;
+            bar.inc(1);
+            Ok::<(), CommandError>(())
+        },
+    );
+    bar.finish_and_clear();
+    result?;
+    tally.end(clock.elapsed(), &mut out)
+}
+
+fn one(campaign: &Campaign, seed: Seed) -> Done {
+    match campaign.seed(seed) {
+        Ok((ran, finding)) => Done { seed, ran: Ok(ran), finding: finding.map(Box::new) },
+        Err(error) => Done { seed, ran: Err(error), finding: None },
+    }
+}
+
+/// What was seen so far.
+struct Tally<'a> {
+    arguments: &'a Arguments,
+    campaign: &'a Campaign,
+    runs: u64,
+    events: u64,
+    virtual_time: Nanos,
+    stuck: u64,
+    faults: u64,
+    /// Violating runs by invariant.
+    violated: BTreeMap<&'static str, usize>,
+    first: Option<u64>,
+}
+
+impl<'a> Tally<'a> {
+    fn new(arguments: &'a Arguments, campaign: &'a Campaign) -> Tally<'a> {
+        Tally {
+            arguments,
+            campaign,
+            runs: 0,
+            events: 0,
+            virtual_time: 0,
+            stuck: 0,
+            faults: 0,
+            violated: BTreeMap::new(),
+            first: None,
+        }
+    }
+
+    fn take(&mut self, done: Done, out: &mut dyn Write) -> Result<(), CommandError> {
+        self.runs += 1;
+        let ran = match done.ran {
+            Ok(ran) => ran,
+            Err(error) => {
+                self.faults += 1;
+                writeln!(out, "FAULT seed {}: {error}", done.seed.0)?;
+                return Ok(());
+            }
+        };
+        self.events += ran.events;
+        self.virtual_time = self.virtual_time.saturating_add(ran.virtual_time);
+        if self.arguments.digest {
+            writeln!(out, "{} {:016x}", done.seed.0, ran.digest)?;
+        }
+        match &ran.verdict {
+            scenario::Verdict::Held | scenario::Verdict::Violated(_) => {}
+            scenario::Verdict::Stuck(waits) => {
+                self.stuck += 1;
+                writeln!(out, "STUCK seed {}: {}", done.seed.0, waits.join("; "))?;
+            }
+            scenario::Verdict::Panicked(panics) => {
+                self.faults += 1;
+                writeln!(out, "FAULT seed {}: {}", done.seed.0, panics.join("; "))?;
+            }
+        }
+        let Some(finding) = done.finding else { return Ok(()) };
+        self.first.get_or_insert(self.runs);
+        let count = self.violated.entry(finding.story.invariant).or_default();
+        *count += 1;
+        if *count <= SHRUNK {
+            self.tell(&finding, out)?;
+        }
+        Ok(())
+    }
+
+    /// Shrinks a finding, writes it, and says so.
+    fn tell(&self, finding: &Finding, out: &mut dyn Write) -> Result<(), CommandError> {
+        let small = shrink(self.campaign, finding);
+        let small = small.map_err(|error| CommandError::usage(error.to_string()))?;
+        let Some(small) = small else {
+            writeln!(
+                out,
+                "seed {}: {} (there without the mutant too, or not again from its tape)",
+                finding.seed.0,
+                finding.story.text.lines().next().unwrap_or_default()
+            )?;
+            return Ok(());
+        };
+        let path = finding::write(self.campaign, finding, &small, &self.arguments.out)?;
+        let Shrunk { case, tape, story, runs } = &small;
+        match self.arguments.format {
+            Format::Json => writeln!(
+                out,
+                "{}",
+                json!({ "seed": finding.seed.0, "invariant": story.invariant,
+                        "lines": case.lines(tape), "shrinking_runs": runs,
+                        "file": path.display().to_string(), "story": story.text })
+            )?,
+            Format::Text => {
+                write!(out, "{}", story.text)?;
+                writeln!(
+                    out,
+                    "seed {}, {} lines after {runs} runs: {}",
+                    finding.seed.0,
+                    case.lines(tape),
+                    path.display()
+                )?;
+            }
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    fn end(self, wall: Duration, out: &mut dyn Write) -> Result<Verdict, CommandError> {
+        let found: usize = self.violated.values().sum();
+        let verdict = match (self.faults, self.stuck, found) {
+            (1.., _, _) => Verdict::OurFault,
+            (_, 1.., _) => Verdict::Stuck,
+            (_, _, 1..) => Verdict::Failed,
+            _ => Verdict::Held,
+        };
+        let seconds = wall.as_secs_f64();
+        let rate = self.runs as f64 / seconds.max(1e-9);
+        let virtual_seconds = self.virtual_time as f64 / 1e9;
+        match self.arguments.format {
+            Format::Json => writeln!(
+                out,
+                "{}",
+                json!({ "runs": self.runs, "violated": self.violated, "stuck": self.stuck,
+                        "faults": self.faults, "first": self.first, "events": self.events,
+                        "virtual_seconds": virtual_seconds, "seconds": seconds })
+            )?,
+            Format::Text => {
+                let word = match verdict {
+                    Verdict::Held => "held",
+                    Verdict::Failed => "failed",
+                    Verdict::Stuck => "stuck",
+                    Verdict::OurFault | Verdict::BadInput => "fault",
+                };
+                let by: Vec<String> =
+                    self.violated.iter().map(|(name, count)| format!("{name} {count}")).collect();
+                let by =
+                    if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+                writeln!(
+                    out,
+                    "{word}: {} runs, {found} violated{by}, {} stuck, {} faults, profile {}, {virtual_seconds:.0} s virtual, {seconds:.1} s real, {rate:.0} runs/s",
+                    self.runs, self.stuck, self.faults, self.arguments.profile.name
+                )?;
+            }
+        }
+        Ok(verdict)
+    }
+}
+
+/// How long the campaign has run on this machine, and whether its time is over.
+struct Clock {
+    #[expect(
+        clippy::disallowed_types,
+        reason = "a campaign lasts as long as it is told, in real time"
+    )]
+    start: std::time::Instant,
+    time: Option<Duration>,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_types, reason = "as above")]
+    fn start(time: Option<Duration>) -> Clock {
+        Clock { start: std::time::Instant::now(), time }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn is_over(&self) -> bool {
+        self.time.is_some_and(|time| time <= self.elapsed())
+    }
+}
+
+fn progress_bar(runs: u64) -> ProgressBar {
+    let target = match io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    ProgressBar::with_draw_target(Some(runs), target)
+}

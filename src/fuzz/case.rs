@@ -1,0 +1,198 @@
+//! A case: what a run does, as data that prints as a scenario.
+//!
+//! Everything that shapes the run stands in it, but the order and delay of messages: those are the
+//! tape's. So a case with its tape is a scenario with `decide` lines, and can be made smaller line
+//! by line.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use sim::decide::Tape;
+use sim::seed::{Draw, Seed};
+
+use super::faults::{self, Kind, Targets};
+use super::profile::Profile;
+use super::schema::Schema;
+use super::workload::Mix;
+
+/// See the [module](self).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    pub schema: Schema,
+    /// Tablets a shard: a primary, then replicas.
+    pub tablets: u64,
+    pub vtgates: u64,
+    /// Each with its vtgate's number.
+    pub sessions: Vec<(String, u64)>,
+    pub steps: Vec<Step>,
+}
+
+/// Something that is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A statement is sent, and not waited for.
+    Send {
+        session: String,
+        sql: String,
+    },
+    /// A statement is sent, and waited for until it is answered or blocked.
+    Ask {
+        session: String,
+        sql: String,
+    },
+    Advance(Duration),
+    /// A command of the scenario language.
+    Fault(String),
+}
+
+pub fn millis(number: u64) -> Duration {
+    Duration::from_millis(number)
+}
+
+impl Step {
+    /// As a scenario's line.
+    pub fn line(&self) -> String {
+        match self {
+            Step::Send { session, sql } => format!("send {session} \"{sql}\""),
+            Step::Ask { session, sql } => format!("{session}:> {sql}"),
+            Step::Advance(time) if time.subsec_micros() % 1000 != 0 => {
+                format!("advance {}us", time.as_micros())
+            }
+            Step::Advance(time) if time.subsec_millis() != 0 => {
+                format!("advance {}ms", time.as_millis())
+            }
+            Step::Advance(time) => format!("advance {}s", time.as_secs()),
+            Step::Fault(line) => line.clone(),
+        }
+    }
+}
+
+impl Case {
+    /// The case of a seed.
+    pub fn draw(profile: &Profile, seed: Seed) -> Case {
+        let mut schema = Schema::draw(&mut Draw::new(seed, "fuzz/schema"));
+        let mut draw = Draw::new(seed, "fuzz/size");
+        let draw = &mut draw;
+        profile.restrict(&mut schema);
+        let vtgates = draw.between(1, profile.vtgates);
+        let count = draw.between(profile.clients.0, profile.clients.1);
+        let sessions: Vec<(String, u64)> = (0..count)
+            .map(|at| (char::from(b'a' + at as u8).to_string(), 1 + at % vtgates))
+            .collect();
+        let tablets = match draw.chance(profile.replicas_percent) {
+            true => 3,
+            false => 1,
+        };
+        let transactions = draw.between(profile.transactions.0, profile.transactions.1);
+        let mut case = Case { schema, tablets, vtgates, sessions, steps: Vec::new() };
+        case.steps = case.work(&mut Draw::new(seed, "fuzz/workload"), transactions);
+        if profile.faults {
+            case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile);
+        }
+        case
+    }
+
+    /// The clients' transactions, in an order that keeps each client's own.
+    fn work(&self, draw: &mut Draw, transactions: u64) -> Vec<Step> {
+        let mix = Mix::draw(draw);
+        let mut queues: Vec<Vec<String>> = vec![Vec::new(); self.sessions.len()];
+        for _ in 0..transactions {
+            let client = draw.below(queues.len() as u64) as usize;
+            queues[client].extend(mix.transaction(draw, &self.schema));
+        }
+        // How close statements of different clients are to each other, in this run.
+        let pauses = *draw.pick(&[0, 20, 60, 100]);
+        let longest = *draw.pick(&[200, 1_000, 5_000]);
+        queues.iter_mut().for_each(|queue| queue.reverse());
+        let mut steps = Vec::new();
+        while queues.iter().any(|queue| !queue.is_empty()) {
+            let client = draw.below(queues.len() as u64) as usize;
+            let Some(sql) = queues[client].pop() else { continue };
+            let session = self.sessions[client].0.clone();
+            steps.push(Step::Send { session, sql });
+            if draw.chance(pauses) {
+                let micros = draw.between(1, longest / 100) * 100;
+                steps.push(Step::Advance(Duration::from_micros(micros)));
+            }
+        }
+        steps
+    }
+
+    fn add_faults(&mut self, draw: &mut Draw, profile: &Profile) {
+        let kinds: Vec<Kind> =
+            Kind::ALL.into_iter().filter(|kind| self.allows(*kind) && draw.chance(40)).collect();
+        if kinds.is_empty() {
+            return;
+        }
+        let sessions: Vec<String> = self.sessions.iter().map(|(name, _)| name.clone()).collect();
+        let (vtgates, tablets) = (self.vtgates, self.tablets);
+        for _ in 0..draw.between(0, profile.most_faults) {
+            let targets = Targets { schema: &self.schema, sessions: &sessions, vtgates, tablets };
+            let kind = *draw.pick(&kinds);
+            let fault = targets.fault(draw, kind);
+            let mut at = draw.below(self.steps.len() as u64 + 1) as usize;
+            // What mends it comes later, with statements between.
+            let mut first = true;
+            for step in fault {
+                if !first {
+                    at = (at + draw.below(4) as usize).min(self.steps.len());
+                }
+                self.steps.insert(at, step);
+                at += 1;
+                first = false;
+            }
+        }
+    }
+
+    fn allows(&self, kind: Kind) -> bool {
+        kind != Kind::PlannedReparent || 1 < self.tablets
+    }
+
+    /// The scenario's head: all before the first `---`.
+    fn head(&self) -> String {
+        let tablets = match self.tablets {
+            1 => "primary",
+            2 => "'primary,replica'",
+            _ => "'primary,replica,rdonly'",
+        };
+        let vtgates =
+            if self.vtgates == 1 { String::new() } else { format!(" vtgates={}", self.vtgates) };
+        let mut head = format!("cluster tablets={tablets}{vtgates}\n");
+        let keyspaces = self.schema.keyspaces();
+        for (keyspace, shards) in &keyspaces {
+            let _ = writeln!(head, "keyspace {keyspace} shards='{shards}'");
+        }
+        for (keyspace, _) in &keyspaces {
+            let _ = writeln!(head, "vschema {keyspace} '{}'", self.schema.vschema(keyspace));
+            let _ = writeln!(head, "schema {keyspace} '{}'", self.schema.definitions(keyspace));
+        }
+        head
+    }
+
+    /// The scenario, without outputs. Comments stand before it; `decide` lines are the tape's.
+    pub fn text(&self, comments: &str, tape: &Tape) -> String {
+        let mut text = String::new();
+        for line in comments.lines() {
+            let _ = writeln!(text, "# {line}");
+        }
+        text.push_str(&self.head());
+        for line in tape.to_string().lines() {
+            let _ = writeln!(text, "decide '{line}'");
+        }
+        text.push_str("---\n\n");
+        for (name, vtgate) in &self.sessions {
+            let vtgate = if *vtgate == 1 { String::new() } else { format!(" vtgate={vtgate}") };
+            let _ = writeln!(text, "session {name}{vtgate} target=customer");
+        }
+        for step in self.steps.iter().chain(&faults::end()) {
+            let _ = writeln!(text, "{}", step.line());
+        }
+        text.push_str("---\n");
+        text
+    }
+
+    /// Command lines beside the head and the end, which every case has.
+    pub fn lines(&self, tape: &Tape) -> usize {
+        self.steps.len() + tape.len()
+    }
+}

@@ -1,0 +1,21 @@
+//! Random workloads under random faults, and what to do with a finding.
+//!
+//! ```text
+//!   seed ──> case (schema, statements, faults) ──> scenario ──> run ──> held
+//!                                                               └────> violated ──> shrink ──> file
+//! ```
+//!
+//! A [`case::Case`] is drawn from a seed; it prints as a scenario and runs as one. What the seed
+//! further decides, the order and delay of messages, is recorded as a tape, so that a finding is
+//! data: case and tape. [`shrink`] takes away what it can live without, and the rest is written as
+//! a scenario.
+//!
+//! It knows nothing of how a violation is found.
+
+pub mod campaign;
+pub mod case;
+pub mod faults;
+pub mod profile;
+pub mod schema;
+pub mod shrink;
+pub mod workload;

@@ -1,0 +1,71 @@
+//! Profiles: how big the runs of a campaign are, and what they have.
+
+use super::schema::{Place, Schema};
+
+/// See the [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub name: &'static str,
+    /// What it is for, in a line.
+    pub about: &'static str,
+    /// At most.
+    pub vtgates: u64,
+    /// From and to.
+    pub clients: (u64, u64),
+    pub transactions: (u64, u64),
+    /// Percent of runs with replicas.
+    pub replicas_percent: u64,
+    pub faults: bool,
+    pub most_faults: u64,
+    /// Always the same cluster: two shards, the lookup table in the owner's keyspace.
+    pub fixed_cluster: bool,
+}
+
+pub const PROFILES: [Profile; 3] = [
+    Profile {
+        name: "small",
+        about: "few clients, few statements, few faults: many runs, short counterexamples",
+        vtgates: 2,
+        clients: (2, 3),
+        transactions: (3, 12),
+        replicas_percent: 20,
+        faults: true,
+        most_faults: 3,
+        fixed_cluster: false,
+    },
+    Profile {
+        name: "calm",
+        about: "as small, without faults",
+        vtgates: 2,
+        clients: (2, 3),
+        transactions: (3, 12),
+        replicas_percent: 0,
+        faults: false,
+        most_faults: 0,
+        fixed_cluster: false,
+    },
+    Profile {
+        name: "standard",
+        about: "2 shards, 9 tablets, 2 vtgates, 4 clients, 50 transactions, faults: what speed is measured with",
+        vtgates: 2,
+        clients: (4, 4),
+        transactions: (50, 50),
+        replicas_percent: 100,
+        faults: true,
+        most_faults: 6,
+        fixed_cluster: true,
+    },
+];
+
+impl Profile {
+    pub fn named(name: &str) -> Option<&'static Profile> {
+        PROFILES.iter().find(|profile| profile.name == name)
+    }
+
+    pub fn restrict(&self, schema: &mut Schema) {
+        if self.fixed_cluster {
+            schema.shards = "-80,80-";
+            schema.place = Place::Unsharded;
+        }
+    }
+}

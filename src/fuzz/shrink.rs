@@ -1,0 +1,192 @@
+//! Making a finding smaller: what it can live without goes.
+//!
+//! Steps first (in halves, then quarters, down to single ones), then the cluster, then the tape's
+//! deviations, again and again until nothing more can go. What is left is minimal: taking away any
+//! one step or deviation makes it hold. Each attempt is a run of its own under the same tape, whose
+//! entries are named, so that they keep their meaning when others go.
+
+use std::time::Duration;
+
+use sim::decide::Tape;
+
+use super::campaign::{BadCase, Campaign, Finding};
+use super::case::{Case, Step};
+use crate::scenario::Story;
+
+/// A finding that is as small as it gets.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    pub case: Case,
+    pub tape: Tape,
+    pub story: Story,
+    /// How many runs it took.
+    pub runs: u64,
+}
+
+/// Shrinks a finding; none where its tape does not give the violation again, or it is there without
+/// the campaign's mutants too.
+pub fn shrink(campaign: &Campaign, finding: &Finding) -> Result<Option<Shrunk>, BadCase> {
+    let invariant = finding.story.invariant;
+    let Some(story) = campaign.violates(&finding.case, &finding.tape, invariant)? else {
+        return Ok(None);
+    };
+    let best = Shrunk { case: finding.case.clone(), tape: finding.tape.clone(), story, runs: 1 };
+    let mut shrinker = Shrinker { campaign, invariant, best };
+    // A schedule that needs nothing special is the best of all.
+    shrinker.attempt(shrinker.best.case.clone(), Tape::default())?;
+    loop {
+        let before = (shrinker.best.case.clone(), shrinker.best.tape.clone());
+        shrinker.steps()?;
+        shrinker.cluster()?;
+        shrinker.deviations()?;
+        shrinker.words()?;
+        if before == (shrinker.best.case.clone(), shrinker.best.tape.clone()) {
+            break;
+        }
+    }
+    shrinker.readable()?;
+    Ok(Some(shrinker.best))
+}
+
+struct Shrinker<'a> {
+    campaign: &'a Campaign,
+    invariant: &'static str,
+    best: Shrunk,
+}
+
+impl Shrinker<'_> {
+    /// Takes a smaller case where it still shows the violation.
+    fn attempt(&mut self, case: Case, tape: Tape) -> Result<bool, BadCase> {
+        self.best.runs += 1;
+        let story = self.campaign.violates(&case, &tape, self.invariant)?;
+        let Some(story) = story else { return Ok(false) };
+        self.best = Shrunk { case, tape, story, runs: self.best.runs };
+        Ok(true)
+    }
+
+    fn steps(&mut self) -> Result<(), BadCase> {
+        let mut size = self.best.case.steps.len().div_ceil(2);
+        while 0 < size {
+            let mut at = 0;
+            while at < self.best.case.steps.len() {
+                let mut case = self.best.case.clone();
+                let end = (at + size).min(case.steps.len());
+                case.steps.drain(at..end);
+                if !self.attempt(case, self.best.tape.clone())? {
+                    at = end;
+                }
+            }
+            size = if size == 1 { 0 } else { size.div_ceil(2) };
+        }
+        Ok(())
+    }
+
+    fn cluster(&mut self) -> Result<(), BadCase> {
+        if 1 < self.best.case.tablets {
+            let case = Case { tablets: 1, ..self.best.case.clone() };
+            self.attempt(case, self.best.tape.clone())?;
+        }
+        if 1 < self.best.case.vtgates {
+            let mut case = Case { vtgates: 1, ..self.best.case.clone() };
+            case.sessions.iter_mut().for_each(|(_, vtgate)| *vtgate = 1);
+            self.attempt(case, self.best.tape.clone())?;
+        }
+        let mut at = 0;
+        while at < self.best.case.sessions.len() {
+            let mut case = self.best.case.clone();
+            let (name, _) = case.sessions.remove(at);
+            let is_used = case.steps.iter().any(|step| match step {
+                Step::Send { session, .. } | Step::Ask { session, .. } => *session == name,
+                Step::Fault(line) => line.contains(&format!("session={name} ")),
+                Step::Advance(_) => false,
+            });
+            if is_used || !self.attempt(case, self.best.tape.clone())? {
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn deviations(&mut self) -> Result<(), BadCase> {
+        let mut size = self.best.tape.len().div_ceil(2);
+        while 0 < size {
+            let mut at = 0;
+            while at < self.best.tape.len() {
+                let tape = without(&self.best.tape, at, size);
+                if !self.attempt(self.best.case.clone(), tape)? {
+                    at += size;
+                }
+            }
+            size = if size == 1 { 0 } else { size.div_ceil(2) };
+        }
+        Ok(())
+    }
+
+    /// Statements of several rows lose some; pauses become short and round.
+    fn words(&mut self) -> Result<(), BadCase> {
+        for at in 0..self.best.case.steps.len() {
+            let mut simpler = match &self.best.case.steps[at] {
+                Step::Send { session, sql } => simpler_statements(sql)
+                    .into_iter()
+                    .map(|sql| Step::Send { session: session.clone(), sql })
+                    .collect(),
+                Step::Advance(time) => [1, 10, 1_000]
+                    .into_iter()
+                    .map(Duration::from_millis)
+                    .filter(|rounder| rounder < time)
+                    .map(Step::Advance)
+                    .collect(),
+                Step::Ask { .. } | Step::Fault(_) => Vec::new(),
+            };
+            for step in simpler.drain(..) {
+                let mut case = self.best.case.clone();
+                case.steps[at] = step;
+                if self.attempt(case, self.best.tape.clone())? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A statement that can be waited for is, as a reader would write it.
+    fn readable(&mut self) -> Result<(), BadCase> {
+        for at in (0..self.best.case.steps.len()).rev() {
+            let mut case = self.best.case.clone();
+            let Step::Send { session, sql } = &case.steps[at] else { continue };
+            if session == "vtctl" {
+                continue;
+            }
+            case.steps[at] = Step::Ask { session: session.clone(), sql: sql.clone() };
+            self.attempt(case, self.best.tape.clone())?;
+        }
+        Ok(())
+    }
+}
+
+/// The tape without `count` of its lines.
+fn without(tape: &Tape, at: usize, count: usize) -> Tape {
+    let text = tape.to_string();
+    let kept = text.lines().enumerate().filter(|(line, _)| !(at..at + count).contains(line));
+    let kept: Vec<&str> = kept.map(|(_, line)| line).collect();
+    Tape::parse(&kept.join("\n")).unwrap_or_default()
+}
+
+/// An INSERT of several rows without one of them.
+fn simpler_statements(sql: &str) -> Vec<String> {
+    let Some((start, rows)) = sql.split_once(" values (") else { return Vec::new() };
+    let (rows, end) = match rows.rfind(')') {
+        Some(at) if rows[at + 1..].is_empty() => (&rows[..at], &rows[at + 1..]),
+        _ => return Vec::new(),
+    };
+    let rows: Vec<&str> = rows.split("), (").collect();
+    if rows.len() < 2 {
+        return Vec::new();
+    }
+    let without = |left_out: usize| {
+        let kept = rows.iter().enumerate().filter(|(at, _)| *at != left_out);
+        let kept: Vec<&str> = kept.map(|(_, row)| *row).collect();
+        format!("{start} values ({}){end}", kept.join("), ("))
+    };
+    (0..rows.len()).map(without).collect()
+}

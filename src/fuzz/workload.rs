@@ -1,0 +1,189 @@
+//! What clients do: transactions of a few statements over few rows and fewer values, so that they
+//! meet.
+//!
+//! A run draws once which kinds of statements there are at all, and how often (a swarm): two kinds
+//! that are rare together are common somewhere.
+
+use sim::seed::Draw;
+
+use super::schema::Schema;
+
+/// Which statements there are, and how often.
+#[derive(Clone, Debug)]
+pub struct Mix {
+    kinds: Vec<(u64, Kind)>,
+    /// Different values, keys, customers.
+    values: u64,
+    keys: u64,
+    customers: u64,
+    /// Percent of transactions that are explicit, and of those that are given up.
+    explicit: u64,
+    rolled_back: u64,
+    savepoints: u64,
+    nulls: u64,
+    /// Percent of statements that find their row by its value.
+    by_value: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Insert,
+    InsertRows,
+    InsertIgnore,
+    Upsert,
+    UpdateValue,
+    UpdateOther,
+    Delete,
+    Select,
+    SelectForUpdate,
+    SelectIn,
+}
+
+const KINDS: [(u64, Kind); 10] = [
+    (10, Kind::Insert),
+    (4, Kind::InsertRows),
+    (1, Kind::InsertIgnore),
+    (1, Kind::Upsert),
+    (6, Kind::UpdateValue),
+    (2, Kind::UpdateOther),
+    (6, Kind::Delete),
+    (3, Kind::Select),
+    (1, Kind::SelectForUpdate),
+    (1, Kind::SelectIn),
+];
+
+impl Mix {
+    pub fn draw(draw: &mut Draw) -> Mix {
+        let mut kinds = Vec::new();
+        for (weight, kind) in KINDS {
+            let is_rare = matches!(kind, Kind::InsertIgnore | Kind::Upsert);
+            if draw.chance(if is_rare { 15 } else { 70 }) {
+                kinds.push((weight * draw.between(1, 4), kind));
+            }
+        }
+        if !kinds.iter().any(|(_, kind)| matches!(kind, Kind::Insert | Kind::InsertRows)) {
+            kinds.push((10, Kind::Insert));
+        }
+        Mix {
+            kinds,
+            values: draw.between(1, 4),
+            keys: draw.between(2, 8),
+            customers: draw.between(2, 6),
+            explicit: *draw.pick(&[0, 30, 60, 100]),
+            rolled_back: *draw.pick(&[0, 10, 30]),
+            savepoints: *draw.pick(&[0, 0, 20]),
+            nulls: *draw.pick(&[0, 0, 10, 30]),
+            by_value: *draw.pick(&[0, 30, 60]),
+        }
+    }
+
+    /// The statements of one transaction.
+    pub fn transaction(&self, draw: &mut Draw, schema: &Schema) -> Vec<String> {
+        if !draw.chance(self.explicit) {
+            return vec![self.statement(draw, schema)];
+        }
+        let mut statements = vec!["begin".to_owned()];
+        for _ in 0..draw.between(1, 3) {
+            if draw.chance(self.savepoints) {
+                statements.push("savepoint s".to_owned());
+                statements.push(self.statement(draw, schema));
+                if draw.chance(50) {
+                    statements.push("rollback to s".to_owned());
+                }
+            } else {
+                statements.push(self.statement(draw, schema));
+            }
+        }
+        let end = if draw.chance(self.rolled_back) { "rollback" } else { "commit" };
+        statements.push(end.to_owned());
+        statements
+    }
+
+    fn statement(&self, draw: &mut Draw, schema: &Schema) -> String {
+        match draw.weighted(&self.kinds) {
+            Kind::Insert => self.insert(draw, schema, 1, ""),
+            Kind::InsertRows => {
+                let rows = draw.between(2, 3);
+                self.insert(draw, schema, rows, "")
+            }
+            Kind::InsertIgnore => {
+                let rows = draw.between(1, 2);
+                self.insert(draw, schema, rows, " ignore")
+            }
+            Kind::Upsert => {
+                let insert = self.insert(draw, schema, 1, "");
+                format!("{insert} on duplicate key update price = price + 1")
+            }
+            Kind::UpdateValue => {
+                let at = draw.below(schema.lookups.len() as u64) as usize;
+                let (column, value) = (schema.lookups[at].column, self.value(draw, schema, at));
+                format!("update corder set {column} = {value} where {}", self.filter(draw, schema))
+            }
+            Kind::UpdateOther => {
+                format!("update corder set price = price + 1 where {}", self.filter(draw, schema))
+            }
+            Kind::Delete => format!("delete from corder where {}", self.filter(draw, schema)),
+            Kind::Select => {
+                format!("select * from corder where {}", self.value_filter(draw, schema))
+            }
+            Kind::SelectForUpdate => {
+                format!("select * from corder where {} for update", self.value_filter(draw, schema))
+            }
+            Kind::SelectIn => {
+                let at = draw.below(schema.lookups.len() as u64) as usize;
+                let values: Vec<String> = (0..draw.between(2, 3))
+                    .map(|_| schema.value.literal(draw.between(1, self.values)))
+                    .collect();
+                let column = schema.lookups[at].column;
+                format!("select * from corder where {column} in ({})", values.join(", "))
+            }
+        }
+    }
+
+    fn insert(&self, draw: &mut Draw, schema: &Schema, rows: u64, ignore: &str) -> String {
+        let mut columns = vec!["order_id"];
+        if !schema.key_is_sharding {
+            columns.push("customer_id");
+        }
+        columns.extend(schema.lookups.iter().map(|lookup| lookup.column));
+        columns.push("price");
+        let rows: Vec<String> = (0..rows)
+            .map(|_| {
+                let mut values = vec![draw.between(1, self.keys).to_string()];
+                if !schema.key_is_sharding {
+                    values.push(draw.between(1, self.customers).to_string());
+                }
+                values.extend((0..schema.lookups.len()).map(|at| self.value(draw, schema, at)));
+                values.push("1".to_owned());
+                format!("({})", values.join(", "))
+            })
+            .collect();
+        format!("insert{ignore} into corder ({}) values {}", columns.join(", "), rows.join(", "))
+    }
+
+    fn value(&self, draw: &mut Draw, schema: &Schema, at: usize) -> String {
+        match schema.lookups[at].nullable && draw.chance(self.nulls) {
+            true => "null".to_owned(),
+            false => schema.value.literal(draw.between(1, self.values)),
+        }
+    }
+
+    fn filter(&self, draw: &mut Draw, schema: &Schema) -> String {
+        if draw.chance(self.by_value) {
+            return self.value_filter(draw, schema);
+        }
+        let key = draw.between(1, self.keys);
+        match schema.key_is_sharding || draw.chance(40) {
+            true => format!("order_id = {key}"),
+            false => {
+                format!("customer_id = {} and order_id = {key}", draw.between(1, self.customers))
+            }
+        }
+    }
+
+    fn value_filter(&self, draw: &mut Draw, schema: &Schema) -> String {
+        let at = draw.below(schema.lookups.len() as u64) as usize;
+        let value = schema.value.literal(draw.between(1, self.values));
+        format!("{} = {value}", schema.lookups[at].column)
+    }
+}
