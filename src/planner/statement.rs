@@ -88,6 +88,18 @@ pub enum StreamKind {
 
 /// Reads a statement.
 pub fn parse(text: &str) -> Result<Outer, PlanError> {
+    read(text, |text| sim::sql::parse(text).map(Outer::Sql))
+}
+
+/// As [`parse`], of a text that may be known from before.
+pub fn parse_once(text: &str) -> Result<Outer, PlanError> {
+    read(text, |text| sim::sql::parse_once(text).map(|known| Outer::Sql((*known).clone())))
+}
+
+fn read(
+    text: &str,
+    sql: impl FnOnce(&str) -> Result<Outer, sim::sql::ParseError>,
+) -> Result<Outer, PlanError> {
     let text = text.trim().trim_end_matches(';').trim_end();
     if let Some(rest) = after_words(text, &["explain", "format", "=", "vitess"])
         .or_else(|| after_words(text, &["explain", "format=vitess"]))
@@ -100,7 +112,7 @@ pub fn parse(text: &str) -> Result<Outer, PlanError> {
     if let Some(found) = vitess_statement(text) {
         return Ok(found);
     }
-    sim::sql::parse(text).map(Outer::Sql).map_err(|error| {
+    sql(text).map_err(|error| {
         // The tokeniser's position and the text near it, as vtgate words it.
         PlanError::new(Code::InvalidArgument, error.to_string())
     })

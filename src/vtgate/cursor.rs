@@ -61,14 +61,13 @@ impl Run {
         binds: Arc<Binds>,
         rollback_on_error: bool,
     ) -> Result<Outcome, Status> {
-        let statement = sim::sql::parse(sql)
+        let statement = sim::sql::parse_once(sql)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))?;
         let shards = self.snapshot.shards(keyspace)?;
         let destination = Destination::KeyspaceId(ksid.clone());
         let resolved = destination
             .resolve(&shards, &mut |_| 0)
             .map_err(|error| Status::new(error.code(), error.to_string()))?;
-        let statement = Arc::new(statement);
         let calls =
             resolved.iter().map(|shard| (Rc::from(*shard), Arc::clone(&statement), binds.clone()));
         if !rollback_on_error {

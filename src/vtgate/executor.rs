@@ -101,7 +101,7 @@ pub async fn client(
 
 impl Run {
     async fn client_statement(mut self, sql: &Rc<str>) -> Result<Outcome, Status> {
-        let outer = statement::parse(sql).map_err(|error| {
+        let outer = statement::parse_once(sql).map_err(|error| {
             self.session.borrow_mut().warnings.clear();
             planned(error)
         })?;

@@ -69,9 +69,9 @@ impl Gate {
         let Ok(Ok(texts)) = read else { return process.sleep(AGAIN).await };
         self.tracker.borrow_mut().read.insert(health.alias.clone(), health.schema);
         let keyspace = &health.target.keyspace;
-        let create = |text: &Rc<str>| match sim::sql::parse(text) {
-            Ok(Statement::CreateTable(create)) => {
-                Some(Definition { keyspace: keyspace.to_string(), create })
+        let create = |text: &Rc<str>| match &*sim::sql::parse_once(text).ok()? {
+            Statement::CreateTable(create) => {
+                Some(Definition { keyspace: keyspace.to_string(), create: create.clone() })
             }
             _ => None,
         };

@@ -246,9 +246,9 @@ impl Tablet {
     }
 
     async fn execute_text(&self, process: Process, text: &str) -> Result<Outcome, Status> {
-        let parsed = sim::sql::parse(text);
+        let parsed = sim::sql::parse_once(text);
         let statement = parsed.map_err(|error| Status::new(Code::Internal, error.to_string()))?;
-        self.execute_as_dba(process, &Arc::new(statement)).await
+        self.execute_as_dba(process, &statement).await
     }
 
     async fn promote(&self, process: Process, semi_sync: bool) -> Result<Timestamp, Status> {

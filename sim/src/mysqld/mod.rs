@@ -58,8 +58,8 @@ pub fn run_at_once(
     sql: &str,
     now: jiff::Timestamp,
 ) -> Result<Outcome, SqlError> {
-    let statement = crate::sql::parse(sql).map_err(SqlError::from)?;
-    let mut execution = server.start(connection, &Arc::new(statement), &Arc::default(), now);
+    let statement = crate::sql::parse_once(sql).map_err(SqlError::from)?;
+    let mut execution = server.start(connection, &statement, &Arc::default(), now);
     loop {
         match server.step(&mut execution) {
             Step::Done(result) => return result,

@@ -11,4 +11,4 @@ mod parse;
 pub mod print;
 pub mod walk;
 
-pub use parse::{ParseError, parse};
+pub use parse::{ParseError, parse, parse_once};

@@ -1,5 +1,9 @@
 //! The way in: a text becomes a statement, or says where it cannot.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::ast::Statement;
 use super::lower;
 use crate::sql_error::SqlError;
@@ -10,6 +14,32 @@ use crate::sql_error::SqlError;
 /// 128 levels is refused like a syntax error.
 pub fn parse(text: &str) -> Result<Statement, ParseError> {
     lower::parse(text)
+}
+
+/// As [`parse`], of a text that is met again and again: the statements of a run, and those that
+/// every run begins with. Each thread remembers what it has parsed.
+pub fn parse_once(text: &str) -> Result<Arc<Statement>, ParseError> {
+    /// Statements of one campaign, with room; then it begins anew.
+    const KEPT: usize = 4096;
+    /// Longer texts are met once.
+    const LONGEST: usize = 4096;
+    thread_local! {
+        static KNOWN: RefCell<BTreeMap<Box<str>, Arc<Statement>>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    if let Some(known) = KNOWN.with(|known| known.borrow().get(text).cloned()) {
+        return Ok(known);
+    }
+    let statement = Arc::new(parse(text)?);
+    if text.len() <= LONGEST {
+        KNOWN.with(|known| {
+            let mut known = known.borrow_mut();
+            if KEPT <= known.len() {
+                known.clear();
+            }
+            known.insert(text.into(), Arc::clone(&statement));
+        });
+    }
+    Ok(statement)
 }
 
 /// Where a text stops being SQL.
