@@ -24,6 +24,8 @@ pub struct Attempt {
     pub lost: Option<At>,
     /// The session's target was one shard.
     pub targeted: bool,
+    /// When parts of a statement were rolled back to its savepoint.
+    pub reverts: Vec<At>,
 }
 
 /// One shard's share of an attempt.
@@ -153,6 +155,12 @@ impl Sessions {
         }
     }
 
+    pub fn reverted(&mut self, at: At, session: &Rc<str>) {
+        if let Some(attempt) = self.open(session) {
+            attempt.borrow_mut().reverts.push(at);
+        }
+    }
+
     pub fn ended(&mut self, at: At, session: &Rc<str>, what: &'static str) {
         if let Some(attempt) = self.open(session) {
             let mut attempt = attempt.borrow_mut();
@@ -211,6 +219,7 @@ impl Sessions {
             ended: None,
             lost: None,
             targeted: self.targeted.contains(session),
+            reverts: Vec::new(),
         }));
         let attempts = self.attempts.entry(Rc::clone(session)).or_default();
         if attempts.len() == KEPT {
@@ -245,6 +254,16 @@ impl Attempt {
 
     pub fn parts_of(&self, list: List) -> impl Iterator<Item = &Part> {
         self.parts.iter().filter(move |part| part.list == list)
+    }
+
+    /// It was begun by BEGIN.
+    pub fn is_explicit(&self) -> bool {
+        self.statements.first().is_some_and(|(_, sql)| begins(sql))
+    }
+
+    /// A part of one of its statements was rolled back.
+    pub fn reverted(&self) -> bool {
+        !self.reverts.is_empty()
     }
 
     /// Whether a statement that it ran has one of these words, in any case.

@@ -18,6 +18,7 @@ use sim::sql::ast::{Statement, TableName};
 use sim::value::{Row, Value};
 
 use crate::checker::attempt::Sessions;
+use crate::checker::departure::departure;
 use crate::checker::entry::{Change, Entry, Mark, Note, Origin, OwnerRow, ShardId, TableKind};
 use crate::checker::excuse;
 use crate::checker::filled::Shortfall;
@@ -168,6 +169,7 @@ impl Judge {
             Event::ShardRollback { session, shard, transaction, .. } => {
                 self.sessions.rolled_back(at, session, shard, *transaction);
             }
+            Event::Reverted { session } => self.sessions.reverted(at, session),
             Event::Ended { session, what } => self.sessions.ended(at, session, what),
             Event::Killed { tablet, transaction } => {
                 if let Some(tablet) = self.tablets.get(tablet) {
@@ -472,6 +474,7 @@ impl Judge {
                     ],
                     timeline: Vec::new(),
                     lost_at: None,
+                    departure: None,
                 });
             }
         }
@@ -784,6 +787,7 @@ impl Judge {
                 rows: [counts].into_iter().chain(shortfall.examples).collect(),
                 timeline: Vec::new(),
                 lost_at: None,
+                departure: None,
             }
         };
         if let (Some(mark), false) = (mark, excused.is_none()) {
@@ -821,6 +825,7 @@ impl Judge {
             rows,
             timeline: violation::timeline(entry, watched, &shards, &self.faults),
             lost_at: Some(violation::lost_at(entry, invariant, self.at)),
+            departure: departure(entry, watched, invariant),
         };
         match excuse::excuse(entry, watched) {
             Some(Mark { assumption, because }) => {

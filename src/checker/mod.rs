@@ -22,6 +22,7 @@
 
 pub mod attempt;
 mod compare;
+pub mod departure;
 pub mod entry;
 pub mod excuse;
 pub mod filled;

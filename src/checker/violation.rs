@@ -9,6 +9,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::checker::attempt::{Attempt, Fate, SharedAttempt};
+use crate::checker::departure::Departure;
 use crate::checker::entry::{Change, Entry, Note, Origin, TableKind};
 use crate::checker::value::{show, show_id};
 use crate::checker::verdict::{At, Invariant};
@@ -29,6 +30,8 @@ pub struct Violation {
     pub timeline: Vec<Line>,
     /// The change that could not be made good any more.
     pub lost_at: Option<At>,
+    /// Where Vitess itself is known to break this promise.
+    pub departure: Option<Departure>,
 }
 
 /// A line of a timeline.
@@ -78,8 +81,13 @@ impl fmt::Display for Violation {
             );
             writeln!(f, "{}", text.trim_end())?;
         }
-        match self.lost_at {
-            Some(at) => writeln!(f, "  after {at} (>) nothing could save it"),
+        if let Some(at) = self.lost_at {
+            writeln!(f, "  after {at} (>) nothing could save it")?;
+        }
+        match self.departure {
+            Some(departure) => {
+                writeln!(f, "  as Vitess does, {departure}: {}", departure.says())
+            }
             None => Ok(()),
         }
     }

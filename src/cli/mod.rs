@@ -8,6 +8,7 @@
 
 mod conform;
 mod fuzz;
+mod mutants;
 mod plan;
 pub mod run;
 mod vindex;
@@ -39,6 +40,8 @@ enum Command {
     Run(run::Arguments),
     /// Run random workloads under random faults, and make what is found small
     Fuzz(fuzz::Arguments),
+    /// Put each known bug in, and say whether the search finds it
+    Mutants(mutants::Arguments),
     /// Show how vtgate would run queries
     Plan(plan::Arguments),
     /// Check a vschema
@@ -122,6 +125,7 @@ fn run(command: Command) -> Result<Verdict, CommandError> {
         Command::Vschema(command) => vschema::run(command),
         Command::Conform(command) => conform::run(command),
         Command::Fuzz(arguments) => fuzz::run(arguments),
+        Command::Mutants(arguments) => mutants::run(arguments),
         Command::Run(arguments) => run::run(arguments, crate::scenario::run),
     }
 }

@@ -51,6 +51,11 @@ pub struct Finding {
     pub story: Story,
 }
 
+/// The first violation that is no known departure of Vitess's.
+fn news(stories: &[Story]) -> Option<&Story> {
+    stories.iter().find(|story| story.departure.is_none())
+}
+
 /// A case that could not be run: a fault of the generator's.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("line {line} of a drawn case: {message}\n{text}")]
@@ -108,12 +113,13 @@ impl Campaign {
     pub fn seed(&self, seed: Seed) -> Result<(Ran, Option<Finding>), BadCase> {
         let case = self.case(seed);
         let ran = self.run(&case, Chance::Seed(seed), false)?;
-        if !matches!(ran.verdict, Verdict::Violated(_)) {
+        let is_news = matches!(&ran.verdict, Verdict::Violated(stories) if news(stories).is_some());
+        if !is_news {
             return Ok((ran, None));
         }
         let again = self.run(&case, Chance::Seed(seed), true)?;
         let finding = match &again.verdict {
-            Verdict::Violated(stories) => stories.first().map(|story| Finding {
+            Verdict::Violated(stories) => news(stories).map(|story| Finding {
                 seed,
                 case,
                 tape: again.tape.clone(),
@@ -134,12 +140,16 @@ impl Campaign {
     ) -> Result<Option<Story>, BadCase> {
         let ran = self.run(case, Chance::Tape(tape.clone()), false)?;
         let Verdict::Violated(stories) = ran.verdict else { return Ok(None) };
-        let Some(story) = stories.into_iter().find(|story| story.invariant == invariant) else {
-            return Ok(None);
-        };
+        let is_it = |story: &Story| story.invariant == invariant && story.departure.is_none();
+        let Some(story) = stories.into_iter().find(is_it) else { return Ok(None) };
         if !self.mutants.is_empty() {
             let without = self.run_with(case, Chance::Tape(tape.clone()), false, &[])?;
-            if without.verdict != Verdict::Held {
+            let holds = match &without.verdict {
+                Verdict::Held => true,
+                Verdict::Violated(stories) => news(stories).is_none(),
+                Verdict::Stuck(_) | Verdict::Panicked(_) => false,
+            };
+            if !holds {
                 return Ok(None);
             }
         }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use sim::world;
 
+use crate::checker::departure::Departure;
 use crate::checker::{Judge, ShardsCheck, Violation};
 use crate::cluster::Cluster;
 use crate::history::Event;
@@ -94,7 +95,12 @@ impl Watch {
     pub fn undeclared(&self, declared: &[String]) -> Vec<Story> {
         let all = self.violations();
         let open = all.filter(|v| !declared.iter().any(|name| name == v.invariant.name()));
-        open.map(|v| Story { invariant: v.invariant.name(), text: v.to_string() }).collect()
+        let story = |violation: &Violation| Story {
+            invariant: violation.invariant.name(),
+            departure: violation.departure.map(Departure::name),
+            text: violation.to_string(),
+        };
+        open.map(story).collect()
     }
 
     /// What is declared and did not happen.

@@ -72,6 +72,8 @@ pub enum Verdict {
 pub struct Story {
     /// Its invariant's name; `declared` where one was declared and did not come.
     pub invariant: &'static str,
+    /// The known departure of Vitess's that it is.
+    pub departure: Option<&'static str>,
     pub text: String,
 }
 

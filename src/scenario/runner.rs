@@ -158,7 +158,8 @@ impl Runner {
             self.verdict = Verdict::Violated(violations);
         } else if self.verdict == Verdict::Held && !absent.is_empty() && !self.judged_only {
             let text = format!("declared and absent: violated {}", absent.join(", "));
-            self.verdict = Verdict::Violated(vec![Story { invariant: "declared", text }]);
+            self.verdict =
+                Verdict::Violated(vec![Story { invariant: "declared", departure: None, text }]);
         }
         if let Some(cluster) = &self.cluster {
             let panics = cluster.world.panics();

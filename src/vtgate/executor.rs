@@ -350,6 +350,8 @@ impl Run {
                     Ok(()) => {
                         self.session.borrow_mut().savepoints.push(rollback_to);
                         self.request.borrow_mut().undo = Undo::Done;
+                        let session = Rc::clone(&self.session.borrow().name);
+                        history::emit(Event::Reverted { session });
                         return status.wrap("reverted partial DML execution failure");
                     }
                     Err(failed) => Some(failed),

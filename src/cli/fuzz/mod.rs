@@ -8,7 +8,7 @@
 
 mod finding;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -60,12 +60,12 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-fn profile_parser() -> impl TypedValueParser<Value = &'static Profile> {
+pub(in crate::cli) fn profile_parser() -> impl TypedValueParser<Value = &'static Profile> {
     PossibleValuesParser::new(PROFILES.each_ref().map(|profile| profile.name))
         .try_map(|name| Profile::named(&name).ok_or("no such profile"))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     scenario::duration(text).ok_or_else(|| format!("`{text}` is no time: 60s, 10m, 2h"))
 }
 
@@ -130,6 +130,8 @@ struct Tally<'a> {
     virtual_time: Nanos,
     stuck: u64,
     faults: u64,
+    /// Runs in which Vitess itself breaks a promise as it is known to, by departure.
+    departures: BTreeMap<&'static str, usize>,
     /// Violating runs by invariant.
     violated: BTreeMap<&'static str, usize>,
     first: Option<u64>,
@@ -145,6 +147,7 @@ impl<'a> Tally<'a> {
             virtual_time: 0,
             stuck: 0,
             faults: 0,
+            departures: BTreeMap::new(),
             violated: BTreeMap::new(),
             first: None,
         }
@@ -166,7 +169,14 @@ impl<'a> Tally<'a> {
             writeln!(out, "{} {:016x}", done.seed.0, ran.digest)?;
         }
         match &ran.verdict {
-            scenario::Verdict::Held | scenario::Verdict::Violated(_) => {}
+            scenario::Verdict::Held => {}
+            scenario::Verdict::Violated(stories) => {
+                let known: BTreeSet<&'static str> =
+                    stories.iter().filter_map(|story| story.departure).collect();
+                for departure in known {
+                    *self.departures.entry(departure).or_default() += 1;
+                }
+            }
             scenario::Verdict::Stuck(waits) => {
                 self.stuck += 1;
                 writeln!(out, "STUCK seed {}: {}", done.seed.0, waits.join("; "))?;
@@ -239,7 +249,8 @@ impl<'a> Tally<'a> {
             Format::Json => writeln!(
                 out,
                 "{}",
-                json!({ "runs": self.runs, "violated": self.violated, "stuck": self.stuck,
+                json!({ "runs": self.runs, "violated": self.violated,
+                        "departures": self.departures, "stuck": self.stuck,
                         "faults": self.faults, "first": self.first, "events": self.events,
                         "virtual_seconds": virtual_seconds, "seconds": seconds })
             )?,
@@ -250,13 +261,11 @@ impl<'a> Tally<'a> {
                     Verdict::Stuck => "stuck",
                     Verdict::OurFault | Verdict::BadInput => "fault",
                 };
-                let by: Vec<String> =
-                    self.violated.iter().map(|(name, count)| format!("{name} {count}")).collect();
-                let by =
-                    if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+                let (by, known) = (counts(&self.violated), counts(&self.departures));
+                let departed: usize = self.departures.values().sum();
                 writeln!(
                     out,
-                    "{word}: {} runs, {found} violated{by}, {} stuck, {} faults, profile {}, {virtual_seconds:.0} s virtual, {seconds:.1} s real, {rate:.0} runs/s",
+                    "{word}: {} runs, {found} violated{by}, {departed} as Vitess departs{known}, {} stuck, {} faults, profile {}, {virtual_seconds:.0} s virtual, {seconds:.1} s real, {rate:.0} runs/s",
                     self.runs, self.stuck, self.faults, self.arguments.profile.name
                 )?;
             }
@@ -265,8 +274,14 @@ impl<'a> Tally<'a> {
     }
 }
 
+/// ` (no_missing 3, unique 1)`, or nothing.
+fn counts(counts: &BTreeMap<&'static str, usize>) -> String {
+    let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
+}
+
 /// How long the campaign has run on this machine, and whether its time is over.
-struct Clock {
+pub(in crate::cli) struct Clock {
     #[expect(
         clippy::disallowed_types,
         reason = "a campaign lasts as long as it is told, in real time"
@@ -277,15 +292,15 @@ struct Clock {
 
 impl Clock {
     #[expect(clippy::disallowed_types, reason = "as above")]
-    fn start(time: Option<Duration>) -> Clock {
+    pub(in crate::cli) fn start(time: Option<Duration>) -> Clock {
         Clock { start: std::time::Instant::now(), time }
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(in crate::cli) fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
-    fn is_over(&self) -> bool {
+    pub(in crate::cli) fn is_over(&self) -> bool {
         self.time.is_some_and(|time| time <= self.elapsed())
     }
 }

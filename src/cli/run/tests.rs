@@ -17,7 +17,11 @@ struct CommandLine {
 }
 
 fn story() -> crate::scenario::Story {
-    crate::scenario::Story { invariant: "no_missing", text: "no_missing: 5".into() }
+    crate::scenario::Story {
+        invariant: "no_missing",
+        departure: None,
+        text: "no_missing: 5".into(),
+    }
 }
 
 /// Gives the text back with the line after `---` replaced by what the line before it asks for.

@@ -1,0 +1,95 @@
+//! Where Vitess itself breaks a promise: a closed list, each with the signature by which its
+//! violations are known.
+//!
+//! A departure is no excuse: what it breaks is a violation, told as one. But a search that knows it
+//! goes on, and what it finds beside it is new. A signature asks for everything that makes the
+//! departure, so that another bug does not hide behind it.
+
+use std::fmt;
+
+use crate::checker::attempt::Attempt;
+use crate::checker::entry::{Entry, Note, TableKind};
+use crate::checker::verdict::Invariant;
+use crate::checker::watched::Watched;
+
+/// See the [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Departure {
+    /// In a transaction an INSERT writes the entry of one owned lookup, and meets a dangling entry
+    /// of a later one: the nested statement's failure rolls back to the INSERT's savepoint, the
+    /// dangling entry is taken over, and the INSERT goes on without the first entry. An UPDATE onto
+    /// a dangling entry keeps the old one's delete from happening likewise, so that the transaction
+    /// may give that entry to another row, and commits it before the row has left the value. What
+    /// is written after such a revert has nothing that undoes it either.
+    NestedRevert,
+    /// In a transaction an UPDATE gives several rows one value of a unique lookup: each takes the
+    /// entry over from the one before, and none fails.
+    OneValueTwice,
+}
+
+impl Departure {
+    pub const ALL: [Departure; 2] = [Departure::NestedRevert, Departure::OneValueTwice];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Departure::NestedRevert => "nested_revert",
+            Departure::OneValueTwice => "one_value_twice",
+        }
+    }
+
+    /// In a line.
+    pub fn says(self) -> &'static str {
+        match self {
+            Departure::NestedRevert => {
+                "a duplicate in a later lookup undoes the entries of the earlier ones, and the INSERT goes on"
+            }
+            Departure::OneValueTwice => {
+                "an UPDATE of several rows to one unique value succeeds inside of a transaction"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The departure that a value's broken promise is, by what happened to it.
+pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Option<Departure> {
+    if !matches!(invariant, Invariant::NoMissing | Invariant::Unique) {
+        return None;
+    }
+    // The rows that disagree came by what their notes say; what left long ago explains nothing.
+    let came: Vec<&Note> = entry
+        .notes
+        .iter()
+        .map(|note| &**note)
+        .filter(|note| {
+            note.table == TableKind::Owner
+                && note.change.arrived().is_some_and(|id| entry.has_owner(id))
+        })
+        .collect();
+    let of = |note: &Note, is: &dyn Fn(&Attempt) -> bool| {
+        note.origin.attempt().is_some_and(|attempt| is(&attempt.borrow()))
+    };
+    // Or the entry was taken over by a transaction that thought the row was gone.
+    let entry_changes = entry
+        .notes
+        .iter()
+        .map(|note| &**note)
+        .filter(|note| note.table == TableKind::Lookup && entry.sound_since <= note.at.seq);
+    let is_reverted =
+        |note: &Note| of(note, &|attempt| attempt.is_explicit() && attempt.reverted());
+    if came.iter().copied().chain(entry_changes).any(is_reverted) {
+        return Some(Departure::NestedRevert);
+    }
+    let twice = came.iter().enumerate().any(|(at, note)| {
+        let Some(attempt) = note.origin.attempt() else { return false };
+        let others = came[at + 1..].iter().filter_map(|other| other.origin.attempt());
+        others.into_iter().any(|other| std::rc::Rc::ptr_eq(attempt, other))
+            && of(note, &|attempt| attempt.is_explicit() && attempt.says(&["update"]))
+    });
+    (twice && watched.unique).then_some(Departure::OneValueTwice)
+}

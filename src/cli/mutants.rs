@@ -1,0 +1,160 @@
+//! `vindicate mutants`: whether the search finds each mutant, how soon, and how small what it finds
+//! becomes.
+//!
+//! Found means: a run of the campaign is violated, and the same case with the same tape holds
+//! without the mutant. A mutant that is alive at the end of its time makes the command fail.
+//!
+//! It knows nothing of what a mutant does.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use serde_json::json;
+use sim::host::HostKind;
+use sim::seed::Seed;
+
+use crate::cli::fuzz::{Clock, duration, profile_parser};
+use crate::cli::run::mutant_parser;
+use crate::cli::run::order::in_order;
+use crate::cli::{CommandError, Format, Verdict};
+use crate::fuzz::campaign::{BadCase, Campaign, Finding};
+use crate::fuzz::profile::Profile;
+use crate::fuzz::shrink::{Shrunk, shrink};
+use crate::mutant::Mutant;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// These only; all if none is named
+    #[arg(value_name = "NAME", value_parser = mutant_parser())]
+    mutants: Vec<Mutant>,
+    /// How long each is searched for: 60s, 10m
+    #[arg(long = "for", value_name = "TIME", value_parser = duration, default_value = "60s")]
+    time: Duration,
+    /// The first seed; text that is no number is hashed
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: String,
+    /// How big the runs are, and what they have
+    #[arg(long, value_name = "P", value_parser = profile_parser(), default_value = "small")]
+    profile: &'static Profile,
+    /// How many runs at a time; as many as there are processors if not said
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// What became of a mutant.
+struct Outcome {
+    mutant: Mutant,
+    found: Option<Box<(Finding, Shrunk)>>,
+    runs: u64,
+    /// Until it was found, without shrinking.
+    time: Duration,
+    /// Until its counterexample was small.
+    shrunk: Duration,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
+    let mutants = match arguments.mutants.is_empty() {
+        true => Mutant::ALL.to_vec(),
+        false => arguments.mutants.clone(),
+    };
+    let mut out = io::stdout();
+    let mut outcomes = Vec::new();
+    for mutant in mutants {
+        let outcome = search(&arguments, mutant)?;
+        tell(&outcome, arguments.format, &mut out)?;
+        out.flush()?;
+        outcomes.push(outcome);
+    }
+    let alive = outcomes.iter().filter(|outcome| outcome.found.is_none()).count();
+    if arguments.format == Format::Text {
+        summary(&outcomes, alive, &mut out)?;
+    }
+    Ok(if alive == 0 { Verdict::Held } else { Verdict::Failed })
+}
+
+fn search(arguments: &Arguments, mutant: Mutant) -> Result<Outcome, CommandError> {
+    let campaign =
+        Campaign { profile: arguments.profile, mutants: vec![mutant], host: HostKind::default() };
+    let clock = Clock::start(Some(arguments.time));
+    let first = Seed::parse(&arguments.seed).0;
+    let threads =
+        arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let mut outcome =
+        Outcome { mutant, found: None, runs: 0, time: Duration::ZERO, shrunk: Duration::ZERO };
+    let bad = |error: BadCase| CommandError::usage(error.to_string());
+    // The error that ends the search early is that there is nothing left to search for.
+    let ended: Result<(), Option<CommandError>> = in_order(
+        (first..=u64::MAX).map(Seed).take_while(|_| !clock.is_over()),
+        threads,
+        |seed| campaign.seed(*seed),
+        |_, done| {
+            outcome.runs += 1;
+            outcome.time = clock.elapsed();
+            let (_, finding) = done.map_err(|error| Some(bad(error)))?;
+            let Some(finding) = finding else { return Ok(()) };
+            match shrink(&campaign, &finding).map_err(|error| Some(bad(error)))? {
+                Some(small) => {
+                    outcome.shrunk = clock.elapsed();
+                    outcome.found = Some(Box::new((finding, small)));
+                    Err(None)
+                }
+                // It is there without the mutant too.
+                None => Ok(()),
+            }
+        },
+    );
+    match ended {
+        Err(Some(error)) => Err(error),
+        Ok(()) | Err(None) => Ok(outcome),
+    }
+}
+
+fn tell(outcome: &Outcome, format: Format, out: &mut dyn Write) -> Result<(), CommandError> {
+    let Outcome { mutant, found, runs, time, shrunk } = outcome;
+    let (seconds, shrunk) = (time.as_secs_f64(), shrunk.as_secs_f64());
+    match (format, found.as_deref()) {
+        (Format::Json, found) => {
+            let found = found.map(|(finding, small)| {
+                json!({ "seed": finding.seed.0, "invariant": small.story.invariant,
+                        "lines": small.case.lines(&small.tape), "shrinking_runs": small.runs,
+                        "seconds_with_shrinking": shrunk })
+            });
+            writeln!(
+                out,
+                "{}",
+                json!({ "mutant": mutant.name(), "found": found, "runs": runs, "seconds": seconds })
+            )?;
+        }
+        (Format::Text, Some((finding, small))) => writeln!(
+            out,
+            "found {mutant:<34} {:<16} {runs:>6} runs {seconds:>7.2} s  {:>2} lines  seed {}",
+            small.story.invariant,
+            small.case.lines(&small.tape),
+            finding.seed.0
+        )?,
+        (Format::Text, None) => {
+            writeln!(out, "ALIVE {mutant:<34} {:<16} {runs:>6} runs {seconds:>7.2} s", "")?;
+        }
+    }
+    Ok(())
+}
+
+fn summary(outcomes: &[Outcome], alive: usize, out: &mut dyn Write) -> Result<(), CommandError> {
+    let found: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.found.is_some()).collect();
+    let quick = found.iter().filter(|outcome| outcome.time < Duration::from_secs(1)).count();
+    let logs: f64 = found.iter().map(|outcome| (outcome.runs.max(1) as f64).ln()).sum();
+    let mean = (logs / found.len().max(1) as f64).exp();
+    let longest = found.iter().filter_map(|outcome| outcome.found.as_deref());
+    let longest = longest.map(|(_, small)| small.case.lines(&small.tape)).max().unwrap_or(0);
+    writeln!(
+        out,
+        "{}: {} of {} mutants found, {alive} alive; {quick} within 1 s; geometric mean {mean:.0} runs; longest counterexample {longest} lines",
+        if alive == 0 { "held" } else { "failed" },
+        found.len(),
+        outcomes.len()
+    )?;
+    Ok(())
+}
