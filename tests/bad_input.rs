@@ -21,6 +21,7 @@ fn error(line: &str) -> (String, String, Option<String>) {
         host: HostKind::default(),
         seed: None,
         tape: Tape::default(),
+        noise: vindicate::scenario::JITTER,
         judge_only: false,
         record: false,
         mutants: Vec::new(),

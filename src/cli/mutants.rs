@@ -130,13 +130,14 @@ fn tell(outcome: &Outcome, format: Format, out: &mut dyn Write) -> Result<(), Co
         }
         (Format::Text, Some((finding, small))) => writeln!(
             out,
-            "found {mutant:<34} {:<16} {runs:>6} runs {seconds:>7.2} s  {:>2} lines  seed {}",
+            "found {:<34} {:<14} {runs:>6} runs {seconds:>7.2} s  {:>2} lines  seed {}",
+            mutant.name(),
             small.story.invariant,
             small.case.lines(&small.tape),
             finding.seed.0
         )?,
         (Format::Text, None) => {
-            writeln!(out, "ALIVE {mutant:<34} {:<16} {runs:>6} runs {seconds:>7.2} s", "")?;
+            writeln!(out, "ALIVE {:<49} {runs:>6} runs {seconds:>7.2} s", mutant.name())?;
         }
     }
     Ok(())

@@ -4,16 +4,18 @@
 //! leaves nothing that the next would feel.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sim::clock::Nanos;
 use sim::decide::Tape;
 use sim::host::HostKind;
-use sim::seed::Seed;
+use sim::network::Noise;
+use sim::seed::{Draw, Seed};
 
 use super::case::Case;
 use super::profile::Profile;
 use crate::mutant::Mutant;
-use crate::scenario::{self, Options, Story, Verdict};
+use crate::scenario::{self, JITTER, Options, Story, Verdict};
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -49,6 +51,17 @@ pub struct Finding {
     pub case: Case,
     pub tape: Tape,
     pub story: Story,
+}
+
+/// How late a seed's messages are: all a little, or few of them much, or both.
+fn noise(seed: Seed) -> Noise {
+    let mut draw = Draw::new(seed, "fuzz/noise");
+    Noise {
+        jitter: *draw.pick(&[2, 4, 16]),
+        late_per_mille: *draw.pick(&[0, 0, 20, 60]),
+        late_max: Duration::from_millis(*draw.pick(&[2, 10, 50])),
+        ..JITTER
+    }
 }
 
 /// The first violation that is no known departure of Vitess's.
@@ -92,6 +105,7 @@ impl Campaign {
             host: self.host,
             seed,
             tape,
+            noise: seed.map_or(JITTER, noise),
             judge_only: true,
             record,
             mutants: mutants.to_vec(),

@@ -4,6 +4,7 @@
 //! tape's. So a case with its tape is a scenario with `decide` lines, and can be made smaller line
 //! by line.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -95,21 +96,53 @@ impl Case {
     /// The clients' transactions, in an order that keeps each client's own.
     fn work(&self, draw: &mut Draw, transactions: u64) -> Vec<Step> {
         let mix = Mix::draw(draw);
-        let mut queues: Vec<Vec<String>> = vec![Vec::new(); self.sessions.len()];
-        for _ in 0..transactions {
-            let client = draw.below(queues.len() as u64) as usize;
+        let clients = self.sessions.len();
+        let mut queues: Vec<VecDeque<String>> = vec![VecDeque::new(); clients];
+        // What all clients begin at once: as many statements of each queue, from its place on.
+        let mut storms: Vec<VecDeque<usize>> = vec![VecDeque::new(); clients];
+        let mut drawn = 0;
+        while drawn < transactions {
+            if let Some(storm) = mix.storm(draw, &self.schema, clients) {
+                drawn += clients as u64;
+                for (client, sql) in storm.into_iter().enumerate() {
+                    storms[client].push_back(queues[client].len());
+                    queues[client].push_back(sql);
+                }
+                continue;
+            }
+            drawn += 1;
+            let client = draw.below(clients as u64) as usize;
             queues[client].extend(mix.transaction(draw, &self.schema));
         }
         // How close statements of different clients are to each other, in this run.
-        let pauses = *draw.pick(&[0, 20, 60, 100]);
+        let pauses = *draw.pick(&[0, 0, 20, 60]);
         let longest = *draw.pick(&[200, 1_000, 5_000]);
-        queues.iter_mut().for_each(|queue| queue.reverse());
+        let mut sent = vec![0; clients];
         let mut steps = Vec::new();
+        let send = |steps: &mut Vec<Step>, client: usize, sql: String| {
+            steps.push(Step::Send { session: self.sessions[client].0.clone(), sql });
+        };
         while queues.iter().any(|queue| !queue.is_empty()) {
-            let client = draw.below(queues.len() as u64) as usize;
-            let Some(sql) = queues[client].pop() else { continue };
-            let session = self.sessions[client].0.clone();
-            steps.push(Step::Send { session, sql });
+            let is_ready = |client: usize| storms[client].front() != Some(&sent[client]);
+            let ready: Vec<usize> =
+                (0..clients).filter(|at| !queues[*at].is_empty() && is_ready(*at)).collect();
+            if ready.is_empty() {
+                // All have come to the same storm. A pause lets them end what they do.
+                steps.push(Step::Advance(millis(draw.between(5, 30))));
+                for client in 0..clients {
+                    storms[client].pop_front();
+                    sent[client] += 1;
+                    if let Some(sql) = queues[client].pop_front() {
+                        send(&mut steps, client, sql);
+                    }
+                }
+                continue;
+            }
+            let client = *draw.pick(&ready);
+            sent[client] += 1;
+            if let Some(sql) = queues[client].pop_front() {
+                send(&mut steps, client, sql);
+            }
             if draw.chance(pauses) {
                 let micros = draw.between(1, longest / 100) * 100;
                 steps.push(Step::Advance(Duration::from_micros(micros)));

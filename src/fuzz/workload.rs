@@ -23,6 +23,8 @@ pub struct Mix {
     nulls: u64,
     /// Percent of statements that find their row by its value.
     by_value: u64,
+    /// Percent of transactions that all clients begin at once, with one value.
+    storms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,15 +68,38 @@ impl Mix {
         }
         Mix {
             kinds,
-            values: draw.between(1, 4),
-            keys: draw.between(2, 8),
+            values: *draw.pick(&[1, 1, 2, 3, 4]),
+            keys: draw.between(2, 7),
             customers: draw.between(2, 6),
             explicit: *draw.pick(&[0, 30, 60, 100]),
             rolled_back: *draw.pick(&[0, 10, 30]),
             savepoints: *draw.pick(&[0, 0, 20]),
             nulls: *draw.pick(&[0, 0, 10, 30]),
             by_value: *draw.pick(&[0, 30, 60]),
+            storms: *draw.pick(&[0, 0, 20, 50]),
         }
+    }
+
+    /// Now and then an INSERT for each client, all with the same values and different keys.
+    pub fn storm(&self, draw: &mut Draw, schema: &Schema, clients: usize) -> Option<Vec<String>> {
+        if !draw.chance(self.storms) {
+            return None;
+        }
+        let values: Vec<String> =
+            (0..schema.lookups.len()).map(|at| self.value(draw, schema, at)).collect();
+        let first = draw.between(1, self.keys);
+        let insert = |client: usize| {
+            let key = 1 + (first + client as u64) % self.keys.max(clients as u64);
+            let mut row = vec![key.to_string()];
+            if !schema.key_is_sharding {
+                row.push((1 + (first + client as u64) % self.customers).to_string());
+            }
+            row.extend(values.iter().cloned());
+            row.push("1".to_owned());
+            let columns = columns(schema).join(", ");
+            format!("insert into corder ({columns}) values ({})", row.join(", "))
+        };
+        Some((0..clients).map(insert).collect())
     }
 
     /// The statements of one transaction.
@@ -141,12 +166,7 @@ impl Mix {
     }
 
     fn insert(&self, draw: &mut Draw, schema: &Schema, rows: u64, ignore: &str) -> String {
-        let mut columns = vec!["order_id"];
-        if !schema.key_is_sharding {
-            columns.push("customer_id");
-        }
-        columns.extend(schema.lookups.iter().map(|lookup| lookup.column));
-        columns.push("price");
+        let columns = columns(schema);
         let rows: Vec<String> = (0..rows)
             .map(|_| {
                 let mut values = vec![draw.between(1, self.keys).to_string()];
@@ -186,4 +206,14 @@ impl Mix {
         let value = schema.value.literal(draw.between(1, self.values));
         format!("{} = {value}", schema.lookups[at].column)
     }
+}
+
+fn columns(schema: &Schema) -> Vec<&'static str> {
+    let mut columns = vec!["order_id"];
+    if !schema.key_is_sharding {
+        columns.push("customer_id");
+    }
+    columns.extend(schema.lookups.iter().map(|lookup| lookup.column));
+    columns.push("price");
+    columns
 }

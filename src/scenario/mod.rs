@@ -14,10 +14,12 @@ mod shell;
 mod show;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sim::clock::Nanos;
 use sim::decide::Tape;
 use sim::host::HostKind;
+use sim::network::Noise;
 use sim::seed::Seed;
 use sim::trace::Trace;
 
@@ -33,6 +35,8 @@ pub struct Options {
     /// None is the calm run, whose output the file holds; a seed jitters, and only the judge looks.
     pub seed: Option<Seed>,
     pub tape: Tape,
+    /// Trouble on all links, under a seed.
+    pub noise: Noise,
     /// Only the judge looks, as under a seed.
     pub judge_only: bool,
     /// Keeps the trace's lines and the tape.
@@ -41,6 +45,21 @@ pub struct Options {
     /// Where files that the scenario names are found.
     pub folder: PathBuf,
 }
+
+/// What a seed does to messages, where nothing else is said: each takes up to four times as long.
+pub const JITTER: Noise = Noise {
+    jitter: 4,
+    late_per_mille: 0,
+    late_max: Duration::ZERO,
+    broken_before_per_mille: 0,
+    broken_after_per_mille: 0,
+    silent_per_mille: 0,
+    lost_per_mille: 0,
+    doubled_per_mille: 0,
+};
+
+/// What a tape may say of messages: no run's noise goes beyond it.
+pub const WIDEST: Noise = Noise { jitter: 16, late_max: Duration::from_millis(50), ..JITTER };
 
 /// What a run came to.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use goldenscript::{Block, Command, Context};
-use sim::network::{Leg, Noise, Rule, Verdict as Fate};
+use sim::network::{Leg, Rule, Verdict as Fate};
 use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Stop};
 
@@ -252,10 +252,9 @@ impl Runner {
             cluster.set_term_start(time);
         }
         // A tape says how late messages were.
+        let noise = if has_tape { super::WIDEST } else { self.options.noise };
         if self.options.seed.is_some() || has_tape {
-            cluster.world.network(|network| {
-                network.noise = Noise { jitter: 4, ..Noise::default() };
-            });
+            cluster.world.network(|network| network.noise = noise);
         }
         self.watch.borrow_mut().begin(&cluster);
         let stop = cluster.start();

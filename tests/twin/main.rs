@@ -86,6 +86,7 @@ fn options() -> Options {
         host: HostKind::default(),
         seed: None,
         tape: Default::default(),
+        noise: vindicate::scenario::JITTER,
         judge_only: false,
         record: false,
         mutants: Vec::new(),

@@ -31,6 +31,7 @@ pub(super) fn write(
         host: campaign.host,
         seed: None,
         tape: Default::default(),
+        noise: crate::scenario::JITTER,
         judge_only: false,
         record: false,
         mutants: Vec::new(),

@@ -128,6 +128,7 @@ fn options(scenario: &Scenario, seed: Option<Seed>, settings: &Settings) -> Opti
         host: settings.host,
         seed,
         tape: Tape::default(),
+        noise: crate::scenario::JITTER,
         judge_only: false,
         record: settings.record,
         mutants: settings.mutants.clone(),
