@@ -18,4 +18,5 @@ pub mod faults;
 pub mod profile;
 pub mod schema;
 pub mod shrink;
+pub mod strategy;
 pub mod workload;

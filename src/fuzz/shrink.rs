@@ -41,11 +41,11 @@ pub fn shrink(campaign: &Campaign, finding: &Finding) -> Result<Option<Shrunk>, 
         shrinker.cluster()?;
         shrinker.deviations()?;
         shrinker.words()?;
+        shrinker.readable()?;
         if before == (shrinker.best.case.clone(), shrinker.best.tape.clone()) {
             break;
         }
     }
-    shrinker.readable()?;
     Ok(Some(shrinker.best))
 }
 

@@ -1,0 +1,105 @@
+//! The search: what it draws can be run and is the same again, what it finds is small and stays
+//! found, and the protocol as it should be holds under it.
+
+use proptest::prelude::*;
+use sim::decide::Tape;
+use sim::host::HostKind;
+use sim::seed::Seed;
+use vindicate::fuzz::campaign::{Campaign, Chance, Finding};
+use vindicate::fuzz::case::Case;
+use vindicate::fuzz::profile::{PROFILES, Profile};
+use vindicate::fuzz::shrink::{Shrunk, shrink};
+use vindicate::fuzz::strategy::Cases;
+use vindicate::mutant::Mutant;
+use vindicate::scenario::Verdict;
+
+fn profile(name: &str) -> &'static Profile {
+    Profile::named(name).unwrap()
+}
+
+fn campaign(name: &str, mutants: &[Mutant]) -> Campaign {
+    let host = HostKind::default();
+    Campaign { profile: profile(name), mutants: mutants.to_vec(), host }
+}
+
+fn find(campaign: &Campaign, seeds: u64) -> (Finding, Shrunk) {
+    for seed in 0..seeds {
+        let (_, finding) = campaign.seed(Seed(seed)).unwrap();
+        let Some(finding) = finding else { continue };
+        if let Some(small) = shrink(campaign, &finding).unwrap() {
+            return (finding, small);
+        }
+    }
+    panic!("{:?} is not found in {seeds} runs", campaign.mutants);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// As many cases as `PROPTEST_CASES` says.
+    #[test]
+    fn the_protocol_holds(drawn in Cases(profile("small"))) {
+        let campaign = campaign("small", &[]);
+        let ran = campaign.run(&drawn.case, Chance::Seed(drawn.seed), false).unwrap();
+        let news = match &ran.verdict {
+            Verdict::Held => Vec::new(),
+            Verdict::Violated(stories) => {
+                let unknown = stories.iter().filter(|story| story.departure.is_none());
+                unknown.map(|story| story.text.clone()).collect()
+            }
+            other => vec![format!("{other:?}")],
+        };
+        prop_assert!(news.is_empty(), "{}\n{}", news.join("\n"), drawn.case.text("", &Tape::default()));
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    for profile in &PROFILES {
+        let campaign = Campaign { profile, mutants: Vec::new(), host: HostKind::default() };
+        let plain = Campaign { host: HostKind::Plain, ..campaign.clone() };
+        for seed in (0..6).map(Seed) {
+            let case = campaign.case(seed);
+            let first = campaign.run(&case, Chance::Seed(seed), true).unwrap();
+            let again = campaign.run(&case, Chance::Seed(seed), false).unwrap();
+            let other = plain.run(&case, Chance::Seed(seed), false).unwrap();
+            let tape = campaign.run(&case, Chance::Tape(first.tape.clone()), false).unwrap();
+            let what = format!("profile {}, seed {}", profile.name, seed.0);
+            assert_eq!(first.digest, again.digest, "{what}, again");
+            assert_eq!(first.digest, other.digest, "{what}, on the other host");
+            assert_eq!(first.digest, tape.digest, "{what}, from its tape");
+        }
+    }
+}
+
+/// The search must find what is there: a campaign with a bug in is found to hold by nobody.
+#[test]
+fn a_planted_bug_is_found_and_its_counterexample_is_minimal() {
+    for mutant in [Mutant::PostBeforeNormal, Mutant::NoOwnerLock, Mutant::DeleteInPre] {
+        let campaign = campaign("calm", &[mutant]);
+        let (finding, small) = find(&campaign, 1_000);
+        let lines = small.case.lines(&small.tape);
+        assert!(lines <= 15, "{mutant}: {lines} lines\n{}", small.case.text("", &small.tape));
+        assert!(small.case.steps.len() <= finding.case.steps.len());
+        minimal(&campaign, &small, mutant);
+    }
+}
+
+/// Without any one step or deviation it holds, as it does without the mutant.
+fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
+    let shows = |case: &Case, tape: &Tape| {
+        campaign.violates(case, tape, small.story.invariant).unwrap().is_some()
+    };
+    assert!(shows(&small.case, &small.tape), "{mutant}: not found again");
+    for at in 0..small.case.steps.len() {
+        let mut case = small.case.clone();
+        let step = case.steps.remove(at);
+        assert!(!shows(&case, &small.tape), "{mutant}: not needed: {}", step.line());
+    }
+    let tape = small.tape.to_string();
+    for left_out in tape.lines() {
+        let rest: Vec<&str> = tape.lines().filter(|line| *line != left_out).collect();
+        let rest = Tape::parse(&rest.join("\n")).unwrap();
+        assert!(!shows(&small.case, &rest), "{mutant}: not needed: {left_out}");
+    }
+}
