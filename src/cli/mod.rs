@@ -10,6 +10,7 @@ mod conform;
 mod fuzz;
 mod mutants;
 mod plan;
+mod replay;
 pub mod run;
 mod vindex;
 mod vschema;
@@ -40,6 +41,8 @@ enum Command {
     Run(run::Arguments),
     /// Run random workloads under random faults, and make what is found small
     Fuzz(fuzz::Arguments),
+    /// One run again, in full detail
+    Replay(replay::Arguments),
     /// Put each known bug in, and say whether the search finds it
     Mutants(mutants::Arguments),
     /// Show how vtgate would run queries
@@ -126,6 +129,7 @@ fn run(command: Command) -> Result<Verdict, CommandError> {
         Command::Conform(command) => conform::run(command),
         Command::Fuzz(arguments) => fuzz::run(arguments),
         Command::Mutants(arguments) => mutants::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Run(arguments) => run::run(arguments, crate::scenario::run),
     }
 }

@@ -54,7 +54,7 @@ pub struct Finding {
 }
 
 /// How late a seed's messages are: all a little, or few of them much, or both.
-fn noise(seed: Seed) -> Noise {
+pub fn noise(seed: Seed) -> Noise {
     let mut draw = Draw::new(seed, "fuzz/noise");
     Noise {
         jitter: *draw.pick(&[2, 4, 16]),

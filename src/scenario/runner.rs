@@ -251,13 +251,14 @@ impl Runner {
         if let Some(time) = flags.term_start {
             cluster.set_term_start(time);
         }
-        // A tape says how late messages were.
+        self.watch.borrow_mut().begin(&cluster);
+        let stop = cluster.start();
+        // Who is late to begin with is a matter of its own; here all have met. A tape says how late
+        // messages were.
         let noise = if has_tape { super::WIDEST } else { self.options.noise };
         if self.options.seed.is_some() || has_tape {
             cluster.world.network(|network| network.noise = noise);
         }
-        self.watch.borrow_mut().begin(&cluster);
-        let stop = cluster.start();
         self.cluster = Some(cluster);
         self.note_stop(stop);
         Ok(())
