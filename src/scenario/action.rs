@@ -12,7 +12,7 @@ use goldenscript::{Command, Context};
 use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::FlushLog;
 
-use super::fault::Fault;
+use super::fault::{Fault, kinds};
 use super::words::{Bad, Read, Words, duration};
 use crate::checker::verdict::Invariant;
 use crate::cluster::Durability;
@@ -74,6 +74,8 @@ pub enum Action {
         within: Duration,
     },
     Fault(Fault),
+    /// Everything is healed, and put right as an operator would.
+    Recover,
     At {
         session: String,
         list: List,
@@ -118,43 +120,15 @@ pub struct ClusterOptions {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 35] = [
-    "cluster",
-    "keyspace",
-    "server",
-    "vschema",
-    "schema",
-    "session",
-    "send",
-    "wait",
-    "advance",
-    "settle",
-    "until",
-    "crash",
-    "restart",
-    "pause",
-    "resume",
-    "power-off",
-    "power-on",
-    "cut",
-    "mend",
-    "latency",
-    "break",
-    "delay",
-    "heal",
-    "slow-disk",
-    "silent-disk",
-    "full-disk",
-    "failing-disk",
-    "mend-disk",
-    "lag",
-    "at",
-    "check",
-    "expect",
-    "trace",
-    "dump",
-    "locks",
+const COMMANDS: [&str; 18] = [
+    "cluster", "keyspace", "server", "vschema", "schema", "session", "send", "wait", "advance",
+    "settle", "until", "recover", "at", "check", "expect", "trace", "dump", "locks",
 ];
+
+/// Those, and the faults.
+fn commands() -> impl Iterator<Item = &'static str> {
+    COMMANDS.into_iter().chain(kinds::KINDS.iter().map(|kind| kind.word))
+}
 
 impl Action {
     pub fn read(command: &Command, context: &Context, folder: &Path) -> Read<Action> {
@@ -165,7 +139,9 @@ impl Action {
                 Ok(Action::Statement { session: session.to_owned(), sql: command.name.clone() })
             }
             None if command.name == "decide" => decide(words),
-            None if COMMANDS.contains(&command.name.as_str()) => words.read(&command.name, folder),
+            None if commands().any(|known| known == command.name) => {
+                words.read(&command.name, folder)
+            }
             // `> text` without a prefix is a statement of session main.
             None if command.name.contains(' ') || command.args.is_empty() => {
                 if command.args.is_empty()
@@ -188,12 +164,13 @@ fn is_sql_word(word: &str) -> bool {
 }
 
 pub fn unknown(name: &str) -> Bad {
-    let near = COMMANDS.iter().min_by_key(|known| distance(known, name));
+    let near = commands().min_by_key(|known| distance(known, name));
     let bad = Bad::new(format!("unknown command `{name}`"), name);
     match near.filter(|near| distance(near, name) < 4) {
         Some(near) => bad.hint(format!("did you mean `{near}`? A statement begins with `> `")),
         None => {
-            bad.hint(format!("commands are {}; a statement begins with `> `", COMMANDS.join(", ")))
+            let all: Vec<&str> = commands().collect();
+            bad.hint(format!("commands are {}; a statement begins with `> `", all.join(", ")))
         }
     }
 }
@@ -266,6 +243,7 @@ impl Words {
                 state: self.needed("state")?,
                 within: self.duration("within")?.unwrap_or(Duration::from_secs(600)),
             },
+            "recover" => Action::Recover,
             "at" => self.at()?,
             "check" => Action::Check,
             "expect" => self.expect()?,
@@ -397,19 +375,7 @@ impl Words {
             }
         };
         let text = self.needed("do")?;
-        let mut split = text.split_whitespace().map(str::to_owned);
-        let name = split.next().unwrap_or_default();
-        let (keys, mut positional): (Vec<String>, Vec<String>) =
-            split.partition(|word| word.contains('='));
-        positional.reverse();
-        let pair = |word: &String| {
-            let (key, value) = word.split_once('=').unwrap_or((word, ""));
-            (key.to_owned(), value.to_owned())
-        };
-        let mut inner =
-            Words { all: Vec::new(), positional, keys: keys.iter().map(pair).collect() };
-        let fault = Fault::read(&mut inner, &name)?;
-        let fault = inner.finish(fault)?;
+        let fault = Fault::parse(&text)?;
         Ok(Action::At { session, list, fault })
     }
 

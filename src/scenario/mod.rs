@@ -6,15 +6,21 @@
 //! It knows nothing of files beside the scenario but what its commands name, and prints nothing.
 
 mod action;
+mod armed;
 mod client;
 mod fault;
 mod inject;
 mod judge;
+mod open;
+mod recover;
 mod result;
 mod runner;
 mod shell;
 mod show;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;

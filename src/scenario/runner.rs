@@ -16,13 +16,15 @@ use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Stop};
 
 use super::action::{Action, ClusterOptions};
+use super::armed::Waiting as WaitingFaults;
 use super::client::{self, Client};
-use super::inject::{Armed, strike};
+use super::fault::Fault;
+use super::inject::Hand;
 use super::judge::Shared;
 use super::result;
 use super::{Options, Story, Verdict};
 use crate::cluster::{self, Cluster};
-use crate::history::{self, Answer, Event};
+use crate::history::{self, Answer, Event, List};
 use crate::report::vtctl_table::vtctl_table;
 use crate::rpc::{Vtctl, VtctlOutput};
 use crate::vtgate::Edition;
@@ -34,7 +36,8 @@ pub struct Runner {
     head: Head,
     cluster: Option<Cluster>,
     watch: Shared,
-    pub(super) armed: Rc<RefCell<Vec<Armed>>>,
+    armed: WaitingFaults,
+    hand: Option<Hand>,
     sessions: BTreeMap<String, Session>,
     /// Where the trace of the last statement begins.
     mark: usize,
@@ -84,7 +87,7 @@ struct Pending {
 /// Where the answer will be.
 #[derive(Clone)]
 enum Waiting {
-    Sql(client::Cell),
+    Sql(client::Answered),
     Vtctl(Operator),
 }
 
@@ -115,7 +118,8 @@ impl Runner {
             head: Head::default(),
             cluster: None,
             watch: Rc::default(),
-            armed: Rc::default(),
+            armed: WaitingFaults::default(),
+            hand: None,
             sessions: BTreeMap::new(),
             mark: 0,
             verdict: Verdict::Held,
@@ -131,13 +135,7 @@ impl Runner {
     /// The last look: everything healed and at rest, every fault used, nothing undeclared.
     pub fn finish(&mut self) -> Result<(), String> {
         if self.cluster.is_some() {
-            let unused: Vec<String> = self
-                .armed
-                .borrow()
-                .iter()
-                .filter(|armed| !armed.fired)
-                .map(|armed| format!("`{}` at session {} never fired", armed.fault, armed.session))
-                .collect();
+            let unused = self.armed.unused();
             if !unused.is_empty() && !self.judged_only {
                 return Err(unused.join("; "));
             }
@@ -212,10 +210,10 @@ impl Runner {
             first_stream: flags.first_stream.unwrap_or(1),
         };
         let watch = Rc::clone(&self.watch);
-        let armed = Rc::clone(&self.armed);
+        let armed = self.armed.clone();
         history::begin(Some(Box::new(move |event| {
             watch.borrow_mut().observe(event);
-            for fault in strike(&armed, event) {
+            for fault in armed.observe(event) {
                 watch.borrow_mut().observe(&Event::Fault(fault.into()));
             }
         })));
@@ -248,6 +246,9 @@ impl Runner {
             cluster.world.network(|network| network.noise = noise);
         }
         self.watch.borrow_mut().begin(&cluster);
+        let hand = Hand::new(&cluster);
+        self.armed.set_hand(hand.clone());
+        self.hand = Some(hand);
         let stop = cluster.start();
         self.cluster = Some(cluster);
         self.note_stop(stop);
@@ -291,6 +292,9 @@ impl Runner {
         let target = target.or(default).unwrap_or_default();
         self.watch.borrow_mut().session_on(name, &format!("vtgate-{vtgate}"), &target);
         let client = Client::new(name, client, gate, &target);
+        if let Some(hand) = &self.hand {
+            hand.clients.borrow_mut().insert(name.to_owned(), client.clone());
+        }
         self.sessions.insert(name.to_owned(), Session { client, pending: None });
         Ok(())
     }
@@ -305,7 +309,7 @@ impl Runner {
             return Err(format!("session {name} is still busy with its last statement"));
         }
         let began = cluster.world.now();
-        let (token, answer) = session.client.ask(&mut cluster.world, sql);
+        let (token, answer) = session.client.ask(sql);
         let answer = Waiting::Sql(answer);
         let pending = Pending { token, sql: sql.to_owned(), began, told: false, answer };
         self.session(name)?.pending = Some(pending);
@@ -319,10 +323,8 @@ impl Runner {
             return self.begin_vtctl(sql).map(|()| String::new());
         }
         self.session(name)?;
-        let (Some(cluster), Some(session)) = (&mut self.cluster, self.sessions.get(name)) else {
-            return Err(format!("no session {name}"));
-        };
-        session.client.send(&mut cluster.world, sql);
+        let session = self.sessions.get(name).ok_or_else(|| format!("no session {name}"))?;
+        session.client.send(sql);
         Ok(String::new())
     }
 
@@ -350,7 +352,9 @@ impl Runner {
         let began = cluster.world.now();
         cluster.world.spawn(client, Some(token), "vtctl", move |process| {
             Box::pin(async move {
-                let reply = process.call(vtctld, Vtctl { args: command }).await;
+                // vtctldclient's --action_timeout.
+                let timeout = Duration::from_secs(3600);
+                let reply = process.call(vtctld, Vtctl { args: command }).within(timeout).await;
                 let said = reply.unwrap_or_else(|error| Err(error.to_string()));
                 *cell.borrow_mut() = Some(match (said, grep) {
                     (Ok(VtctlOutput::Text(text)), Some(word)) => {
@@ -468,6 +472,32 @@ impl Runner {
         Ok(String::new())
     }
 
+    // ------------------------------------------------------------ faults
+
+    pub(super) fn hand(&self) -> Option<Hand> {
+        self.hand.clone()
+    }
+
+    fn fault(&mut self, fault: &Fault) -> Result<String, String> {
+        self.ready()?;
+        let Some(hand) = self.hand.clone() else { return Err("there is no cluster".to_owned()) };
+        history::emit(Event::Fault(fault.to_string().into()));
+        let asks = fault.asks();
+        let token = asks.then(|| sim::world::fault::token(&fault.to_string()));
+        hand.strike(fault, token)?;
+        // What it asks somebody for takes its time.
+        match asks {
+            true => self.run_until(Goal::Declared).map(|()| String::new()),
+            false => Ok(String::new()),
+        }
+    }
+
+    fn arm(&mut self, session: &str, list: List, fault: &Fault) -> Result<String, String> {
+        self.ready()?;
+        self.armed.arm(session, list, fault.clone());
+        Ok(String::new())
+    }
+
     // ------------------------------------------------------------ judging and showing
 
     fn check(&mut self) -> Result<String, String> {
@@ -575,6 +605,7 @@ impl Runner {
                 self.until(workflow, state, *within)
             }
             Action::Fault(fault) => self.fault(fault),
+            Action::Recover => self.recover(),
             Action::At { session, list, fault } => self.arm(session, *list, fault),
             Action::Check => self.check(),
             Action::ExpectRows { query, rows } => self.expect_rows(query, *rows),

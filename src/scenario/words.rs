@@ -52,6 +52,19 @@ impl Words {
         Ok(words)
     }
 
+    /// Words with spaces between them, as `do='..'` holds them.
+    pub fn of_text(text: &str) -> Words {
+        let mut words = Words { all: Vec::new(), positional: Vec::new(), keys: Vec::new() };
+        for word in text.split_whitespace() {
+            match word.split_once('=') {
+                Some((key, value)) => words.keys.push((key.to_owned(), value.to_owned())),
+                None => words.positional.push(word.to_owned()),
+            }
+        }
+        words.positional.reverse();
+        words
+    }
+
     pub fn next(&mut self, what: &str) -> Read<String> {
         self.positional.pop().ok_or_else(|| Bad::new(format!("{what} is missing"), ""))
     }
@@ -69,6 +82,12 @@ impl Words {
         let Some(text) = self.key(name) else { return Ok(None) };
         let number = text.parse();
         number.map(Some).map_err(|_| Bad::new(format!("`{name}` is not a number: {text}"), &text))
+    }
+
+    /// A duration that stands without a key.
+    pub fn span(&mut self, what: &str) -> Read<Duration> {
+        let text = self.next(what)?;
+        duration(&text)
     }
 
     pub fn duration(&mut self, name: &str) -> Read<Option<Duration>> {
