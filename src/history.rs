@@ -174,6 +174,14 @@ pub enum List {
     Post,
 }
 
+impl List {
+    pub const ALL: [List; 3] = [List::Pre, List::Normal, List::Post];
+
+    pub fn parse(text: &str) -> Option<List> {
+        List::ALL.into_iter().find(|list| list.to_string() == text)
+    }
+}
+
 impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -527,6 +527,16 @@ impl Request for OpenSession {
     const NAME: &'static str = "connect";
 }
 
+/// The client has closed its connection.
+pub struct CloseSession {
+    pub session: u64,
+}
+
+impl Request for CloseSession {
+    type Reply = ();
+    const NAME: &'static str = "close";
+}
+
 /// A statement of a client.
 pub struct Query {
     pub session: u64,

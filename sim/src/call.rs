@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use crate::clock::Nanos;
 use crate::seed;
+use crate::step::{self, Step};
 use crate::wait::Token;
 use crate::world::{Core, Kind, Process, Program, try_with, with};
 
@@ -95,7 +96,7 @@ pub(crate) struct CallSlot {
     pub armed: Option<Nanos>,
     pid: u32,
     to: Program,
-    caller: Program,
+    pub caller: Program,
     pub token: Option<Token>,
     open: bool,
     waiting: bool,
@@ -316,8 +317,10 @@ impl<R: Request> Future for Call<R> {
     type Output = Result<R::Reply, CallError>;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut to = None;
         let reply = with(|core| {
             let slot = &mut core.calls[self.call.slot as usize];
+            to = Some(slot.to);
             if slot.generation != self.call.generation {
                 return Some(Err(CallError::Broken));
             }
@@ -327,6 +330,9 @@ impl<R: Request> Future for Call<R> {
             }
             core.close_call(self.call)
         });
+        if let (Some(to), true) = (to, reply.is_some()) {
+            step::tell(self.process.program, Step::Answered(R::NAME, to));
+        }
         match reply {
             None => Poll::Pending,
             Some(Err(error)) => Poll::Ready(Err(error)),
@@ -353,6 +359,7 @@ fn describe<R: Request>(payload: &dyn Any) -> String {
 impl Process {
     /// Sends a request; the reply is awaited, or given up by dropping the call.
     pub fn call<R: Request>(self, to: Program, request: R) -> Call<R> {
+        step::tell(self.program, Step::Calling(R::NAME, to));
         let call = with(|core| {
             let call = core.open_call(self, to);
             core.send(self.message::<R>(core, to, Some(call), request));
@@ -363,6 +370,7 @@ impl Process {
 
     /// Sends a single message, which can be lost and can arrive twice.
     pub fn send<R: Request>(self, to: Program, request: R) {
+        step::tell(self.program, Step::Sending(R::NAME, to));
         with(|core| core.send(self.message::<R>(core, to, None, request)));
     }
 

@@ -22,6 +22,12 @@ pub trait Stored: Any {
 
     /// Keeps what was synced and `torn` of the records behind it.
     fn lose(&mut self, torn: usize);
+
+    /// From now on a sync is answered and nothing is on the disk; or what was answered is there.
+    fn lie(&mut self, lies: bool);
+
+    /// A power loss shows it: what was answered since the disk began to lie was never synced.
+    fn own_up(&mut self);
 }
 
 /// An append-only file of records.
@@ -29,11 +35,13 @@ pub trait Stored: Any {
 pub struct Log<T> {
     records: Vec<T>,
     synced: usize,
+    /// What is really on the disk, while that lies.
+    really: Option<usize>,
 }
 
 impl<T> Default for Log<T> {
     fn default() -> Log<T> {
-        Log { records: Vec::new(), synced: 0 }
+        Log { records: Vec::new(), synced: 0, really: None }
     }
 }
 
@@ -66,12 +74,21 @@ impl<T: 'static> Stored for Log<T> {
     fn lose(&mut self, torn: usize) {
         self.records.truncate(self.synced.saturating_add(torn));
         self.synced = self.records.len();
+        self.really = self.really.map(|_| self.synced);
+    }
+
+    fn lie(&mut self, lies: bool) {
+        self.really = lies.then(|| self.really.unwrap_or(self.synced));
+    }
+
+    fn own_up(&mut self) {
+        self.synced = self.really.unwrap_or(self.synced);
     }
 }
 
 /// How a disk answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DiskState {
+pub enum DiskState {
     Sound,
     /// Syncs take this much longer.
     Slow(Nanos),
@@ -81,6 +98,10 @@ pub(crate) enum DiskState {
     Full,
     /// Syncs fail, and what was not synced is gone.
     Failing,
+    /// The next sync fails, and the disk is sound again: what it dropped is gone all the same.
+    FailsOnce,
+    /// Syncs answer, and nothing is on the disk.
+    Lying,
 }
 
 /// A sync has failed: EIO.
@@ -123,6 +144,8 @@ pub(crate) trait Erased {
     fn any(self: Rc<Self>) -> Rc<dyn Any>;
     fn unsynced(&self) -> usize;
     fn lose(&self, torn: usize);
+    fn lie(&self, lies: bool);
+    fn own_up(&self);
 }
 
 impl<T: Stored> Erased for RefCell<T> {
@@ -136,6 +159,14 @@ impl<T: Stored> Erased for RefCell<T> {
 
     fn lose(&self, torn: usize) {
         self.borrow_mut().lose(torn);
+    }
+
+    fn lie(&self, lies: bool) {
+        self.borrow_mut().lie(lies);
+    }
+
+    fn own_up(&self) {
+        self.borrow_mut().own_up();
     }
 }
 
@@ -153,6 +184,24 @@ mod tests {
         assert_eq!((log.records(), log.synced()), (&[1, 2, 3][..], 3));
         log.lose(7);
         assert_eq!(log.records(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_a_lying_disk_answered_is_lost() {
+        let mut log = Log::default();
+        (1..=5).for_each(|record| log.append(record));
+        log.mark_synced(2);
+        log.lie(true);
+        log.mark_synced(4);
+        log.own_up();
+        log.lose(0);
+        assert_eq!(log.records(), [1, 2]);
+        log.append(6);
+        log.mark_synced(3);
+        log.lie(false);
+        log.own_up();
+        log.lose(0);
+        assert_eq!(log.records(), [1, 2, 6]);
     }
 
     #[test]

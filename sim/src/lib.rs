@@ -44,6 +44,7 @@ pub mod network;
 pub mod seed;
 pub mod sql;
 pub mod sql_error;
+pub mod step;
 pub mod trace;
 pub mod value;
 pub mod wait;

@@ -165,6 +165,12 @@ impl Network {
         self.links.remove(&(from, to));
     }
 
+    /// All links have the latency that they were made with.
+    pub(crate) fn forget_link_latencies(&mut self) {
+        self.latencies.clear();
+        self.links.clear();
+    }
+
     /// Cuts one direction; what is in flight still arrives.
     pub(crate) fn cut(&mut self, from: MachineIndex, to: MachineIndex) {
         self.cut.insert((from, to));

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::clock::Nanos;
 use crate::disk::SyncFailed;
+use crate::step::{self, Step};
 use crate::world::{Core, Process, try_with, with};
 
 /// A foreground statement, for counting what is under way for it.
@@ -105,7 +106,7 @@ pub(crate) struct TimerSlot {
     pub armed: bool,
     /// Nobody waits for it any more: free as soon as its heap entry has come up.
     pub given_up: bool,
-    pid: u32,
+    pub pid: u32,
     token: Option<Token>,
     /// A sleep is work under way, a limit is only a deadline.
     is_sleep: bool,
@@ -264,10 +265,10 @@ impl Process {
 
     /// The same, for who asks whether it succeeded.
     pub async fn try_sync(self) -> Result<(), SyncFailed> {
-        match self.sync_time() {
-            Some(time) => self.sleep(Duration::from_nanos(time)).await,
-            None => std::future::pending().await,
-        }
+        step::tell(self.program, Step::Syncing);
+        let time = std::future::poll_fn(|_| self.sync_time()).await;
+        self.sleep(Duration::from_nanos(time)).await;
+        step::tell(self.program, Step::Synced);
         if self.disk_fails() { Err(SyncFailed) } else { Ok(()) }
     }
 }

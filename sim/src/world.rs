@@ -22,6 +22,8 @@
 //!
 //! It knows nothing of what the processes do.
 
+pub mod fault;
+
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -170,6 +172,8 @@ struct MachineCore {
     disk: Disk,
     up: bool,
     paused: bool,
+    /// Processes that wait for a silent disk.
+    syncing: Vec<u32>,
 }
 
 struct ProgramCore {
@@ -237,6 +241,8 @@ enum What {
     Deliver(u32),
     Timer(u32),
     Deadline(u32),
+    /// A supervisor starts a program again.
+    Start(u32),
 }
 
 impl PartialEq for Entry {
@@ -655,16 +661,24 @@ fn take_event() -> Option<Stop> {
     });
     match spawn {
         Err(stop) => Some(stop),
-        Ok(spawn) => {
-            if let Some(spawn) = spawn {
-                spawn.run();
+        Ok(next) => {
+            match next {
+                Some(Fired::Spawn(spawn)) => spawn.run(),
+                Some(Fired::Start(program)) => fault::restart(program),
+                None => {}
             }
             None
         }
     }
 }
 
-/// A worker to be made, outside the borrow of the core.
+/// What an event leads to, outside the borrow of the core.
+enum Fired {
+    Spawn(Spawn),
+    Start(Program),
+}
+
+/// A worker to be made.
 struct Spawn {
     process: Process,
     factory: ServiceFactory,
@@ -684,7 +698,7 @@ impl Core {
     /// Re-arms a lazy timer whose deadline has moved; false if the entry means nothing any more.
     fn is_live(&mut self, entry: &Entry) -> bool {
         match entry.what {
-            What::Deliver(_) => true,
+            What::Deliver(_) | What::Start(_) => true,
             What::Timer(timer) => {
                 let slot = &mut self.timers[timer as usize];
                 slot.armed = false;
@@ -719,12 +733,13 @@ impl Core {
         }
     }
 
-    fn fire(&mut self, what: What) -> Option<Spawn> {
+    fn fire(&mut self, what: What) -> Option<Fired> {
         match what {
             What::Deliver(index) => {
                 let message = self.take_message(index);
-                self.deliver(message)
+                self.deliver(message).map(Fired::Spawn)
             }
+            What::Start(program) => Some(Fired::Start(Program(program))),
             What::Timer(timer) => {
                 let pid = self.fire_timer(timer);
                 self.event(Kind::Timer, pid.into(), || format!("timer of process {pid}"));
@@ -930,6 +945,7 @@ impl World {
                 disk: Disk::new(),
                 up: true,
                 paused: false,
+                syncing: Vec::new(),
             });
             Machine(core.machines.len() as u32 - 1)
         });
@@ -1039,80 +1055,44 @@ impl World {
 
     /// Ends a program at once; nothing of it runs any more. Its callers find the connection broken.
     pub fn crash(&mut self, program: Program) {
-        crash(program);
+        fault::crash(program);
     }
 
     /// Starts a program that is down; does nothing to one that is up.
     pub fn restart(&mut self, program: Program) {
-        start(program);
+        fault::restart(program);
     }
 
-    /// A power loss: all programs end, the disk keeps what was synced, callers hear nothing.
+    /// See [`fault::power_off`].
     pub fn power_off(&mut self, machine: Machine) {
-        let programs = programs_of(machine);
-        let files = with(|core| {
-            core.machines[machine.0 as usize].up = false;
-            let name = core.machines[machine.0 as usize].name.clone();
-            core.event(Kind::Down, u64::from(machine.0) | 1 << 32, || {
-                format!("{name} loses power")
-            });
-            core.machines[machine.0 as usize].disk.files()
-        });
-        for program in programs {
-            let futures = with(|core| core.take_down(program));
-            drop_futures(futures);
-        }
-        for (_, file) in files {
-            let unsynced = file.unsynced() as u64;
-            let torn = with(|core| core.decider.choose(core.torn, 0, 0..=unsynced));
-            file.lose(torn as usize);
-        }
+        fault::power_off(machine, None);
     }
 
     /// Power is back: all programs of the machine start.
     pub fn power_on(&mut self, machine: Machine) {
-        with(|core| {
-            let state = &mut core.machines[machine.0 as usize];
-            state.up = true;
-            state.paused = false;
-        });
-        for program in programs_of(machine) {
-            start(program);
-        }
+        fault::power_on(machine);
     }
 
     /// Stops a program as SIGSTOP does: messages and timers pile up until it goes on.
     pub fn pause(&mut self, program: Program) {
-        with(|core| {
-            core.programs[program.0 as usize].paused = true;
-            let name = core.programs[program.0 as usize].name.clone();
-            core.event(Kind::Pause, program.0.into(), || format!("{name} is paused"));
-        });
+        fault::pause(program);
     }
 
     pub fn resume(&mut self, program: Program) {
-        with(|core| {
-            core.programs[program.0 as usize].paused = false;
-            let name = core.programs[program.0 as usize].name.clone();
-            core.event(Kind::Resume, program.0.into(), || format!("{name} goes on"));
-            let parked = std::mem::take(&mut core.programs[program.0 as usize].parked);
-            for pid in parked {
-                core.wake_again(pid);
-            }
-        });
+        fault::resume(program);
     }
 
     /// A call to the machine or from it finds no way, in one direction.
     pub fn cut(&mut self, from: Machine, to: Machine) {
-        with(|core| core.network.cut(from.0, to.0));
+        fault::cut(from, to);
     }
 
     pub fn mend(&mut self, from: Machine, to: Machine) {
-        with(|core| core.network.mend(from.0, to.0));
+        fault::mend(from, to);
     }
 
     pub fn set_link_latency(&mut self, from: Machine, to: Machine, latency: Duration) {
-        with(|core| core.network.set_link_latency(from.0, to.0, latency));
+        fault::set_link_latency(from, to, latency);
     }
 
     /// Rules, noise and the default latency.
@@ -1120,47 +1100,41 @@ impl World {
         with(|core| f(&mut core.network))
     }
 
-    /// Ends cuts, rules and noise, and lets held messages go.
+    /// See [`fault::heal_network`].
     pub fn heal_network(&mut self) {
-        with(|core| core.network.heal());
-        self.release();
+        fault::heal_network();
     }
 
     /// Lets go all held messages, in the order of their sending.
     pub fn release(&mut self) {
-        with(|core| {
-            for index in std::mem::take(&mut core.held) {
-                let now = core.now;
-                core.push(now, What::Deliver(index));
-            }
-        });
+        fault::release();
     }
 
     pub fn set_clock(&mut self, machine: Machine, clock: Clock) {
-        with(|core| core.machines[machine.0 as usize].clock = clock);
+        fault::set_clock(machine, clock);
     }
 
     pub fn slow_disk(&mut self, machine: Machine, sync: Duration) {
-        with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Slow(nanos(sync)));
+        fault::set_disk(machine, DiskState::Slow(nanos(sync)));
     }
 
     /// Syncs of this machine's disk never answer until it is mended.
     pub fn silence_disk(&mut self, machine: Machine) {
-        with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Silent);
+        fault::set_disk(machine, DiskState::Silent);
     }
 
     /// Nothing more can be written to this machine's disk until it is mended.
     pub fn fill_disk(&mut self, machine: Machine) {
-        with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Full);
+        fault::set_disk(machine, DiskState::Full);
     }
 
     /// Syncs of this machine's disk fail until it is mended.
     pub fn fail_disk(&mut self, machine: Machine) {
-        with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Failing);
+        fault::set_disk(machine, DiskState::Failing);
     }
 
     pub fn mend_disk(&mut self, machine: Machine) {
-        with(|core| core.machines[machine.0 as usize].disk.state = DiskState::Sound);
+        fault::set_disk(machine, DiskState::Sound);
     }
 
     pub fn is_up(&self, program: Program) -> bool {
@@ -1244,13 +1218,6 @@ where
     })
 }
 
-fn programs_of(machine: Machine) -> Vec<Program> {
-    with(|core| {
-        let all = core.programs.iter().enumerate();
-        all.filter(|(_, p)| p.machine == machine).map(|(i, _)| Program(i as u32)).collect()
-    })
-}
-
 fn start(program: Program) {
     let boot = with(|core| {
         if core.programs[program.0 as usize].up {
@@ -1266,21 +1233,6 @@ fn start(program: Program) {
     }
 }
 
-/// Ends a program at once, also from inside a process: what a fault does that strikes in the middle
-/// of things.
-pub fn crash(program: Program) {
-    let futures = with(|core| {
-        if !core.programs[program.0 as usize].up {
-            return Vec::new();
-        }
-        let name = core.programs[program.0 as usize].name.clone();
-        core.event(Kind::Down, program.0.into(), || format!("{name} crashes"));
-        core.reset_callers(program);
-        core.take_down(program)
-    });
-    drop_futures(futures);
-}
-
 /// True time of this thread's run; 0 where none is open.
 pub fn now() -> Nanos {
     try_with(|core| core.now).unwrap_or(0)
@@ -1289,18 +1241,6 @@ pub fn now() -> Nanos {
 /// Whether a program of this thread's run is up, and its machine.
 pub fn is_up(program: Program) -> bool {
     try_with(|core| core.is_up(program)).unwrap_or(false)
-}
-
-/// As [`crash`], by the program's name; nothing where there is none.
-pub fn crash_by_name(name: &str) {
-    if let Some(program) = with(|core| core.by_name.get(name).copied()) {
-        crash(program);
-    }
-}
-
-/// Installs a rule of the network, also from inside a process.
-pub fn install_rule(rule: crate::network::Rule) {
-    with(|core| core.network.install(rule));
 }
 
 pub(crate) fn spawn(
@@ -1392,22 +1332,38 @@ impl Process {
         })
     }
 
+    /// Whether the sync that ends now has failed.
     pub(crate) fn disk_fails(self) -> bool {
         with(|core| {
             let machine = core.machine_of(self.program);
-            core.machines[machine.0 as usize].disk.state == DiskState::Failing
+            let state = &mut core.machines[machine.0 as usize].disk.state;
+            match *state {
+                DiskState::Failing => true,
+                DiskState::FailsOnce => {
+                    *state = DiskState::Sound;
+                    true
+                }
+                _ => false,
+            }
         })
     }
 
-    /// How long the machine's disk takes for a sync; None if it will not answer.
-    pub(crate) fn sync_time(self) -> Option<Nanos> {
+    /// How long the machine's disk takes for a sync; pending until it will answer.
+    pub(crate) fn sync_time(self) -> Poll<Nanos> {
         const SYNC: Nanos = 100_000;
         with(|core| {
             let machine = core.machine_of(self.program);
             match core.machines[machine.0 as usize].disk.state {
-                DiskState::Sound | DiskState::Full | DiskState::Failing => Some(SYNC),
-                DiskState::Slow(more) => Some(SYNC + more),
-                DiskState::Silent => None,
+                DiskState::Sound
+                | DiskState::Full
+                | DiskState::Failing
+                | DiskState::FailsOnce
+                | DiskState::Lying => Poll::Ready(SYNC),
+                DiskState::Slow(more) => Poll::Ready(SYNC + more),
+                DiskState::Silent => {
+                    core.machines[machine.0 as usize].syncing.push(self.pid);
+                    Poll::Pending
+                }
             }
         })
     }
@@ -1436,7 +1392,7 @@ impl Process {
 
     /// Ends this process's own program.
     pub fn crash_self(self) {
-        crash(self.program);
+        fault::crash(self.program);
     }
 }
 

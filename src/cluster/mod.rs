@@ -104,6 +104,13 @@ pub struct Tablet {
     files: Rc<RefCell<Files>>,
 }
 
+impl Tablet {
+    /// Reads the server, as it stands.
+    pub fn with_server<R>(&self, read: impl FnOnce(&mut Server) -> R) -> R {
+        read(self.files.borrow_mut().server())
+    }
+}
+
 /// See the [module](self).
 pub struct Cluster {
     pub world: World,
@@ -423,8 +430,7 @@ impl Cluster {
 
     /// Reads a tablet's server.
     pub fn with_server<R>(&self, alias: &Alias, read: impl FnOnce(&mut Server) -> R) -> Option<R> {
-        let tablet = self.tablet(alias)?;
-        Some(read(tablet.files.borrow_mut().server()))
+        Some(self.tablet(alias)?.with_server(read))
     }
 
     /// Says whether all replicas have what their primary has: those that are up and follow it.

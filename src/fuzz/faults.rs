@@ -180,7 +180,7 @@ fn quoted(word: &str) -> String {
 /// is ended by its timeout.
 pub fn end() -> Vec<Step> {
     vec![
-        Step::Fault("heal".to_owned()),
+        Step::Fault("recover".to_owned()),
         Step::Fault("settle".to_owned()),
         Step::Advance(millis(35_000)),
         Step::Fault("check".to_owned()),

@@ -8,10 +8,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use goldenscript::{Argument, Command, Context};
+use goldenscript::{Command, Context};
 use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::FlushLog;
 
+use super::fault::{Fault, kinds};
+use super::words::{Bad, Read, Words, duration};
 use crate::checker::verdict::Invariant;
 use crate::cluster::Durability;
 use crate::history::List;
@@ -72,6 +74,8 @@ pub enum Action {
         within: Duration,
     },
     Fault(Fault),
+    /// Everything is healed, and put right as an operator would.
+    Recover,
     At {
         session: String,
         list: List,
@@ -115,162 +119,16 @@ pub struct ClusterOptions {
     pub durability_policy: Option<DurabilityPolicy>,
 }
 
-/// What is done to the world; targets are symbols until it is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    Crash(String),
-    Restart(String),
-    Pause(String),
-    Resume(String),
-    PowerOff(String),
-    PowerOn(String),
-    Cut {
-        from: String,
-        to: String,
-    },
-    Mend {
-        from: String,
-        to: String,
-    },
-    Latency {
-        from: String,
-        to: String,
-        latency: Duration,
-    },
-    /// The next message of this name from one to the other breaks its connection: before it runs,
-    /// or after.
-    Break {
-        name: String,
-        from: Option<String>,
-        to: Option<String>,
-        after: bool,
-    },
-    /// Messages of this name that travel from one to the other are so much later, until `heal`.
-    Delay {
-        name: String,
-        by: Duration,
-        from: Option<String>,
-        to: Option<String>,
-    },
-    Heal,
-    /// A disk is slow, silent, full, failing, or sound again.
-    Disk {
-        target: String,
-        state: Disk,
-    },
-    /// A replica applies a transaction so long after its commit.
-    Lag {
-        target: String,
-        by: Duration,
-    },
-}
-
-/// What becomes of a disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disk {
-    /// A sync takes so much longer.
-    Slow(Duration),
-    Silent,
-    Full,
-    Failing,
-    Sound,
-}
-
-impl std::fmt::Display for Fault {
-    /// As a scenario writes it.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let end = |key: &str, name: &Option<String>| {
-            name.as_ref().map(|name| format!(" {key}={name}")).unwrap_or_default()
-        };
-        match self {
-            Fault::Crash(name) => write!(f, "crash {name}"),
-            Fault::Restart(name) => write!(f, "restart {name}"),
-            Fault::Pause(name) => write!(f, "pause {name}"),
-            Fault::Resume(name) => write!(f, "resume {name}"),
-            Fault::PowerOff(name) => write!(f, "power-off {name}"),
-            Fault::PowerOn(name) => write!(f, "power-on {name}"),
-            Fault::Cut { from, to } => write!(f, "cut {from} {to}"),
-            Fault::Mend { from, to } => write!(f, "mend {from} {to}"),
-            Fault::Latency { from, to, latency } => write!(f, "latency {from} {to} {latency:?}"),
-            Fault::Break { name, from, to, after } => {
-                let when = if *after { "after" } else { "before" };
-                write!(f, "break {name} {when}{}{}", end("from", from), end("to", to))
-            }
-            Fault::Delay { name, by, from, to } => {
-                write!(f, "delay {name} {by:?}{}{}", end("from", from), end("to", to))
-            }
-            Fault::Heal => write!(f, "heal"),
-            Fault::Disk { target, state } => match state {
-                Disk::Slow(by) => write!(f, "slow-disk {target} {by:?}"),
-                Disk::Silent => write!(f, "silent-disk {target}"),
-                Disk::Full => write!(f, "full-disk {target}"),
-                Disk::Failing => write!(f, "failing-disk {target}"),
-                Disk::Sound => write!(f, "mend-disk {target}"),
-            },
-            Fault::Lag { target, by } => write!(f, "lag {target} {by:?}"),
-        }
-    }
-}
-
-/// What is wrong, and with which part of the line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bad {
-    pub message: String,
-    pub part: String,
-    pub hint: Option<String>,
-}
-
-type Read<T> = Result<T, Bad>;
-
-impl Bad {
-    fn new(message: impl Into<String>, part: &str) -> Bad {
-        Bad { message: message.into(), part: part.to_owned(), hint: None }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Bad {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
 /// Commands that need no session.
-const COMMANDS: [&str; 35] = [
-    "cluster",
-    "keyspace",
-    "server",
-    "vschema",
-    "schema",
-    "session",
-    "send",
-    "wait",
-    "advance",
-    "settle",
-    "until",
-    "crash",
-    "restart",
-    "pause",
-    "resume",
-    "power-off",
-    "power-on",
-    "cut",
-    "mend",
-    "latency",
-    "break",
-    "delay",
-    "heal",
-    "slow-disk",
-    "silent-disk",
-    "full-disk",
-    "failing-disk",
-    "mend-disk",
-    "lag",
-    "at",
-    "check",
-    "expect",
-    "trace",
-    "dump",
-    "locks",
+const COMMANDS: [&str; 18] = [
+    "cluster", "keyspace", "server", "vschema", "schema", "session", "send", "wait", "advance",
+    "settle", "until", "recover", "at", "check", "expect", "trace", "dump", "locks",
 ];
+
+/// Those, and the faults.
+fn commands() -> impl Iterator<Item = &'static str> {
+    COMMANDS.into_iter().chain(kinds::KINDS.iter().map(|kind| kind.word))
+}
 
 impl Action {
     pub fn read(command: &Command, context: &Context, folder: &Path) -> Read<Action> {
@@ -281,7 +139,9 @@ impl Action {
                 Ok(Action::Statement { session: session.to_owned(), sql: command.name.clone() })
             }
             None if command.name == "decide" => decide(words),
-            None if COMMANDS.contains(&command.name.as_str()) => words.read(&command.name, folder),
+            None if commands().any(|known| known == command.name) => {
+                words.read(&command.name, folder)
+            }
             // `> text` without a prefix is a statement of session main.
             None if command.name.contains(' ') || command.args.is_empty() => {
                 if command.args.is_empty()
@@ -303,13 +163,14 @@ fn is_sql_word(word: &str) -> bool {
     ["begin", "commit", "rollback"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
-fn unknown(name: &str) -> Bad {
-    let near = COMMANDS.iter().min_by_key(|known| distance(known, name));
+pub fn unknown(name: &str) -> Bad {
+    let near = commands().min_by_key(|known| distance(known, name));
     let bad = Bad::new(format!("unknown command `{name}`"), name);
     match near.filter(|near| distance(near, name) < 4) {
         Some(near) => bad.hint(format!("did you mean `{near}`? A statement begins with `> `")),
         None => {
-            bad.hint(format!("commands are {}; a statement begins with `> `", COMMANDS.join(", ")))
+            let all: Vec<&str> = commands().collect();
+            bad.hint(format!("commands are {}; a statement begins with `> `", all.join(", ")))
         }
     }
 }
@@ -345,63 +206,7 @@ fn decide(mut words: Words) -> Read<Action> {
     }
 }
 
-/// A command's words; what is left over at the end is an error.
-struct Words {
-    all: Vec<String>,
-    positional: Vec<String>,
-    keys: Vec<(String, String)>,
-}
-
 impl Words {
-    fn new(command: &Command) -> Read<Words> {
-        let mut words = Words { all: Vec::new(), positional: Vec::new(), keys: Vec::new() };
-        for argument in &command.args {
-            words.all.push(argument.to_string());
-            match argument {
-                Argument::Positional(word) => words.positional.push(word.clone()),
-                Argument::KeyValue(key, value) => words.keys.push((key.clone(), value.clone())),
-                other => {
-                    return Err(Bad::new("an argument of an unknown kind", &other.to_string()));
-                }
-            }
-        }
-        words.positional.reverse();
-        Ok(words)
-    }
-
-    fn next(&mut self, what: &str) -> Read<String> {
-        self.positional.pop().ok_or_else(|| Bad::new(format!("{what} is missing"), ""))
-    }
-
-    fn key(&mut self, name: &str) -> Option<String> {
-        let at = self.keys.iter().position(|(key, _)| key == name)?;
-        Some(self.keys.remove(at).1)
-    }
-
-    fn needed(&mut self, name: &str) -> Read<String> {
-        self.key(name).ok_or_else(|| Bad::new(format!("`{name}=` is missing"), ""))
-    }
-
-    fn number<T: std::str::FromStr>(&mut self, name: &str) -> Read<Option<T>> {
-        let Some(text) = self.key(name) else { return Ok(None) };
-        let number = text.parse();
-        number.map(Some).map_err(|_| Bad::new(format!("`{name}` is not a number: {text}"), &text))
-    }
-
-    fn duration(&mut self, name: &str) -> Read<Option<Duration>> {
-        self.key(name).map(|text| duration(&text)).transpose()
-    }
-
-    fn finish(self, action: Action) -> Read<Action> {
-        if let Some((key, value)) = self.keys.first() {
-            return Err(Bad::new(format!("unknown argument `{key}`"), &format!("{key}={value}")));
-        }
-        if let Some(word) = self.positional.last() {
-            return Err(Bad::new(format!("unexpected argument `{word}`"), word));
-        }
-        Ok(action)
-    }
-
     fn read(mut self, name: &str, folder: &Path) -> Read<Action> {
         let action = match name {
             "cluster" => self.cluster()?,
@@ -438,13 +243,14 @@ impl Words {
                 state: self.needed("state")?,
                 within: self.duration("within")?.unwrap_or(Duration::from_secs(600)),
             },
+            "recover" => Action::Recover,
             "at" => self.at()?,
             "check" => Action::Check,
             "expect" => self.expect()?,
             "trace" => Action::Trace,
             "dump" => Action::Dump { table: self.next("the table")? },
             "locks" => Action::Locks,
-            fault => Action::Fault(self.fault(fault)?),
+            fault => Action::Fault(Fault::read(&mut self, fault)?),
         };
         self.finish(action)
     }
@@ -569,86 +375,8 @@ impl Words {
             }
         };
         let text = self.needed("do")?;
-        let mut split = text.split_whitespace().map(str::to_owned);
-        let name = split.next().unwrap_or_default();
-        let (keys, mut positional): (Vec<String>, Vec<String>) =
-            split.partition(|word| word.contains('='));
-        positional.reverse();
-        let pair = |word: &String| {
-            let (key, value) = word.split_once('=').unwrap_or((word, ""));
-            (key.to_owned(), value.to_owned())
-        };
-        let mut inner =
-            Words { all: Vec::new(), positional, keys: keys.iter().map(pair).collect() };
-        let fault = inner.fault(&name)?;
-        inner.finish(Action::Check)?;
+        let fault = Fault::parse(&text)?;
         Ok(Action::At { session, list, fault })
-    }
-
-    fn fault(&mut self, name: &str) -> Read<Fault> {
-        let two = |words: &mut Words| {
-            Ok::<_, Bad>((words.next("the sender")?, words.next("the receiver")?))
-        };
-        Ok(match name {
-            "crash" => Fault::Crash(self.next("the target")?),
-            "restart" => Fault::Restart(self.next("the target")?),
-            "pause" => Fault::Pause(self.next("the target")?),
-            "resume" => Fault::Resume(self.next("the target")?),
-            "power-off" => Fault::PowerOff(self.next("the target")?),
-            "power-on" => Fault::PowerOn(self.next("the target")?),
-            "cut" => {
-                let (from, to) = two(self)?;
-                Fault::Cut { from, to }
-            }
-            "mend" => {
-                let (from, to) = two(self)?;
-                Fault::Mend { from, to }
-            }
-            "latency" => {
-                let (from, to) = two(self)?;
-                let text = self.next("the latency")?;
-                Fault::Latency { from, to, latency: duration(&text)? }
-            }
-            "break" => {
-                let name = self.next("the message's name")?;
-                let after = match self.next("before or after")?.as_str() {
-                    "before" => false,
-                    "after" => true,
-                    other => {
-                        let text = format!("expected before or after, found `{other}`");
-                        return Err(Bad::new(text, other));
-                    }
-                };
-                Fault::Break { name, from: self.key("from"), to: self.key("to"), after }
-            }
-            "delay" => {
-                let name = self.next("the message's name")?;
-                let by = self.next("the delay")?;
-                let by = duration(&by)?;
-                Fault::Delay { name, by, from: self.key("from"), to: self.key("to") }
-            }
-            "heal" => Fault::Heal,
-            "slow-disk" => {
-                let target = self.next("the target")?;
-                let by = self.next("the time that a sync takes longer")?;
-                Fault::Disk { target, state: Disk::Slow(duration(&by)?) }
-            }
-            "silent-disk" | "full-disk" | "failing-disk" | "mend-disk" => {
-                let state = match name {
-                    "silent-disk" => Disk::Silent,
-                    "full-disk" => Disk::Full,
-                    "failing-disk" => Disk::Failing,
-                    _ => Disk::Sound,
-                };
-                Fault::Disk { target: self.next("the target")?, state }
-            }
-            "lag" => {
-                let target = self.next("the target")?;
-                let by = self.next("the lag")?;
-                Fault::Lag { target, by: duration(&by)? }
-            }
-            other => return Err(unknown(other)),
-        })
     }
 
     fn expect(&mut self) -> Read<Action> {
@@ -679,25 +407,6 @@ fn parse_uuid(text: &str) -> Read<ServerUuid> {
     let digits: String = text.chars().filter(|c| *c != '-').collect();
     let bytes = crate::key::hex::decode(digits.as_bytes()).map_err(|_| bad())?;
     Ok(ServerUuid(bytes.try_into().map_err(|_| bad())?))
-}
-
-/// `10ms`, `5s`, `2m`, `1h`.
-pub(super) fn duration(text: &str) -> Read<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let bad = || {
-        Bad::new(format!("not a duration: {text}"), text)
-            .hint("a duration is 10us, 10ms, 5s, 2m or 1h")
-    };
-    let number: u64 = text[..split].parse().map_err(|_| bad())?;
-    let seconds = |factor: u64| number.checked_mul(factor).map(Duration::from_secs);
-    match &text[split..] {
-        "us" => Ok(Duration::from_micros(number)),
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => seconds(1).ok_or_else(bad),
-        "m" => seconds(60).ok_or_else(bad),
-        "h" => seconds(3600).ok_or_else(bad),
-        _ => Err(bad()),
-    }
 }
 
 /// Shards that tile the space of keyspace ids, in order; or one shard that is not range based.
@@ -785,15 +494,6 @@ mod tests {
         assert_eq!(shards("-").unwrap().len(), 1);
         for text in ["-80,90-", "-80,40-", "40-", "-80", "80-40", "-8", ""] {
             assert!(shards(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_duration_has_a_unit() {
-        assert_eq!(duration("5s"), Ok(Duration::from_secs(5)));
-        assert_eq!(duration("10us"), Ok(Duration::from_micros(10)));
-        for text in ["5", "s", "", "5x", "99999999999999999999s", "9999999999999999999h"] {
-            assert!(duration(text).is_err(), "{text}");
         }
     }
 }

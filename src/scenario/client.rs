@@ -2,20 +2,23 @@
 //!
 //! The session is opened with the first statement, and again with the next one where the connection
 //! was lost. What is sent while a statement is under way waits in the client, as in an application
-//! with one connection.
+//! with one connection. A client may have a limit for an answer; when it has passed, the client
+//! closes the connection, and never learns what came of the statement.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use sim::wait::Token;
-use sim::world::{Process, Program, World};
+use sim::world::{Process, Program, fault};
 
 use super::result;
-use crate::history::{self, Answer, Event};
-use crate::rpc::{OpenSession, Query};
+use crate::history::{self, Answer, AskId, Event};
+use crate::rpc::{CloseSession, OpenSession, Query};
 
 /// See the [module](self).
+#[derive(Clone)]
 pub struct Client {
     pub program: Program,
     connection: Connection,
@@ -30,6 +33,17 @@ struct Connection {
     target: Rc<str>,
     /// At the vtgate; none before the first statement and after a lost connection.
     id: Rc<RefCell<Option<u64>>>,
+    /// How long it waits for an answer.
+    limit: Rc<Cell<Option<Duration>>>,
+    asked: Rc<RefCell<Option<Asked>>>,
+}
+
+/// The statement that is under way.
+struct Asked {
+    ask: AskId,
+    sql: Rc<str>,
+    /// Where somebody waits for the answer.
+    cell: Option<Answered>,
 }
 
 /// Statements that were sent and wait for those before them, and what the others came to.
@@ -42,24 +56,30 @@ struct Queue {
 }
 
 /// Where an answer will be.
-pub type Cell = Rc<RefCell<Option<Answer>>>;
+pub type Answered = Rc<RefCell<Option<Answer>>>;
 
 impl Client {
     pub fn new(name: &str, program: Program, vtgate: Program, target: &str) -> Client {
-        let id = Rc::default();
-        let connection = Connection { name: name.into(), vtgate, target: target.into(), id };
+        let connection = Connection {
+            name: name.into(),
+            vtgate,
+            target: target.into(),
+            id: Rc::default(),
+            limit: Rc::default(),
+            asked: Rc::default(),
+        };
         Client { program, connection, queue: Rc::default() }
     }
 
     /// Sends a statement now.
-    pub fn ask(&self, world: &mut World, sql: &str) -> (Token, Cell) {
-        let token = world.token(&format!("session {}: {sql}", self.connection.name));
-        let answer: Cell = Rc::default();
+    pub fn ask(&self, sql: &str) -> (Token, Answered) {
+        let token = fault::token(&format!("session {}: {sql}", self.connection.name));
+        let answer: Answered = Rc::default();
         let (connection, cell) = (self.connection.clone(), Rc::clone(&answer));
         let sql: Rc<str> = sql.into();
-        world.spawn(self.program, Some(token), "statement", move |process| {
+        fault::spawn(self.program, Some(token), "statement", move |process| {
             Box::pin(async move {
-                let said = connection.ask(process, &sql).await;
+                let said = connection.ask(process, &sql, Some(Rc::clone(&cell))).await;
                 *cell.borrow_mut() = Some(said);
             })
         });
@@ -67,21 +87,23 @@ impl Client {
     }
 
     /// Sends a statement as soon as those before it are answered.
-    pub fn send(&self, world: &mut World, sql: &str) {
-        let mut queue = self.queue.borrow_mut();
-        queue.waiting.push_back(sql.into());
-        if queue.token.is_some() {
-            return;
+    pub fn send(&self, sql: &str) {
+        self.queue.borrow_mut().waiting.push_back(sql.into());
+        if self.queue.borrow().token.is_none() {
+            self.send_waiting();
         }
-        let token = world.token(&format!("session {}", self.connection.name));
-        queue.token = Some(token);
+    }
+
+    fn send_waiting(&self) {
+        let token = fault::token(&format!("session {}", self.connection.name));
+        self.queue.borrow_mut().token = Some(token);
         let (connection, queue) = (self.connection.clone(), Rc::clone(&self.queue));
-        world.spawn(self.program, Some(token), "statements", move |process| {
+        fault::spawn(self.program, Some(token), "statements", move |process| {
             Box::pin(async move {
                 loop {
                     let next = queue.borrow_mut().waiting.pop_front();
                     let Some(sql) = next else { break };
-                    let answer = connection.ask(process, &sql).await;
+                    let answer = connection.ask(process, &sql, None).await;
                     queue.borrow_mut().answers.push_back((sql, answer));
                 }
                 queue.borrow_mut().token = None;
@@ -99,17 +121,56 @@ impl Client {
     pub fn take_answers(&self) -> Vec<(Rc<str>, Answer)> {
         self.queue.borrow_mut().answers.drain(..).collect()
     }
+
+    /// How long it waits for an answer from now on.
+    pub fn set_limit(&self, limit: Option<Duration>) {
+        self.connection.limit.set(limit);
+    }
+
+    /// Its connection is gone, in the middle of whatever it did. What it has not sent yet goes over
+    /// the next one.
+    pub fn disconnect(&self) {
+        fault::crash(self.program);
+        fault::restart(self.program);
+        *self.connection.id.borrow_mut() = None;
+        let answer = Answer::Unknown("the client has closed the connection".into());
+        if let Some(Asked { ask, sql, cell }) = self.connection.asked.borrow_mut().take() {
+            let session = Rc::clone(&self.connection.name);
+            history::emit(Event::Answered { session, ask, answer: answer.clone() });
+            match cell {
+                Some(cell) => *cell.borrow_mut() = Some(answer),
+                None => self.queue.borrow_mut().answers.push_back((sql, answer)),
+            }
+        }
+        let is_sending = self.queue.borrow_mut().token.take().is_some();
+        if is_sending && !self.queue.borrow().waiting.is_empty() {
+            self.send_waiting();
+        }
+    }
 }
 
 impl Connection {
-    async fn ask(&self, process: Process, sql: &Rc<str>) -> Answer {
+    async fn ask(&self, process: Process, sql: &Rc<str>, cell: Option<Answered>) -> Answer {
         let ask = history::next_ask();
         let session = Rc::clone(&self.name);
         history::emit(Event::Asked { session, ask, sql: Rc::clone(sql) });
-        let answer = self.answer(process, sql).await;
+        *self.asked.borrow_mut() = Some(Asked { ask, sql: Rc::clone(sql), cell });
+        let answer = match process.limit(self.limit.get(), self.answer(process, sql)).await {
+            Ok(answer) => answer,
+            Err(_) => self.give_up(process),
+        };
+        *self.asked.borrow_mut() = None;
         let session = Rc::clone(&self.name);
         history::emit(Event::Answered { session, ask, answer: answer.clone() });
         answer
+    }
+
+    /// Nobody waits for the answer any more.
+    fn give_up(&self, process: Process) -> Answer {
+        if let Some(session) = self.id.borrow_mut().take() {
+            process.send(self.vtgate, CloseSession { session });
+        }
+        Answer::Unknown("no answer within the client's timeout".into())
     }
 
     async fn answer(&self, process: Process, sql: &Rc<str>) -> Answer {

@@ -6,12 +6,21 @@
 //! It knows nothing of files beside the scenario but what its commands name, and prints nothing.
 
 mod action;
+mod armed;
 mod client;
+mod fault;
+mod inject;
 mod judge;
+mod open;
+mod recover;
 mod result;
 mod runner;
 mod shell;
 mod show;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -142,7 +151,7 @@ pub fn run(text: &str, options: &Options) -> Result<Run, ScenarioError> {
 
 /// A time as scenarios write it: `10us`, `10ms`, `5s`, `2m`, `1h`.
 pub fn duration(text: &str) -> Option<std::time::Duration> {
-    action::duration(text).ok()
+    words::duration(text).ok()
 }
 
 /// Reads every command and does none.

@@ -12,20 +12,21 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use goldenscript::{Block, Command, Context};
-use sim::network::{Leg, Rule, Verdict as Fate};
 use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Stop};
 
-use super::action::{Action, ClusterOptions, Disk, Fault};
+use super::action::{Action, ClusterOptions};
+use super::armed::Waiting as WaitingFaults;
 use super::client::{self, Client};
+use super::fault::Fault;
+use super::inject::Hand;
 use super::judge::Shared;
 use super::result;
 use super::{Options, Story, Verdict};
 use crate::cluster::{self, Cluster};
-use crate::history::{self, Answer, Event, List, Outcome as CommitOutcome};
+use crate::history::{self, Answer, Event, List};
 use crate::report::vtctl_table::vtctl_table;
 use crate::rpc::{Vtctl, VtctlOutput};
-use crate::topo::Alias;
 use crate::vtgate::Edition;
 use crate::vttablet;
 
@@ -35,7 +36,8 @@ pub struct Runner {
     head: Head,
     cluster: Option<Cluster>,
     watch: Shared,
-    armed: Rc<RefCell<Vec<Armed>>>,
+    armed: WaitingFaults,
+    hand: Option<Hand>,
     sessions: BTreeMap<String, Session>,
     /// Where the trace of the last statement begins.
     mark: usize,
@@ -55,14 +57,6 @@ struct Head {
     vschemas: Vec<(String, crate::vschema::KeyspaceSource)>,
     schemas: Vec<(String, String)>,
     tape: sim::decide::Tape,
-}
-
-/// A fault that waits for its moment.
-struct Armed {
-    session: String,
-    list: List,
-    fault: Fault,
-    fired: bool,
 }
 
 struct Session {
@@ -93,7 +87,7 @@ struct Pending {
 /// Where the answer will be.
 #[derive(Clone)]
 enum Waiting {
-    Sql(client::Cell),
+    Sql(client::Answered),
     Vtctl(Operator),
 }
 
@@ -124,7 +118,8 @@ impl Runner {
             head: Head::default(),
             cluster: None,
             watch: Rc::default(),
-            armed: Rc::default(),
+            armed: WaitingFaults::default(),
+            hand: None,
             sessions: BTreeMap::new(),
             mark: 0,
             verdict: Verdict::Held,
@@ -140,13 +135,7 @@ impl Runner {
     /// The last look: everything healed and at rest, every fault used, nothing undeclared.
     pub fn finish(&mut self) -> Result<(), String> {
         if self.cluster.is_some() {
-            let unused: Vec<String> = self
-                .armed
-                .borrow()
-                .iter()
-                .filter(|armed| !armed.fired)
-                .map(|armed| format!("`{}` at session {} never fired", armed.fault, armed.session))
-                .collect();
+            let unused = self.armed.unused();
             if !unused.is_empty() && !self.judged_only {
                 return Err(unused.join("; "));
             }
@@ -172,7 +161,7 @@ impl Runner {
 
     // ------------------------------------------------------------ the cluster
 
-    fn ready(&mut self) -> Result<&mut Cluster, String> {
+    pub(super) fn ready(&mut self) -> Result<&mut Cluster, String> {
         if self.cluster.is_none() {
             self.build()?;
         }
@@ -221,10 +210,10 @@ impl Runner {
             first_stream: flags.first_stream.unwrap_or(1),
         };
         let watch = Rc::clone(&self.watch);
-        let armed = Rc::clone(&self.armed);
+        let armed = self.armed.clone();
         history::begin(Some(Box::new(move |event| {
             watch.borrow_mut().observe(event);
-            for fault in strike(&armed, event) {
+            for fault in armed.observe(event) {
                 watch.borrow_mut().observe(&Event::Fault(fault.into()));
             }
         })));
@@ -252,6 +241,9 @@ impl Runner {
             cluster.set_term_start(time);
         }
         self.watch.borrow_mut().begin(&cluster);
+        let hand = Hand::new(&cluster);
+        self.armed.set_hand(hand.clone());
+        self.hand = Some(hand);
         let stop = cluster.start();
         // Who is late to begin with is a matter of its own; here all have met. A tape says how late
         // messages were.
@@ -275,7 +267,7 @@ impl Runner {
         }
     }
 
-    fn run_until(&mut self, goal: Goal) -> Result<(), String> {
+    pub(super) fn run_until(&mut self, goal: Goal) -> Result<(), String> {
         let stop = self.ready()?.world.run(goal);
         self.note_stop(stop);
         Ok(())
@@ -301,6 +293,9 @@ impl Runner {
         let target = target.or(default).unwrap_or_default();
         self.watch.borrow_mut().session_on(name, &format!("vtgate-{vtgate}"), &target);
         let client = Client::new(name, client, gate, &target);
+        if let Some(hand) = &self.hand {
+            hand.clients.borrow_mut().insert(name.to_owned(), client.clone());
+        }
         self.sessions.insert(name.to_owned(), Session { client, pending: None });
         Ok(())
     }
@@ -315,7 +310,7 @@ impl Runner {
             return Err(format!("session {name} is still busy with its last statement"));
         }
         let began = cluster.world.now();
-        let (token, answer) = session.client.ask(&mut cluster.world, sql);
+        let (token, answer) = session.client.ask(sql);
         let answer = Waiting::Sql(answer);
         let pending = Pending { token, sql: sql.to_owned(), began, told: false, answer };
         self.session(name)?.pending = Some(pending);
@@ -329,10 +324,8 @@ impl Runner {
             return self.begin_vtctl(sql).map(|()| String::new());
         }
         self.session(name)?;
-        let (Some(cluster), Some(session)) = (&mut self.cluster, self.sessions.get(name)) else {
-            return Err(format!("no session {name}"));
-        };
-        session.client.send(&mut cluster.world, sql);
+        let session = self.sessions.get(name).ok_or_else(|| format!("no session {name}"))?;
+        session.client.send(sql);
         Ok(String::new())
     }
 
@@ -360,7 +353,9 @@ impl Runner {
         let began = cluster.world.now();
         cluster.world.spawn(client, Some(token), "vtctl", move |process| {
             Box::pin(async move {
-                let reply = process.call(vtctld, Vtctl { args: command }).await;
+                // vtctldclient's --action_timeout.
+                let timeout = Duration::from_secs(3600);
+                let reply = process.call(vtctld, Vtctl { args: command }).within(timeout).await;
                 let said = reply.unwrap_or_else(|error| Err(error.to_string()));
                 *cell.borrow_mut() = Some(match (said, grep) {
                     (Ok(VtctlOutput::Text(text)), Some(word)) => {
@@ -480,109 +475,27 @@ impl Runner {
 
     // ------------------------------------------------------------ faults
 
+    pub(super) fn hand(&self) -> Option<Hand> {
+        self.hand.clone()
+    }
+
     fn fault(&mut self, fault: &Fault) -> Result<String, String> {
-        let cluster = self.ready()?;
-        let program = |cluster: &Cluster, name: &str| {
-            let name = resolve(cluster, name)?;
-            cluster.world.find(&name).ok_or_else(|| format!("there is no program {name}"))
-        };
-        let machine = |cluster: &Cluster, name: &str| {
-            program(cluster, name).map(|program| cluster.world.machine_of(program))
-        };
+        self.ready()?;
+        let Some(hand) = self.hand.clone() else { return Err("there is no cluster".to_owned()) };
         history::emit(Event::Fault(fault.to_string().into()));
-        match fault {
-            Fault::Crash(name) => {
-                let program = program(cluster, name)?;
-                cluster.world.crash(program);
-            }
-            Fault::Restart(name) => {
-                let program = program(cluster, name)?;
-                cluster.world.restart(program);
-            }
-            Fault::Pause(name) => {
-                let program = program(cluster, name)?;
-                cluster.world.pause(program);
-            }
-            Fault::Resume(name) => {
-                let program = program(cluster, name)?;
-                cluster.world.resume(program);
-            }
-            Fault::PowerOff(name) => {
-                let machine = machine(cluster, name)?;
-                cluster.world.power_off(machine);
-            }
-            Fault::PowerOn(name) => {
-                let machine = machine(cluster, name)?;
-                cluster.world.power_on(machine);
-            }
-            Fault::Cut { from, to } => {
-                let (from, to) = (machine(cluster, from)?, machine(cluster, to)?);
-                cluster.world.cut(from, to);
-            }
-            Fault::Mend { from, to } => {
-                let (from, to) = (machine(cluster, from)?, machine(cluster, to)?);
-                cluster.world.mend(from, to);
-            }
-            Fault::Latency { from, to, latency } => {
-                let (from, to) = (machine(cluster, from)?, machine(cluster, to)?);
-                cluster.world.set_link_latency(from, to, *latency);
-            }
-            Fault::Break { name, from, to, after } => {
-                let rule = break_rule(
-                    name,
-                    from.as_deref().map(|name| resolve(cluster, name)).transpose()?,
-                    to.as_deref().map(|name| resolve(cluster, name)).transpose()?,
-                    *after,
-                );
-                cluster.world.network(|network| network.install(rule));
-            }
-            Fault::Delay { name, by, from, to } => {
-                let rule = Rule {
-                    from: from.as_deref().map(|name| resolve(cluster, name)).transpose()?,
-                    to: to.as_deref().map(|name| resolve(cluster, name)).transpose()?,
-                    leg: None,
-                    name: Some(name.clone()),
-                    skip: 0,
-                    times: None,
-                    verdict: Fate::Delay(*by),
-                };
-                cluster.world.network(|network| network.install(rule));
-            }
-            Fault::Heal => cluster.world.heal_network(),
-            Fault::Disk { target, state } => {
-                let machine = machine(cluster, target)?;
-                match state {
-                    Disk::Slow(by) => cluster.world.slow_disk(machine, *by),
-                    Disk::Silent => cluster.world.silence_disk(machine),
-                    Disk::Full => cluster.world.fill_disk(machine),
-                    Disk::Failing => cluster.world.fail_disk(machine),
-                    Disk::Sound => cluster.world.mend_disk(machine),
-                }
-            }
-            Fault::Lag { target, by } => {
-                let name = resolve(cluster, target)?;
-                let alias = Alias::parse(&name);
-                let tablet = alias.and_then(|alias| cluster.tablet(&alias)).cloned();
-                let tablet = tablet.ok_or_else(|| format!("there is no tablet {name}"))?;
-                let (by, vtctld) = (*by, cluster.vtctld);
-                let token = cluster.world.token(&fault.to_string());
-                cluster.world.spawn(vtctld, Some(token), "lag", move |process| {
-                    Box::pin(async move {
-                        let delay = sim::mysqld::SetDelay(by);
-                        let _ = process.call(tablet.mysqld, delay).await;
-                    })
-                });
-                return self.run_until(Goal::Declared).map(|()| String::new());
-            }
+        let asks = fault.asks();
+        let token = asks.then(|| sim::world::fault::token(&fault.to_string()));
+        hand.strike(fault, token)?;
+        // What it asks somebody for takes its time.
+        match asks {
+            true => self.run_until(Goal::Declared).map(|()| String::new()),
+            false => Ok(String::new()),
         }
-        Ok(String::new())
     }
 
     fn arm(&mut self, session: &str, list: List, fault: &Fault) -> Result<String, String> {
-        let cluster = self.ready()?;
-        let fault = resolved(cluster, fault)?;
-        let session = session.to_owned();
-        self.armed.borrow_mut().push(Armed { session, list, fault, fired: false });
+        self.ready()?;
+        self.armed.arm(session, list, fault.clone());
         Ok(String::new())
     }
 
@@ -693,6 +606,7 @@ impl Runner {
                 self.until(workflow, state, *within)
             }
             Action::Fault(fault) => self.fault(fault),
+            Action::Recover => self.recover(),
             Action::At { session, list, fault } => self.arm(session, *list, fault),
             Action::Check => self.check(),
             Action::ExpectRows { query, rows } => self.expect_rows(query, *rows),
@@ -737,76 +651,4 @@ fn merge(tape: &mut sim::decide::Tape, one: &sim::decide::Tape) {
             tape.set(&name, ordinal, value);
         }
     }
-}
-
-/// `primary(customer/80-)` is the tablet that is primary now; any other name is itself.
-fn resolve(cluster: &Cluster, name: &str) -> Result<String, String> {
-    for (symbol, prefix) in [("primary(", ""), ("mysqld(", "mysqld-")] {
-        let Some(shard) = name.strip_prefix(symbol).and_then(|rest| rest.strip_suffix(')')) else {
-            continue;
-        };
-        let (keyspace, shard) = shard.split_once('/').ok_or("expected keyspace/shard")?;
-        let topo = cluster.topo();
-        let primary = topo.primary(keyspace, shard);
-        let alias: &Alias = primary.ok_or_else(|| format!("{keyspace}/{shard} has no primary"))?;
-        return Ok(format!("{prefix}{alias}"));
-    }
-    Ok(name.to_owned())
-}
-
-fn resolved(cluster: &Cluster, fault: &Fault) -> Result<Fault, String> {
-    let name = |name: &String| resolve(cluster, name);
-    let maybe = |name: &Option<String>| name.as_ref().map(|n| resolve(cluster, n)).transpose();
-    Ok(match fault {
-        Fault::Crash(target) => {
-            let target = name(target)?;
-            cluster.world.find(&target).ok_or_else(|| format!("there is no program {target}"))?;
-            Fault::Crash(target)
-        }
-        Fault::Break { name, from, to, after } => {
-            Fault::Break { name: name.clone(), from: maybe(from)?, to: maybe(to)?, after: *after }
-        }
-        other => {
-            return Err(format!("`{other}` cannot wait for a moment: only crash and break can"));
-        }
-    })
-}
-
-fn break_rule(name: &str, from: Option<String>, to: Option<String>, after: bool) -> Rule {
-    let leg = if after { Leg::Reply } else { Leg::Request };
-    // A reply travels the other way.
-    let (from, to) = if after { (to, from) } else { (from, to) };
-    Rule {
-        from,
-        to,
-        leg: Some(leg),
-        name: Some(name.to_owned()),
-        skip: 0,
-        times: Some(1),
-        verdict: Fate::Break,
-    }
-}
-
-/// Fires what waits for this event; what was done, in words.
-fn strike(armed: &RefCell<Vec<Armed>>, event: &Event) -> Vec<String> {
-    let Event::ShardCommit { session, list, outcome: CommitOutcome::Ok, .. } = event else {
-        return Vec::new();
-    };
-    let mut faults = Vec::new();
-    for armed in armed.borrow_mut().iter_mut() {
-        if !armed.fired && armed.session == **session && armed.list == *list {
-            armed.fired = true;
-            faults.push(armed.fault.clone());
-        }
-    }
-    for fault in &faults {
-        match fault {
-            Fault::Crash(name) => world::crash_by_name(name),
-            Fault::Break { name, from, to, after } => {
-                world::install_rule(break_rule(name, from.clone(), to.clone(), *after));
-            }
-            _ => {}
-        }
-    }
-    faults.iter().map(ToString::to_string).collect()
 }

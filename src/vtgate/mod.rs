@@ -42,10 +42,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sim::sql_error::SqlError;
+use sim::wait::Signal;
 use sim::world::Process;
 
 use crate::key::Shard;
-use crate::rpc::{OpenSession, Query, Status};
+use crate::rpc::{CloseSession, OpenSession, Query, Status};
 use crate::topo::{self, Topo};
 use crate::vschema::VSchema;
 use crate::vttablet::Addresses;
@@ -103,9 +104,18 @@ pub struct Gate {
     pub gateway: Rc<Gateway>,
     snapshot: RefCell<Rc<Snapshot>>,
     tracker: RefCell<Tracker>,
-    sessions: RefCell<BTreeMap<u64, Rc<RefCell<Session>>>>,
+    sessions: RefCell<BTreeMap<u64, Rc<Connected>>>,
     next_session: Cell<u64>,
     pub(crate) plans: RefCell<PlanCache>,
+}
+
+/// A client's connection.
+struct Connected {
+    session: Rc<RefCell<Session>>,
+    /// A statement of it runs.
+    busy: Cell<bool>,
+    /// Raised when it is over.
+    idle: Signal,
 }
 
 /// Serves clients until its program dies.
@@ -141,14 +151,23 @@ pub async fn serve(process: Process, options: Options, addresses: Addresses) {
         let gate = Rc::clone(&opener);
         async move { gate.open_session(process, from, &open) }
     });
+    let closer = Rc::clone(&gate);
+    process.serve(move |process, close: Rc<CloseSession>| {
+        let gate = Rc::clone(&closer);
+        async move { gate.close_session(process, close.session).await }
+    });
     process.serve(move |process, query: Rc<Query>| {
         let gate = Rc::clone(&gate);
         async move {
-            let session = gate.sessions.borrow().get(&query.session).cloned();
-            match session {
-                Some(session) => executor::client(&gate, process, &session, &query.sql).await,
-                None => Err(SqlError::new(2006, "HY000", "MySQL server has gone away")),
-            }
+            let connected = gate.sessions.borrow().get(&query.session).cloned();
+            let Some(connected) = connected else {
+                return Err(SqlError::new(2006, "HY000", "MySQL server has gone away"));
+            };
+            connected.busy.set(true);
+            let result = executor::client(&gate, process, &connected.session, &query.sql).await;
+            connected.busy.set(false);
+            connected.idle.raise();
+            result
         }
     });
 }
@@ -209,15 +228,25 @@ impl Gate {
         self.next_session.set(id + 1);
         let target = target::parse(&open.target).unwrap_or_else(|_| SessionTarget::none());
         let session = Rc::new(RefCell::new(Session::new(Rc::clone(&open.name), target)));
-        self.sessions.borrow_mut().insert(id, Rc::clone(&session));
+        let (busy, idle) = (Cell::new(false), Signal::default());
+        self.sessions.borrow_mut().insert(id, Rc::new(Connected { session, busy, idle }));
         let (gate, life) = (Rc::clone(self), process.life_of(from));
         process.spawn_background("client", move |process| async move {
             process.life_over(from, life).await;
-            gate.sessions.borrow_mut().remove(&id);
-            let _ = tx_conn::rollback(&gate, process, &session).await;
-            let _ = lock_session::release(&gate, process, &session).await;
+            gate.close_session(process, id).await;
         });
         id
+    }
+
+    /// The client is gone. A statement of it that runs goes on to its end: the connection's
+    /// goroutine reads nothing before it has written the answer.
+    async fn close_session(&self, process: Process, id: u64) {
+        let Some(gone) = self.sessions.borrow_mut().remove(&id) else { return };
+        while gone.busy.get() {
+            gone.idle.raised().await;
+        }
+        let _ = tx_conn::rollback(self, process, &gone.session).await;
+        let _ = lock_session::release(self, process, &gone.session).await;
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`sequence`]: numbers for the columns that vtgate fills in.
 //! - [`manager`]: what an operator asks: positions, demotion, promotion, replication, schema.
 //! - [`errors`]: a MySQL error as the wire carries it.
+//! - [`fault`]: its killer strikes early, its pool is full.
 //!
 //! A tablet that is primary also runs the VReplication engine, and any tablet serves streams
 //! ([`crate::vreplication`]).
@@ -12,6 +13,7 @@
 //! It knows nothing of vindexes, plans or other shards.
 
 pub mod errors;
+pub mod fault;
 pub mod manager;
 pub mod query_service;
 pub mod sequence;
@@ -117,6 +119,8 @@ pub struct Tablet {
     /// Why one of them is gone, for who asks for it later.
     ended: RefCell<BTreeMap<TxId, String>>,
     transaction_ended: Signal,
+    /// Others have all places of the pool.
+    pool_is_taken: Cell<bool>,
     next_transaction: Cell<TxId>,
     idle: RefCell<Vec<ConnectionId>>,
     sequences: sequence::Sequences,
@@ -166,6 +170,7 @@ pub async fn serve(
         opening: Cell::default(),
         ended: RefCell::default(),
         transaction_ended: Signal::default(),
+        pool_is_taken: Cell::default(),
         next_transaction: Cell::new(first),
         idle: RefCell::default(),
         sequences: sequence::Sequences::default(),
@@ -174,6 +179,7 @@ pub async fn serve(
     });
     query_service::serve(&tablet, process);
     manager::serve(&tablet, process);
+    fault::serve(&tablet, process);
     tablet.engine.serve(process);
     tablet.start_up(process, &topo).await;
     let watcher = Rc::clone(&tablet);

@@ -81,7 +81,7 @@ impl Tablet {
     pub(super) async fn place_in_pool(&self, process: Process) -> Result<Place<'_>, Status> {
         let is_full = || {
             let taken = self.connections.borrow().len() + self.opening.get();
-            self.options.tx_pool_size <= taken
+            self.pool_is_taken.get() || self.options.tx_pool_size <= taken
         };
         let what = "a place in the transaction pool";
         let waited = process.wait(what, Some(POOL_TIMEOUT), async {
@@ -258,11 +258,23 @@ impl Tablet {
     pub(super) async fn kill_expired(&self, process: Process) {
         let now = process.now();
         for id in self.ids(|kept| kept.is_expired(now)) {
-            let timeout = self.connections.borrow().get(&id).and_then(|kept| kept.timeout);
-            let reason = format!("exceeded timeout: {:?}", timeout.unwrap_or_default());
-            history::emit(Event::Killed { tablet: self.alias.clone(), transaction: id });
-            self.end_any(process, id, &reason).await;
+            self.kill(process, id).await;
         }
+    }
+
+    /// As if this transaction had lived its time.
+    pub(super) async fn kill_early(&self, process: Process, id: TxId) {
+        let is_idle = |kept: &StatefulConnection| kept.kind == Kind::Transaction && !kept.in_use;
+        if self.connections.borrow().get(&id).is_some_and(is_idle) {
+            self.kill(process, id).await;
+        }
+    }
+
+    async fn kill(&self, process: Process, id: TxId) {
+        let timeout = self.connections.borrow().get(&id).and_then(|kept| kept.timeout);
+        let reason = format!("exceeded timeout: {:?}", timeout.unwrap_or_default());
+        history::emit(Event::Killed { tablet: self.alias.clone(), transaction: id });
+        self.end_any(process, id, &reason).await;
     }
 
     /// Closes the reserved connections that are not in use.

@@ -33,6 +33,8 @@ pub struct Durable {
     /// How many transactions were purged before it.
     pub binlog_start: usize,
     pub binlog_synced: usize,
+    /// How much of the redo log and of the binlog is really on the disk, while that lies.
+    pub really_synced: Option<(usize, usize)>,
     /// Commits since the binlog was synced, which `sync_binlog=N` counts.
     pub unsynced_groups: u64,
     pub files: BinlogFiles,
@@ -107,7 +109,24 @@ impl Durable {
         self.redo_synced = self.redo.len();
         self.binlog_synced = self.binlog.len();
         self.files.truncate(self.binlog.len());
+        // What is left now is on the disk, whatever it says of the next.
+        let marks = (self.redo_synced, self.binlog_synced);
+        self.really_synced = self.really_synced.map(|_| marks);
         self
+    }
+
+    /// Syncs are answered from now on, and nothing is on the disk; or what was answered is there.
+    pub fn lie(&mut self, lies: bool) {
+        let marks = (self.redo_synced, self.binlog_synced);
+        self.really_synced = lies.then(|| self.really_synced.unwrap_or(marks));
+    }
+
+    /// What was answered since the disk began to lie was never synced.
+    pub fn own_up(&mut self) {
+        if let Some((redo, binlog)) = self.really_synced {
+            self.redo_synced = redo.min(self.redo_synced);
+            self.binlog_synced = binlog.min(self.binlog_synced);
+        }
     }
 
     /// Records that are written and not synced.
@@ -183,6 +202,9 @@ impl Durable {
         }
         self.binlog_start += gone;
         self.binlog_synced = self.binlog_synced.saturating_sub(gone);
+        if let Some((_, binlog)) = &mut self.really_synced {
+            *binlog = binlog.saturating_sub(gone);
+        }
         Ok(())
     }
 

@@ -367,6 +367,11 @@ impl Server {
         waiting.map(|connection| (*connection, self.wait_of(*connection))).collect()
     }
 
+    /// All connections.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.engine().sessions.values()
+    }
+
     /// The connection's session: its database, variables, tag.
     pub fn session(&self, connection: ConnectionId) -> Option<&Session> {
         self.engine().sessions.get(&connection)

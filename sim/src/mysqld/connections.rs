@@ -10,8 +10,8 @@
 use std::rc::Rc;
 
 use super::request::{
-    Connect, DescribeTable, Executed, Kill, Query, Quit, SetReadOnly, ShowCreateTables, Tag,
-    WaitExecuted,
+    Connect, DescribeTable, Executed, Kill, KillConnection, Query, Quit, SetReadOnly,
+    ShowCreateTables, Tag, WaitExecuted,
 };
 use super::{Mysqld, Writers};
 use crate::mysql::execution::{Cancel, LockWait, Step, SyncPoint};
@@ -66,6 +66,12 @@ impl Mysqld {
         let mysqld = self.clone();
         process.serve(move |_, kill: Rc<Kill>| {
             mysqld.kill(kill.connection);
+            async {}
+        });
+        let mysqld = self.clone();
+        process.serve(move |_, kill: Rc<KillConnection>| {
+            mysqld.kill(kill.connection);
+            mysqld.close(kill.connection);
             async {}
         });
         let mysqld = self.clone();

@@ -43,6 +43,8 @@ pub(super) struct RelayLog {
     pub synced: usize,
     /// Received since it was synced.
     pub unsynced: u64,
+    /// How many are really on the disk, while that lies.
+    really: Option<usize>,
 }
 
 impl Files {
@@ -147,6 +149,7 @@ impl RelayLog {
     pub fn applied(&mut self) {
         self.transactions.pop_front();
         self.synced = self.synced.saturating_sub(1);
+        self.really = self.really.map(|really| really.saturating_sub(1));
     }
 
     fn unsynced(&self) -> usize {
@@ -168,11 +171,22 @@ impl Stored for Files {
         let kept = (torn % redo, torn / redo % binlog, torn / redo / binlog);
         self.relay.transactions.truncate(self.relay.synced + kept.2);
         self.relay.synced = self.relay.transactions.len();
+        self.relay.really = self.relay.really.map(|_| self.relay.synced);
         self.recover(|server| server.lose_power(kept.0, kept.1));
         // What is left of the relay log says what was retrieved.
         self.relay.retrieved = self.server.executed().clone();
         for transaction in &self.relay.transactions {
             self.relay.retrieved.add(transaction.gtid);
         }
+    }
+
+    fn lie(&mut self, lies: bool) {
+        self.server.durable_mut().lie(lies);
+        self.relay.really = lies.then(|| self.relay.really.unwrap_or(self.relay.synced));
+    }
+
+    fn own_up(&mut self) {
+        self.server.durable_mut().own_up();
+        self.relay.synced = self.relay.really.unwrap_or(self.relay.synced);
     }
 }

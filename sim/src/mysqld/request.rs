@@ -82,6 +82,16 @@ impl Request for Kill {
     const NAME: &'static str = "mysql.Kill";
 }
 
+/// KILL CONNECTION from another connection.
+pub struct KillConnection {
+    pub connection: ConnectionId,
+}
+
+impl Request for KillConnection {
+    type Reply = ();
+    const NAME: &'static str = "mysql.KillConnection";
+}
+
 /// Asks for the transactions that the asker lacks; waits for one up to a second, which is the
 /// heartbeat.
 pub struct Dump {
