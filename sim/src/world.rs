@@ -149,6 +149,8 @@ pub(crate) struct Core {
     messages: Vec<Option<Message>>,
     free_messages: Vec<u32>,
     held: Vec<u32>,
+    /// What callers of messages that were lost would be told, had the connection been reset.
+    lost: Vec<Message>,
     pub tokens: Vec<TokenCore>,
     pub network: Network,
     pub decider: Decider,
@@ -315,6 +317,7 @@ impl Core {
             messages: Vec::new(),
             free_messages: Vec::new(),
             held: Vec::new(),
+            lost: Vec::new(),
             tokens: Vec::new(),
             network: Network::new(),
             decider,
@@ -377,7 +380,7 @@ impl Core {
                 let index = self.store(message);
                 self.held.push(index);
             }
-            Fate::Drop => {}
+            Fate::Drop => self.lost.extend(message.broken(CallError::Broken)),
             Fate::Break(transit) => self.break_connection(&message, transit),
         }
     }

@@ -178,7 +178,7 @@ impl Case {
     }
 
     fn allows(&self, kind: Kind) -> bool {
-        kind != Kind::PlannedReparent || 1 < self.tablets
+        !kind.needs_replicas() || 1 < self.tablets
     }
 
     /// The scenario's head: all before the first `---`.

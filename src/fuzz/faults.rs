@@ -14,51 +14,101 @@ use super::schema::Schema;
 /// The kinds that a run may have, each with its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    Disconnect,
+    ClientTimeout,
+    KillQuery,
+    KillConnection,
+    KillTransaction,
     VtgateCrash,
     VtgatePause,
     TabletCrash,
+    TabletPause,
     ServerCrash,
     MachineOff,
-    TabletPause,
-    BreakBefore,
-    BreakAfter,
+    SlowNode,
     Cut,
-    Slow,
+    Partition,
+    Isolate,
+    Break,
+    Silent,
+    Delay,
+    TopoStale,
+    SlowDisk,
+    FullDisk,
+    Clock,
+    ReadOnly,
+    FillPool,
     AtStage,
     PlannedReparent,
+    StopReplication,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 27] = [
+        Kind::Disconnect,
+        Kind::ClientTimeout,
+        Kind::KillQuery,
+        Kind::KillConnection,
+        Kind::KillTransaction,
         Kind::VtgateCrash,
         Kind::VtgatePause,
         Kind::TabletCrash,
+        Kind::TabletPause,
         Kind::ServerCrash,
         Kind::MachineOff,
-        Kind::TabletPause,
-        Kind::BreakBefore,
-        Kind::BreakAfter,
+        Kind::SlowNode,
         Kind::Cut,
-        Kind::Slow,
+        Kind::Partition,
+        Kind::Isolate,
+        Kind::Break,
+        Kind::Silent,
+        Kind::Delay,
+        Kind::TopoStale,
+        Kind::SlowDisk,
+        Kind::FullDisk,
+        Kind::Clock,
+        Kind::ReadOnly,
+        Kind::FillPool,
         Kind::AtStage,
         Kind::PlannedReparent,
+        Kind::StopReplication,
     ];
 
     pub fn name(self) -> &'static str {
         match self {
+            Kind::Disconnect => "disconnect",
+            Kind::ClientTimeout => "client-timeout",
+            Kind::KillQuery => "kill-query",
+            Kind::KillConnection => "kill-connection",
+            Kind::KillTransaction => "kill-transaction",
             Kind::VtgateCrash => "vtgate-crash",
             Kind::VtgatePause => "vtgate-pause",
             Kind::TabletCrash => "tablet-crash",
+            Kind::TabletPause => "tablet-pause",
             Kind::ServerCrash => "server-crash",
             Kind::MachineOff => "machine-off",
-            Kind::TabletPause => "tablet-pause",
-            Kind::BreakBefore => "break-before",
-            Kind::BreakAfter => "break-after",
+            Kind::SlowNode => "slow-node",
             Kind::Cut => "cut",
-            Kind::Slow => "slow",
+            Kind::Partition => "partition",
+            Kind::Isolate => "isolate",
+            Kind::Break => "break",
+            Kind::Silent => "silent",
+            Kind::Delay => "delay",
+            Kind::TopoStale => "topo-stale",
+            Kind::SlowDisk => "slow-disk",
+            Kind::FullDisk => "full-disk",
+            Kind::Clock => "clock",
+            Kind::ReadOnly => "read-only",
+            Kind::FillPool => "fill-pool",
             Kind::AtStage => "at-stage",
             Kind::PlannedReparent => "planned-reparent",
+            Kind::StopReplication => "stop-replication",
         }
+    }
+
+    /// Whether it needs replicas.
+    pub fn needs_replicas(self) -> bool {
+        matches!(self, Kind::PlannedReparent | Kind::StopReplication)
     }
 }
 
@@ -73,66 +123,138 @@ pub struct Targets<'a> {
 
 const STAGES: [&str; 3] = ["pre-committed", "normal-committed", "post-committed"];
 const MESSAGES: [&str; 4] = ["Commit", "Commit", "Execute", "Rollback"];
+const LISTS: [&str; 4] = ["", " list=pre", " list=normal", " list=post"];
 
 impl Targets<'_> {
     /// The steps of a fault: it strikes, lasts, and is mended or left to the end of the run.
     pub fn fault(&self, draw: &mut Draw, kind: Kind) -> Vec<Step> {
         let vtgate = format!("vtgate-{}", draw.between(1, self.vtgates));
         let shard = self.shard(draw);
-        let tablet = format!("primary({shard})");
+        let (tablet, server) = (format!("primary({shard})"), format!("mysqld({shard})"));
+        let session = draw.pick(self.sessions).clone();
         match kind {
-            Kind::VtgateCrash => self.lasting(draw, ("crash", "restart"), &vtgate),
-            Kind::VtgatePause => self.lasting(draw, ("pause", "resume"), &vtgate),
-            Kind::TabletCrash => self.lasting(draw, ("crash", "restart"), &tablet),
-            Kind::ServerCrash => {
-                self.lasting(draw, ("crash", "restart"), &format!("mysqld({shard})"))
+            Kind::Disconnect => vec![Step::Fault(format!("disconnect {session}"))],
+            Kind::ClientTimeout => {
+                let after = draw.between(1, 40);
+                vec![Step::Fault(format!("client-timeout {session} {after}ms"))]
             }
-            Kind::MachineOff => self.lasting(draw, ("power-off", "power-on"), &tablet),
-            Kind::TabletPause => self.lasting(draw, ("pause", "resume"), &tablet),
-            Kind::BreakBefore | Kind::BreakAfter => {
-                let when = if kind == Kind::BreakBefore { "before" } else { "after" };
-                let name = draw.pick(&MESSAGES);
-                let to = if draw.chance(50) { format!(" to={tablet}") } else { String::new() };
-                vec![Step::Fault(format!("break {name} {when} from={vtgate}{}", quoted(&to)))]
+            Kind::KillQuery | Kind::KillConnection | Kind::KillTransaction => {
+                let list = draw.pick(&LISTS);
+                vec![Step::Fault(format!("{} {session}{list}", kind.name()))]
+            }
+            Kind::VtgateCrash => self.lasting(draw, ("crash", "restart"), &vtgate, ""),
+            Kind::VtgatePause => self.lasting(draw, ("pause", "resume"), &vtgate, ""),
+            Kind::TabletCrash => self.lasting(draw, ("crash", "restart"), &tablet, ""),
+            Kind::TabletPause => self.lasting(draw, ("pause", "resume"), &tablet, ""),
+            Kind::ServerCrash => self.lasting(draw, ("crash", "restart"), &server, ""),
+            Kind::MachineOff => {
+                let torn = if draw.chance(30) {
+                    format!(" torn={}", draw.between(1, 4))
+                } else {
+                    String::new()
+                };
+                self.lasting(draw, ("power-off", "power-on"), &tablet, &torn)
+            }
+            Kind::SlowNode => {
+                let by = format!(" {}ms", draw.between(1, 60));
+                self.lasting(draw, ("slow-node", "heal"), &tablet, &by)
             }
             Kind::Cut => {
+                let ends = match draw.chance(50) {
+                    true => [vtgate, quoted(&tablet)],
+                    false => [quoted(&tablet), vtgate],
+                };
+                self.lasting(draw, ("cut", "mend"), &ends.join(" "), "")
+            }
+            Kind::Partition => {
                 let ends = [vtgate, quoted(&tablet)].join(" ");
-                vec![
-                    Step::Fault(format!("cut {ends}")),
-                    self.a_while(draw),
-                    Step::Fault(format!("mend {ends}")),
-                ]
+                self.lasting(draw, ("partition", "heal"), &ends, "")
             }
-            Kind::Slow => {
+            Kind::Isolate => {
+                let who = if draw.chance(50) { vtgate } else { tablet };
+                self.lasting(draw, ("isolate", "heal"), &who, "")
+            }
+            Kind::Break | Kind::Silent => {
+                let when = draw.pick(&["before", "after"]);
+                let (name, calls) = (draw.pick(&MESSAGES), self.calls(draw, &vtgate, &tablet));
+                vec![Step::Fault(format!("{} {name} {when}{calls}", kind.name()))]
+            }
+            Kind::Delay => {
                 let (name, by) = (draw.pick(&MESSAGES), draw.between(1, 40));
-                vec![Step::Fault(format!("delay {name} {by}ms from={vtgate}"))]
+                let calls = self.calls(draw, &vtgate, &tablet);
+                vec![Step::Fault(format!("delay {name} {by}ms{calls}"))]
             }
+            Kind::TopoStale => self.lasting(draw, ("topo-stale", "recover"), &vtgate, ""),
+            Kind::SlowDisk => {
+                let by = format!(" {}ms", draw.between(1, 60));
+                self.lasting(draw, ("slow-disk", "mend-disk"), &tablet, &by)
+            }
+            Kind::FullDisk => self.lasting(draw, ("full-disk", "mend-disk"), &tablet, ""),
+            Kind::Clock => {
+                let who = if draw.chance(50) { vtgate } else { tablet };
+                let sign = draw.pick(&["+", "-"]);
+                let seconds = draw.between(1, 60);
+                let how = draw.pick(&["clock-offset", "clock-step"]);
+                vec![Step::Fault(format!("{how} {} '{sign}{seconds}s'", quoted(&who)))]
+            }
+            Kind::ReadOnly => self.lasting(draw, ("read-only", "read-write"), &tablet, ""),
+            Kind::FillPool => self.lasting(draw, ("fill-pool", "free-pool"), &tablet, ""),
             Kind::AtStage => {
-                let session = draw.pick(self.sessions);
                 let stage = draw.weighted(&[(3, STAGES[0]), (3, STAGES[1]), (1, STAGES[2])]);
-                let what = match draw.below(4) {
+                let what = match draw.below(5) {
                     0 => format!("crash {vtgate}"),
                     1 => format!("crash {tablet}"),
-                    2 => "break Commit before".to_owned(),
+                    2 => format!("crash {server}"),
+                    3 => "break Commit before".to_owned(),
                     _ => "break Commit after".to_owned(),
                 };
                 vec![Step::Fault(format!("at session={session} point={stage} do='{what}'"))]
             }
             Kind::PlannedReparent => {
-                let other = draw.below(self.tablets);
-                let alias = self.alias(&shard, other);
+                let alias = self.alias(&shard, draw.below(self.tablets));
                 let command = format!("PlannedReparentShard {shard} --new-primary {alias}");
                 vec![Step::Send { session: "vtctl".to_owned(), sql: command }]
+            }
+            Kind::StopReplication => {
+                let alias = self.alias(&shard, draw.between(1, self.tablets.max(2) - 1));
+                let thread = draw.pick(&["", " thread=io", " thread=sql"]);
+                self.lasting(draw, ("stop-replication", "start-replication"), &alias, thread)
             }
         }
     }
 
-    fn lasting(&self, draw: &mut Draw, (strike, mend): (&str, &str), target: &str) -> Vec<Step> {
-        let target = quoted(target);
-        let mut steps = vec![Step::Fault(format!("{strike} {target}"))];
+    /// Which calls a rule is for.
+    fn calls(&self, draw: &mut Draw, vtgate: &str, tablet: &str) -> String {
+        let mut calls = String::new();
+        if draw.chance(50) {
+            calls.push_str(&format!(" from={vtgate}"));
+        }
+        if draw.chance(40) {
+            calls.push_str(&format!(" to='{tablet}'"));
+        }
+        if draw.chance(30) {
+            calls.push_str(&format!(" skip={}", draw.between(1, 4)));
+        }
+        calls
+    }
+
+    fn lasting(
+        &self,
+        draw: &mut Draw,
+        (strike, mend): (&str, &str),
+        target: &str,
+        how: &str,
+    ) -> Vec<Step> {
+        let target = if target.contains('\'') { target.to_owned() } else { quoted(target) };
+        let mut steps = vec![Step::Fault(format!("{strike} {target}{how}"))];
         if draw.chance(70) {
             steps.push(self.a_while(draw));
-            steps.push(Step::Fault(format!("{mend} {target}")));
+            // These end all of their kind.
+            let mend = match mend {
+                "heal" | "recover" => mend.to_owned(),
+                _ => format!("{mend} {target}"),
+            };
+            steps.push(Step::Fault(mend));
         }
         steps
     }
@@ -166,14 +288,7 @@ impl Targets<'_> {
 
 /// As a word of a scenario.
 fn quoted(word: &str) -> String {
-    match word.split_once('(') {
-        Some(_) if !word.contains('=') => format!("'{word}'"),
-        Some(_) => {
-            let (key, value) = word.split_once('=').unwrap_or((word, ""));
-            format!("{key}='{value}'")
-        }
-        None => word.to_owned(),
-    }
+    if word.contains('(') { format!("'{word}'") } else { word.to_owned() }
 }
 
 /// What ends a run: everything is sound again, all come to rest, and what nobody waits for any more

@@ -14,10 +14,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sim::mysqld;
-use sim::world::{Goal, Process, Program, fault as world};
+use sim::world::{Process, Program, fault as world};
 
 use super::inject::Hand;
-use super::runner::Runner;
+use super::runner::{Runner, at_rest};
 use crate::history::{self, Event};
 use crate::rpc::{Health, PromoteReplica, SetReplicationSource, StreamHealth, UndoDemotePrimary};
 use crate::topo::{self, Alias, Change, DurabilityPolicy, TabletRecord, TabletType, Topo};
@@ -37,7 +37,7 @@ impl Runner {
         world::spawn(vtctld, Some(token), "recover", move |process| {
             Box::pin(async move { put_right(process, &hand).await })
         });
-        self.run_until(Goal::Declared).map(|()| String::new())
+        self.run_until(at_rest(token, None)).map(|()| String::new())
     }
 }
 

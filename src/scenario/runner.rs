@@ -486,10 +486,10 @@ impl Runner {
         let asks = fault.asks();
         let token = asks.then(|| sim::world::fault::token(&fault.to_string()));
         hand.strike(fault, token)?;
-        // What it asks somebody for takes its time.
-        match asks {
-            true => self.run_until(Goal::Declared).map(|()| String::new()),
-            false => Ok(String::new()),
+        // What it asks somebody for takes its time; who stands still may never answer.
+        match token {
+            Some(token) => self.run_until(at_rest(token, Some(ASKED))).map(|()| String::new()),
+            None => Ok(String::new()),
         }
     }
 
@@ -620,6 +620,17 @@ impl Runner {
             Action::Locks => self.locks(),
         }
     }
+}
+
+/// How long the runner waits for what a fault asks of somebody.
+const ASKED: Duration = Duration::from_secs(5);
+
+/// What one token is for is done or blocked, whatever else is under way; or so much time has passed.
+pub(super) fn at_rest(token: Token, within: Option<Duration>) -> Goal {
+    let end = within.map(|within| sim::world::now().saturating_add(within.as_nanos() as u64));
+    Goal::When(Rc::new(move || {
+        sim::world::fault::is_at_rest(token) || end.is_some_and(|end| end <= sim::world::now())
+    }))
 }
 
 impl goldenscript::Runner for Runner {

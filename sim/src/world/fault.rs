@@ -143,8 +143,16 @@ pub fn power_on(machine: Machine) {
 /// Heals what a World feels: the network, programs and machines that are down or stand still,
 /// disks, clocks. Who waits for an answer of a life that is over learns that his connection is
 /// gone, as from a machine that is back and knows nothing of it.
+///
+/// A call whose message was lost is broken: no peer answers for its connection, and says so. Who
+/// has a deadline has long gone on by then.
 pub fn heal() {
     heal_network();
+    with(|core| {
+        for notice in std::mem::take(&mut core.lost) {
+            core.post(notice, 0);
+        }
+    });
     forget_link_latencies();
     for machine in machines() {
         set_disk(machine, DiskState::Sound);
@@ -179,6 +187,11 @@ pub fn token(name: &str) -> Token {
         core.tokens.push(TokenCore::new(name));
         Token(core.tokens.len() as u32 - 1)
     })
+}
+
+/// Whether nothing is left that bears the token, or all of it stands in a declared wait.
+pub fn is_at_rest(token: Token) -> bool {
+    with(|core| !core.tokens[token.0 as usize].is_running())
 }
 
 // ---------------------------------------------------------------- the network
