@@ -447,7 +447,11 @@ impl Cluster {
                 let primary = topo.primary(&record.keyspace, &record.shard);
                 let own = up(&record.alias).filter(|own| own.files.borrow().is_replica());
                 match (own, primary.and_then(up)) {
-                    (Some(own), Some(primary)) => executed(own).contains_set(&executed(primary)),
+                    (Some(own), Some(primary)) => {
+                        let (own, primary) = (executed(own), executed(primary));
+                        // One with errant GTIDs follows nobody any more.
+                        own.contains_set(&primary) || !primary.contains_set(&own)
+                    }
                     _ => true,
                 }
             })

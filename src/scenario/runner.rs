@@ -445,7 +445,7 @@ impl Runner {
         let at_rest = cluster.at_rest();
         let asked: Vec<Rc<dyn Fn() -> bool>> =
             self.sessions.values().map(|session| session.has_answers()).collect();
-        let all = move || at_rest() && asked.iter().all(|answered| answered());
+        let all = move || asked.iter().all(|answered| answered()) && at_rest();
         self.run_until(Goal::When(Rc::new(all)))?;
         Ok(String::new())
     }
