@@ -49,6 +49,8 @@ pub enum Event {
     ShardRollback { session: Rc<str>, list: List, shard: Rc<str>, transaction: u64 },
     /// What a statement had done so far was rolled back to its savepoint, in all lists.
     Reverted { session: Rc<str> },
+    /// A ROLLBACK TO did not succeed on all shards.
+    RevertFailed { session: Rc<str> },
     /// A commit or rollback of a session is over.
     Ended { session: Rc<str>, what: &'static str },
     /// A tablet's killer ended a transaction.

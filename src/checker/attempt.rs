@@ -26,6 +26,8 @@ pub struct Attempt {
     pub targeted: bool,
     /// When parts of a statement were rolled back to its savepoint.
     pub reverts: Vec<At>,
+    /// When a ROLLBACK TO did not succeed on all shards.
+    pub failed_reverts: Vec<At>,
 }
 
 /// One shard's share of an attempt.
@@ -161,6 +163,12 @@ impl Sessions {
         }
     }
 
+    pub fn revert_failed(&mut self, at: At, session: &Rc<str>) {
+        if let Some(attempt) = self.open(session) {
+            attempt.borrow_mut().failed_reverts.push(at);
+        }
+    }
+
     pub fn ended(&mut self, at: At, session: &Rc<str>, what: &'static str) {
         if let Some(attempt) = self.open(session) {
             let mut attempt = attempt.borrow_mut();
@@ -220,6 +228,7 @@ impl Sessions {
             lost: None,
             targeted: self.targeted.contains(session),
             reverts: Vec::new(),
+            failed_reverts: Vec::new(),
         }));
         let attempts = self.attempts.entry(Rc::clone(session)).or_default();
         if attempts.len() == KEPT {

@@ -25,15 +25,20 @@ pub enum Departure {
     /// In a transaction an UPDATE gives several rows one value of a unique lookup: each takes the
     /// entry over from the one before, and none fails.
     OneValueTwice,
+    /// A ROLLBACK TO is undone in one list and not in another, since a shard did not answer. Its
+    /// client is told of an error, and still may commit what is left: rows without their entries.
+    HalfRolledBack,
 }
 
 impl Departure {
-    pub const ALL: [Departure; 2] = [Departure::NestedRevert, Departure::OneValueTwice];
+    pub const ALL: [Departure; 3] =
+        [Departure::NestedRevert, Departure::OneValueTwice, Departure::HalfRolledBack];
 
     pub fn name(self) -> &'static str {
         match self {
             Departure::NestedRevert => "nested_revert",
             Departure::OneValueTwice => "one_value_twice",
+            Departure::HalfRolledBack => "half_rolled_back",
         }
     }
 
@@ -45,6 +50,9 @@ impl Departure {
             }
             Departure::OneValueTwice => {
                 "an UPDATE of several rows to one unique value succeeds inside of a transaction"
+            }
+            Departure::HalfRolledBack => {
+                "a COMMIT succeeds after a ROLLBACK TO that failed on some shards"
             }
         }
     }
@@ -80,6 +88,10 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
         .iter()
         .map(|note| &**note)
         .filter(|note| note.table == TableKind::Lookup && entry.sound_since <= note.at.seq);
+    let is_half = |note: &&Note| of(note, &|attempt| !attempt.failed_reverts.is_empty());
+    if came.iter().any(is_half) {
+        return Some(Departure::HalfRolledBack);
+    }
     let is_reverted =
         |note: &Note| of(note, &|attempt| attempt.is_explicit() && attempt.reverted());
     if came.iter().copied().chain(entry_changes).any(is_reverted) {

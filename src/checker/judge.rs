@@ -170,6 +170,7 @@ impl Judge {
                 self.sessions.rolled_back(at, session, shard, *transaction);
             }
             Event::Reverted { session } => self.sessions.reverted(at, session),
+            Event::RevertFailed { session } => self.sessions.revert_failed(at, session),
             Event::Ended { session, what } => self.sessions.ended(at, session, what),
             Event::Killed { tablet, transaction } => {
                 if let Some(tablet) = self.tablets.get(tablet) {

@@ -419,6 +419,10 @@ impl Run {
             let errors: Vec<Status> = results.into_iter().filter_map(Result::err).collect();
             self.roll_back_if_must(&errors).await;
             if let Some(status) = tx_conn::aggregate(errors) {
+                if matches!(&**statement, Statement::RollbackTo(_)) {
+                    let session = Rc::clone(&self.session.borrow().name);
+                    history::emit(Event::RevertFailed { session });
+                }
                 return Err(status);
             }
         }
