@@ -11,6 +11,7 @@ mod client;
 mod fault;
 mod inject;
 mod judge;
+mod moment;
 mod open;
 mod recover;
 mod result;
@@ -134,6 +135,7 @@ pub fn run(text: &str, options: &Options) -> Result<Run, ScenarioError> {
             finished.map(|()| output).map_err(|error| ScenarioError::of_script(&error))
         });
     history::end();
+    sim::step::observe(None);
     let output = output?;
     let Some(cluster) = runner.cluster() else {
         return Err(ScenarioError::of_script("the scenario starts no cluster"));

@@ -21,10 +21,11 @@ use super::client::{self, Client};
 use super::fault::Fault;
 use super::inject::Hand;
 use super::judge::Shared;
+use super::moment::Moment;
 use super::result;
 use super::{Options, Story, Verdict};
 use crate::cluster::{self, Cluster};
-use crate::history::{self, Answer, Event, List};
+use crate::history::{self, Answer, Event};
 use crate::report::vtctl_table::vtctl_table;
 use crate::rpc::{Vtctl, VtctlOutput};
 use crate::vtgate::Edition;
@@ -493,9 +494,17 @@ impl Runner {
         }
     }
 
-    fn arm(&mut self, session: &str, list: List, fault: &Fault) -> Result<String, String> {
+    fn arm(&mut self, moment: &Moment, fault: &Fault) -> Result<String, String> {
         self.ready()?;
-        self.armed.arm(session, list, fault.clone());
+        self.armed.arm(moment.clone(), fault.clone());
+        if moment.waits_for_steps() {
+            let (armed, watch) = (self.armed.clone(), Rc::clone(&self.watch));
+            sim::step::observe(Some(Box::new(move |program, step| {
+                for fault in armed.observe_step(program, step) {
+                    watch.borrow_mut().observe(&Event::Fault(fault.into()));
+                }
+            })));
+        }
         Ok(String::new())
     }
 
@@ -607,7 +616,7 @@ impl Runner {
             }
             Action::Fault(fault) => self.fault(fault),
             Action::Recover => self.recover(),
-            Action::At { session, list, fault } => self.arm(session, *list, fault),
+            Action::At { moment, fault } => self.arm(moment, fault),
             Action::Check => self.check(),
             Action::ExpectRows { query, rows } => self.expect_rows(query, *rows),
             Action::ExpectDangling(count) => self.expect_dangling(*count),
