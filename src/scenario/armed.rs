@@ -28,12 +28,12 @@ struct Armed {
 pub struct Waiting {
     armed: Rc<RefCell<Vec<Armed>>>,
     /// There is one as soon as the cluster is built.
-    hand: Rc<RefCell<Option<Hand>>>,
+    hand: Rc<RefCell<Option<Rc<Hand>>>>,
 }
 
 impl Waiting {
     pub fn set_hand(&self, hand: Hand) {
-        *self.hand.borrow_mut() = Some(hand);
+        *self.hand.borrow_mut() = Some(Rc::new(hand));
     }
 
     pub fn arm(&self, moment: Moment, fault: Fault) {
@@ -56,6 +56,10 @@ impl Waiting {
 
     /// The same for a program's step.
     pub fn observe_step(&self, program: Program, step: Step) -> Vec<String> {
+        let is_waiting = |armed: &Armed| !armed.fired && armed.moment.waits_for_steps();
+        if !self.armed.borrow().iter().any(is_waiting) {
+            return Vec::new();
+        }
         let Some(hand) = self.hand.borrow().clone() else { return Vec::new() };
         self.strike(&hand, |moment| moment.matches_step(program, step))
     }

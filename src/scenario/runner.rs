@@ -23,6 +23,7 @@ use super::inject::Hand;
 use super::judge::Shared;
 use super::moment::Moment;
 use super::result;
+use super::steps::Extra;
 use super::{Options, Story, Verdict};
 use crate::cluster::{self, Cluster};
 use crate::history::{self, Answer, Event};
@@ -39,6 +40,7 @@ pub struct Runner {
     watch: Shared,
     armed: WaitingFaults,
     hand: Option<Hand>,
+    extra: Extra,
     sessions: BTreeMap<String, Session>,
     /// Where the trace of the last statement begins.
     mark: usize,
@@ -111,7 +113,7 @@ enum Said {
 }
 
 impl Runner {
-    pub fn new(options: Options) -> Runner {
+    pub fn new(options: Options, extra: Extra) -> Runner {
         let judged_only =
             options.judge_only || options.seed.is_some() || !options.mutants.is_empty();
         Runner {
@@ -121,6 +123,7 @@ impl Runner {
             watch: Rc::default(),
             armed: WaitingFaults::default(),
             hand: None,
+            extra,
             sessions: BTreeMap::new(),
             mark: 0,
             verdict: Verdict::Held,
@@ -131,6 +134,17 @@ impl Runner {
 
     pub fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_ref()
+    }
+
+    /// What comes behind the scenario's own commands. As in a scenario under a seed, one that finds
+    /// nothing to do does nothing.
+    pub fn end(&mut self) -> Result<(), String> {
+        for action in std::mem::take(&mut self.extra.end) {
+            if self.verdict == Verdict::Held {
+                let _ = self.act(&action);
+            }
+        }
+        Ok(())
     }
 
     /// The last look: everything healed and at rest, every fault used, nothing undeclared.
@@ -254,7 +268,29 @@ impl Runner {
         }
         self.cluster = Some(cluster);
         self.note_stop(stop);
-        Ok(())
+        self.begin_extra()
+    }
+
+    /// The cluster stands: what goes otherwise begins to wait, and steps are counted.
+    fn begin_extra(&mut self) -> Result<(), String> {
+        if self.extra.counter.is_some() {
+            self.observe_steps();
+        }
+        let deviations = std::mem::take(&mut self.extra.deviations);
+        deviations.iter().try_for_each(|action| self.act(action).map(|_| ()))
+    }
+
+    fn observe_steps(&self) {
+        let (armed, watch) = (self.armed.clone(), Rc::clone(&self.watch));
+        let counter = self.extra.counter.clone();
+        sim::step::observe(Some(Box::new(move |program, step| {
+            if let Some(counter) = &counter {
+                counter.observe(program, step);
+            }
+            for fault in armed.observe_step(program, step) {
+                watch.borrow_mut().observe(&Event::Fault(fault.into()));
+            }
+        })));
     }
 
     fn note_stop(&mut self, stop: Stop) {
@@ -498,12 +534,7 @@ impl Runner {
         self.ready()?;
         self.armed.arm(moment.clone(), fault.clone());
         if moment.waits_for_steps() {
-            let (armed, watch) = (self.armed.clone(), Rc::clone(&self.watch));
-            sim::step::observe(Some(Box::new(move |program, step| {
-                for fault in armed.observe_step(program, step) {
-                    watch.borrow_mut().observe(&Event::Fault(fault.into()));
-                }
-            })));
+            self.observe_steps();
         }
         Ok(String::new())
     }
