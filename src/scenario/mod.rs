@@ -11,6 +11,7 @@ mod client;
 mod fault;
 mod inject;
 mod judge;
+mod locks;
 mod moment;
 mod open;
 mod recover;

@@ -590,8 +590,11 @@ impl Runner {
     }
 
     fn locks(&mut self) -> Result<String, String> {
-        let cluster = self.ready()?;
-        Ok(super::show::locks(cluster))
+        self.ready()?;
+        match (&self.cluster, &self.hand) {
+            (Some(cluster), Some(hand)) => Ok(super::locks::describe(cluster, hand)),
+            _ => Err("there is no cluster".to_owned()),
+        }
     }
 
     fn act(&mut self, action: &Action) -> Result<String, String> {
