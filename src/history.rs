@@ -34,6 +34,14 @@ pub enum Event {
     ShardStatement(Rc<ShardStatement>),
     /// A plan has run, well or with an error.
     PlanEnded { plan: PlanId, ok: bool },
+    /// Something of a session leaves for a shard.
+    ShardSend { session: Rc<str>, list: List, shard: Rc<str>, what: Sent },
+    /// A statement of a session at a shard was answered, well or with an error.
+    ShardAnswer { session: Rc<str>, list: List, shard: Rc<str> },
+    /// A lookup vindex settles a duplicate for a session.
+    Lookup { session: Rc<str>, step: LookupStep },
+    /// A stream of a workflow has come somewhere.
+    Stream { workflow: Rc<str>, tablet: Alias, step: StreamStep },
     /// A shard transaction of a session's list was opened.
     ShardBegin { session: Rc<str>, list: List, shard: Rc<str>, transaction: u64 },
     /// A shard transaction's commit was answered, or not.
@@ -191,6 +199,62 @@ impl fmt::Display for List {
             List::Normal => "normal",
             List::Post => "post",
         })
+    }
+}
+
+/// What leaves for a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    Statement,
+    Savepoint,
+    Commit,
+    Rollback,
+}
+
+/// How far a duplicate is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookupStep {
+    /// An entry is there already: it is about to be locked.
+    DuplicateFound,
+    /// Whether its owner is there is known, and the owner's row locked if it is.
+    OwnerChecked,
+}
+
+/// How far a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamStep {
+    /// It has a source.
+    Picked,
+    /// The source has taken its snapshot.
+    Snapshot,
+    /// Rows and the key behind them are saved.
+    Packet,
+    /// All rows are.
+    Copied,
+    /// It has caught up with what changed while rows were copied.
+    CaughtUp,
+    /// It follows its source.
+    Running,
+    /// Changes and the position behind them are saved.
+    Applied,
+    /// An attempt has failed.
+    Failed,
+}
+
+impl StreamStep {
+    pub const ALL: [(StreamStep, &str); 8] = [
+        (StreamStep::Picked, "picked"),
+        (StreamStep::Snapshot, "snapshot"),
+        (StreamStep::Packet, "packet"),
+        (StreamStep::Copied, "copied"),
+        (StreamStep::CaughtUp, "caught-up"),
+        (StreamStep::Running, "running"),
+        (StreamStep::Applied, "applied"),
+        (StreamStep::Failed, "failed"),
+    ];
+
+    pub fn parse(text: &str) -> Option<StreamStep> {
+        StreamStep::ALL.into_iter().find(|(_, name)| *name == text).map(|(step, _)| step)
     }
 }
 

@@ -186,6 +186,9 @@ impl Judge {
             Event::Promoted { keyspace, shard, tablet } => self.promoted(keyspace, shard, tablet),
             // Where statements went, and what clients were told, is judged apart.
             Event::Asked { .. } | Event::Answered { .. } => {}
+            // What is under way is for faults that wait for it.
+            Event::ShardSend { .. } | Event::ShardAnswer { .. } => {}
+            Event::Lookup { .. } | Event::Stream { .. } => {}
             Event::Plan(_) | Event::ShardStatement(_) | Event::PlanEnded { .. } => {}
             Event::Operator(text) => self.faults.push((at, Rc::clone(text))),
             Event::Fault(text) => {
@@ -1016,7 +1019,8 @@ fn dead_vtgate(fault: &str) -> Option<&str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let mut words = fault.split(|c| !is_part(c)).filter(|word| !word.is_empty());
     let what = words.next()?.to_ascii_lowercase();
-    let deadly = ["crash", "kill", "restart", "stop", "power"];
-    let is_deadly = deadly.iter().any(|word| what.starts_with(word)) && what != "poweron";
+    let deadly = ["crash", "bounce", "kill", "restart", "stop", "power"];
+    let is_deadly = deadly.iter().any(|word| what.starts_with(word))
+        && !["poweron", "power-on"].contains(&what.as_str());
     words.find(|word| word.starts_with("vtgate")).filter(|_| is_deadly)
 }

@@ -12,6 +12,7 @@ mod mutants;
 mod plan;
 mod replay;
 pub mod run;
+mod sweep;
 mod vindex;
 mod vschema;
 
@@ -41,6 +42,8 @@ enum Command {
     Run(run::Arguments),
     /// Run random workloads under random faults, and make what is found small
     Fuzz(fuzz::Arguments),
+    /// Run a scenario with a failure at every step where one can make a difference
+    Sweep(sweep::Arguments),
     /// One run again, in full detail
     Replay(replay::Arguments),
     /// Put each known bug in, and say whether the search finds it
@@ -129,6 +132,7 @@ fn run(command: Command) -> Result<Verdict, CommandError> {
         Command::Conform(command) => conform::run(command),
         Command::Fuzz(arguments) => fuzz::run(arguments),
         Command::Mutants(arguments) => mutants::run(arguments),
+        Command::Sweep(arguments) => sweep::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Run(arguments) => run::run(arguments, crate::scenario::run),
     }

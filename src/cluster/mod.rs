@@ -400,6 +400,11 @@ impl Cluster {
         self.tablets.iter().find(|tablet| tablet.alias == *alias)
     }
 
+    /// How long after the run's beginning a time is.
+    pub fn age(&self, time: Timestamp) -> Duration {
+        Duration::try_from(time.duration_since(self.start)).unwrap_or_default()
+    }
+
     /// The topology's records, as its server holds them.
     pub fn store(&self) -> topo::Store {
         self.store.clone()

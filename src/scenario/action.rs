@@ -13,10 +13,10 @@ use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::FlushLog;
 
 use super::fault::{Fault, kinds};
+use super::moment::Moment;
 use super::words::{Bad, Read, Words, duration};
 use crate::checker::verdict::Invariant;
 use crate::cluster::Durability;
-use crate::history::List;
 use crate::key::Shard;
 use crate::topo::{DurabilityPolicy, TabletType};
 use crate::vindex::Registry;
@@ -77,8 +77,7 @@ pub enum Action {
     /// Everything is healed, and put right as an operator would.
     Recover,
     At {
-        session: String,
-        list: List,
+        moment: Moment,
         fault: Fault,
     },
     Check,
@@ -363,20 +362,9 @@ impl Words {
     }
 
     fn at(&mut self) -> Read<Action> {
-        let session = self.needed("session")?;
-        let point = self.needed("point")?;
-        let list = match point.as_str() {
-            "pre-committed" => List::Pre,
-            "normal-committed" => List::Normal,
-            "post-committed" => List::Post,
-            other => {
-                return Err(Bad::new(format!("unknown point `{other}`"), other)
-                    .hint("points are pre-committed, normal-committed and post-committed"));
-            }
-        };
+        let moment = Moment::read(self)?;
         let text = self.needed("do")?;
-        let fault = Fault::parse(&text)?;
-        Ok(Action::At { session, list, fault })
+        Ok(Action::At { moment, fault: Fault::parse(&text)? })
     }
 
     fn expect(&mut self) -> Read<Action> {

@@ -1,72 +1,85 @@
 //! Faults that wait for a moment.
 //!
-//! They watch the history, and strike as the event happens: once. It knows nothing of how a fault
-//! is done.
+//! They watch the history and the programs' steps, and strike as it happens: once. It knows nothing
+//! of how a fault is done.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use sim::step::Step;
+use sim::world::Program;
+
 use super::fault::Fault;
 use super::inject::Hand;
-use crate::history::{Event, List, Outcome};
+use super::moment::Moment;
+use crate::history::Event;
 
 /// A fault that waits.
 struct Armed {
-    session: String,
-    list: List,
+    moment: Moment,
     fault: Fault,
+    /// Moments that match, so far.
+    seen: u32,
     fired: bool,
 }
 
-impl Armed {
-    fn is_due(&self, event: &Event) -> bool {
-        let Event::ShardCommit { session, list, outcome: Outcome::Ok, .. } = event else {
-            return false;
-        };
-        !self.fired && self.session == **session && self.list == *list
-    }
-}
-
-/// All that wait, shared with who watches the history.
+/// All that wait, shared with who watches.
 #[derive(Clone, Default)]
 pub struct Waiting {
     armed: Rc<RefCell<Vec<Armed>>>,
     /// There is one as soon as the cluster is built.
-    hand: Rc<RefCell<Option<Hand>>>,
+    hand: Rc<RefCell<Option<Rc<Hand>>>>,
 }
 
 impl Waiting {
     pub fn set_hand(&self, hand: Hand) {
-        *self.hand.borrow_mut() = Some(hand);
+        *self.hand.borrow_mut() = Some(Rc::new(hand));
     }
 
-    pub fn arm(&self, session: &str, list: List, fault: Fault) {
-        let armed = Armed { session: session.to_owned(), list, fault, fired: false };
-        self.armed.borrow_mut().push(armed);
+    pub fn arm(&self, moment: Moment, fault: Fault) {
+        self.armed.borrow_mut().push(Armed { moment, fault, seen: 0, fired: false });
     }
 
     /// What did not find its moment, in words.
     pub fn unused(&self) -> Vec<String> {
         let armed = self.armed.borrow();
         let unused = armed.iter().filter(|armed| !armed.fired);
-        unused
-            .map(|armed| format!("`{}` at session {} never fired", armed.fault, armed.session))
-            .collect()
+        unused.map(|armed| format!("`{}` at {} never fired", armed.fault, armed.moment)).collect()
     }
 
     /// Strikes with what waits for this event; what was done, in words.
     pub fn observe(&self, event: &Event) -> Vec<String> {
         let Some(hand) = self.hand.borrow().clone() else { return Vec::new() };
         hand.open.borrow_mut().observe(event);
-        let due: Vec<Fault> = {
-            let mut armed = self.armed.borrow_mut();
-            let due = armed.iter_mut().filter(|armed| armed.is_due(event));
-            due.map(|armed| {
+        self.strike(&hand, |moment| moment.matches(event))
+    }
+
+    /// The same for a program's step.
+    pub fn observe_step(&self, program: Program, step: Step) -> Vec<String> {
+        let is_waiting = |armed: &Armed| !armed.fired && armed.moment.waits_for_steps();
+        if !self.armed.borrow().iter().any(is_waiting) {
+            return Vec::new();
+        }
+        let Some(hand) = self.hand.borrow().clone() else { return Vec::new() };
+        self.strike(&hand, |moment| moment.matches_step(program, step))
+    }
+
+    fn strike(&self, hand: &Hand, matches: impl Fn(&Moment) -> bool) -> Vec<String> {
+        let mut due = Vec::new();
+        for armed in self.armed.borrow_mut().iter_mut() {
+            if armed.fired || !matches(&armed.moment) {
+                continue;
+            }
+            armed.seen += 1;
+            let open = hand.open.borrow();
+            let list = armed.moment.list();
+            let left =
+                list.is_some_and(|(name, list)| open.of(name, Some(list), None).count() != 0);
+            if armed.moment.is_nth(armed.seen, left) {
                 armed.fired = true;
-                armed.fault.clone()
-            })
-            .collect()
-        };
+                due.push(armed.fault.clone());
+            }
+        }
         let struck = due.iter().map(|fault| match hand.strike(fault, None) {
             Ok(()) => fault.to_string(),
             Err(error) => format!("{fault} (did nothing: {error})"),

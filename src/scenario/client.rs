@@ -122,6 +122,11 @@ impl Client {
         self.queue.borrow_mut().answers.drain(..).collect()
     }
 
+    /// The statement that is under way.
+    pub fn asked(&self) -> Option<Rc<str>> {
+        self.connection.asked.borrow().as_ref().map(|asked| Rc::clone(&asked.sql))
+    }
+
     /// How long it waits for an answer from now on.
     pub fn set_limit(&self, limit: Option<Duration>) {
         self.connection.limit.set(limit);

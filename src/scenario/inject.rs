@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sim::clock::nanos;
 use sim::disk::DiskState;
@@ -47,6 +48,16 @@ impl Hand {
 
     pub fn tablets(&self) -> &[Tablet] {
         &self.tablets
+    }
+
+    /// The statement that a session is in.
+    pub fn asked(&self, session: &str) -> Option<Rc<str>> {
+        self.clients.borrow().get(session).and_then(Client::asked)
+    }
+
+    /// When a session's transaction on a shard began.
+    pub fn began(&self, session: &str, list: List, shard: &str) -> Option<Duration> {
+        self.open.borrow().began(session, list, shard)
     }
 
     pub fn store(&self) -> &Store {

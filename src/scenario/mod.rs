@@ -11,12 +11,15 @@ mod client;
 mod fault;
 mod inject;
 mod judge;
+mod locks;
+mod moment;
 mod open;
 mod recover;
 mod result;
 mod runner;
 mod shell;
 mod show;
+pub mod steps;
 mod words;
 
 #[cfg(test)]
@@ -36,6 +39,7 @@ use crate::history;
 use crate::mutant::{self, Mutant};
 use action::Action;
 use runner::Runner;
+use steps::Extra;
 
 /// How a scenario is run.
 #[derive(Clone, Debug)]
@@ -119,6 +123,16 @@ pub struct ScenarioError {
 
 /// Runs a scenario's text. Bad input is found before anything runs.
 pub fn run(text: &str, options: &Options) -> Result<Run, ScenarioError> {
+    play(text, options, Extra::default(), || ()).map(|(run, ())| run)
+}
+
+/// The same with something beside the scenario; `tell` is asked while the world is still there.
+fn play<T>(
+    text: &str,
+    options: &Options,
+    extra: Extra,
+    tell: impl FnOnce() -> T,
+) -> Result<(Run, T), ScenarioError> {
     let mut check = Checker { options, found: None };
     let checked = goldenscript::generate(&mut check, text);
     if let Some(error) = check.found {
@@ -126,19 +140,21 @@ pub fn run(text: &str, options: &Options) -> Result<Run, ScenarioError> {
     }
     checked.map_err(|error| ScenarioError::of_script(&error.to_string()))?;
     let _mutants = mutant::switch_on(&options.mutants);
-    let mut runner = Runner::new(options.clone());
+    let mut runner = Runner::new(options.clone(), extra);
     let output = goldenscript::generate(&mut runner, text)
         .map_err(|error| ScenarioError::of_script(&error.to_string()))
         .and_then(|output| {
-            let finished = runner.finish();
+            let finished = runner.end().and_then(|()| runner.finish());
             finished.map(|()| output).map_err(|error| ScenarioError::of_script(&error))
         });
     history::end();
+    sim::step::observe(None);
     let output = output?;
     let Some(cluster) = runner.cluster() else {
         return Err(ScenarioError::of_script("the scenario starts no cluster"));
     };
-    Ok(Run {
+    let told = tell();
+    let run = Run {
         output,
         verdict: runner.verdict.clone(),
         digest: cluster.world.digest(),
@@ -146,7 +162,8 @@ pub fn run(text: &str, options: &Options) -> Result<Run, ScenarioError> {
         virtual_time: cluster.world.now(),
         trace: if options.record { cluster.world.trace() } else { Trace::default() },
         tape: cluster.world.tape(),
-    })
+    };
+    Ok((run, told))
 }
 
 /// A time as scenarios write it: `10us`, `10ms`, `5s`, `2m`, `1h`.

@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
+
+use sim::clock::Nanos;
 
 use crate::history::{Event, List, Outcome};
 
@@ -11,7 +14,12 @@ use crate::history::{Event, List, Outcome};
 #[derive(Default)]
 pub struct Open {
     /// By session, list and shard (`customer/80-`).
-    transactions: BTreeMap<(Rc<str>, List, Rc<str>), u64>,
+    transactions: BTreeMap<(Rc<str>, List, Rc<str>), Transaction>,
+}
+
+struct Transaction {
+    id: u64,
+    began: Nanos,
 }
 
 impl Open {
@@ -19,7 +27,8 @@ impl Open {
         match event {
             Event::ShardBegin { session, list, shard, transaction } => {
                 let key = (Rc::clone(session), *list, Rc::clone(shard));
-                self.transactions.insert(key, *transaction);
+                let began = sim::world::now();
+                self.transactions.insert(key, Transaction { id: *transaction, began });
             }
             Event::ShardCommit { session, list, shard, outcome: Outcome::Ok, .. }
             | Event::ShardRollback { session, list, shard, .. } => {
@@ -30,6 +39,11 @@ impl Open {
             }
             _ => {}
         }
+    }
+
+    pub fn began(&self, session: &str, list: List, shard: &str) -> Option<Duration> {
+        let open = self.transactions.get(&(session.into(), list, shard.into()))?;
+        Some(Duration::from_nanos(open.began))
     }
 
     /// Those of a session, in the order of their commits: shard and transaction.
@@ -45,6 +59,6 @@ impl Open {
                 && shard.is_none_or(|shard| *shard == **on)
         };
         let all = self.transactions.iter();
-        all.filter(move |(key, _)| is_meant(key)).map(|((.., shard), id)| (&**shard, *id))
+        all.filter(move |(key, _)| is_meant(key)).map(|((.., shard), open)| (&**shard, open.id))
     }
 }

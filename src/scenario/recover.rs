@@ -7,8 +7,9 @@
 //! old primary that still believes in itself as well. Where the records and the tablets disagree,
 //! the tablet that is primary by the newest term is: its record is written.
 //!
-//! Nobody is promoted who was not primary: a shard whose primary is lost waits for an EmergencyReparentShard. A replica
-//! with errant GTIDs stays out. A watch whose event was lost begins anew by itself, within 25 s.
+//! Nobody is promoted who was not primary: a shard whose primary is lost waits for an
+//! EmergencyReparentShard. A replica with errant GTIDs stays out. A watch whose event was lost
+//! begins anew by itself, within 25 s.
 
 use std::rc::Rc;
 use std::time::Duration;

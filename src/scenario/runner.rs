@@ -21,10 +21,12 @@ use super::client::{self, Client};
 use super::fault::Fault;
 use super::inject::Hand;
 use super::judge::Shared;
+use super::moment::Moment;
 use super::result;
+use super::steps::Extra;
 use super::{Options, Story, Verdict};
 use crate::cluster::{self, Cluster};
-use crate::history::{self, Answer, Event, List};
+use crate::history::{self, Answer, Event};
 use crate::report::vtctl_table::vtctl_table;
 use crate::rpc::{Vtctl, VtctlOutput};
 use crate::vtgate::Edition;
@@ -38,6 +40,7 @@ pub struct Runner {
     watch: Shared,
     armed: WaitingFaults,
     hand: Option<Hand>,
+    extra: Extra,
     sessions: BTreeMap<String, Session>,
     /// Where the trace of the last statement begins.
     mark: usize,
@@ -110,7 +113,7 @@ enum Said {
 }
 
 impl Runner {
-    pub fn new(options: Options) -> Runner {
+    pub fn new(options: Options, extra: Extra) -> Runner {
         let judged_only =
             options.judge_only || options.seed.is_some() || !options.mutants.is_empty();
         Runner {
@@ -120,6 +123,7 @@ impl Runner {
             watch: Rc::default(),
             armed: WaitingFaults::default(),
             hand: None,
+            extra,
             sessions: BTreeMap::new(),
             mark: 0,
             verdict: Verdict::Held,
@@ -130,6 +134,17 @@ impl Runner {
 
     pub fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_ref()
+    }
+
+    /// What comes behind the scenario's own commands. As in a scenario under a seed, one that finds
+    /// nothing to do does nothing.
+    pub fn end(&mut self) -> Result<(), String> {
+        for action in std::mem::take(&mut self.extra.end) {
+            if self.verdict == Verdict::Held {
+                let _ = self.act(&action);
+            }
+        }
+        Ok(())
     }
 
     /// The last look: everything healed and at rest, every fault used, nothing undeclared.
@@ -253,7 +268,29 @@ impl Runner {
         }
         self.cluster = Some(cluster);
         self.note_stop(stop);
-        Ok(())
+        self.begin_extra()
+    }
+
+    /// The cluster stands: what goes otherwise begins to wait, and steps are counted.
+    fn begin_extra(&mut self) -> Result<(), String> {
+        if self.extra.counter.is_some() {
+            self.observe_steps();
+        }
+        let deviations = std::mem::take(&mut self.extra.deviations);
+        deviations.iter().try_for_each(|action| self.act(action).map(|_| ()))
+    }
+
+    fn observe_steps(&self) {
+        let (armed, watch) = (self.armed.clone(), Rc::clone(&self.watch));
+        let counter = self.extra.counter.clone();
+        sim::step::observe(Some(Box::new(move |program, step| {
+            if let Some(counter) = &counter {
+                counter.observe(program, step);
+            }
+            for fault in armed.observe_step(program, step) {
+                watch.borrow_mut().observe(&Event::Fault(fault.into()));
+            }
+        })));
     }
 
     fn note_stop(&mut self, stop: Stop) {
@@ -493,9 +530,12 @@ impl Runner {
         }
     }
 
-    fn arm(&mut self, session: &str, list: List, fault: &Fault) -> Result<String, String> {
+    fn arm(&mut self, moment: &Moment, fault: &Fault) -> Result<String, String> {
         self.ready()?;
-        self.armed.arm(session, list, fault.clone());
+        self.armed.arm(moment.clone(), fault.clone());
+        if moment.waits_for_steps() {
+            self.observe_steps();
+        }
         Ok(String::new())
     }
 
@@ -550,8 +590,11 @@ impl Runner {
     }
 
     fn locks(&mut self) -> Result<String, String> {
-        let cluster = self.ready()?;
-        Ok(super::show::locks(cluster))
+        self.ready()?;
+        match (&self.cluster, &self.hand) {
+            (Some(cluster), Some(hand)) => Ok(super::locks::describe(cluster, hand)),
+            _ => Err("there is no cluster".to_owned()),
+        }
     }
 
     fn act(&mut self, action: &Action) -> Result<String, String> {
@@ -607,7 +650,7 @@ impl Runner {
             }
             Action::Fault(fault) => self.fault(fault),
             Action::Recover => self.recover(),
-            Action::At { session, list, fault } => self.arm(session, *list, fault),
+            Action::At { moment, fault } => self.arm(moment, fault),
             Action::Check => self.check(),
             Action::ExpectRows { query, rows } => self.expect_rows(query, *rows),
             Action::ExpectDangling(count) => self.expect_dangling(*count),

@@ -1,4 +1,4 @@
-//! What a scenario can look at: messages, tables, locks.
+//! What a scenario can look at: messages and tables.
 //!
 //! It knows nothing of commands.
 
@@ -72,32 +72,4 @@ pub fn dump(cluster: &Cluster, name: &str) -> Result<String, String> {
         true => Ok(text),
         false => Err(format!("no shard has a table {name}")),
     }
-}
-
-/// Who waits for what, on every server.
-pub fn locks(cluster: &Cluster) -> String {
-    let mut text = String::new();
-    for tablet in &cluster.tablets {
-        let waits = cluster.with_server(&tablet.alias, |server| {
-            let tag = |connection| {
-                server.session(connection).map_or_else(String::new, |s| s.tag.to_string())
-            };
-            let line = |(connection, wait): (_, sim::mysql::execution::LockWait)| {
-                let holders: Vec<String> = wait.holders.iter().map(|h| tag(*h)).collect();
-                format!(
-                    "{} waits for {} on {}({}) held by {}",
-                    tag(connection),
-                    wait.mode,
-                    wait.index,
-                    wait.record,
-                    holders.join(", ")
-                )
-            };
-            server.waits().into_iter().map(line).collect::<Vec<_>>()
-        });
-        for wait in waits.unwrap_or_default() {
-            let _ = writeln!(text, "{}: {wait}", tablet.alias);
-        }
-    }
-    if text.is_empty() { "nobody waits\n".to_owned() } else { text }
 }

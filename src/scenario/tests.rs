@@ -19,16 +19,21 @@ schema customer customer.schema.sql
 ";
 
 fn play(text: &str) -> Run {
+    play_in("scenarios/lookup", &format!("{HEAD}{text}---\n"))
+}
+
+fn play_in(folder: &str, text: &str) -> Run {
     let options = Options {
         host: HostKind::Plain,
         seed: None,
         tape: Tape::default(),
+        noise: super::JITTER,
+        judge_only: false,
         record: true,
         mutants: Vec::new(),
-        folder: PathBuf::from("scenarios/lookup"),
+        folder: PathBuf::from(folder),
     };
-    let text = format!("{HEAD}{text}---\n");
-    run(&text, &options).unwrap_or_else(|error| panic!("{}\n{text}", error.message))
+    run(text, &options).unwrap_or_else(|error| panic!("{}\n{text}", error.message))
 }
 
 const INSERT: &str = "insert into corder (order_id, customer_id, sku, price) values";
@@ -55,5 +60,172 @@ fn recover_heals_every_fault() {
         }
         assert!(run.output.contains("Query OK, 1 row affected"), "{name}\n{}", run.output);
         assert!(run.output.contains("| Product_2 |"), "{name}\n{}", run.output);
+    }
+}
+
+/// The lines of the trace around the strike of a fault that does nothing else.
+fn around(run: &Run) -> (String, String) {
+    let lines: Vec<&str> = run.trace.lines().iter().map(|line| line.text.as_str()).collect();
+    let at = lines.iter().position(|line| *line == "client-zzz is paused");
+    let at = at.unwrap_or_else(|| panic!("it did not strike\n{}", run.output));
+    let line = |at: usize| lines.get(at).copied().unwrap_or("").to_owned();
+    (line(at - 1), line(at + 1))
+}
+
+const SESSION: &str = "\
+zzz:> begin
+b:> insert into corder (order_id, customer_id, sku, price) values (1, 1, 'P1', 1)
+b:> insert into corder (order_id, customer_id, sku, price) values (2, 4, 'P2', 1), (7, 1, 'P3', 1)
+at session=a point='POINT' do='pause client-zzz'
+a:> begin
+a:> insert into corder (order_id, customer_id, sku, price) values (3, 1, 'Q1', 1), (4, 4, 'Q2', 1)
+a:> savepoint s
+a:> insert into corder (order_id, customer_id, sku, price) values (5, 4, 'P1', 1)
+a:> update corder set sku = 'Q3' where customer_id = 1 and order_id = 7
+a:> update corder set sku = 'Q4' where customer_id = 4 and order_id = 2
+a:> commit
+a:> begin
+a:> insert into corder (order_id, customer_id, sku, price) values (6, 1, 'Q6', 1)
+a:> rollback
+";
+
+#[test]
+fn a_point_of_a_session_is_where_it_says() {
+    // What came before it, or what comes after.
+    let (before, after) = (0, 1);
+    for (point, side, expected) in [
+        ("pre-sent", after, "[a pre] begin; savepoint"),
+        ("pre-begun", before, "=> vtgate-1: reply to Execute"),
+        ("pre-answered", before, "=> vtgate-1: reply to Execute"),
+        ("pre-committing", after, "[a pre] commit"),
+        ("pre-committing 2", after, "[a pre] commit"),
+        ("pre-committed", before, "=> vtgate-1: reply to Commit"),
+        ("pre-committed 2", after, "[a normal] commit"),
+        ("pre-committed all", after, "[a normal] commit"),
+        ("normal-sent", after, "[a normal] begin; savepoint"),
+        ("normal-begun", before, "=> vtgate-1: reply to Execute"),
+        ("normal-answered", before, "=> vtgate-1: reply to Execute"),
+        ("normal-committing", after, "[a normal] commit"),
+        ("normal-committed", before, "=> vtgate-1: reply to Commit"),
+        ("normal-committed", after, "[a normal] commit"),
+        ("normal-committing 2", after, "[a normal] commit"),
+        ("normal-committed 2", after, "[a post] commit"),
+        ("normal-committed all", after, "[a post] commit"),
+        ("post-sent", after, "[a post] begin; "),
+        ("post-begun", before, "=> vtgate-1: reply to Execute"),
+        ("post-answered", before, "=> vtgate-1: reply to Execute"),
+        ("post-committing", after, "[a post] commit"),
+        ("post-committed", before, "=> vtgate-1: reply to Commit"),
+        ("post-committed all", after, "vtgate-1 -> client-a: reply to Query"),
+        ("savepoint", after, "savepoint s"),
+        ("duplicate-found", after, "[a pre] select keyspace_id from corder_lookup"),
+        ("owner-checked", before, "=> vtgate-1: reply to Execute"),
+        ("rolling-back", after, "rollback"),
+        ("rolled-back", before, "=> vtgate-1: reply to Rollback"),
+    ] {
+        let run = play(&SESSION.replace("POINT", point));
+        let around = around(&run);
+        let line = if side == before { &around.0 } else { &around.1 };
+        assert!(line.contains(expected), "{point}: {around:?}");
+    }
+}
+
+const OPERATOR: &str = "\
+# An operator, step by step.
+cluster packet_size=100
+keyspace customer shards='-80,80-'
+vschema customer customer.vschema.json
+schema customer customer.schema.sql
+---
+
+zzz:> select 1 from dual
+> insert into corder (order_id, customer_id, sku, price) values (1, 1, 'P1', 1), (2, 4, 'P2', 1)
+settle
+at MOMENT do='pause client-zzz'
+vtctl:> CreateLookupVindex customer \"$(cat lookup_vindex.json)\"
+> insert into corder (order_id, customer_id, sku, price) values (3, 1, 'P3', 1), (4, 4, 'P4', 1)
+until stream=corder_lookup_vdx state=Stopped within=1m
+vtctl:> ExternalizeVindex customer.corder_lookup
+vtctl:> PlannedReparentShard customer/-80 --new-primary zone1-0000000301
+power-off zone1-0000000301
+vtctl:> EmergencyReparentShard customer/-80 --new-primary zone1-0000000300
+---
+";
+
+#[test]
+fn a_point_of_a_stream_or_an_operator_is_where_it_says() {
+    // What came before it, or what comes after.
+    let (before, after) = (0, 1);
+    for (moment, side, expected) in [
+        ("stream=corder_lookup_vdx point=picked", after, "select id, workflow, source"),
+        ("stream=corder_lookup_vdx point=snapshot", before, ": reply to VStreamRows"),
+        ("stream=corder_lookup_vdx point=packet", before, ": reply to VStreamRows.next"),
+        ("stream=corder_lookup_vdx point='packet 2'", before, ": reply to VStreamRows.next"),
+        ("stream=corder_lookup_vdx point=copied", after, "select id, workflow, source"),
+        ("vtctl point=begins", before, "vtctl CreateLookupVindex"),
+        ("vtctl point=vschema-saved", before, "reply to topo.Write"),
+        ("vtctl point=table-created", after, "zone1-0000000400: ExecuteFetchAsDba"),
+        ("vtctl point=streams-created", after, "zone1-0000000400: VReplicationExec insert"),
+        ("vtctl point=streams-run", after, "zone1-0000000400: VReplicationExec update"),
+        ("vtctl point=vschema-rebuilt", before, "reply to topo.Write"),
+        ("vtctl point=ends", after, "vtctld -> client-vtctl: reply"),
+        ("vtctl point=streams-deleted", after, "zone1-0000000400: VReplicationExec delete"),
+        ("vtctl point=caught-up", after, "zone1-0000000300: DemotePrimary"),
+        ("vtctl point=demoted", before, "reply to DemotePrimary"),
+        ("vtctl point=promoted", before, "reply to PromoteReplica"),
+        ("vtctl point=follows", after, "vtctld -> client-vtctl: reply"),
+        ("vtctl point=stands-still", before, "reply to StopReplicationAndGetStatus"),
+        ("vtctl point='promoted 2'", after, "vtctld -> client-vtctl: reply"),
+        ("program=vtctld point='calling PromoteReplica'", after, "301: PromoteReplica"),
+        ("program=vtctld point='called PromoteReplica'", before, "reply to PromoteReplica"),
+        ("program=mysqld-zone1-0000000300 point='syncing 2'", after, "timer of process"),
+        ("program=mysqld-zone1-0000000300 point='synced 2'", before, "timer of process"),
+        ("program=vtgate-1 point='calling Commit'", after, "[main pre] commit"),
+    ] {
+        let run = play_in("scenarios/backfill", &OPERATOR.replace("MOMENT", moment));
+        let around = around(&run);
+        let line = if side == before { &around.0 } else { &around.1 };
+        assert!(line.contains(expected), "{moment}: {around:?}");
+    }
+}
+
+/// A copy that fails after its first packet and goes on; a replica that nobody may promote.
+const FAILURES: &str = "\
+# What goes wrong.
+cluster packet_size=20 tablets='primary,replica,replica'
+keyspace customer shards='-80,80-'
+vschema customer customer.vschema.json
+schema customer customer.schema.sql
+---
+
+zzz:> select 1 from dual
+> insert into corder (order_id, customer_id, sku, price) values (1, 1, 'P1', 1), (2, 1, 'P2', 1)
+settle
+at MOMENT do='pause client-zzz'
+break VStreamRows.next after skip=4
+vtctl:> CreateLookupVindex --continue_after_copy_with_owner customer \"$(cat lookup_vindex.json)\"
+advance 20s
+> insert into corder (order_id, customer_id, sku, price) values (3, 1, 'P3', 1), (4, 4, 'P4', 1)
+advance 3s
+errant zone1-0000000302
+vtctl:> EmergencyReparentShard customer/-80
+---
+";
+
+#[test]
+fn a_point_of_a_failure_is_where_it_says() {
+    let (before, after) = (0, 1);
+    for (moment, side, expected) in [
+        ("stream=corder_lookup_vdx point=failed", before, "connection broken"),
+        ("stream=corder_lookup_vdx point=caught-up", before, ": reply to VStream"),
+        ("stream=corder_lookup_vdx point=caught-up", after, ": VStreamRows "),
+        ("stream=corder_lookup_vdx point=running", before, ": reply to mysql.Query"),
+        ("stream=corder_lookup_vdx point=applied", after, ": VStream"),
+        ("vtctl point=errant-found", before, "reply to ReadReparentJournalInfo"),
+    ] {
+        let run = play_in("scenarios/backfill", &FAILURES.replace("MOMENT", moment));
+        let around = around(&run);
+        let line = if side == before { &around.0 } else { &around.1 };
+        assert!(line.contains(expected), "{moment}: {around:?}");
     }
 }

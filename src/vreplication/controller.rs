@@ -31,6 +31,7 @@ use super::row::{COLUMNS, State, StreamRow, parse_last_pk, print_last_pk, text_o
 use super::rule::Rule;
 use super::source::run;
 use super::tables;
+use crate::history::{self, Event, StreamStep};
 use crate::key::Code;
 use crate::rpc::{
     NextRows, RowPacket, RowStream, Status, StreamEvents, StreamRows, StreamedChange,
@@ -132,8 +133,19 @@ async fn attempt_on(
         run(process, home.mysqld, connection, statement).await?;
     }
     let rule = Rule::parse(&row.source.filter)?;
+    let workflow: Rc<str> = row.workflow.as_str().into();
     let stream = Stream { process, home, connection, id, source, rule, row };
-    stream.replicate().await
+    stream.tell(StreamStep::Picked);
+    let result = stream.replicate().await;
+    if result.is_err() {
+        tell(home, &workflow, StreamStep::Failed);
+    }
+    result
+}
+
+fn tell(home: &Home, workflow: &Rc<str>, step: StreamStep) {
+    let (workflow, tablet) = (Rc::clone(workflow), home.alias.clone());
+    history::emit(Event::Stream { workflow, tablet, step });
 }
 
 async fn read(
@@ -224,6 +236,10 @@ impl Stream<'_> {
         run(self.process, self.home.mysqld, self.connection, sql).await
     }
 
+    fn tell(&self, step: StreamStep) {
+        tell(self.home, &self.row.workflow.as_str().into(), step);
+    }
+
     async fn replicate(mut self) -> Result<(), Failure> {
         loop {
             let Some(row) = read(self.process, self.home, self.connection, self.id).await? else {
@@ -243,6 +259,7 @@ impl Stream<'_> {
                 return Ok(());
             } else {
                 self.update("state='Running', message=''").await?;
+                self.tell(StreamStep::Running);
                 self.play(&Copied::All, None).await?;
             }
         }
@@ -289,13 +306,16 @@ impl Stream<'_> {
         let copied = Copied::UpTo(last_pk.clone());
         if !self.row.position.is_empty() {
             self.play(&copied, Some(Until::CaughtUp)).await?;
+            self.tell(StreamStep::CaughtUp);
         }
         let stream = self.open_rows(last_pk).await?;
+        self.tell(StreamStep::Snapshot);
         self.fast_forward(&copied, &stream.position).await?;
         loop {
             let packet = self.next_packet(stream.id).await?;
             let end = packet.end;
             self.save_packet(&stream, packet).await?;
+            self.tell(StreamStep::Packet);
             if end {
                 break;
             }
@@ -303,6 +323,7 @@ impl Stream<'_> {
         let (id, table) = (self.id, print::literal(&Value::text(&self.row.source.table)));
         let sql = format!("delete from _vt.copy_state where vrepl_id={id} and table_name={table}");
         self.run(&sql).await?;
+        self.tell(StreamStep::Copied);
         Ok(())
     }
 
@@ -444,6 +465,7 @@ impl Stream<'_> {
                     continue;
                 }
                 self.save_changes(changes, &transaction).await?;
+                self.tell(StreamStep::Applied);
                 (saved_at, unsaved) = (self.process.now(), None);
             }
             let idle = self.process.now().duration_since(saved_at).unsigned_abs();

@@ -14,10 +14,10 @@ use super::executor::Run;
 use super::scatter::Sending;
 use super::sends;
 use super::session::Order;
-use crate::history::List;
+use crate::history::{self, Event, List, LookupStep};
 use crate::key::{Code, Destination, KeyspaceId};
 use crate::rpc::Status;
-use crate::vindex::lookup::{self, Ask, CommitOrder, Conversation, Step, Target};
+use crate::vindex::lookup::{self, Ask, CommitOrder, Conversation, Method, Step, Target};
 use crate::vindex::{Row, VindexError};
 
 impl Run {
@@ -41,15 +41,28 @@ impl Run {
     async fn answer(&self, ask: Ask) -> lookup::Reply {
         let binds = Arc::new(sql_binds(&ask.binds));
         let outcome = match &ask.target {
-            Target::Executor { order, .. } => {
+            Target::Executor { order, method } => {
+                // An insert that reads: it has met an entry, and locks that.
+                if *method == Method::VindexCreate && ask.sql.starts_with("select") {
+                    self.tell(LookupStep::DuplicateFound);
+                }
                 let sql: Rc<str> = ask.sql.as_str().into();
                 self.nested(&sql, binds, order_of(*order), ask.rollback_on_error).await
             }
             Target::KeyspaceId { keyspace, ksid } => {
-                self.on_keyspace_id(keyspace, ksid, &ask.sql, binds, ask.rollback_on_error).await
+                let sql = &ask.sql;
+                let checked =
+                    self.on_keyspace_id(keyspace, ksid, sql, binds, ask.rollback_on_error).await;
+                self.tell(LookupStep::OwnerChecked);
+                checked
             }
         };
         outcome.map(|outcome| rows(&outcome)).map_err(vindex_error)
+    }
+
+    fn tell(&self, step: LookupStep) {
+        let session = Rc::clone(&self.session.borrow().name);
+        history::emit(Event::Lookup { session, step });
     }
 
     /// Runs a statement on the shard of a keyspace id, in the session's current list.

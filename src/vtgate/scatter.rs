@@ -17,7 +17,7 @@ use sim::wait::join_all;
 use super::executor::Run;
 use super::session::{AutocommitState, Order, ShardSession, TransactionMode};
 use super::tx_conn;
-use crate::history::{self, Event, List};
+use crate::history::{self, Event, List, Sent};
 use crate::key::Code;
 use crate::mutant::{self, Mutant};
 use crate::rpc::{Execute, Executed, Reserved, Status, Target};
@@ -152,6 +152,7 @@ impl Run {
             plan,
         };
         let (gate, process) = (&self.gate, self.process);
+        self.tell_send(list, &target, &statement);
         let executed = match open.as_ref().map(|shard| &shard.alias).or(pinned.as_ref()) {
             Some(alias) => {
                 gate.gateway.execute_on(process, &gate.addresses, alias, limit, execute()).await
@@ -160,12 +161,27 @@ impl Run {
         };
         self.log.sent(&target, &statement, &binds, begin);
         let appended = self.append(list, &target, &open, &executed);
+        self.tell_answer(list, &target);
         let result = executed.result.map_err(|status| {
             let status = status.wrap(format!("target: {target}"));
             if in_transaction && !autocommit { transaction_error(status) } else { status }
         });
         appended?;
         result
+    }
+
+    fn tell_send(&self, list: List, target: &Target, statement: &Statement) {
+        let what = match statement {
+            Statement::Savepoint(_) => Sent::Savepoint,
+            _ => Sent::Statement,
+        };
+        let session = Rc::clone(&self.session.borrow().name);
+        history::emit(Event::ShardSend { session, list, shard: shard_name(target), what });
+    }
+
+    fn tell_answer(&self, list: List, target: &Target) {
+        let session = Rc::clone(&self.session.borrow().name);
+        history::emit(Event::ShardAnswer { session, list, shard: shard_name(target) });
     }
 
     /// Whose statement this is, for the judge and the lock report: a session's list, or the bare
@@ -263,9 +279,11 @@ impl Run {
             plan: 0,
         };
         let (gate, process) = (&self.gate, self.process);
+        self.tell_send(list, &shard.target, statement);
         let executed =
             gate.gateway.execute_on(process, &gate.addresses, &shard.alias, limit, execute).await;
         self.log.sent(&shard.target, statement, &Arc::default(), false);
+        self.tell_answer(list, &shard.target);
         let wrap =
             |status: Status| transaction_error(status.wrap(format!("target: {}", shard.target)));
         executed.result.map(|_| ()).map_err(wrap)
@@ -304,6 +322,10 @@ impl Run {
         };
         executed.result.map_err(|status| status.wrap(format!("target: {target}")))
     }
+}
+
+fn shard_name(target: &Target) -> Rc<str> {
+    format!("{}/{}", target.keyspace, target.shard).into()
 }
 
 /// Errors after which a transaction cannot go on say so.

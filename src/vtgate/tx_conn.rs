@@ -17,7 +17,7 @@ use sim::world::Process;
 use super::Gate;
 use super::gateway::call;
 use super::session::{Session, ShardSession};
-use crate::history::{self, Event, List, Outcome};
+use crate::history::{self, Event, List, Outcome, Sent};
 use crate::key::Code;
 use crate::mutant::{self, Mutant};
 use crate::rpc::{Commit, Rollback, Status};
@@ -111,6 +111,7 @@ async fn commit_shard(
 ) -> Result<(), Status> {
     let tag = tag(session, list);
     let commit = Commit { target: shard.target.clone(), transaction: shard.transaction, tag };
+    tell_send(session, list, &shard, Sent::Commit);
     let answer = call(process, &gate.addresses, &shard.alias, commit).await;
     let (outcome, result) = match answer {
         Ok(Ok(())) => (Outcome::Ok, Ok(())),
@@ -160,6 +161,7 @@ async fn release(gate: &Gate, process: Process, session: &RefCell<Session>) -> V
     let rollbacks = open.into_iter().map(|(list, shard)| async move {
         let (target, transaction) = (shard.target.clone(), shard.transaction);
         let rollback = Rollback { target, transaction, tag: tag(session, list) };
+        tell_send(session, list, &shard, Sent::Rollback);
         let answer = call(process, &gate.addresses, &shard.alias, rollback).await;
         history::emit(Event::ShardRollback {
             session: Rc::clone(&session.borrow().name),
@@ -171,6 +173,11 @@ async fn release(gate: &Gate, process: Process, session: &RefCell<Session>) -> V
         answer.and_then(|result| result).map_err(|status| status.wrap(format!("target: {target}")))
     });
     join_all(rollbacks).await.into_iter().filter_map(Result::err).collect()
+}
+
+fn tell_send(session: &RefCell<Session>, list: List, shard: &ShardSession, what: Sent) {
+    let session = Rc::clone(&session.borrow().name);
+    history::emit(Event::ShardSend { session, list, shard: shard_name(shard), what });
 }
 
 fn tag(session: &RefCell<Session>, list: List) -> Rc<str> {

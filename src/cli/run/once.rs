@@ -255,7 +255,7 @@ fn fault(
 /// planner turns round. Memory that is not used is not taken.
 const STACK: usize = 1 << 28;
 
-fn in_fresh_thread<T: Send>(
+pub(in crate::cli) fn in_fresh_thread<T: Send>(
     scenario: &Scenario,
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, String> {
@@ -275,7 +275,7 @@ fn panic_text(panic: Box<dyn Any + Send>) -> String {
 }
 
 #[expect(clippy::disallowed_types, reason = "how long a run took on this machine, not in it")]
-pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+pub(in crate::cli) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = std::time::Instant::now();
     let result = work();
     (result, start.elapsed())

@@ -7,8 +7,8 @@
 //! restores, leases and locks of the topology (two reparents at once), torn or corrupt pages,
 //! bandwidth, reordering and doubling of what travels on a connection. An operator's command under
 //! way is `send vtctl '..'`; a vtctld that dies at a step is `at vtctl point=.. do='crash vtctld'`.
-//! Timeouts of a query or a transaction are flags of `cluster` and SET statements of a session: slow
-//! nodes, disks and connections make them matter.
+//! Timeouts of a query or a transaction are flags of `cluster` and SET statements of a session:
+//! slow nodes, disks and connections make them matter.
 //!
 //! It knows nothing of how a fault is done.
 

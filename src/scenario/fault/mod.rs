@@ -1,7 +1,8 @@
 //! A fault: what is done to the world, as data.
 //!
-//! It prints as a scenario writes it, and is read from that ([`read`]); [`kinds`] lists all kinds. Targets are names (`zone1-0000000300` is a vttablet, `mysqld-zone1-0000000300` its
-//! server) or symbols (`primary(customer/80-)`, `mysqld(customer/80-)`) until it is done.
+//! It prints as a scenario writes it, and is read from that; [`kinds`] lists all kinds. Targets are
+//! names (`zone1-0000000300` is a vttablet, `mysqld-zone1-0000000300` its server) or symbols
+//! (`primary(customer/80-)`, `mysqld(customer/80-)`) until it is done.
 //!
 //! It knows nothing of how it is done.
 

@@ -1,0 +1,222 @@
+//! `vindicate sweep`: a scenario with a failure at every step where one can make a difference.
+//!
+//! The scenario runs calm once and its steps are counted; then it runs again, once for each
+//! [deviation](deviation), to a common end: everything recovers, all timeouts pass, the judge looks.
+//!
+//! It knows nothing of how a run is judged.
+
+mod deviation;
+mod show;
+
+use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use sim::decide::Tape;
+use sim::host::HostKind;
+
+use crate::cli::run::bad::BadScenario;
+use crate::cli::run::files::{Scenario, find};
+use crate::cli::run::mutant_parser;
+use crate::cli::run::once::{in_fresh_thread, timed};
+use crate::cli::run::order::in_order;
+use crate::cli::{CommandError, Format, Verdict};
+use crate::mutant::Mutant;
+use crate::scenario::steps::deviate;
+use crate::scenario::{self, JITTER, Options};
+use deviation::Deviation;
+use show::Table;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Scenarios; a folder means all below it
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Run with this line behind the head, and nothing else: what the sweep prints of a failure
+    #[arg(long, value_name = "LINE")]
+    only: Vec<String>,
+    /// How many runs at a time; as many as there are processors if not said
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Put a bug in; may be repeated
+    #[arg(long = "mutant", value_name = "M", value_parser = mutant_parser())]
+    mutants: Vec<Mutant>,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Came {
+    Held,
+    Violated { invariant: &'static str, story: String },
+    Stuck(String),
+    Panicked(String),
+    Bad(String),
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
+    let scenarios = find(&arguments.paths)?;
+    let threads = arguments.jobs.or(std::thread::available_parallelism().ok());
+    let sweep = Sweep { arguments: &arguments, threads: threads.unwrap_or(NonZeroUsize::MIN) };
+    let mut out = io::stdout();
+    let mut worst = Verdict::Held;
+    let (mut points, mut held, mut failed) = (0, 0, 0);
+    let (done, wall) = timed(|| {
+        for scenario in &scenarios {
+            let table = sweep.one(scenario)?;
+            (points, held) = (points + table.points(), held + table.held());
+            failed += usize::from(table.points() != table.held());
+            worst = graver(worst, table.verdict());
+            match arguments.format {
+                Format::Text => out.write_all(table.text().as_bytes())?,
+                Format::Json => writeln!(out, "{}", table.json())?,
+            }
+            out.flush()?;
+        }
+        Ok::<(), CommandError>(())
+    });
+    done?;
+    let summary = show::Summary { scenarios: scenarios.len(), failed, points, held, wall };
+    match arguments.format {
+        Format::Text => writeln!(out, "{summary}")?,
+        Format::Json => writeln!(out, "{}", summary.json())?,
+    }
+    Ok(worst)
+}
+
+struct Sweep<'a> {
+    arguments: &'a Arguments,
+    threads: NonZeroUsize,
+}
+
+/// Runs that one thread makes, one after the other.
+const CHUNK: usize = 16;
+
+impl Sweep<'_> {
+    fn one(&self, scenario: &Scenario) -> Result<Table, CommandError> {
+        let mut table = Table::new(&scenario.name, &scenario.path);
+        let deviations = match self.arguments.only.as_slice() {
+            [] => {
+                let calm = in_fresh_thread(scenario, || self.play(scenario, &[]));
+                let (came, deeds) = match calm {
+                    Ok(Ok(calm)) => calm,
+                    Ok(Err(error)) => return Err(bad(scenario, error)),
+                    Err(panic) => (Came::Panicked(panic), Default::default()),
+                };
+                table.calm(came);
+                deviation::all(&deeds)
+            }
+            only => {
+                let (came, _) = self.play_alone(scenario, only)?;
+                table.calm(came);
+                Vec::new()
+            }
+        };
+        let bar = progress_bar(deviations.len() as u64, &scenario.name);
+        in_order(
+            deviations.chunks(CHUNK),
+            self.threads,
+            |chunk| self.chunk(scenario, chunk),
+            |chunk, came| {
+                for (deviation, came) in chunk.iter().zip(came) {
+                    table.take(deviation, came);
+                }
+                bar.inc(chunk.len() as u64);
+                Ok::<(), CommandError>(())
+            },
+        )?;
+        bar.finish_and_clear();
+        Ok(table)
+    }
+
+    fn play_alone(
+        &self,
+        scenario: &Scenario,
+        lines: &[String],
+    ) -> Result<(Came, crate::scenario::steps::Deeds), CommandError> {
+        match in_fresh_thread(scenario, || self.play(scenario, lines)) {
+            Ok(Ok(played)) => Ok(played),
+            Ok(Err(error)) => Err(bad(scenario, error)),
+            Err(panic) => Ok((Came::Panicked(panic), Default::default())),
+        }
+    }
+
+    fn chunk(&self, scenario: &Scenario, chunk: &[Deviation]) -> Vec<Came> {
+        let played = in_fresh_thread(scenario, || {
+            let one = |deviation: &Deviation| match self
+                .play(scenario, std::slice::from_ref(&deviation.line))
+            {
+                Ok((came, _)) => came,
+                Err(error) => Came::Bad(error.message),
+            };
+            chunk.iter().map(one).collect::<Vec<Came>>()
+        });
+        // A panic of the harness itself ends the thread: all of its runs are suspect.
+        played.unwrap_or_else(|panic| vec![Came::Panicked(panic); chunk.len()])
+    }
+
+    fn play(
+        &self,
+        scenario: &Scenario,
+        lines: &[String],
+    ) -> Result<(Came, crate::scenario::steps::Deeds), scenario::ScenarioError> {
+        let folder = scenario.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let options = Options {
+            host: HostKind::Plain,
+            seed: None,
+            tape: Tape::default(),
+            noise: JITTER,
+            judge_only: true,
+            record: false,
+            mutants: self.arguments.mutants.clone(),
+            folder: folder.unwrap_or(Path::new(".")).to_path_buf(),
+        };
+        let (run, deeds) = deviate(&scenario.text, &options, lines)?;
+        let first = |texts: &[String], otherwise: &str| {
+            texts.first().cloned().unwrap_or_else(|| otherwise.to_owned())
+        };
+        let came = match &run.verdict {
+            scenario::Verdict::Held => Came::Held,
+            scenario::Verdict::Violated(stories) => {
+                let known = stories.iter().find(|story| story.departure.is_none());
+                match known {
+                    // Vitess does that too, and the judge knows why.
+                    None => Came::Held,
+                    Some(story) => {
+                        let text = story.text.clone();
+                        Came::Violated { invariant: story.invariant, story: text }
+                    }
+                }
+            }
+            scenario::Verdict::Stuck(waits) => Came::Stuck(first(waits, "nothing can go on")),
+            scenario::Verdict::Panicked(panics) => Came::Panicked(first(panics, "a process")),
+        };
+        Ok((came, deeds))
+    }
+}
+
+fn bad(scenario: &Scenario, error: scenario::ScenarioError) -> CommandError {
+    CommandError::Scenario(Box::new(BadScenario::new(&scenario.path, &scenario.text, error)))
+}
+
+fn graver(one: Verdict, other: Verdict) -> Verdict {
+    let grave = |verdict: Verdict| match verdict {
+        Verdict::Held => 0,
+        Verdict::Failed => 1,
+        Verdict::BadInput => 2,
+        Verdict::Stuck => 3,
+        Verdict::OurFault => 4,
+    };
+    if grave(one) < grave(other) { other } else { one }
+}
+
+/// On a terminal only, and on stderr.
+fn progress_bar(runs: u64, name: &str) -> ProgressBar {
+    let target = match io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    ProgressBar::with_draw_target(Some(runs), target).with_message(name.to_owned())
+}
