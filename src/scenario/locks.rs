@@ -150,7 +150,8 @@ fn ends(wait: &Wait, cluster: &Cluster, hand: &Hand) -> String {
         let timeout = options.query_timeout.min(options.transaction_timeout);
         limits.push((wait.since + timeout, "the tablet's timeout of the statement".to_owned()));
     }
-    for holder in &wait.holders {
+    // The killer takes no transaction that is just in use.
+    for holder in wait.holders.iter().filter(|holder| holder.runs.is_none()) {
         let list = holder.list().filter(|_| holder.session() != own);
         let began = list.and_then(|list| hand.began(holder.session(), list, &wait.shard));
         if let Some(began) = began {
@@ -162,7 +163,11 @@ fn ends(wait: &Wait, cluster: &Cluster, hand: &Hand) -> String {
     let mut parts: Vec<String> = Vec::new();
     if !others.is_empty() {
         let others: Vec<&str> = others.into_iter().collect();
-        parts.push(format!("with the commit or rollback of {}", others.join(" and ")));
+        let what = match wait.what.contains("user-level lock") {
+            true => "release_lock() or the end",
+            false => "the commit or rollback",
+        };
+        parts.push(format!("with {what} of {}", others.join(" and ")));
     }
     parts.extend(limits.into_iter().map(|(at, what)| format!("at {}: {what}", seconds(at))));
     parts.join("; ")

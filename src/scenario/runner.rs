@@ -139,6 +139,10 @@ impl Runner {
     /// What comes behind the scenario's own commands. As in a scenario under a seed, one that finds
     /// nothing to do does nothing.
     pub fn end(&mut self) -> Result<(), String> {
+        // What the end does is not the scenario's: its steps are neither counted nor struck.
+        if self.extra.counter.is_some() {
+            sim::step::observe(None);
+        }
         for action in std::mem::take(&mut self.extra.end) {
             if self.verdict == Verdict::Held {
                 let _ = self.act(&action);
@@ -482,7 +486,15 @@ impl Runner {
         let at_rest = cluster.at_rest();
         let asked: Vec<Rc<dyn Fn() -> bool>> =
             self.sessions.values().map(|session| session.has_answers()).collect();
-        let all = move || asked.iter().all(|answered| answered()) && at_rest();
+        // With something gone wrong there may be no rest before `recover`.
+        let end = match self.extra.end.is_empty() {
+            true => None,
+            false => Some(sim::world::now().saturating_add(RESTLESS.as_nanos() as u64)),
+        };
+        let all = move || {
+            asked.iter().all(|answered| answered()) && at_rest()
+                || end.is_some_and(|end| end <= sim::world::now())
+        };
         self.run_until(Goal::When(Rc::new(all)))?;
         Ok(String::new())
     }
@@ -664,6 +676,9 @@ impl Runner {
         }
     }
 }
+
+/// How long a scenario waits for rest where something goes otherwise than it says.
+const RESTLESS: Duration = Duration::from_secs(60);
 
 /// How long the runner waits for what a fault asks of somebody.
 const ASKED: Duration = Duration::from_secs(5);

@@ -20,10 +20,13 @@ pub struct Table {
     path: PathBuf,
     /// The run without a deviation, or with those that were asked for.
     calm: Came,
-    /// By program and step: for each kind how many runs there were, and how many held.
-    rows: BTreeMap<(&'static str, &'static str), BTreeMap<Kind, (usize, usize)>>,
+    /// By program and step.
+    rows: BTreeMap<(&'static str, &'static str), Row>,
     failures: BTreeMap<String, Failure>,
 }
+
+/// For each kind how many runs there were, and how many held.
+type Row = BTreeMap<Kind, (usize, usize)>;
 
 /// Runs that failed alike.
 struct Failure {
