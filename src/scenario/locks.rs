@@ -1,8 +1,8 @@
 //! Who waits for whom, over all servers, and what will end each wait.
 //!
-//! Each server knows its own waits and finds its own deadlocks; a session has connections to several
-//! servers, and several to one. So two sessions can wait for each other on two servers, and one
-//! session for itself, and no server sees it. Here the waits of all servers are one graph of
+//! Each server knows its own waits and finds its own deadlocks; a session has connections to
+//! several servers, and several to one. So two sessions can wait for each other on two servers, and
+//! one session for itself, and no server sees it. Here the waits of all servers are one graph of
 //! sessions.
 //!
 //! Times count from the beginning of the run. A tablet's own limits are those of its flags: a

@@ -238,8 +238,8 @@ impl SessionPoint {
                 listed(own, stage, event).is_some_and(is_own)
             }
             (SessionPoint::RollingBack, Event::ShardSend { session, what: Sent::Rollback, .. })
-            | (SessionPoint::RolledBack, Event::ShardRollback { session, .. })
-            | (SessionPoint::Savepoint, Event::ShardSend { session, what: Sent::Savepoint, .. }) => {
+            | (SessionPoint::RolledBack, Event::ShardRollback { session, .. }) => is_own(session),
+            (SessionPoint::Savepoint, Event::ShardSend { session, what: Sent::Savepoint, .. }) => {
                 is_own(session)
             }
             (SessionPoint::Lookup(own), Event::Lookup { session, step }) => {

@@ -6,7 +6,9 @@ use sim::decide::Tape;
 use sim::host::HostKind;
 
 use super::fault::kinds::KINDS;
+use super::steps::{What, deviate};
 use super::{Options, Run, Verdict, run};
+use crate::mutant::Mutant;
 
 const HEAD: &str = "\
 # Faults on the smallest cluster with a lookup.
@@ -228,4 +230,34 @@ fn a_point_of_a_failure_is_where_it_says() {
         let line = if side == before { &around.0 } else { &around.1 };
         assert!(line.contains(expected), "{moment}: {around:?}");
     }
+}
+
+/// What the sweep rests on: steps are counted, a line strikes, and a planted bug does not hold.
+#[test]
+fn a_line_behind_the_head_strikes() {
+    let text = format!(
+        "{HEAD}a:> {INSERT} (1, 1, 'P1', 1)\na:> update corder set sku = 'P9' where customer_id = 1\n---\n"
+    );
+    let options = |mutants| Options {
+        host: HostKind::Plain,
+        seed: None,
+        tape: Tape::default(),
+        noise: super::JITTER,
+        judge_only: true,
+        record: false,
+        mutants,
+        folder: PathBuf::from("scenarios/lookup"),
+    };
+    let line = "silent Commit before from=vtgate-1 to=zone1-0000000300".to_owned();
+    let (calm, deeds) = deviate(&text, &options(Vec::new()), &[]).unwrap();
+    assert_eq!(calm.verdict, Verdict::Held);
+    let commits = deeds.iter().filter(|(deed, _)| {
+        matches!(&deed.what, What::Call { name: "Commit", .. }) && deed.program == "vtgate-1"
+    });
+    assert!(2 <= commits.map(|(_, count)| count).sum::<u64>(), "{deeds:?}");
+    let (run, _) = deviate(&text, &options(Vec::new()), std::slice::from_ref(&line)).unwrap();
+    assert_eq!(run.verdict, Verdict::Held);
+    let (run, _) = deviate(&text, &options(vec![Mutant::PostBeforeNormal]), &[]).unwrap();
+    assert!(matches!(run.verdict, Verdict::Violated(_)), "{:?}", run.verdict);
+    assert!(deviate(&text, &options(Vec::new()), &["check".to_owned()]).is_err());
 }

@@ -1,4 +1,4 @@
-//! Which deviations a scenario is run with: one at every step where a failure can make a difference.
+//! Which deviations a scenario is run with: one at every step where a failure can matter.
 //!
 //! ```text
 //!   a sync                    its server crashes before, after; a second later it is back

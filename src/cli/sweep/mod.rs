@@ -1,7 +1,7 @@
 //! `vindicate sweep`: a scenario with a failure at every step where one can make a difference.
 //!
 //! The scenario runs calm once and its steps are counted; then it runs again, once for each
-//! [deviation](deviation), to a common end: everything recovers, all timeouts pass, the judge looks.
+//! [deviation], to a common end: everything recovers, all timeouts pass, the judge looks.
 //!
 //! It knows nothing of how a run is judged.
 
