@@ -22,6 +22,7 @@ use super::fault::Fault;
 use super::inject::Hand;
 use super::judge::Shared;
 use super::moment::Moment;
+use super::planted::Planted;
 use super::result;
 use super::steps::Extra;
 use super::{Options, Story, Verdict};
@@ -47,6 +48,8 @@ pub struct Runner {
     pub verdict: Verdict,
     /// Violations that the scenario has declared.
     declared: Vec<String>,
+    /// What the scenario says of mutants.
+    pub planted: Vec<Planted>,
     /// What a mutant or a seed leaves out of the output.
     judged_only: bool,
 }
@@ -128,6 +131,7 @@ impl Runner {
             mark: 0,
             verdict: Verdict::Held,
             declared: Vec::new(),
+            planted: Vec::new(),
             judged_only,
         }
     }
@@ -234,7 +238,8 @@ impl Runner {
         })));
         let mut cluster = Cluster::new(world, options).map_err(|error| error.to_string())?;
         // The output shows messages, so the calm run keeps them.
-        if self.options.record || !self.judged_only {
+        let is_shown = self.options.seed.is_none() && !self.options.judge_only;
+        if self.options.record || is_shown {
             cluster.world.record();
         }
         for mut keyspace in head.keyspaces {
@@ -661,6 +666,10 @@ impl Runner {
             Action::Trace => self.trace(),
             Action::Dump { table } => self.dump(table),
             Action::Locks => self.locks(),
+            Action::Mutant(planted) => {
+                self.planted.push(*planted);
+                Ok(String::new())
+            }
         }
     }
 }
