@@ -541,7 +541,7 @@ pub(super) const TABLE: [Entry; 81] = [
     },
     Entry {
         mutant: Mutant::SrvVSchemaNotRebuilt,
-        name: "srv-v-schema-not-rebuilt",
+        name: "srvvschema-not-rebuilt",
         doc: "ExternalizeVindex saves the vschema and serves the old one.",
         source: "vitess #8373",
         breaks: &["stable_reads"],
