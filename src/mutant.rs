@@ -37,14 +37,13 @@ pub enum Mutant {
     LateShardWithoutSavepoints,
     SavepointsSkipPost,
     SavepointsSkipPre,
-    ArmedByFailure,
     NoUndo,
     PartOfShardsNotArmed,
     NoNestedSavepoint,
     FailedAutocommitStaysOpen,
     BeginKeepsTransaction,
     AbortedShardIsAlone,
-    SingleGoesOn,
+    SingleUnchecked,
     SingleCountsTheCheck,
     DeadTransactionUnfenced,
     DeadTransactionStaysOpen,
@@ -97,7 +96,6 @@ pub enum Mutant {
     CopyStateDroppedEarly,
     PositionClaimed,
     GroupedDeletes,
-    RunningWhileCopying,
 }
 
 /// A mutant as the registry tells it.

@@ -6,7 +6,7 @@
 use super::{Entry, Mutant};
 
 /// In the order of the variants.
-pub(super) const TABLE: [Entry; 81] = [
+pub(super) const TABLE: [Entry; 79] = [
     Entry {
         mutant: Mutant::PostBeforeNormal,
         name: "post-before-normal",
@@ -148,13 +148,6 @@ pub(super) const TABLE: [Entry; 81] = [
         breaks: &["atomic"],
     },
     Entry {
-        mutant: Mutant::ArmedByFailure,
-        name: "armed-by-failure",
-        doc: "A nested statement arms the undo where it failed, not where it succeeded.",
-        source: "vitess #17974",
-        breaks: &["no_missing", "atomic"],
-    },
-    Entry {
         mutant: Mutant::NoUndo,
         name: "no-undo",
         doc: "Nothing undoes what a failed statement did before it failed.",
@@ -197,9 +190,9 @@ pub(super) const TABLE: [Entry; 81] = [
         breaks: &["no_missing", "atomic"],
     },
     Entry {
-        mutant: Mutant::SingleGoesOn,
-        name: "single-goes-on",
-        doc: "In mode SINGLE, a second shard is an error and the transaction goes on.",
+        mutant: Mutant::SingleUnchecked,
+        name: "single-unchecked",
+        doc: "In mode SINGLE, a transaction may change several shards.",
         source: "systematic",
         breaks: &["atomic"],
     },
@@ -566,12 +559,5 @@ pub(super) const TABLE: [Entry; 81] = [
         doc: "A stream whose first value wins deletes what the source deleted.",
         source: "vitess #20418",
         breaks: &["no_missing"],
-    },
-    Entry {
-        mutant: Mutant::RunningWhileCopying,
-        name: "running-while-copying",
-        doc: "A stream that is copying says that it runs.",
-        source: "vitess #15337",
-        breaks: &["filled"],
     },
 ];

@@ -300,11 +300,14 @@ impl Stream<'_> {
     // ------------------------------------------------------------ copy
 
     async fn copy(&self) -> Result<(), Failure> {
-        if self.row.state != State::Copying && !mutant::is(Mutant::RunningWhileCopying) {
+        if self.row.state != State::Copying {
             self.update("state='Copying'").await?;
         }
         let last_pk = self.last_pk().await?;
-        let copied = Copied::UpTo(last_pk.clone());
+        let copied = match mutant::is(Mutant::PositionClaimed) {
+            true => Copied::UpTo(None),
+            false => Copied::UpTo(last_pk.clone()),
+        };
         if !self.row.position.is_empty() {
             self.play(&copied, Some(Until::CaughtUp)).await?;
             self.tell(StreamStep::CaughtUp);
@@ -373,7 +376,7 @@ impl Stream<'_> {
         let Some(row) = read(self.process, self.home, self.connection, self.id).await? else {
             return Ok(());
         };
-        if row.position.is_empty() || mutant::is(Mutant::PositionClaimed) {
+        if row.position.is_empty() {
             let position = to.encode_position();
             let now = self.now();
             let set = format!("pos='{position}', time_updated={now}, message=''");

@@ -483,7 +483,7 @@ impl Run {
         if !mutant::is(Mutant::OrderSticks) {
             self.request.borrow_mut().order = before;
         }
-        if result.is_ok() != mutant::is(Mutant::ArmedByFailure) && rollback_on_error {
+        if result.is_ok() && rollback_on_error {
             self.arm();
         }
         result

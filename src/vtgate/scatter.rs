@@ -232,8 +232,9 @@ impl Run {
             shards.filter(|shard| shard.target == *target).for_each(|s| s.read_only = false);
         }
         let writers = session.normal.iter().filter(|shard| !shard.read_only).count();
-        if session.mode == TransactionMode::Single && 1 < writers {
-            self.request.borrow_mut().must_rollback = !mutant::is(Mutant::SingleGoesOn);
+        let is_single = session.mode == TransactionMode::Single;
+        if is_single && 1 < writers && !mutant::is(Mutant::SingleUnchecked) {
+            self.request.borrow_mut().must_rollback = true;
             let shards: Vec<String> = session
                 .normal
                 .iter()
