@@ -4,8 +4,8 @@
 //! and on the other host, whose digests must be the same. `UPDATE_GOLDENFILES=1` rewrites what
 //! differs, as `vindicate run --bless` does.
 //!
-//! And one test a mutant: a scenario says what it does (`mutant NAME violates INVARIANT`), which its
-//! own test checks, or the judge finds it in one of the others, in the calm run.
+//! And one test a mutant: a scenario says what it does (`mutant NAME violates INVARIANT`), which
+//! its own test checks, or the judge finds it in one of the others, in the calm run.
 //! And one that the guide's scenario fails as soon as any one cell of its tables is another.
 
 use std::ops::Range;
