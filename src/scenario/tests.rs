@@ -229,3 +229,23 @@ fn a_point_of_a_failure_is_where_it_says() {
         assert!(line.contains(expected), "{moment}: {around:?}");
     }
 }
+
+/// What a scenario says of a mutant must come true.
+#[test]
+fn a_mutant_that_does_not_show_is_told() {
+    let check = |shows: &str, expected: &str| {
+        let insert = format!("a:> {INSERT} (1, 1, 'Product_1', 100)\n");
+        let run = play(&format!("mutant delete-in-pre {shows}\n{insert}"));
+        let told: Vec<Option<String>> =
+            run.planted.iter().map(|planted| planted.missed(&run, &run)).collect();
+        assert_eq!(told, [Some(expected.to_owned())]);
+    };
+    check(
+        "differs",
+        "mutant delete-in-pre differs: with it the scenario holds with the same output",
+    );
+    check(
+        "violates no_missing",
+        "mutant delete-in-pre violates no_missing: with it the scenario holds with the same output",
+    );
+}
