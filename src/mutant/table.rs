@@ -1,7 +1,7 @@
 //! The registry: each mutant's name, what it does, where it comes from, what it breaks.
 //!
-//! A source is a bug of Vitess's by its issue, a line that the argument for consistent lookups rests
-//! on, or `systematic`. It knows nothing of the spots.
+//! A source is a bug of Vitess's by its issue, a line that the argument for consistent lookups
+//! rests on, or `systematic`. It knows nothing of the spots.
 
 use super::{Entry, Mutant};
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use sim::collation::Collation;
 use sim::eval::{Env, equal};
 use sim::mysql::outcome::Outcome;
-use sim::sql::ast::{Lock, Query, Statement};
 use sim::value::{Binds, Row, Value};
 
 use super::super::executor::Run;
@@ -96,10 +95,6 @@ impl Run {
         if by_destination && mutant::is(Mutant::DestinationSkipsVindexes) {
             return Ok(None);
         }
-        let query = match mutant::is(Mutant::OwnedQueryUnlocked) {
-            true => &unlocked(query),
-            false => query,
-        };
         // Every shard gets the whole list: the query's text keeps it.
         let call = |(name, _): &Routed| (name.clone(), Arc::clone(query), Arc::clone(binds));
         let calls = shards.iter().map(call).collect();
@@ -208,15 +203,6 @@ fn old_values(dml: &Dml, table: &Table, wanted: &ColumnVindex, row: &Row) -> vin
         at = end;
     }
     wanted.columns.iter().map(|_| vindex::Value::NULL).collect()
-}
-
-/// A query without its lock.
-fn unlocked(query: &Arc<Statement>) -> Arc<Statement> {
-    let mut query = (**query).clone();
-    if let Statement::Query(Query::Select(select)) = &mut query {
-        select.lock = Lock::None;
-    }
-    Arc::new(query)
 }
 
 /// Equal by the connection's collation.
