@@ -2,52 +2,151 @@
 //!
 //! A mutant puts a bug in, to see whether the judge finds it. Each is asked for at exactly one spot
 //! of the code, by `mutant::is(Mutant::X)`; a tidy test counts. Which are on is a thread-local of
-//! the run, set before it and cleared after it.
+//! the run, set before it and cleared after it. What each does, and where it comes from, is in the
+//! [registry](table).
 //!
 //! It knows nothing of the spots.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
+mod table;
+
+use std::cell::Cell;
 use std::fmt;
 
-/// A departure from the protocol.
+use table::TABLE;
+
+/// A departure from the protocol; [`Mutant::doc`] says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mutant {
-    /// A commit commits the post sessions before the normal ones: a lookup row goes while its
-    /// owner row may stay.
     PostBeforeNormal,
-    /// The check of a duplicate's owner row reads without a lock: it doesn't wait for an owner
-    /// whose insert is under way.
     NoOwnerLock,
-    /// A lookup row is deleted in the pre session: it is gone before its owner row.
     DeleteInPre,
-    /// A statement also goes to a shard that its plan does not name.
     StrayShard,
-    /// A statement of several shards leaves out the last of them.
     ForgottenShard,
+    NormalBeforePre,
+    ListsAtOnce,
+    PreErrorIgnored,
+    PreForgetsAShard,
+    PostAfterFailedNormal,
+    PostErrorReturned,
+    UnknownCommitIsDone,
+    FailedCommitKeepsSessions,
+    RollbackForgetsPre,
+    RollbackForgetsPost,
+    ResetKeepsPrePost,
+    ResetKeepsSavepoints,
+    LateShardWithoutSavepoints,
+    SavepointsSkipPost,
+    SavepointsSkipPre,
+    NoUndo,
+    PartOfShardsNotArmed,
+    NoNestedSavepoint,
+    FailedAutocommitStaysOpen,
+    BeginKeepsTransaction,
+    AbortedShardIsAlone,
+    SingleUnchecked,
+    SingleCountsTheCheck,
+    DeadTransactionUnfenced,
+    DeadTransactionStaysOpen,
+    LateTransactionNotSeen,
+    FailedBeginForgotten,
+    ManyShardsAutocommit,
+    OrderSticks,
+    DisconnectLeavesTransaction,
+    LookupReadInNormal,
+    AutocommitReadInTransaction,
+    TextInBatches,
+    EmptyMapIsAnError,
+    EmptyMapScatters,
+    WriteOnlyIsRead,
+    HelperColumnsStay,
+    NoReadLock,
+    DeleteMapsInPre,
+    UpdateMapsInPre,
+    NoLookupLock,
+    OwnerCheckInPre,
+    AbsentEntryForgotten,
+    TakeoverForgotten,
+    LiveOwnerOverwritten,
+    SameKeyspaceIdIsOwn,
+    SettledInNormal,
+    RolledBackIsDuplicate,
+    TwinsNotSeen,
+    AnyErrorIsDuplicate,
+    ErrorsLoseTheirNumber,
+    CreateInNormal,
+    CreateInPost,
+    DeleteInNormal,
+    DeleteByValueAlone,
+    OwnedQueryUnlocked,
+    OldEntriesStay,
+    SameValueMoved,
+    UnsetColumnsAreNull,
+    DestinationSkipsVindexes,
+    BindNamesClash,
+    NullsNotIgnored,
+    IgnoreForgotten,
+    VerifyInNormal,
+    NoVerify,
+    IgnoreDropsNulls,
+    UnownedNullVerified,
+    UnownedUnchecked,
+    NoCommaAfterColumn,
+    ExternalizeAnyState,
+    SrvVSchemaNotRebuilt,
+    CopyStateDroppedEarly,
+    PositionClaimed,
+    GroupedDeletes,
+}
+
+/// A mutant as the registry tells it.
+struct Entry {
+    mutant: Mutant,
+    name: &'static str,
+    /// What it does, in a sentence.
+    doc: &'static str,
+    /// Where it comes from.
+    source: &'static str,
+    /// The invariants that it breaks, by their names.
+    breaks: &'static [&'static str],
 }
 
 impl Mutant {
-    pub const ALL: [Mutant; 5] = [
-        Mutant::PostBeforeNormal,
-        Mutant::NoOwnerLock,
-        Mutant::DeleteInPre,
-        Mutant::StrayShard,
-        Mutant::ForgottenShard,
-    ];
+    pub const ALL: [Mutant; TABLE.len()] = {
+        let mut all = [TABLE[0].mutant; TABLE.len()];
+        let mut at = 0;
+        while at < TABLE.len() {
+            assert!(TABLE[at].mutant as usize == at, "the table's order");
+            all[at] = TABLE[at].mutant;
+            at += 1;
+        }
+        all
+    };
 
     pub fn name(self) -> &'static str {
-        match self {
-            Mutant::PostBeforeNormal => "post-before-normal",
-            Mutant::NoOwnerLock => "no-owner-lock",
-            Mutant::DeleteInPre => "delete-in-pre",
-            Mutant::StrayShard => "stray-shard",
-            Mutant::ForgottenShard => "forgotten-shard",
-        }
+        self.entry().name
+    }
+
+    /// What it does, in a sentence.
+    pub fn doc(self) -> &'static str {
+        self.entry().doc
+    }
+
+    /// The issue of Vitess's that it was, or the line of the argument that it leaves out.
+    pub fn source(self) -> &'static str {
+        self.entry().source
+    }
+
+    /// The names of the invariants that it breaks.
+    pub fn breaks(self) -> &'static [&'static str] {
+        self.entry().breaks
     }
 
     pub fn parse(name: &str) -> Option<Mutant> {
         Mutant::ALL.into_iter().find(|mutant| mutant.name() == name)
+    }
+
+    fn entry(self) -> &'static Entry {
+        &TABLE[self as usize]
     }
 }
 
@@ -58,17 +157,22 @@ impl fmt::Display for Mutant {
 }
 
 thread_local! {
-    static ON: RefCell<BTreeSet<Mutant>> = const { RefCell::new(BTreeSet::new()) };
+    /// A bit a mutant: it is asked for often.
+    static ON: Cell<u128> = const { Cell::new(0) };
+}
+
+const fn bit(mutant: Mutant) -> u128 {
+    1 << mutant as u32
 }
 
 /// Whether a mutant is on in this thread's run.
 pub fn is(mutant: Mutant) -> bool {
-    ON.with(|on| on.borrow().contains(&mutant))
+    ON.get() & bit(mutant) != 0
 }
 
 /// Switches these mutants on, and all others off, until the guard is dropped.
 pub fn switch_on(mutants: &[Mutant]) -> Guard {
-    ON.with(|on| *on.borrow_mut() = mutants.iter().copied().collect());
+    ON.set(mutants.iter().fold(0, |on, mutant| on | bit(*mutant)));
     Guard(())
 }
 
@@ -77,7 +181,7 @@ pub struct Guard(());
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let _ = ON.try_with(|on| on.borrow_mut().clear());
+        let _ = ON.try_with(|on| on.set(0));
     }
 }
 
@@ -94,5 +198,14 @@ mod tests {
         }
         assert!(!is(Mutant::DeleteInPre));
         assert!(Mutant::ALL.iter().all(|mutant| Mutant::parse(mutant.name()) == Some(*mutant)));
+    }
+
+    #[test]
+    fn the_registry_says_what_each_is() {
+        for mutant in Mutant::ALL {
+            assert!(mutant.doc().ends_with('.') && !mutant.source().is_empty(), "{mutant}");
+            assert!(!mutant.breaks().is_empty(), "{mutant}");
+            assert!((mutant as u32) < u128::BITS, "{mutant}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use vindicate::mutant::Mutant;
 use vindicate::scenario::Verdict;
 
 fn profile(name: &str) -> &'static Profile {
-    Profile::named(name).unwrap()
+    Profile::named(name).expect("a profile of this name")
 }
 
 fn campaign(name: &str, mutants: &[Mutant]) -> Campaign {
@@ -24,9 +24,9 @@ fn campaign(name: &str, mutants: &[Mutant]) -> Campaign {
 
 fn find(campaign: &Campaign, seeds: u64) -> (Finding, Shrunk) {
     for seed in 0..seeds {
-        let (_, finding) = campaign.seed(Seed(seed)).unwrap();
+        let (_, finding) = campaign.seed(Seed(seed)).expect("a case that runs");
         let Some(finding) = finding else { continue };
-        if let Some(small) = shrink(campaign, &finding).unwrap() {
+        if let Some(small) = shrink(campaign, &finding).expect("cases that run") {
             return (finding, small);
         }
     }
@@ -88,7 +88,7 @@ fn a_planted_bug_is_found_and_its_counterexample_is_minimal() {
 /// Without any one step or deviation it holds, as it does without the mutant.
 fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
     let shows = |case: &Case, tape: &Tape| {
-        campaign.violates(case, tape, small.story.invariant).unwrap().is_some()
+        campaign.violates(case, tape, small.story.invariant).expect("a case that runs").is_some()
     };
     assert!(shows(&small.case, &small.tape), "{mutant}: not found again");
     for at in 0..small.case.steps.len() {
@@ -99,7 +99,7 @@ fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
     let tape = small.tape.to_string();
     for left_out in tape.lines() {
         let rest: Vec<&str> = tape.lines().filter(|line| *line != left_out).collect();
-        let rest = Tape::parse(&rest.join("\n")).unwrap();
+        let rest = Tape::parse(&rest.join("\n")).expect("lines of a tape");
         assert!(!shows(&small.case, &rest), "{mutant}: not needed: {left_out}");
     }
 }

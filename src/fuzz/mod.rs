@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   seed ──> case (schema, statements, faults) ──> scenario ──> run ──> held
-//!                                                               └────> violated ──> shrink ──> file
+//!                                                              └──> violated ──> shrink ──> file
 //! ```
 //!
 //! A [`case::Case`] is drawn from a seed; it prints as a scenario and runs as one. What the seed

@@ -68,8 +68,8 @@ impl Shrinker<'_> {
         Ok(true)
     }
 
-    /// As [`Self::attempt`] with the tape that there is; where that fails, with other schedules: what
-    /// goes shifts the rest, and another order of messages may show the same.
+    /// As [`Self::attempt`] with the tape that there is; where that fails, with other schedules:
+    /// what goes shifts the rest, and another order of messages may show the same.
     fn attempt_anew(&mut self, case: Case) -> Result<bool, BadCase> {
         if self.attempt(case.clone(), self.best.tape.clone())? {
             return Ok(true);
@@ -80,9 +80,10 @@ impl Shrinker<'_> {
         for seed in 0..OTHER_SCHEDULES {
             self.best.runs += 1;
             let ran = self.campaign.run(&case, Chance::Seed(Seed(seed)), true)?;
-            let shows = matches!(&ran.verdict, Verdict::Violated(stories) if stories.iter().any(|story| {
-                story.invariant == self.invariant && story.departure.is_none()
-            }));
+            let is_it =
+                |story: &Story| story.invariant == self.invariant && story.departure.is_none();
+            let shows =
+                matches!(&ran.verdict, Verdict::Violated(stories) if stories.iter().any(is_it));
             if shows && self.attempt(case.clone(), ran.tape)? {
                 return Ok(true);
             }

@@ -33,6 +33,7 @@ use super::semantics::tables::Source;
 use super::target::Target as KeyspaceTarget;
 use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text};
 use crate::key::Code;
+use crate::mutant::{self, Mutant};
 use crate::vschema::{ColumnVindex, Table, TableType};
 
 // ---------------------------------------------------------------- UPDATE
@@ -749,6 +750,9 @@ fn owned_vindex_query(
     select.filter = filter.clone();
     select.order_by = order_by;
     select.limit = limit;
-    select.lock = Lock::ForUpdate(Wait::Block);
+    select.lock = match mutant::is(Mutant::OwnedQueryUnlocked) {
+        true => Lock::None,
+        false => Lock::ForUpdate(Wait::Block),
+    };
     Query::Select(Box::new(select))
 }

@@ -14,6 +14,7 @@ use sim::mysql::options::FlushLog;
 
 use super::fault::{Fault, kinds};
 use super::moment::Moment;
+use super::planted::Planted;
 use super::words::{Bad, Read, Words, duration};
 use crate::checker::verdict::Invariant;
 use crate::cluster::Durability;
@@ -92,6 +93,8 @@ pub enum Action {
         table: String,
     },
     Locks,
+    /// With this mutant on, the scenario shows it.
+    Mutant(Planted),
     Decide {
         name: String,
         ordinal: u64,
@@ -119,9 +122,9 @@ pub struct ClusterOptions {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "cluster", "keyspace", "server", "vschema", "schema", "session", "send", "wait", "advance",
-    "settle", "until", "recover", "at", "check", "expect", "trace", "dump", "locks",
+    "settle", "until", "recover", "at", "check", "expect", "trace", "dump", "locks", "mutant",
 ];
 
 /// Those, and the faults.
@@ -249,6 +252,7 @@ impl Words {
             "trace" => Action::Trace,
             "dump" => Action::Dump { table: self.next("the table")? },
             "locks" => Action::Locks,
+            "mutant" => Action::Mutant(Planted::read(&mut self)?),
             fault => Action::Fault(Fault::read(&mut self, fault)?),
         };
         self.finish(action)

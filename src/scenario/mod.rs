@@ -14,6 +14,7 @@ mod judge;
 mod locks;
 mod moment;
 mod open;
+pub mod planted;
 mod recover;
 mod result;
 mod runner;
@@ -38,6 +39,7 @@ use sim::trace::Trace;
 use crate::history;
 use crate::mutant::{self, Mutant};
 use action::Action;
+use planted::Planted;
 use runner::Runner;
 use steps::Extra;
 
@@ -86,6 +88,8 @@ pub struct Run {
     /// Empty unless recorded.
     pub trace: Trace,
     pub tape: Tape,
+    /// What the scenario says of mutants.
+    pub planted: Vec<Planted>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +166,7 @@ fn play<T>(
         virtual_time: cluster.world.now(),
         trace: if options.record { cluster.world.trace() } else { Trace::default() },
         tape: cluster.world.tape(),
+        planted: runner.planted.clone(),
     };
     Ok((run, told))
 }

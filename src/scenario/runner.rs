@@ -22,6 +22,7 @@ use super::fault::Fault;
 use super::inject::Hand;
 use super::judge::Shared;
 use super::moment::Moment;
+use super::planted::Planted;
 use super::result;
 use super::steps::Extra;
 use super::{Options, Story, Verdict};
@@ -47,6 +48,8 @@ pub struct Runner {
     pub verdict: Verdict,
     /// Violations that the scenario has declared.
     declared: Vec<String>,
+    /// What the scenario says of mutants.
+    pub planted: Vec<Planted>,
     /// What a mutant or a seed leaves out of the output.
     judged_only: bool,
 }
@@ -128,6 +131,7 @@ impl Runner {
             mark: 0,
             verdict: Verdict::Held,
             declared: Vec::new(),
+            planted: Vec::new(),
             judged_only,
         }
     }
@@ -238,7 +242,8 @@ impl Runner {
         })));
         let mut cluster = Cluster::new(world, options).map_err(|error| error.to_string())?;
         // The output shows messages, so the calm run keeps them.
-        if self.options.record || !self.judged_only {
+        let is_shown = self.options.seed.is_none() && !self.options.judge_only;
+        if self.options.record || is_shown {
             cluster.world.record();
         }
         for mut keyspace in head.keyspaces {
@@ -673,6 +678,10 @@ impl Runner {
             Action::Trace => self.trace(),
             Action::Dump { table } => self.dump(table),
             Action::Locks => self.locks(),
+            Action::Mutant(planted) => {
+                self.planted.push(*planted);
+                Ok(String::new())
+            }
         }
     }
 }
@@ -683,7 +692,7 @@ const RESTLESS: Duration = Duration::from_secs(60);
 /// How long the runner waits for what a fault asks of somebody.
 const ASKED: Duration = Duration::from_secs(5);
 
-/// What one token is for is done or blocked, whatever else is under way; or so much time has passed.
+/// What one token is for is done or blocked, whatever else is under way; or so much time is over.
 pub(super) fn at_rest(token: Token, within: Option<Duration>) -> Goal {
     let end = within.map(|within| sim::world::now().saturating_add(within.as_nanos() as u64));
     Goal::When(Rc::new(move || {

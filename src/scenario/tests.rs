@@ -261,3 +261,23 @@ fn a_line_behind_the_head_strikes() {
     assert!(matches!(run.verdict, Verdict::Violated(_)), "{:?}", run.verdict);
     assert!(deviate(&text, &options(Vec::new()), &["check".to_owned()]).is_err());
 }
+
+/// What a scenario says of a mutant must come true.
+#[test]
+fn a_mutant_that_does_not_show_is_told() {
+    let check = |shows: &str, expected: &str| {
+        let insert = format!("a:> {INSERT} (1, 1, 'Product_1', 100)\n");
+        let run = play(&format!("mutant delete-in-pre {shows}\n{insert}"));
+        let told: Vec<Option<String>> =
+            run.planted.iter().map(|planted| planted.missed(&run, &run)).collect();
+        assert_eq!(told, [Some(expected.to_owned())]);
+    };
+    check(
+        "differs",
+        "mutant delete-in-pre differs: with it the scenario holds with the same output",
+    );
+    check(
+        "violates no_missing",
+        "mutant delete-in-pre violates no_missing: with it the scenario holds with the same output",
+    );
+}

@@ -33,6 +33,7 @@ use super::source::run;
 use super::tables;
 use crate::history::{self, Event, StreamStep};
 use crate::key::Code;
+use crate::mutant::{self, Mutant};
 use crate::rpc::{
     NextRows, RowPacket, RowStream, Status, StreamEvents, StreamRows, StreamedChange,
     StreamedTransaction, Target,
@@ -303,7 +304,10 @@ impl Stream<'_> {
             self.update("state='Copying'").await?;
         }
         let last_pk = self.last_pk().await?;
-        let copied = Copied::UpTo(last_pk.clone());
+        let copied = match mutant::is(Mutant::PositionClaimed) {
+            true => Copied::UpTo(None),
+            false => Copied::UpTo(last_pk.clone()),
+        };
         if !self.row.position.is_empty() {
             self.play(&copied, Some(Until::CaughtUp)).await?;
             self.tell(StreamStep::CaughtUp);
@@ -311,6 +315,9 @@ impl Stream<'_> {
         let stream = self.open_rows(last_pk).await?;
         self.tell(StreamStep::Snapshot);
         self.fast_forward(&copied, &stream.position).await?;
+        if mutant::is(Mutant::CopyStateDroppedEarly) {
+            self.drop_copy_state().await?;
+        }
         loop {
             let packet = self.next_packet(stream.id).await?;
             let end = packet.end;
@@ -320,6 +327,11 @@ impl Stream<'_> {
                 break;
             }
         }
+        Ok(self.drop_copy_state().await?)
+    }
+
+    /// The table is copied.
+    async fn drop_copy_state(&self) -> Result<(), Status> {
         let (id, table) = (self.id, print::literal(&Value::text(&self.row.source.table)));
         let sql = format!("delete from _vt.copy_state where vrepl_id={id} and table_name={table}");
         self.run(&sql).await?;
@@ -517,7 +529,7 @@ impl Stream<'_> {
                 (_, Some(after)) if self.rule.insert_ignore => {
                     statements.push(self.insert(std::slice::from_ref(after)));
                 }
-                (_, _) if self.rule.insert_ignore => {}
+                (_, _) if self.rule.insert_ignore && !mutant::is(Mutant::GroupedDeletes) => {}
                 (before, after) => {
                     if let Some(before) = before {
                         statements.push(self.delete(before));

@@ -16,6 +16,7 @@ use sim::world::Process;
 
 use super::schema::save;
 use super::{Failure, Vtctld, args::Args, step};
+use crate::mutant::{self, Mutant};
 use crate::rpc::{ExecuteFetchAsDba, VReplicationExec, VtctlOutput};
 use crate::topo::{Alias, Change, TabletType, Topo};
 use crate::vindex::Registry;
@@ -470,7 +471,8 @@ fn lookup_table(shown: &str, spec: &Spec) -> Result<(String, Vec<String>), Failu
         let kind = after.split([' ', '(', ',']).next().unwrap_or("").to_ascii_lowercase();
         kinds.push(kind);
         let line = line.trim_end();
-        text.push(if line.ends_with(',') { line.to_owned() } else { format!("{line},") });
+        let is_whole = line.ends_with(',') || mutant::is(Mutant::NoCommaAfterColumn);
+        text.push(if is_whole { line.to_owned() } else { format!("{line},") });
     }
     let data_type = spec.vindex.params.get("data_type").filter(|kind| !kind.is_empty());
     let consistent = spec.vindex.type_name.starts_with("consistent_lookup");
@@ -561,7 +563,9 @@ pub async fn externalize(
     }
     vindex.params.remove("write_only");
     save(vtctld, process, keyspace, vschema).await?;
-    vtctld.write(process, vec![Change::RebuildSrvVSchema]).await?;
+    if !mutant::is(Mutant::SrvVSchemaNotRebuilt) {
+        vtctld.write(process, vec![Change::RebuildSrvVSchema]).await?;
+    }
     step("ExternalizeVindex SrvVSchema rebuilt");
     Ok(VtctlOutput::nothing())
 }
@@ -569,6 +573,9 @@ pub async fn externalize(
 /// Whether a stream has done what it was for; nobody looks at how far it is behind.
 fn is_done(stream: &StreamRow, owned: bool, keyspace: &str, shard: &str) -> Result<(), Failure> {
     let id = stream.id;
+    if mutant::is(Mutant::ExternalizeAnyState) {
+        return Ok(());
+    }
     if !owned || !stream.source.stop_after_copy {
         return match stream.state {
             State::Running => Ok(()),

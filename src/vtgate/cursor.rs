@@ -16,6 +16,7 @@ use super::sends;
 use super::session::Order;
 use crate::history::{self, Event, List, LookupStep};
 use crate::key::{Code, Destination, KeyspaceId};
+use crate::mutant::{self, Mutant};
 use crate::rpc::Status;
 use crate::vindex::lookup::{self, Ask, CommitOrder, Conversation, Method, Step, Target};
 use crate::vindex::{Row, VindexError};
@@ -84,7 +85,8 @@ impl Run {
         let calls =
             resolved.iter().map(|shard| (Rc::from(*shard), Arc::clone(&statement), binds.clone()));
         if !rollback_on_error {
-            self.request.borrow_mut().exec_read_query = true;
+            let is_read = !mutant::is(Mutant::SingleCountsTheCheck);
+            self.request.borrow_mut().exec_read_query = is_read;
         }
         let sending = if rollback_on_error { Sending::Change } else { Sending::Read };
         let sends = || {

@@ -27,6 +27,7 @@ use super::vexplain::Log;
 use super::{Gate, Snapshot, errors, prepared, sends, target, tx_conn};
 use crate::history::{self, Event, List, PlanBegun, PlannedSend};
 use crate::key::Code;
+use crate::mutant::{self, Mutant};
 use crate::planner;
 use crate::planner::node::Node;
 use crate::planner::normalize::is_system_schema;
@@ -179,7 +180,7 @@ impl Run {
     }
 
     async fn begin(&self) -> Result<(), Status> {
-        if self.session.borrow().in_transaction {
+        if self.session.borrow().in_transaction && !mutant::is(Mutant::BeginKeepsTransaction) {
             self.commit().await?;
         }
         self.session.borrow_mut().in_transaction = true;
@@ -286,7 +287,8 @@ impl Run {
                 Ok(outcome)
             }
             Err(status) => {
-                if self.session.borrow().in_transaction {
+                let stays = mutant::is(Mutant::FailedAutocommitStaysOpen);
+                if self.session.borrow().in_transaction && !stays {
                     let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
                 }
                 Err(status)
@@ -338,7 +340,7 @@ impl Run {
 
     /// Parts of the statement succeeded and it failed: they must go.
     async fn undo(&self, status: Status) -> Status {
-        if !self.session.borrow().in_transaction {
+        if !self.session.borrow().in_transaction || mutant::is(Mutant::NoUndo) {
             return status;
         }
         let undo = self.request.borrow().undo.clone();
@@ -413,6 +415,14 @@ impl Run {
     /// Runs a savepoint statement on every open shard transaction, list by list.
     pub(super) async fn on_all_shards(&self, statement: &Arc<Statement>) -> Result<(), Status> {
         for list in [List::Pre, List::Normal, List::Post] {
+            let skips = match list {
+                List::Pre => mutant::is(Mutant::SavepointsSkipPre),
+                List::Post => mutant::is(Mutant::SavepointsSkipPost),
+                List::Normal => false,
+            };
+            if skips {
+                continue;
+            }
             let shards = self.session.borrow().list(list).clone();
             let runs = shards.iter().map(|shard| self.on_shard(list, shard, statement));
             let results = join_all(runs).await;
@@ -437,8 +447,11 @@ impl Run {
         if let Err(status) = &result
             && status.message.contains("VT15001")
         {
-            let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
-            self.session.borrow_mut().error_until_rollback = true;
+            if !mutant::is(Mutant::DeadTransactionStaysOpen) {
+                let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
+            }
+            let is_fenced = !mutant::is(Mutant::DeadTransactionUnfenced);
+            self.session.borrow_mut().error_until_rollback = is_fenced;
         }
         result
     }
@@ -457,7 +470,7 @@ impl Run {
         if order == Order::Autocommit {
             return self.in_own_session(sql, binds).await;
         }
-        if rollback_on_error {
+        if rollback_on_error && !mutant::is(Mutant::NoNestedSavepoint) {
             self.mark_savepoint().await?;
         }
         // Like a client's, it forgets what was warned of before.
@@ -467,7 +480,9 @@ impl Run {
             Ok(plan) => Box::pin(self.execute_plan(&plan, &binds)).await,
             Err(status) => Err(status),
         };
-        self.request.borrow_mut().order = before;
+        if !mutant::is(Mutant::OrderSticks) {
+            self.request.borrow_mut().order = before;
+        }
         if result.is_ok() && rollback_on_error {
             self.arm();
         }

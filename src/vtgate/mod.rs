@@ -46,6 +46,7 @@ use sim::wait::Signal;
 use sim::world::Process;
 
 use crate::key::Shard;
+use crate::mutant::{self, Mutant};
 use crate::rpc::{CloseSession, OpenSession, Query, Status};
 use crate::topo::{self, Topo};
 use crate::vschema::VSchema;
@@ -245,7 +246,9 @@ impl Gate {
         while gone.busy.get() {
             gone.idle.raised().await;
         }
-        let _ = tx_conn::rollback(self, process, &gone.session).await;
+        if !mutant::is(Mutant::DisconnectLeavesTransaction) {
+            let _ = tx_conn::rollback(self, process, &gone.session).await;
+        }
         let _ = lock_session::release(self, process, &gone.session).await;
     }
 }

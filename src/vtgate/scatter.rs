@@ -70,7 +70,7 @@ impl Run {
         self.log.sends(calls.len());
         let may_autocommit = match sending {
             Sending::Read | Sending::Change => false,
-            Sending::LastChange => calls.len() == 1,
+            Sending::LastChange => calls.len() == 1 || mutant::is(Mutant::ManyShardsAutocommit),
             Sending::ChangeEach => true,
         };
         let autocommit = may_autocommit && self.approve_autocommit();
@@ -84,7 +84,7 @@ impl Run {
         });
         join_all(runs).await;
         let arrived = arrived.into_inner();
-        if rollback_on_error && !arrived.is_empty() {
+        if rollback_on_error && !arrived.is_empty() && !mutant::is(Mutant::PartOfShardsNotArmed) {
             self.arm();
         }
         let failed = failed.into_inner();
@@ -132,7 +132,10 @@ impl Run {
         let in_transaction = self.session.borrow().in_transaction;
         let open = self.session.borrow().find(list, &target).cloned();
         let begin = in_transaction && open.is_none() && !autocommit;
-        let savepoints = begin.then(|| self.session.borrow().savepoints.clone());
+        let savepoints = begin.then(|| match mutant::is(Mutant::LateShardWithoutSavepoints) {
+            true => Vec::new(),
+            false => self.session.borrow().savepoints.clone(),
+        });
         let tag = self.tag(list);
         let setting = self.session.borrow().setting.clone();
         let pinned = self.session.borrow().target.alias.clone();
@@ -203,6 +206,9 @@ impl Run {
         open: &Option<ShardSession>,
         executed: &Executed,
     ) -> Result<(), Status> {
+        if executed.result.is_err() && mutant::is(Mutant::FailedBeginForgotten) {
+            return Ok(());
+        }
         let is_read = self.request.borrow().exec_read_query;
         let mut session = self.session.borrow_mut();
         if let Some(transaction) = executed.transaction
@@ -226,7 +232,8 @@ impl Run {
             shards.filter(|shard| shard.target == *target).for_each(|s| s.read_only = false);
         }
         let writers = session.normal.iter().filter(|shard| !shard.read_only).count();
-        if session.mode == TransactionMode::Single && 1 < writers {
+        let is_single = session.mode == TransactionMode::Single;
+        if is_single && 1 < writers && !mutant::is(Mutant::SingleUnchecked) {
             self.request.borrow_mut().must_rollback = true;
             let shards: Vec<String> = session
                 .normal
@@ -252,7 +259,8 @@ impl Run {
     /// MySQL, or a tablet, has ended one shard's transaction: the others must not go on alone.
     pub(super) async fn roll_back_if_must(&self, failed: &[Status]) {
         let ends = |status: &Status| matches!(status.code, Code::Aborted | Code::ResourceExhausted);
-        let must = self.request.borrow().must_rollback || failed.iter().any(ends);
+        let ended = failed.iter().any(ends) && !mutant::is(Mutant::AbortedShardIsAlone);
+        let must = self.request.borrow().must_rollback || ended;
         if must && self.session.borrow().in_transaction {
             let _ = tx_conn::rollback(&self.gate, self.process, &self.session).await;
         }
@@ -340,7 +348,7 @@ fn transaction_error(status: Status) -> Status {
         }
         _ => false,
     };
-    match ends {
+    match ends && !mutant::is(Mutant::LateTransactionNotSeen) {
         true => status.wrap("VT15001: transaction error, issue ROLLBACK and retry the transaction"),
         false => status,
     }

@@ -16,6 +16,7 @@ use sim::sql::ast::{Ident, Statement};
 use sim::value::Value;
 
 use crate::history::{List, PlanId};
+use crate::mutant::{self, Mutant};
 use crate::rpc::{Target, TxId, Workload};
 use crate::topo::{Alias, TabletType};
 
@@ -219,10 +220,14 @@ impl Session {
     /// The transaction is over, for better or worse.
     pub fn reset(&mut self) {
         self.in_transaction = false;
-        self.pre.clear();
         self.normal.clear();
-        self.post.clear();
-        self.savepoints.clear();
+        if !mutant::is(Mutant::ResetKeepsPrePost) {
+            self.pre.clear();
+            self.post.clear();
+        }
+        if !mutant::is(Mutant::ResetKeepsSavepoints) {
+            self.savepoints.clear();
+        }
     }
 
     /// Whether a variable of vtgate's own is on; `default` is what it is where nothing was set.

@@ -29,7 +29,10 @@ pub async fn commit(
     session: &RefCell<Session>,
 ) -> Result<(), Status> {
     let result = commit_lists(gate, process, session).await;
-    if result.is_err() {
+    if result.is_err() && mutant::is(Mutant::PostAfterFailedNormal) {
+        commit_post(gate, process, session).await.ok();
+    }
+    if result.is_err() && !mutant::is(Mutant::FailedCommitKeepsSessions) {
         release(gate, process, session).await;
     }
     session.borrow_mut().reset();
@@ -42,13 +45,23 @@ async fn commit_lists(
     process: Process,
     session: &RefCell<Session>,
 ) -> Result<(), Status> {
-    commit_together(gate, process, session, List::Pre).await?;
+    if mutant::is(Mutant::ListsAtOnce) {
+        let lists = [List::Pre, List::Normal, List::Post];
+        let commits = lists.map(|list| commit_together(gate, process, session, list));
+        return join_all(commits).await.into_iter().collect();
+    }
+    if mutant::is(Mutant::NormalBeforePre) {
+        commit_normal(gate, process, session).await?;
+    }
+    let pre = commit_together(gate, process, session, List::Pre).await;
+    if !mutant::is(Mutant::PreErrorIgnored) {
+        pre?;
+    }
     if mutant::is(Mutant::PostBeforeNormal) {
-        commit_post(gate, process, session).await;
+        commit_post(gate, process, session).await?;
     }
     commit_normal(gate, process, session).await?;
-    commit_post(gate, process, session).await;
-    Ok(())
+    commit_post(gate, process, session).await
 }
 
 async fn commit_normal(
@@ -77,11 +90,20 @@ async fn commit_normal(
     Ok(())
 }
 
-async fn commit_post(gate: &Gate, process: Process, session: &RefCell<Session>) {
+/// A failure is a warning: what the client wanted is committed.
+async fn commit_post(
+    gate: &Gate,
+    process: Process,
+    session: &RefCell<Session>,
+) -> Result<(), Status> {
     if let Err(status) = commit_together(gate, process, session, List::Post).await {
+        if mutant::is(Mutant::PostErrorReturned) {
+            return Err(status);
+        }
         let text = format!("post-operation transaction had an error: {status}");
         session.borrow_mut().warn(0, text);
     }
+    Ok(())
 }
 
 /// Commits a list's shards at once.
@@ -91,7 +113,10 @@ async fn commit_together(
     session: &RefCell<Session>,
     list: List,
 ) -> Result<(), Status> {
-    let shards = session.borrow().list(list).clone();
+    let mut shards = session.borrow().list(list).clone();
+    if mutant::is(Mutant::PreForgetsAShard) && list == List::Pre && 1 < shards.len() {
+        shards.pop();
+    }
     let commits = shards.into_iter().map(|shard| commit_shard(gate, process, session, list, shard));
     let results = join_all(commits).await;
     aggregate(results.into_iter().filter_map(Result::err).collect()).map_or(Ok(()), Err)
@@ -117,6 +142,7 @@ async fn commit_shard(
         Ok(Ok(())) => (Outcome::Ok, Ok(())),
         Ok(Err(status)) => (Outcome::Failed(status.message.clone()), Err(status)),
         Err(status) if status.never_ran() => (Outcome::Failed(status.message.clone()), Err(status)),
+        Err(_) if mutant::is(Mutant::UnknownCommitIsDone) => (Outcome::Ok, Ok(())),
         Err(status) => (Outcome::Unknown(status.message.clone()), Err(status)),
     };
     history::emit(Event::ShardCommit {
@@ -157,7 +183,13 @@ pub async fn rollback(
 
 /// Rolls back what is still open on every shard of every list, all at once.
 async fn release(gate: &Gate, process: Process, session: &RefCell<Session>) -> Vec<Status> {
-    let open = session.borrow().all();
+    let mut open = session.borrow().all();
+    if mutant::is(Mutant::RollbackForgetsPre) {
+        open.retain(|(list, _)| *list != List::Pre);
+    }
+    if mutant::is(Mutant::RollbackForgetsPost) {
+        open.retain(|(list, _)| *list != List::Post);
+    }
     let rollbacks = open.into_iter().map(|(list, shard)| async move {
         let (target, transaction) = (shard.target.clone(), shard.transaction);
         let rollback = Rollback { target, transaction, tag: tag(session, list) };

@@ -24,7 +24,7 @@ pub fn parse_once(text: &str) -> Result<Arc<Statement>, ParseError> {
     /// Longer texts are met once.
     const LONGEST: usize = 4096;
     thread_local! {
-        static KNOWN: RefCell<BTreeMap<Box<str>, Arc<Statement>>> = const { RefCell::new(BTreeMap::new()) };
+        static KNOWN: RefCell<BTreeMap<Box<str>, Arc<Statement>>> = RefCell::default();
     }
     if let Some(known) = KNOWN.with(|known| known.borrow().get(text).cloned()) {
         return Ok(known);

@@ -16,6 +16,7 @@ use sim::trace::first_divergence;
 use crate::cli::run::difference::Difference;
 use crate::cli::run::files::Scenario;
 use crate::mutant::Mutant;
+use crate::scenario::planted::Planted;
 use crate::scenario::{Options, Run, ScenarioError, Verdict};
 
 /// Runs a scenario's text: [`crate::scenario`]'s own, or a test's.
@@ -57,12 +58,14 @@ pub enum Problem {
     Bad(ScenarioError),
     Stuck(String),
     Fault(String),
+    /// What the scenario says of a mutant did not come true.
+    Survived(String),
 }
 
 impl Problem {
     fn status(&self) -> Status {
         match self {
-            Problem::Violation(_) | Problem::Differs(_) => Status::Failed,
+            Problem::Violation(_) | Problem::Differs(_) | Problem::Survived(_) => Status::Failed,
             Problem::Bad(_) => Status::Bad,
             Problem::Stuck(_) => Status::Stuck,
             Problem::Fault(_) => Status::Fault,
@@ -116,10 +119,27 @@ pub fn once(scenario: &Scenario, chance: Chance, settings: &Settings, runner: Ru
         }
         Ok(Ok(run)) => {
             problems.extend(judge(scenario, chance, settings, &run));
+            if chance == Chance::Own && settings.mutants.is_empty() {
+                problems.extend(plant(scenario, &options, runner, &run));
+            }
             Some(run)
         }
     };
     Finished { seed, real, run, problems }
+}
+
+/// Runs it again with each mutant that the scenario speaks of.
+fn plant(scenario: &Scenario, options: &Options, runner: Runner, faithful: &Run) -> Vec<Problem> {
+    let one = |planted: &Planted| {
+        let mutants = vec![planted.mutant];
+        let options = Options { mutants, record: false, ..options.clone() };
+        match in_fresh_thread(scenario, || runner(&scenario.text, &options)) {
+            Err(panic) => Some(Problem::Fault(format!("with mutant {}: {panic}", planted.mutant))),
+            Ok(Err(error)) => Some(Problem::Bad(error)),
+            Ok(Ok(run)) => planted.missed(faithful, &run).map(Problem::Survived),
+        }
+    };
+    faithful.planted.iter().filter_map(one).collect()
 }
 
 fn options(scenario: &Scenario, seed: Option<Seed>, settings: &Settings) -> Options {

@@ -108,6 +108,7 @@ pub fn problems(scenario: &Scenario, finished: &Finished) -> String {
                 text.push_str(&format!("violated: {}\n", story.trim_end()));
             }
             Problem::Stuck(wait) => text.push_str(&format!("stuck: {}\n", wait.trim_end())),
+            Problem::Survived(what) => text.push_str(&format!("not so: {what}\n")),
             Problem::Fault(fault) => {
                 text.push_str(&format!("a fault of vindicate: {}\n", fault.trim_end()));
             }
@@ -166,6 +167,7 @@ fn problem_json(problem: &Problem) -> Json {
     match problem {
         Problem::Violation(text) => json!({ "kind": "violated", "text": text }),
         Problem::Stuck(text) => json!({ "kind": "stuck", "text": text }),
+        Problem::Survived(text) => json!({ "kind": "survived", "text": text }),
         Problem::Fault(text) => json!({ "kind": "fault", "text": text }),
         Problem::Differs(difference) => json!({
             "kind": "differs",

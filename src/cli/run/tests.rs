@@ -63,6 +63,7 @@ fn runner(text: &str, options: &Options) -> Result<Run, ScenarioError> {
         virtual_time: 1_500_000_000,
         trace: Trace::default(),
         tape: Tape::default(),
+        planted: Vec::new(),
     })
 }
 

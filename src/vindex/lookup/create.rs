@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use super::LookupTable;
 use super::conversation::{
-    Ask, Bind, Binds, Context, Conversation, Method, Reply, Step, Target, out_of_turn,
+    Ask, Bind, Binds, CommitOrder, Context, Conversation, Method, Reply, Step, Target, out_of_turn,
 };
 use super::duplicate::Duplicate;
-use super::statements::{InsertOptions, insert};
+use super::statements::{InsertOptions, bind_name, insert};
 use crate::key::{Code, KeyspaceId};
+use crate::mutant::{self, Mutant};
 use crate::vindex::{Row, Value, VindexError};
 
 /// The number of MySQL's error for a duplicate entry.
@@ -82,7 +83,10 @@ impl Create {
         let Err(error) = reply else {
             return Step::Done(Ok(()));
         };
-        let error = error.wrap("lookup.Create");
+        let error = match mutant::is(Mutant::ErrorsLoseTheirNumber) {
+            true => VindexError::unknown("lookup.Create"),
+            false => error.wrap("lookup.Create"),
+        };
         match self.table.profile.consistent && is_duplicate(&error) {
             true => self.settle(0, error),
             false => Step::Done(Err(error)),
@@ -95,7 +99,7 @@ impl Create {
             return Step::Done(Ok(()));
         };
         let earlier: BTreeSet<&Row> = self.entries[..row].iter().map(|(row, _)| row).collect();
-        if earlier.contains(values) {
+        if earlier.contains(values) && !mutant::is(Mutant::TwinsNotSeen) {
             return Step::Done(Err(original));
         }
         let mut duplicate =
@@ -135,10 +139,22 @@ impl Conversation for Create {
 /// Whether the error means that an entry exists, and the transaction is still there to look.
 fn is_duplicate(error: &VindexError) -> bool {
     const ROLLED_BACK: &str = "transaction rolled back to reverse changes of partial DML execution";
-    !error.message.contains(ROLLED_BACK) && error.mysql_errno() == Some(ER_DUP_ENTRY)
+    let is_there =
+        !error.message.contains(ROLLED_BACK) || mutant::is(Mutant::RolledBackIsDuplicate);
+    let is_duplicate = error.mysql_errno() == Some(ER_DUP_ENTRY);
+    is_there && (is_duplicate || mutant::is(Mutant::AnyErrorIsDuplicate))
 }
 
 impl LookupTable {
+    /// The list that inserts run in: a consistent lookup's entry comes before its row.
+    fn create_order(&self) -> CommitOrder {
+        match self.profile.consistent {
+            true if mutant::is(Mutant::CreateInNormal) => CommitOrder::Normal,
+            true if mutant::is(Mutant::CreateInPost) => CommitOrder::Post,
+            _ => self.commit_order(),
+        }
+    }
+
     /// The insert of all entries, or none where none is left to insert.
     fn prepare_insert(
         &self,
@@ -157,18 +173,18 @@ impl LookupTable {
         });
         let options = InsertOptions {
             multi_shard_autocommit: self.multi_shard_autocommit,
-            ignore: context.ignore,
+            ignore: context.ignore && !mutant::is(Mutant::IgnoreForgotten),
             upsert: self.autocommit && self.profile.upserts(),
         };
         let mut binds = Binds::new();
         for (i, (row, to)) in sorted.iter().enumerate() {
             for (column, value) in self.from.iter().zip(row) {
-                binds.insert(format!("{column}_{i}"), Bind::Value(value.clone()));
+                binds.insert(bind_name(column, i), Bind::Value(value.clone()));
             }
-            binds.insert(format!("{}_{i}", self.to), Bind::Value(to.clone()));
+            binds.insert(bind_name(&self.to, i), Bind::Value(to.clone()));
         }
         Ok(Some(Ask {
-            target: Target::Executor { order: self.commit_order(), method: Method::VindexCreate },
+            target: Target::Executor { order: self.create_order(), method: Method::VindexCreate },
             sql: insert(&self.table, &self.from, &self.to, sorted.len(), options),
             binds,
             rollback_on_error: true,
@@ -181,7 +197,7 @@ impl LookupTable {
         for (i, entry) in entries.iter().enumerate() {
             match entry.0.iter().position(Value::is_null) {
                 None => kept.push(entry),
-                Some(_) if self.ignore_nulls => {}
+                Some(_) if self.ignore_nulls && !mutant::is(Mutant::NullsNotIgnored) => {}
                 Some(column) => return Err(self.null_error(i, column)),
             }
         }

@@ -100,6 +100,7 @@ impl LookupTable {
     fn delete_order(&self) -> CommitOrder {
         match self.profile.consistent {
             true if mutant::is(Mutant::DeleteInPre) => CommitOrder::Pre,
+            true if mutant::is(Mutant::DeleteInNormal) => CommitOrder::Normal,
             true => CommitOrder::Post,
             false => CommitOrder::Normal,
         }

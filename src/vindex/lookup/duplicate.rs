@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use super::LookupTable;
 use super::conversation::{
-    Ask, Binds, Conversation, Method, Reply, Rows, Step, Target, out_of_turn,
+    Ask, Binds, CommitOrder, Conversation, Method, Reply, Rows, Step, Target, out_of_turn,
 };
 use crate::key::KeyspaceId;
 use crate::mutant::{self, Mutant};
@@ -55,8 +55,11 @@ impl Duplicate {
 
     /// A statement on the lookup table, in the list that new entries commit with.
     fn ask_lookup(&self, sql: &str, rollback_on_error: bool) -> Step<()> {
-        let target =
-            Target::Executor { order: self.table.commit_order(), method: Method::VindexCreate };
+        let order = match mutant::is(Mutant::SettledInNormal) {
+            true => CommitOrder::Normal,
+            false => self.table.commit_order(),
+        };
+        let target = Target::Executor { order, method: Method::VindexCreate };
         Step::Ask(Ask {
             target,
             sql: sql.to_string(),
@@ -72,12 +75,11 @@ impl Duplicate {
         if mutant::is(Mutant::NoOwnerLock) {
             sql = sql.replace(" lock in share mode", "");
         }
-        Step::Ask(Ask {
-            target: Target::KeyspaceId { keyspace, ksid: existing.clone() },
-            sql,
-            binds: self.binds.clone(),
-            rollback_on_error: false,
-        })
+        let target = match mutant::is(Mutant::OwnerCheckInPre) {
+            true => Target::Executor { order: CommitOrder::Pre, method: Method::VindexLookup },
+            false => Target::KeyspaceId { keyspace, ksid: existing.clone() },
+        };
+        Step::Ask(Ask { target, sql, binds: self.binds.clone(), rollback_on_error: false })
     }
 
     fn write(&mut self, sql: &str) -> Step<()> {
@@ -88,10 +90,14 @@ impl Duplicate {
     fn lookup_locked(&mut self, rows: Rows) -> Step<()> {
         let table = self.table.clone();
         match &rows[..] {
+            [] if mutant::is(Mutant::AbsentEntryForgotten) => Step::Done(Ok(())),
             [] => self.write(&table.statements.duplicate.insert),
             [row] => match first_column(row).to_bytes() {
                 Ok(bytes) => {
                     let existing = KeyspaceId::new(&bytes);
+                    if mutant::is(Mutant::SameKeyspaceIdIsOwn) && bytes == self.new.bytes {
+                        return Step::Done(Ok(()));
+                    }
                     let ask = self.ask_owner_lock(&existing);
                     self.state = State::LockingOwner { existing };
                     ask
@@ -110,11 +116,12 @@ impl Duplicate {
 
     fn owner_locked(&mut self, existing: &KeyspaceId, rows: &Rows) -> Step<()> {
         let table = self.table.clone();
-        if !rows.is_empty() {
+        if !rows.is_empty() && !mutant::is(Mutant::LiveOwnerOverwritten) {
             return Step::Done(Err(self.original.clone()));
         }
         match existing.as_bytes() == self.new.bytes {
             true => Step::Done(Ok(())),
+            false if mutant::is(Mutant::TakeoverForgotten) => Step::Done(Ok(())),
             false => self.write(&table.statements.duplicate.update),
         }
     }
@@ -134,7 +141,11 @@ impl Conversation for Duplicate {
         match (std::mem::replace(&mut self.state, State::Over), rows) {
             (State::Start, None) => {
                 self.state = State::LockingLookup;
-                self.ask_lookup(&self.table.statements.duplicate.lock_lookup, false)
+                let mut sql = self.table.statements.duplicate.lock_lookup.clone();
+                if mutant::is(Mutant::NoLookupLock) {
+                    sql = sql.replace(" for update", "");
+                }
+                self.ask_lookup(&sql, false)
             }
             (State::LockingLookup, Some(rows)) => self.lookup_locked(rows),
             (State::LockingOwner { existing }, Some(rows)) => self.owner_locked(&existing, &rows),

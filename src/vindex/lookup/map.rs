@@ -16,6 +16,7 @@ use super::conversation::{
 use super::profile::Stored;
 use super::{Binds, LookupTable};
 use crate::key::{Destination, KeyRange, KeyspaceId};
+use crate::mutant::{self, Mutant};
 use crate::vindex::contract::first_column;
 use crate::vindex::{Row, Value, VindexError};
 
@@ -57,6 +58,8 @@ impl Map {
 
     fn ask(&self, ids: &[Value]) -> Ask {
         let order = match (self.table.profile.consistent, self.context.statement) {
+            (true, Statement::Delete) if mutant::is(Mutant::DeleteMapsInPre) => CommitOrder::Pre,
+            (true, Statement::Update) if mutant::is(Mutant::UpdateMapsInPre) => CommitOrder::Pre,
             (true, Statement::Update | Statement::Delete) => CommitOrder::Post,
             _ => self.table.commit_order(),
         };
@@ -147,6 +150,10 @@ impl LookupTable {
         results: &[Rows],
     ) -> Result<Vec<Destination>, VindexError> {
         let unique = |(i, rows): (usize, &Rows)| match &rows[..] {
+            [] if mutant::is(Mutant::EmptyMapScatters) => Ok(SCATTER),
+            [] if mutant::is(Mutant::EmptyMapIsAnError) => {
+                Err(VindexError::unknown(format!("{}: no entry", self.profile.map_error)))
+            }
             [] => Ok(Destination::None),
             [row] => Ok(match self.ksid_of(row)? {
                 Some(ksid) => Destination::KeyspaceId(ksid),

@@ -40,6 +40,7 @@ pub use update::Update;
 pub use verify::Verify;
 
 use crate::key::{Destination, KeyspaceId};
+use crate::mutant::{self, Mutant};
 use crate::vindex::contract::{Columns, LookupProperties};
 use crate::vindex::des::NullKeyDes;
 use crate::vindex::params::{self, Params};
@@ -86,7 +87,7 @@ impl Lookup {
         // The first bad parameter is reported, in the order that upstream reads them.
         let autocommit = flag("autocommit", is_plain)?;
         let multi_shard_autocommit = flag("multi_shard_autocommit", is_plain)?;
-        let write_only = flag("write_only", true)?;
+        let write_only = flag("write_only", true)? && !mutant::is(Mutant::WriteOnlyIsRead);
         let no_verify = flag("no_verify", profile.no_verify)?;
         let ignore_nulls = flag("ignore_nulls", true)?;
         let batch_lookup = flag("batch_lookup", true)?;
@@ -278,7 +279,7 @@ impl LookupTable {
     /// The select, locking what it reads where a DML needs that.
     fn select(&self, context: &Context) -> String {
         let select = &self.statements.select;
-        match context.locks_reads() {
+        match context.locks_reads() && !mutant::is(Mutant::NoReadLock) {
             true => format!("{select}{}", self.read_lock),
             false => select.clone(),
         }

@@ -8,6 +8,7 @@
 
 use sim::sql::print::printed_name;
 
+use crate::mutant::{self, Mutant};
 use crate::vindex::Owner;
 
 /// The fixed statements; an insert depends on its number of rows ([`insert`]).
@@ -38,7 +39,10 @@ impl Statements {
             verify: format!(
                 "select {first} from {table} where {first} = :{first} and {to} = :{to}"
             ),
-            delete: format!("delete from {table} where {equal_all} and {to} = :{to}"),
+            delete: match mutant::is(Mutant::DeleteByValueAlone) {
+                true => format!("delete from {table} where {equal_all}"),
+                false => format!("delete from {table} where {equal_all} and {to} = :{to}"),
+            },
             duplicate: DuplicateStatements::default(),
         }
     }
@@ -95,7 +99,8 @@ pub(super) fn insert(
     let columns: Vec<&str> = from.iter().map(String::as_str).chain([to]).collect();
     sql.push_str(&format!("into {table}({}) values", columns.join(", ")));
     for row in 0..rows {
-        let binds: Vec<String> = columns.iter().map(|column| format!(":{column}_{row}")).collect();
+        let binds: Vec<String> =
+            columns.iter().map(|column| format!(":{}", bind_name(column, row))).collect();
         let comma = if row == 0 { "(" } else { ", (" };
         sql.push_str(comma);
         sql.push_str(&binds.join(", "));
@@ -107,6 +112,14 @@ pub(super) fn insert(
         sql.push_str(&format!(" on duplicate key update {}", updates.join(", ")));
     }
     sql
+}
+
+/// The name of the bind variable for a column of a row.
+pub(super) fn bind_name(column: &str, row: usize) -> String {
+    match mutant::is(Mutant::BindNamesClash) {
+        true => format!("{column}{row}"),
+        false => format!("{column}_{row}"),
+    }
 }
 
 fn all_equal(columns: &[String]) -> String {

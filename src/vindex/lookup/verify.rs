@@ -6,8 +6,11 @@
 use std::sync::Arc;
 
 use super::LookupTable;
-use super::conversation::{Ask, Context, Conversation, Method, Reply, Step, Target, out_of_turn};
+use super::conversation::{
+    Ask, CommitOrder, Context, Conversation, Method, Reply, Step, Target, out_of_turn,
+};
 use crate::key::KeyspaceId;
+use crate::mutant::{self, Mutant};
 use crate::vindex::{Value, VindexError};
 
 /// A Verify under way.
@@ -47,7 +50,10 @@ impl Verify {
         let Some((id, to)) = self.entries.get(answers.len()) else {
             return Step::Done(Ok(answers));
         };
-        let order = self.table.commit_order();
+        let order = match mutant::is(Mutant::VerifyInNormal) {
+            true => CommitOrder::Normal,
+            false => self.table.commit_order(),
+        };
         let ask = Ask {
             target: Target::Executor { order, method: Method::VindexVerify },
             sql: self.table.statements.verify.clone(),
@@ -68,7 +74,7 @@ impl Conversation for Verify {
             (State::Start, None) => self.ask_next(Vec::new()),
             (State::Asked(_), Some(Err(error))) => Step::Done(Err(error.wrap("lookup.Verify"))),
             (State::Asked(mut answers), Some(Ok(rows))) => {
-                answers.push(!rows.is_empty());
+                answers.push(!rows.is_empty() || mutant::is(Mutant::NoVerify));
                 self.ask_next(answers)
             }
             _ => out_of_turn(),

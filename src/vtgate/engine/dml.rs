@@ -17,7 +17,8 @@ use super::super::executor::Run;
 use super::super::scatter::Sending;
 use super::route::Routed;
 use crate::key::{Code, Destination, KeyspaceId};
-use crate::planner::primitive::{ChangedVindex, Delete, Dml, Update};
+use crate::mutant::{self, Mutant};
+use crate::planner::primitive::{ChangedVindex, Delete, Dml, Opcode, Update};
 use crate::rpc::Status;
 use crate::topo::TabletType;
 use crate::vindex;
@@ -90,6 +91,10 @@ impl Run {
         binds: &Arc<Binds>,
     ) -> Result<Option<Vec<Row>>, Status> {
         let Some(query) = &dml.owned_vindex_query else { return Ok(None) };
+        let by_destination = dml.routing.opcode == Opcode::ByDestination;
+        if by_destination && mutant::is(Mutant::DestinationSkipsVindexes) {
+            return Ok(None);
+        }
         // Every shard gets the whole list: the query's text keeps it.
         let call = |(name, _): &Routed| (name.clone(), Arc::clone(query), Arc::clone(binds));
         let calls = shards.iter().map(call).collect();
@@ -107,6 +112,9 @@ impl Run {
         let ksid = self.ksid_of(dml, row).await?;
         for column_vindex in &table.owned {
             let Some(lookup) = column_vindex.vindex.lookup() else { continue };
+            if mutant::is(Mutant::OldEntriesStay) {
+                continue;
+            }
             let old = old_values(dml, table, column_vindex, row);
             self.converse(lookup.delete(self.vindex_context(false), &[old], &ksid)).await?;
         }
@@ -122,14 +130,18 @@ impl Run {
         binds: &Binds,
     ) -> Result<(), Status> {
         // The server has compared: 1 says that the value stays.
-        if matches!(row.get(changed.offset), Some(Value::Int(1) | Value::Uint(1))) {
+        let compares = !mutant::is(Mutant::SameValueMoved);
+        if compares && matches!(row.get(changed.offset), Some(Value::Int(1) | Value::Uint(1))) {
             return Ok(());
         }
         let found = table.column_vindexes.iter().find(|vindex| *vindex.name == *changed.vindex);
         let Some(column_vindex) = found else { return Ok(()) };
         let ksid = self.ksid_of(dml, row).await?;
         let old = old_values(dml, table, column_vindex, row);
-        let mut new = old.clone();
+        let mut new = match mutant::is(Mutant::UnsetColumnsAreNull) {
+            true => old.iter().map(|_| vindex::Value::NULL).collect(),
+            false => old.clone(),
+        };
         for (value, assigned) in new.iter_mut().zip(&changed.values) {
             if let Some(expr) = assigned {
                 *value = (&self.evaluate(expr, binds)?).into();
@@ -140,6 +152,7 @@ impl Run {
         }
         let Some(lookup) = column_vindex.vindex.lookup() else { return Ok(()) };
         let context = self.vindex_context(false);
+        let same = |left: &_, right: &_| compares && same(left, right);
         self.converse(lookup.update(context, &old, &ksid, &new, &same)).await
     }
 

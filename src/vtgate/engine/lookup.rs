@@ -14,6 +14,7 @@ use super::super::executor::Run;
 use super::super::session::Order;
 use crate::history::List;
 use crate::key::Destination;
+use crate::mutant::{self, Mutant};
 use crate::planner::node::Node;
 use crate::planner::primitive::{Opcode, VindexLookup};
 use crate::rpc::Status;
@@ -80,7 +81,7 @@ impl Run {
         binds: &Arc<Binds>,
     ) -> Result<Vec<Rows>, Status> {
         let integral = ids.first().is_some_and(|id: &vindex::Value| id.kind.is_integral());
-        if integral || lookup.allows_batch() {
+        if integral || lookup.allows_batch() || mutant::is(Mutant::TextInBatches) {
             let list = values.iter().cloned().map(Bind::Value).collect();
             let rows = self.lookup_query(plan, lookup, list, binds).await;
             let rows = rows.map_err(|s| s.wrap("failed while running the lookup query"))?;
@@ -114,10 +115,15 @@ impl Run {
         let mut own = (**binds).clone();
         own.insert(Arc::clone(&plan.argument), Bind::List(list));
         let order = match lookup.planned_commit_order() {
+            CommitOrder::Pre if mutant::is(Mutant::LookupReadInNormal) => Order::In(List::Normal),
             CommitOrder::Pre => Order::In(List::Pre),
             CommitOrder::Post => Order::In(List::Post),
             CommitOrder::Normal | CommitOrder::Autocommit => Order::In(List::Normal),
         };
+        if lookup.is_autocommit() && !mutant::is(Mutant::AutocommitReadInTransaction) {
+            let result = self.standalone().primitive(&plan.lookup, &Arc::new(own)).await;
+            return Ok(super::super::cursor::rows(&result?));
+        }
         let before = std::mem::replace(&mut self.request.borrow_mut().order, order);
         let result = self.primitive(&plan.lookup, &Arc::new(own)).await;
         self.request.borrow_mut().order = before;

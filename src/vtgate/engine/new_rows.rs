@@ -15,6 +15,7 @@ use sim::value::Value;
 use super::super::cursor;
 use super::super::executor::Run;
 use crate::key::{Code, Destination, KeyspaceId};
+use crate::mutant::{self, Mutant};
 use crate::planner::primitive::Keyspace;
 use crate::rpc::Status;
 use crate::vindex::{self, Vindex};
@@ -111,7 +112,7 @@ impl Run {
         let verified = self.converse(lookup.verify(context, &firsts, &ksids)).await?;
         for ((row, entry), verified) in alive.iter().zip(&entries).zip(verified) {
             let has_null = entry.iter().any(|value| value.kind == vindex::Kind::Null);
-            if !verified && !has_null {
+            if !verified && (!has_null || mutant::is(Mutant::IgnoreDropsNulls)) {
                 rows.ksids[*row] = None;
             }
         }
@@ -131,7 +132,7 @@ impl Run {
         for row in 0..rows.ksids.len() {
             let Some(ksid) = &rows.ksids[row] else { continue };
             let first_is_null = rows.values[at][row].first().is_none_or(Value::is_null);
-            if !first_is_null {
+            if !first_is_null || mutant::is(Mutant::UnownedNullVerified) {
                 given.push(row);
             } else if vindex.properties().reversible
                 && let Some(functional) = vindex.functional()
@@ -146,7 +147,7 @@ impl Run {
             given.iter().filter_map(|row| rows.ksids[*row].clone()).collect();
         let verified = self.verify(vindex, &inputs, &ksids, rows.ignore).await?;
         let bad: Vec<usize> = (0..given.len()).filter(|i| !verified[*i]).collect();
-        if bad.is_empty() {
+        if bad.is_empty() || mutant::is(Mutant::UnownedUnchecked) {
             return Ok(());
         }
         if rows.ignore {

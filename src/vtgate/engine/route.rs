@@ -11,6 +11,7 @@ use sim::value::{Bind, Binds, Value};
 use super::super::executor::Run;
 use super::super::scatter::Sending;
 use crate::key::Destination;
+use crate::mutant::{self, Mutant};
 use crate::planner::primitive::{Route, SortKey};
 use crate::rpc::Status;
 
@@ -48,7 +49,9 @@ impl Run {
         if merge {
             sort(&mut outcome, &route.order_by);
         }
-        truncate(&mut outcome, route.result_columns);
+        if !mutant::is(Mutant::HelperColumnsStay) {
+            truncate(&mut outcome, route.result_columns);
+        }
         Ok(outcome)
     }
 }

@@ -1,0 +1,8 @@
+create table corder (
+  order_id bigint not null,
+  customer_id bigint,
+  sku varbinary(128),
+  price bigint,
+  primary key (order_id),
+  key sku (sku)
+);
