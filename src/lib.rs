@@ -22,6 +22,17 @@
 //! VReplication ([`vreplication`]) is a program of each primary tablet; [`vtctl`] is the operator,
 //! [`topo`] what all of them read. [`cluster`] puts them onto machines.
 //!
+//! # Life of a finding
+//!
+//! 1. [`fuzz`] draws a case from a seed: a schema with its lookups, what clients send, faults. A
+//!    case is data, and prints as a scenario. The order and delay of messages are the seed's, too.
+//! 2. [`scenario`] runs it, and [`checker`] judges every commit. A violation that
+//!    [`checker::departure`] knows as Vitess's own is counted, no more.
+//! 3. Any other is run again, recorded: its tape and its case are the finding. [`fuzz::shrink`]
+//!    takes away steps, machines and deviations as long as the same invariant breaks, and holds
+//!    without the campaign's mutants.
+//! 4. What is left is written as a scenario with `decide` lines, before the next result is taken.
+//!
 //! # What always holds
 //!
 //! What, and where it is enforced:
@@ -29,8 +40,9 @@
 //! - A module knows only those before it, in the order that the test lists: `tests/tidy.rs`.
 //! - The judge shares no code with what it judges, and sees only row images and events:
 //!   `tests/tidy.rs`.
-//! - A mutant is asked for at one spot, and found in a calm run: `tests/tidy.rs`,
+//! - A mutant is asked for at one spot, and a scenario shows it: `tests/tidy.rs`,
 //!   `scenarios/main.rs`.
+//! - A run is the same again from its tape, and a counterexample is minimal: `tests/fuzz.rs`.
 //! - Nothing in a run has an order, a time or a chance of its own: `clippy.toml`, `sim::world`.
 //! - The same scenario and seed give the same digest, recorded or not, on either host: `run
 //!   --twice`, `scenarios/main.rs`.
@@ -42,6 +54,13 @@
 //!
 //! # Decisions
 //!
+//! - The history has what clients sent and were told beside what servers did: only so can an answer
+//!   be judged. `send` starts a statement and does not wait, and a client sends one after the
+//!   other; so a case's concurrency stands in its text.
+//! - A departure of Vitess's is no excuse: it stays a violation, and a search passes over it by its
+//!   signature. An excuse says that an assumption was broken.
+//! - `recover` breaks calls whose messages were lost: no peer answers for their connections. `mend`
+//!   and `heal` do not, since who waits has a deadline, or waits as over TCP.
 //! - A shard transaction bears the tag `<session> pre|normal|post`; where the session aims at one
 //!   shard there are no lists, and the tag is the session. The connection of a session's user-level
 //!   locks is `<session> lock`. Streams are `vreplication <workflow> <id>`.

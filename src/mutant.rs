@@ -3,7 +3,7 @@
 //! A mutant puts a bug in, to see whether the judge finds it. Each is asked for at exactly one spot
 //! of the code, by `mutant::is(Mutant::X)`; a tidy test counts. Which are on is a thread-local of
 //! the run, set before it and cleared after it. What each does, and where it comes from, is in the
-//! [registry](table).
+//! registry (`src/mutant/table.rs`).
 //!
 //! It knows nothing of the spots.
 
