@@ -1,6 +1,8 @@
 //! The search: what it draws can be run and is the same again, what it finds is small and stays
 //! found, and the protocol as it should be holds under it.
 
+use std::path::PathBuf;
+
 use proptest::prelude::*;
 use sim::decide::Tape;
 use sim::host::HostKind;
@@ -11,7 +13,7 @@ use vindicate::fuzz::profile::{PROFILES, Profile};
 use vindicate::fuzz::shrink::{Shrunk, shrink};
 use vindicate::fuzz::strategy::Cases;
 use vindicate::mutant::Mutant;
-use vindicate::scenario::Verdict;
+use vindicate::scenario::{self, JITTER, Options, Verdict};
 
 fn profile(name: &str) -> &'static Profile {
     Profile::named(name).expect("a profile of this name")
@@ -82,7 +84,28 @@ fn a_planted_bug_is_found_and_its_counterexample_is_minimal() {
         assert!(lines <= 15, "{mutant}: {lines} lines\n{}", small.case.text("", &small.tape));
         assert!(small.case.steps.len() <= finding.case.steps.len());
         minimal(&campaign, &small, mutant);
+        stands_as_a_scenario(&small, mutant);
     }
+}
+
+/// As a file, `decide` lines and all, it fails with the mutant and holds without.
+fn stands_as_a_scenario(small: &Shrunk, mutant: Mutant) {
+    let text = small.case.text("A finding.", &small.tape);
+    let run = |mutants: &[Mutant]| {
+        let options = Options {
+            host: HostKind::default(),
+            seed: None,
+            tape: Tape::default(),
+            noise: JITTER,
+            judge_only: false,
+            record: false,
+            mutants: mutants.to_vec(),
+            folder: PathBuf::new(),
+        };
+        scenario::run(&text, &options).expect("a scenario").verdict
+    };
+    assert!(matches!(run(&[mutant]), Verdict::Violated(_)), "{mutant} does not show:\n{text}");
+    assert_eq!(run(&[]), Verdict::Held, "{mutant}:\n{text}");
 }
 
 /// Without any one step or deviation it holds, as it does without the mutant.

@@ -194,7 +194,10 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 fn decide(mut words: Words) -> Read<Action> {
-    let text = words.all.join(" ");
+    // As one quoted word, or as `name=value`.
+    let pairs = words.keys.iter().map(|(key, value)| format!("{key} = {value}"));
+    let text: Vec<String> = words.positional.iter().rev().cloned().chain(pairs).collect();
+    let text = text.join(" ");
     let parsed = sim::decide::Tape::parse(&text)
         .map_err(|error| Bad::new(error.to_string(), &error.text))?;
     words.positional.clear();
