@@ -170,13 +170,18 @@ impl Sessions {
     }
 
     pub fn ended(&mut self, at: At, session: &Rc<str>, what: &'static str) {
+        let mut last = self.statements.remove(session).and_then(|mut waiting| waiting.pop());
         if let Some(attempt) = self.open(session) {
             let mut attempt = attempt.borrow_mut();
             attempt.ended = Some((at, what));
             // It lives on another vtgate than the one that died.
             attempt.lost = None;
+            last = attempt.statements.last().cloned();
         }
-        self.statements.remove(session);
+        // A BEGIN that commits what was open begins the next.
+        if let Some(begin) = last.filter(|(_, sql)| begins(sql)) {
+            self.statements.insert(Rc::clone(session), vec![begin]);
+        }
     }
 
     /// A vtgate died, and with it the transactions of its sessions.
@@ -331,6 +336,26 @@ mod tests {
             attempt.borrow().statements.iter().map(|(_, sql)| Rc::clone(sql)).collect();
         assert_eq!(statements, ["begin".into(), "delete from t".into(), Rc::from("commit")]);
         assert!(sessions.of_commit("a", List::Normal, &shard).is_none(), "one commit a part");
+    }
+
+    #[test]
+    fn a_begin_that_commits_begins_the_next() {
+        let mut sessions = Sessions::default();
+        let a: Rc<str> = "a".into();
+        let shard: Rc<str> = "customer/-80".into();
+        for before in [false, true] {
+            sessions.statement(at(1), &a, &"begin".into());
+            if before {
+                sessions.begin(at(2), &a, List::Normal, &shard, 1);
+            }
+            sessions.statement(at(3), &a, &"begin".into());
+            sessions.ended(at(4), &a, "commit");
+            sessions.statement(at(5), &a, &"delete from t".into());
+            sessions.begin(at(6), &a, List::Normal, &shard, 2);
+            let attempt = sessions.of_commit("a", List::Normal, &shard).unwrap();
+            assert!(attempt.borrow().is_explicit(), "{before}");
+            sessions.ended(at(7), &a, "commit");
+        }
     }
 
     #[test]

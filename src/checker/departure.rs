@@ -92,8 +92,8 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
     if came.iter().any(is_half) {
         return Some(Departure::HalfRolledBack);
     }
-    let is_reverted =
-        |note: &Note| of(note, &|attempt| attempt.is_explicit() && attempt.reverted());
+    // Only a transaction that BEGIN opened has a savepoint to go back to.
+    let is_reverted = |note: &Note| of(note, &Attempt::reverted);
     if came.iter().copied().chain(entry_changes).any(is_reverted) {
         return Some(Departure::NestedRevert);
     }
