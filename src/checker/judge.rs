@@ -1,9 +1,8 @@
 //! The judge itself: what it is told, and the order in which it decides.
 //!
 //! A commit is applied to the own tables of its tablet; if that is a primary, its rows go to the
-//! values of every vindex over their tables, and the touched values are judged. A promotion, a
-//! restart that lost commits, a change of vschema or of a whole table make the values anew and
-//! judge all of them.
+//! values of every vindex over their tables, and the touched values are judged. What changes rows
+//! without a commit makes the values anew: see `anew`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -12,30 +11,26 @@ use std::sync::Arc;
 use sim::clock::Nanos;
 use sim::mysql::binlog::{self, BinlogTransaction, RowsEvent};
 use sim::mysql::gtid::{Gtid, GtidSet, ServerUuid};
-use sim::mysql::schema::Table;
-use sim::mysql::server::TableImage;
 use sim::sql::ast::{Statement, TableName};
-use sim::value::{Row, Value};
+use sim::value::Row;
 
 use crate::checker::attempt::Sessions;
 use crate::checker::departure::departure;
-use crate::checker::entry::{Change, Entry, Mark, Note, Origin, OwnerRow, ShardId, TableKind};
+use crate::checker::entry::{Entry, Mark, Origin, OwnerRow, ShardId, TableKind};
 use crate::checker::excuse;
-use crate::checker::filled::Shortfall;
 use crate::checker::ledger::{self, Dangling};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
-use crate::checker::rows::{Copy, Rows};
+use crate::checker::rows::Copy;
 use crate::checker::summary::{Summary, VindexSummary};
-use crate::checker::value::{self, ValueKey, show, show_id, show_one};
+use crate::checker::value::{ValueKey, show, show_id, show_one};
 use crate::checker::verdict::{Assumption, At, Excuse, Invariant, Verdict};
 use crate::checker::vindex_values::{Commit, Place, VindexValues};
 use crate::checker::violation::{self, Violation};
-use crate::checker::watched::{self, Watched};
+use crate::checker::watched::Watched;
 use crate::checker::{no_missing, unique};
 use crate::history::{Event, List};
 use crate::key::{self, KeyRange};
 use crate::topo::{Alias, Topo};
-use crate::vschema::VSchema;
 
 /// Sees a run's history and says what held.
 #[derive(Default)]
@@ -44,30 +39,30 @@ pub struct Judge {
     pub(super) shards: Vec<Shard>,
     pub(super) tablets: BTreeMap<Alias, Tablet>,
     /// All that were committed anywhere.
-    transactions: BTreeMap<Gtid, Arc<BinlogTransaction>>,
+    pub(super) transactions: BTreeMap<Gtid, Arc<BinlogTransaction>>,
     /// Those of sessions, by the primary that did them first.
     committers: BTreeMap<Gtid, Committer>,
     /// What shards had and then had no more.
-    lost: Vec<(ShardId, Arc<BinlogTransaction>)>,
+    pub(super) lost: Vec<(ShardId, Arc<BinlogTransaction>)>,
     /// Shards whose primary came back from a crash without commits that replicas may have. Their
     /// GTIDs are given again.
     pub(super) beheaded: BTreeSet<ShardId>,
-    vindexes: Vec<VindexValues>,
+    pub(super) vindexes: Vec<VindexValues>,
     /// By keyspace and table: the vindexes over it.
-    by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
+    pub(super) by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
     sessions: Sessions,
     /// What else happened: faults, promotions, steps of operators.
-    faults: Vec<(At, Rc<str>)>,
+    pub(super) faults: Vec<(At, Rc<str>)>,
     pub(super) violations: Vec<Violation>,
     pub(super) excuses: Vec<Excuse>,
 }
 
 pub(super) struct Shard {
-    keyspace: Rc<str>,
+    pub(super) keyspace: Rc<str>,
     /// `keyspace/shard`
     pub(super) full_name: Rc<str>,
-    database: Rc<str>,
-    range: KeyRange,
+    pub(super) database: Rc<str>,
+    pub(super) range: KeyRange,
     pub(super) primary: Option<Alias>,
     /// Tablets that were primary before.
     pub(super) former: BTreeSet<Alias>,
@@ -77,13 +72,13 @@ pub(super) struct Tablet {
     pub(super) shard: ShardId,
     pub(super) copy: Copy,
     /// The server's uuid, once it has committed something as a primary.
-    uuid: Option<ServerUuid>,
+    pub(super) uuid: Option<ServerUuid>,
     /// It was told of that its transactions are no prefix.
     pub(super) diverged: bool,
 }
 
 /// The vindexes that a table has a part in, by their place.
-type Roles = Vec<(usize, TableKind)>;
+pub(super) type Roles = Vec<(usize, TableKind)>;
 /// Values that a commit has changed, by vindex.
 type Touched = BTreeMap<usize, BTreeSet<ValueKey>>;
 
@@ -125,33 +120,6 @@ impl Judge {
     /// statements are in the history.
     pub fn session_target(&mut self, session: &str, target: &str) {
         self.sessions.aim(session, target);
-    }
-
-    /// Takes the vschema that topo serves now. What is newly judged is judged as a whole.
-    pub fn vschema_changed(&mut self, vschema: &VSchema, now: Nanos) {
-        self.advance(now);
-        let mut before = std::mem::take(&mut self.vindexes);
-        let mut newly_judged = Vec::new();
-        for watched in watched::of_vschema(vschema) {
-            let known = before.iter().position(|old| old.watched.is(&watched));
-            let was_judged = known.is_some_and(|place| !before[place].watched.write_only);
-            if !was_judged && !watched.write_only {
-                newly_judged.push(self.vindexes.len());
-            }
-            self.vindexes.push(match known {
-                Some(place) => take_over(before.swap_remove(place), watched),
-                None => VindexValues::new(watched),
-            });
-        }
-        self.index_tables();
-        for index in 0..self.vindexes.len() {
-            self.learn_collations(index);
-            self.rebuild(index);
-            self.settle_all(index);
-        }
-        for index in newly_judged {
-            self.judge_filled(index);
-        }
     }
 
     /// Takes the next event of the history.
@@ -197,49 +165,6 @@ impl Judge {
                     self.sessions.vtgate_died(at, vtgate);
                 }
             }
-        }
-    }
-
-    /// A server holds this and has executed that: it was filled before the history began, or has
-    /// come back without some of its commits.
-    pub fn take_server(
-        &mut self,
-        alias: &Alias,
-        executed: &GtidSet,
-        images: impl Iterator<Item = TableImage>,
-        now: Nanos,
-    ) {
-        self.advance(now);
-        self.server_lost(alias, &GtidSet::new(), executed, images);
-    }
-
-    fn server_lost(
-        &mut self,
-        alias: &Alias,
-        gone: &GtidSet,
-        executed: &GtidSet,
-        images: impl Iterator<Item = TableImage>,
-    ) {
-        let Some(tablet) = self.tablets.get_mut(alias) else { return };
-        let mut lost = tablet.copy.executed.subtract(executed);
-        lost.union(gone);
-        let mut copy = Copy {
-            executed: executed.clone(),
-            log: std::mem::take(&mut tablet.copy.log),
-            ..Copy::default()
-        };
-        copy.log.retain(|gtid| executed.contains(*gtid));
-        for image in images {
-            let tables = copy.databases.entry(image.schema.database.clone()).or_default();
-            tables.insert(image.schema.name.clone(), Rows::of_image(&image));
-        }
-        tablet.copy = copy;
-        let shard = tablet.shard;
-        if self.shards[shard].primary.as_ref() == Some(alias) {
-            if !lost.is_empty() {
-                self.beheaded.insert(shard);
-            }
-            self.primary_is_another(shard, &lost);
         }
     }
 
@@ -539,39 +464,6 @@ impl Judge {
         }
     }
 
-    /// A table of a shard was emptied, or has come as a whole.
-    fn whole_table(&mut self, shard: ShardId, database: &str, table: &str) {
-        for (index, kind) in self.vindexes_over(shard, database, table) {
-            let at = self.at;
-            for entry in self.vindexes[index].values.values_mut() {
-                let gone: Vec<Change> = match kind {
-                    TableKind::Owner => {
-                        let here = entry.owners.iter().filter(|owner| owner.shard == shard);
-                        here.filter_map(|o| o.keyspace_id.clone().map(Change::Went)).collect()
-                    }
-                    TableKind::Lookup => {
-                        let here = entry.lookups.iter().filter(|row| row.shard == shard);
-                        here.map(|row| Change::Went(row.keyspace_id.clone())).collect()
-                    }
-                };
-                for change in gone {
-                    let origin = Origin::WholeTable;
-                    entry.mark = excuse::mark_of(&origin);
-                    entry.note(&Rc::new(Note {
-                        at,
-                        shard,
-                        table: kind,
-                        origin,
-                        change,
-                        gtid: None,
-                    }));
-                }
-            }
-            self.rebuild(index);
-            self.judge_all(index);
-        }
-    }
-
     /// Who is behind a commit on a primary, by its tag: `<session> <list>` in a session's
     /// transaction, `vreplication ..` for a stream, anything else beside them.
     fn origin(&mut self, tag: &str, shard: ShardId) -> Origin {
@@ -591,111 +483,6 @@ impl Judge {
         }
     }
 
-    // ------------------------------------------------------------ primaries
-
-    fn promoted(&mut self, keyspace: &Rc<str>, name: &Rc<str>, alias: &Alias) {
-        let shard = self.shard_id(keyspace, name);
-        self.tablet(alias, shard);
-        self.faults.push((self.at, format!("{alias} is primary of {keyspace}/{name}").into()));
-        let before = self.shards[shard].primary.replace(alias.clone());
-        if before.as_ref() == Some(alias) {
-            return;
-        }
-        self.shards[shard].former.remove(alias);
-        let executed = |alias: &Alias| self.tablets.get(alias).map(|t| t.copy.executed.clone());
-        let held = executed(alias).unwrap_or_default();
-        let lost = before.as_ref().and_then(executed).unwrap_or_default().subtract(&held);
-        self.shards[shard].former.extend(before);
-        self.primary_is_another(shard, &lost);
-    }
-
-    /// A shard's rows are other ones now, by the loss of these transactions.
-    fn primary_is_another(&mut self, shard: ShardId, lost: &GtidSet) {
-        let lost: Vec<Arc<BinlogTransaction>> = match lost.is_empty() {
-            true => Vec::new(),
-            false => {
-                let all = self.transactions.values();
-                all.filter(|transaction| lost.contains(transaction.gtid)).cloned().collect()
-            }
-        };
-        self.lost.extend(lost.iter().map(|transaction| (shard, Arc::clone(transaction))));
-        for index in 0..self.vindexes.len() {
-            let watched = &self.vindexes[index].watched;
-            let keyspace = &self.shards[shard].keyspace;
-            if watched.owner.keyspace == *keyspace || watched.lookup.keyspace == *keyspace {
-                self.rebuild(index);
-            }
-        }
-        for transaction in lost {
-            self.note_lost(shard, &transaction);
-        }
-        for index in 0..self.vindexes.len() {
-            self.judge_all(index);
-        }
-    }
-
-    /// Marks the values of a lost transaction, and notes that its rows are as before.
-    fn note_lost(&mut self, shard: ShardId, transaction: &BinlogTransaction) {
-        let at = self.at;
-        self.each_value(shard, transaction, |vindex, kind, table, row, is_after| {
-            let Some(key) = vindex.value_of(kind, table, row) else { return };
-            let id = match kind {
-                TableKind::Owner => {
-                    let placed = vindex.watched.owner.placed_by.as_ref();
-                    placed.and_then(|placement| placement.keyspace_id(table, row))
-                }
-                TableKind::Lookup => {
-                    let to = table.column(&vindex.watched.to).and_then(|to| row.get(to));
-                    to.and_then(value::stored_keyspace_id)
-                }
-            };
-            let (Some(entry), Some(id)) = (vindex.values.get_mut(&key), id) else { return };
-            let change = if is_after { Change::Went(id) } else { Change::Came(id) };
-            entry.mark = Some(lost_commit(transaction));
-            let (origin, gtid) = (Origin::Failover, Some(transaction.gtid));
-            entry.note(&Rc::new(Note { at, shard, table: kind, origin, change, gtid }));
-        });
-    }
-
-    /// A former primary that still commits what its shard will never have.
-    fn mark_stray(&mut self, alias: &Alias, shard: ShardId, transaction: &BinlogTransaction) {
-        let own = self.tablets.get(alias).and_then(|tablet| tablet.uuid);
-        if own != Some(transaction.gtid.server) || !self.shards[shard].former.contains(alias) {
-            return;
-        }
-        let primary = self.shards[shard].primary.as_ref().and_then(|p| self.tablets.get(p));
-        if primary.is_some_and(|primary| primary.copy.executed.contains(transaction.gtid)) {
-            return;
-        }
-        self.each_value(shard, transaction, |vindex, kind, table, row, _| {
-            let key = vindex.value_of(kind, table, row);
-            if let Some(entry) = key.and_then(|key| vindex.values.get_mut(&key)) {
-                entry.mark = Some(lost_commit(transaction));
-            }
-        });
-    }
-
-    fn each_value(
-        &mut self,
-        shard: ShardId,
-        transaction: &BinlogTransaction,
-        mut visit: impl FnMut(&mut VindexValues, TableKind, &Table, &[Value], bool),
-    ) {
-        for event in &transaction.events {
-            let binlog::Event::Rows(event) = event else { continue };
-            for (index, kind) in self.vindexes_over(shard, &event.table.database, &event.table.name)
-            {
-                for change in &event.changes {
-                    for (row, is_after) in [(&change.before, false), (&change.after, true)] {
-                        if let Some(row) = row {
-                            visit(&mut self.vindexes[index], kind, &event.table, row, is_after);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
     fn learn_uuid(&mut self, alias: &Alias, uuid: ServerUuid) {
         let is_known = |tablet: &Tablet| tablet.uuid == Some(uuid);
         if self.tablets.get(alias).is_some_and(|tablet| tablet.uuid.is_none())
@@ -709,7 +496,7 @@ impl Judge {
     // ------------------------------------------------------------ verdicts
 
     /// Judges a value after a commit that touched it.
-    fn judge(&mut self, index: usize, value: &ValueKey, commit: Commit) {
+    pub(super) fn judge(&mut self, index: usize, value: &ValueKey, commit: Commit) {
         let vindex = &mut self.vindexes[index];
         let (is_unique, write_only) = (vindex.watched.unique, vindex.watched.write_only);
         let Some(entry) = vindex.values.get_mut(value) else { return };
@@ -742,66 +529,6 @@ impl Judge {
                 entry.placed_owners().map(|(owner, _)| owner.clone()).collect()
             };
             self.broken(index, value, Invariant::Unique, &owners);
-        }
-    }
-
-    /// Judges all values, after a change that no session's commit made; its marks stand already.
-    pub(super) fn judge_all(&mut self, index: usize) {
-        let values: Vec<ValueKey> = self.vindexes[index].values.keys().cloned().collect();
-        let commit = Commit { at: self.at, origin: &Origin::Failover, gtid: None };
-        for value in values {
-            self.judge(index, &value, commit);
-        }
-    }
-
-    fn settle_all(&mut self, index: usize) {
-        self.vindexes[index].values.values_mut().for_each(ledger::settle);
-    }
-
-    fn judge_filled(&mut self, index: usize) {
-        let vindex = &mut self.vindexes[index];
-        let is_unique = vindex.watched.unique;
-        let (mut shortfall, mut excused) = (Shortfall::default(), Shortfall::default());
-        let mut mark = None;
-        for entry in vindex.values.values_mut() {
-            newly_broken(entry, is_unique);
-            match excuse::excuse(entry, &vindex.watched) {
-                Some(found) => {
-                    if excused.add(entry, is_unique) {
-                        mark.get_or_insert(found);
-                    }
-                }
-                None => {
-                    shortfall.add(entry, is_unique);
-                }
-            }
-        }
-        let subject: Rc<str> = vindex.watched.full_name().into();
-        let at = self.at;
-        let violation = |shortfall: Shortfall| {
-            let counts = format!(
-                "{} owner rows without a lookup row, {} values with several owner rows",
-                shortfall.missing, shortfall.duplicates
-            );
-            Violation {
-                invariant: Invariant::Filled,
-                at,
-                subject: Rc::clone(&subject),
-                value: String::new(),
-                rows: [counts].into_iter().chain(shortfall.examples).collect(),
-                timeline: Vec::new(),
-                lost_at: None,
-                departure: None,
-            }
-        };
-        if let (Some(mark), false) = (mark, excused.is_none()) {
-            let Mark { assumption, because } = mark;
-            let violation = violation(excused);
-            self.excuses.push(Excuse { assumption, because, violation });
-        }
-        if !shortfall.is_none() {
-            let violation = violation(shortfall);
-            self.violations.push(violation);
         }
     }
 
@@ -872,11 +599,11 @@ impl Judge {
 
     // ------------------------------------------------------------ what is where
 
-    fn advance(&mut self, now: Nanos) {
+    pub(super) fn advance(&mut self, now: Nanos) {
         self.at = At { time: now, seq: self.at.seq + 1 };
     }
 
-    fn shard_id(&mut self, keyspace: &Rc<str>, name: &str) -> ShardId {
+    pub(super) fn shard_id(&mut self, keyspace: &Rc<str>, name: &str) -> ShardId {
         let full_name = format!("{keyspace}/{name}");
         if let Some(id) = self.shards.iter().position(|shard| *shard.full_name == *full_name) {
             return id;
@@ -892,7 +619,7 @@ impl Judge {
         self.shards.len() - 1
     }
 
-    fn tablet(&mut self, alias: &Alias, shard: ShardId) {
+    pub(super) fn tablet(&mut self, alias: &Alias, shard: ShardId) {
         self.tablets.entry(alias.clone()).or_insert_with(|| Tablet {
             shard,
             copy: Copy::default(),
@@ -901,7 +628,7 @@ impl Judge {
         });
     }
 
-    fn vindexes_over(&self, shard: ShardId, database: &str, table: &str) -> Roles {
+    pub(super) fn vindexes_over(&self, shard: ShardId, database: &str, table: &str) -> Roles {
         let shard = &self.shards[shard];
         if *database != *shard.database {
             return Vec::new();
@@ -910,80 +637,11 @@ impl Judge {
         tables.and_then(|tables| tables.get(table)).cloned().unwrap_or_default()
     }
 
-    fn index_tables(&mut self) {
-        self.by_table.clear();
-        for (index, vindex) in self.vindexes.iter().enumerate() {
-            let Watched { owner, lookup, .. } = &vindex.watched;
-            for (side, kind) in [(owner, TableKind::Owner), (lookup, TableKind::Lookup)] {
-                let tables = self.by_table.entry(Rc::clone(&side.keyspace)).or_default();
-                tables.entry(Rc::clone(&side.table)).or_default().push((index, kind));
-            }
-        }
-    }
-
-    /// Takes the collations of the lookup table, or before there is one those of the owner.
-    fn learn_collations(&mut self, index: usize) {
-        for kind in [TableKind::Owner, TableKind::Lookup] {
-            let schemas: Vec<_> = self.tables_of(&self.vindexes[index].watched, kind);
-            let schema = schemas.first().map(|(_, _, _, rows)| rows.schema.clone());
-            if let Some(schema) = schema {
-                self.vindexes[index].take_collations(kind, &schema);
-            }
-        }
-    }
-
-    /// Makes a vindex's values anew from the primaries' tables.
-    pub(super) fn rebuild(&mut self, index: usize) {
-        let watched = self.vindexes[index].watched.clone();
-        let mut vindex =
-            std::mem::replace(&mut self.vindexes[index], VindexValues::new(watched.clone()));
-        let owners = self.tables_of(&watched, TableKind::Owner);
-        let lookups = self.tables_of(&watched, TableKind::Lookup);
-        vindex.rebuild(owners.into_iter().chain(lookups));
-        self.vindexes[index] = vindex;
-    }
-
-    fn tables_of(
-        &self,
-        watched: &Watched,
-        kind: TableKind,
-    ) -> Vec<(TableKind, ShardId, &KeyRange, &Rows)> {
-        let side = match kind {
-            TableKind::Owner => &watched.owner,
-            TableKind::Lookup => &watched.lookup,
-        };
-        let shards = self.shards.iter().enumerate();
-        shards
-            .filter(|(_, shard)| shard.keyspace == side.keyspace)
-            .filter_map(|(id, shard)| {
-                let primary = self.tablets.get(shard.primary.as_ref()?)?;
-                let rows = primary.copy.table(&shard.database, &side.table)?;
-                Some((kind, id, &shard.range, rows))
-            })
-            .collect()
-    }
-
-    pub(super) fn vindex_count(&self) -> usize {
-        self.vindexes.len()
-    }
-}
-
-/// A known vindex under a new declaration.
-fn take_over(mut known: VindexValues, watched: Watched) -> VindexValues {
-    let collations = known.watched.collations.take();
-    if watched.write_only && !known.watched.write_only {
-        for entry in known.values.values_mut() {
-            entry.missing.clear();
-            entry.owners_known = 0;
-        }
-    }
-    known.watched = Watched { collations, ..watched };
-    known
 }
 
 /// The owner rows that are missing and were not; whether there are more owner rows than before, and
 /// too many.
-fn newly_broken(entry: &mut Entry, is_unique: bool) -> (Vec<OwnerRow>, bool) {
+pub(super) fn newly_broken(entry: &mut Entry, is_unique: bool) -> (Vec<OwnerRow>, bool) {
     let missing: Vec<OwnerRow> = no_missing::missing(entry).cloned().collect();
     let known = |owner: &&OwnerRow| {
         !entry.missing.iter().any(|(shard, key)| *shard == owner.shard && *key == owner.key)
@@ -1007,11 +665,6 @@ fn is_sound(entry: &Entry, is_unique: bool, now: At) -> bool {
             && (note.change.arrived().is_some() || entry.owners.is_empty())
     });
     held && said && (!is_unique || unique::owners(entry) < 2)
-}
-
-fn lost_commit(transaction: &BinlogTransaction) -> Mark {
-    let because = format!("a failover lost {} of {}", transaction.gtid, transaction.tag).into();
-    Mark { assumption: Assumption::DurableCommits, because }
 }
 
 /// The vtgate whose death a fault tells of: `Crash("vtgate-1")`, `crash vtgate-1`.

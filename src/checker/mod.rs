@@ -20,6 +20,7 @@
 //! Left out: reads (`sound_reads`, `stable_reads`), `reusable`, `atomic`, `live`. Rows of shards
 //! that overlap, as while resharding, all count.
 
+mod anew;
 pub mod attempt;
 mod compare;
 pub mod departure;
