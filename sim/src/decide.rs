@@ -36,6 +36,29 @@ impl Tape {
         self.0.get(name)?.get(&ordinal).copied()
     }
 
+    /// All deviations, each with its name and ordinal.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        self.0.iter().flat_map(|(name, values)| {
+            values.iter().map(move |(ordinal, value)| (name.as_str(), *ordinal, *value))
+        })
+    }
+
+    /// Takes what another tape says; where both say something, that.
+    pub fn extend(&mut self, other: &Tape) {
+        for (name, ordinal, value) in other.entries() {
+            self.set(name, ordinal, value);
+        }
+    }
+
+    /// The tape without `count` of its deviations, from `at` on, counted as [`Tape::entries`] has
+    /// them.
+    pub fn without(&self, at: usize, count: usize) -> Tape {
+        let mut tape = Tape::default();
+        let kept = self.entries().enumerate().filter(|(i, _)| !(at..at + count).contains(i));
+        kept.for_each(|(_, (name, ordinal, value))| tape.set(name, ordinal, value));
+        tape
+    }
+
     /// Number of deviations.
     pub fn len(&self) -> usize {
         self.0.values().map(BTreeMap::len).sum()
@@ -71,10 +94,8 @@ fn parse_line(line: &str) -> Option<(&str, u64, u64)> {
 
 impl fmt::Display for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, values) in &self.0 {
-            for (ordinal, value) in values {
-                writeln!(f, "{name}#{ordinal} = {value}")?;
-            }
+        for (name, ordinal, value) in self.entries() {
+            writeln!(f, "{name}#{ordinal} = {value}")?;
         }
         Ok(())
     }
@@ -221,6 +242,17 @@ mod tests {
             crowded.choose(other, 0, 0..=9);
             assert_eq!(alone.choose(a, 0, 0..=99), crowded.choose(b, 0, 0..=99));
         }
+    }
+
+    #[test]
+    fn tapes_are_joined_and_cut() {
+        let tape = |text: &str| Tape::parse(text).unwrap();
+        let mut whole = tape("a/b#1 = 1\na/b#2 = 2");
+        whole.extend(&tape("a/b#2 = 3\nc/d#0 = 4"));
+        assert_eq!(whole, tape("a/b#1 = 1\na/b#2 = 3\nc/d#0 = 4"));
+        assert_eq!(whole.without(1, 1), tape("a/b#1 = 1\nc/d#0 = 4"));
+        assert_eq!(whole.without(1, 9), tape("a/b#1 = 1"));
+        assert_eq!(whole.without(3, 1), whole);
     }
 
     #[test]

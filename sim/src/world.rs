@@ -1090,14 +1090,6 @@ impl World {
         fault::cut(from, to);
     }
 
-    pub fn mend(&mut self, from: Machine, to: Machine) {
-        fault::mend(from, to);
-    }
-
-    pub fn set_link_latency(&mut self, from: Machine, to: Machine, latency: Duration) {
-        fault::set_link_latency(from, to, latency);
-    }
-
     /// Rules, noise and the default latency.
     pub fn network<R>(&mut self, f: impl FnOnce(&mut Network) -> R) -> R {
         with(|core| f(&mut core.network))
@@ -1146,10 +1138,6 @@ impl World {
 
     pub fn machine_of(&self, program: Program) -> Machine {
         with(|core| core.machine_of(program))
-    }
-
-    pub fn name_of(&self, program: Program) -> String {
-        with(|core| core.programs[program.0 as usize].name.clone())
     }
 
     // ------------------------------------------------------------ results

@@ -167,7 +167,12 @@ impl Judge {
     }
 
     /// A former primary that still commits what its shard will never have.
-    pub(super) fn mark_stray(&mut self, alias: &Alias, shard: ShardId, transaction: &BinlogTransaction) {
+    pub(super) fn mark_stray(
+        &mut self,
+        alias: &Alias,
+        shard: ShardId,
+        transaction: &BinlogTransaction,
+    ) {
         let own = self.tablets.get(alias).and_then(|tablet| tablet.uuid);
         if own != Some(transaction.gtid.server) || !self.shards[shard].former.contains(alias) {
             return;

@@ -636,7 +636,6 @@ impl Judge {
         let tables = self.by_table.get(&shard.keyspace);
         tables.and_then(|tables| tables.get(table)).cloned().unwrap_or_default()
     }
-
 }
 
 /// The owner rows that are missing and were not; whether there are more owner rows than before, and

@@ -139,7 +139,7 @@ impl Shrinker<'_> {
         while 0 < size {
             let mut at = 0;
             while at < self.best.tape.len() {
-                let tape = without(&self.best.tape, at, size);
+                let tape = self.best.tape.without(at, size);
                 if !self.attempt(self.best.case.clone(), tape)? {
                     at += size;
                 }
@@ -189,14 +189,6 @@ impl Shrinker<'_> {
         }
         Ok(())
     }
-}
-
-/// The tape without `count` of its lines.
-fn without(tape: &Tape, at: usize, count: usize) -> Tape {
-    let text = tape.to_string();
-    let kept = text.lines().enumerate().filter(|(line, _)| !(at..at + count).contains(line));
-    let kept: Vec<&str> = kept.map(|(_, line)| line).collect();
-    Tape::parse(&kept.join("\n")).unwrap_or_default()
 }
 
 /// An INSERT of several rows without one of them.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use goldenscript::{Command, Context};
+use sim::decide::Tape;
 use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::FlushLog;
 
@@ -95,11 +96,7 @@ pub enum Action {
     Locks,
     /// With this mutant on, the scenario shows it.
     Mutant(Planted),
-    Decide {
-        name: String,
-        ordinal: u64,
-        value: u64,
-    },
+    Decide(Tape),
 }
 
 /// What a scenario may say of its cluster.
@@ -198,15 +195,11 @@ fn decide(mut words: Words) -> Read<Action> {
     let pairs = words.keys.iter().map(|(key, value)| format!("{key} = {value}"));
     let text: Vec<String> = words.positional.iter().rev().cloned().chain(pairs).collect();
     let text = text.join(" ");
-    let parsed = sim::decide::Tape::parse(&text)
-        .map_err(|error| Bad::new(error.to_string(), &error.text))?;
+    let parsed = Tape::parse(&text).map_err(|error| Bad::new(error.to_string(), &error.text))?;
     words.positional.clear();
     words.keys.clear();
-    let line = parsed.to_string();
-    let (key, value) = line.trim().split_once(" = ").unwrap_or(("", ""));
-    let (name, ordinal) = key.rsplit_once('#').unwrap_or(("", ""));
-    match (ordinal.parse(), value.parse()) {
-        (Ok(ordinal), Ok(value)) => Ok(Action::Decide { name: name.to_owned(), ordinal, value }),
+    match parsed.len() {
+        1 => Ok(Action::Decide(parsed)),
         _ => Err(Bad::new("expected `decide 'component/purpose#ordinal = value'`", &text)),
     }
 }

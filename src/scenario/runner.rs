@@ -197,11 +197,7 @@ impl Runner {
             return Err("the scenario has no `cluster` command".to_owned());
         };
         let mut tape = self.options.tape.clone();
-        for line in head.tape.to_string().lines() {
-            if let Ok(one) = sim::decide::Tape::parse(line) {
-                merge(&mut tape, &one);
-            }
-        }
+        tape.extend(&head.tape);
         let has_tape = !tape.is_empty();
         let policy = match self.options.seed {
             Some(seed) => sim::decide::Policy::Random(seed),
@@ -645,8 +641,8 @@ impl Runner {
                 self.head.schemas.push((keyspace.clone(), sql.clone()));
                 Ok(String::new())
             }
-            Action::Decide { name, ordinal, value } => {
-                self.head.tape.set(name, *ordinal, *value);
+            Action::Decide(tape) => {
+                self.head.tape.extend(tape);
                 Ok(String::new())
             }
             Action::Session { name, vtgate, target } => {
@@ -716,17 +712,5 @@ impl goldenscript::Runner for Runner {
 
     fn end_block(&mut self, _: &Block) -> Result<String, Box<dyn Error>> {
         Ok(self.tell_resumed())
-    }
-}
-
-fn merge(tape: &mut sim::decide::Tape, one: &sim::decide::Tape) {
-    for line in one.to_string().lines() {
-        let parts = line.split_once(" = ").and_then(|(key, value)| {
-            let (name, ordinal) = key.rsplit_once('#')?;
-            Some((name.to_owned(), ordinal.parse().ok()?, value.parse().ok()?))
-        });
-        if let Some((name, ordinal, value)) = parts {
-            tape.set(&name, ordinal, value);
-        }
     }
 }
