@@ -5,8 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use sim::decide::Tape;
-use sim::host::HostKind;
 use vindicate::scenario::{Options, run};
 
 const HEAD: &str = "# A claim.\ncluster cells=zone1 tablets=primary\n";
@@ -17,16 +15,7 @@ fn folder() -> PathBuf {
 
 /// Runs the head with a third line: the error, its part and its hint.
 fn error(line: &str) -> (String, String, Option<String>) {
-    let options = Options {
-        host: HostKind::default(),
-        seed: None,
-        tape: Tape::default(),
-        noise: vindicate::scenario::JITTER,
-        judge_only: false,
-        record: false,
-        mutants: Vec::new(),
-        folder: folder(),
-    };
+    let options = Options { folder: folder(), ..Options::default() };
     let text = format!("{HEAD}{line}\n---\nok\n");
     let error = run(&text, &options).expect_err(line);
     assert_eq!(error.line, 3, "{line}: {error}");

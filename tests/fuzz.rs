@@ -1,8 +1,6 @@
 //! The search: what it draws can be run and is the same again, what it finds is small and stays
 //! found, and the protocol as it should be holds under it.
 
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 use sim::decide::Tape;
 use sim::host::HostKind;
@@ -13,7 +11,7 @@ use vindicate::fuzz::profile::{PROFILES, Profile};
 use vindicate::fuzz::shrink::{Shrunk, shrink};
 use vindicate::fuzz::strategy::Cases;
 use vindicate::mutant::Mutant;
-use vindicate::scenario::{self, JITTER, Options, Verdict};
+use vindicate::scenario::{self, Options, Verdict};
 
 fn profile(name: &str) -> &'static Profile {
     Profile::named(name).expect("a profile of this name")
@@ -43,15 +41,9 @@ proptest! {
     fn the_protocol_holds(drawn in Cases(profile("small"))) {
         let campaign = campaign("small", &[]);
         let ran = campaign.run(&drawn.case, Chance::Seed(drawn.seed), false).unwrap();
-        let news = match &ran.verdict {
-            Verdict::Held => Vec::new(),
-            Verdict::Violated(stories) => {
-                let unknown = stories.iter().filter(|story| story.departure.is_none());
-                unknown.map(|story| story.text.clone()).collect()
-            }
-            other => vec![format!("{other:?}")],
-        };
-        prop_assert!(news.is_empty(), "{}\n{}", news.join("\n"), drawn.case.text("", &Tape::default()));
+        let news: Vec<&str> = ran.verdict.news().map(|story| story.text.as_str()).collect();
+        let text = drawn.case.text("", &Tape::default());
+        prop_assert!(ran.verdict.is_as_vitess(), "{:?}\n{}\n{text}", ran.verdict, news.join("\n"));
     }
 }
 
@@ -92,16 +84,7 @@ fn a_planted_bug_is_found_and_its_counterexample_is_minimal() {
 fn stands_as_a_scenario(small: &Shrunk, mutant: Mutant) {
     let text = small.case.text("A finding.", &small.tape);
     let run = |mutants: &[Mutant]| {
-        let options = Options {
-            host: HostKind::default(),
-            seed: None,
-            tape: Tape::default(),
-            noise: JITTER,
-            judge_only: false,
-            record: false,
-            mutants: mutants.to_vec(),
-            folder: PathBuf::new(),
-        };
+        let options = Options { mutants: mutants.to_vec(), ..Options::default() };
         scenario::run(&text, &options).expect("a scenario").verdict
     };
     assert!(matches!(run(&[mutant]), Verdict::Violated(_)), "{mutant} does not show:\n{text}");

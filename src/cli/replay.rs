@@ -4,7 +4,7 @@
 //! scenario, with what every command gave. A file is a scenario or a finding, run as it says.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sim::decide::Tape;
 use sim::host::HostKind;
@@ -51,16 +51,12 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
             (campaign.case(seed).text("", &Tape::default()), Some(seed))
         }
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let options = Options {
-        host: HostKind::default(),
         seed,
-        tape: Tape::default(),
         noise: seed.map_or(JITTER, campaign::noise),
-        judge_only: false,
         record: true,
         mutants: arguments.mutants,
-        folder: folder.map_or(PathBuf::from("."), Path::to_path_buf),
+        ..Options::beside(path)
     };
     let run = scenario::run(&text, &options).map_err(|error| {
         CommandError::usage(format!("{}:{}: {error}", arguments.what, error.line))

@@ -3,7 +3,6 @@
 //! Runs are done in the caller's thread; each begins with an empty world and an empty history, and
 //! leaves nothing that the next would feel.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use sim::clock::Nanos;
@@ -64,11 +63,6 @@ pub fn noise(seed: Seed) -> Noise {
     }
 }
 
-/// The first violation that is no known departure of Vitess's.
-fn news(stories: &[Story]) -> Option<&Story> {
-    stories.iter().find(|story| story.departure.is_none())
-}
-
 /// A case that could not be run: a fault of the generator's.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("line {line} of a drawn case: {message}\n{text}")]
@@ -109,7 +103,7 @@ impl Campaign {
             judge_only: true,
             record,
             mutants: mutants.to_vec(),
-            folder: PathBuf::new(),
+            ..Options::default()
         };
         let run = scenario::run(&text, &options);
         let run =
@@ -127,20 +121,12 @@ impl Campaign {
     pub fn seed(&self, seed: Seed) -> Result<(Ran, Option<Finding>), BadCase> {
         let case = self.case(seed);
         let ran = self.run(&case, Chance::Seed(seed), false)?;
-        let is_news = matches!(&ran.verdict, Verdict::Violated(stories) if news(stories).is_some());
-        if !is_news {
+        if ran.verdict.news().next().is_none() {
             return Ok((ran, None));
         }
         let again = self.run(&case, Chance::Seed(seed), true)?;
-        let finding = match &again.verdict {
-            Verdict::Violated(stories) => news(stories).map(|story| Finding {
-                seed,
-                case,
-                tape: again.tape.clone(),
-                story: story.clone(),
-            }),
-            _ => None,
-        };
+        let story = again.verdict.news().next().cloned();
+        let finding = story.map(|story| Finding { seed, case, tape: again.tape, story });
         Ok((ran, finding))
     }
 
@@ -153,17 +139,13 @@ impl Campaign {
         invariant: &str,
     ) -> Result<Option<Story>, BadCase> {
         let ran = self.run(case, Chance::Tape(tape.clone()), false)?;
-        let Verdict::Violated(stories) = ran.verdict else { return Ok(None) };
-        let is_it = |story: &Story| story.invariant == invariant && story.departure.is_none();
-        let Some(story) = stories.into_iter().find(is_it) else { return Ok(None) };
+        let mut stories = ran.verdict.news();
+        let Some(story) = stories.find(|story| story.invariant == invariant).cloned() else {
+            return Ok(None);
+        };
         if !self.mutants.is_empty() {
             let without = self.run_with(case, Chance::Tape(tape.clone()), false, &[])?;
-            let holds = match &without.verdict {
-                Verdict::Held => true,
-                Verdict::Violated(stories) => news(stories).is_none(),
-                Verdict::Stuck(_) | Verdict::Panicked(_) => false,
-            };
-            if !holds {
+            if !without.verdict.is_as_vitess() {
                 return Ok(None);
             }
         }

@@ -12,7 +12,7 @@ use sim::seed::Seed;
 
 use super::campaign::{BadCase, Campaign, Chance, Finding};
 use super::case::{Case, Step};
-use crate::scenario::{Story, Verdict};
+use crate::scenario::Story;
 
 /// A finding that is as small as it gets.
 #[derive(Clone, Debug)]
@@ -80,10 +80,7 @@ impl Shrinker<'_> {
         for seed in 0..OTHER_SCHEDULES {
             self.best.runs += 1;
             let ran = self.campaign.run(&case, Chance::Seed(Seed(seed)), true)?;
-            let is_it =
-                |story: &Story| story.invariant == self.invariant && story.departure.is_none();
-            let shows =
-                matches!(&ran.verdict, Verdict::Violated(stories) if stories.iter().any(is_it));
+            let shows = ran.verdict.news().any(|story| story.invariant == self.invariant);
             if shows && self.attempt(case.clone(), ran.tape)? {
                 return Ok(true);
             }

@@ -26,7 +26,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sim::clock::Nanos;
@@ -59,6 +59,30 @@ pub struct Options {
     pub mutants: Vec<Mutant>,
     /// Where files that the scenario names are found.
     pub folder: PathBuf,
+}
+
+/// The calm run of a scenario that names no files.
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            host: HostKind::default(),
+            seed: None,
+            tape: Tape::default(),
+            noise: JITTER,
+            judge_only: false,
+            record: false,
+            mutants: Vec::new(),
+            folder: PathBuf::new(),
+        }
+    }
+}
+
+impl Options {
+    /// The calm run of a scenario in this file: what it names lies beside it.
+    pub fn beside(file: &Path) -> Options {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Options { folder: folder.unwrap_or(Path::new(".")).to_path_buf(), ..Options::default() }
+    }
 }
 
 /// What a seed does to messages, where nothing else is said: each takes up to four times as long.
@@ -101,6 +125,26 @@ pub enum Verdict {
     Stuck(Vec<String>),
     /// Panics of processes.
     Panicked(Vec<String>),
+}
+
+impl Verdict {
+    /// The violations that are no known departures of Vitess's.
+    pub fn news(&self) -> impl Iterator<Item = &Story> {
+        let stories = match self {
+            Verdict::Violated(stories) => stories.as_slice(),
+            Verdict::Held | Verdict::Stuck(_) | Verdict::Panicked(_) => &[],
+        };
+        stories.iter().filter(|story| story.departure.is_none())
+    }
+
+    /// Nothing is wrong that Vitess does not do itself.
+    pub fn is_as_vitess(&self) -> bool {
+        match self {
+            Verdict::Held => true,
+            Verdict::Violated(_) => self.news().next().is_none(),
+            Verdict::Stuck(_) | Verdict::Panicked(_) => false,
+        }
+    }
 }
 
 /// A violation, told.

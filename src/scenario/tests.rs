@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use sim::decide::Tape;
 use sim::host::HostKind;
 
 use super::fault::kinds::KINDS;
@@ -27,13 +26,9 @@ fn play(text: &str) -> Run {
 fn play_in(folder: &str, text: &str) -> Run {
     let options = Options {
         host: HostKind::Plain,
-        seed: None,
-        tape: Tape::default(),
-        noise: super::JITTER,
-        judge_only: false,
         record: true,
-        mutants: Vec::new(),
         folder: PathBuf::from(folder),
+        ..Options::default()
     };
     run(text, &options).unwrap_or_else(|error| panic!("{}\n{text}", error.message))
 }
@@ -240,13 +235,10 @@ fn a_line_behind_the_head_strikes() {
     );
     let options = |mutants| Options {
         host: HostKind::Plain,
-        seed: None,
-        tape: Tape::default(),
-        noise: super::JITTER,
         judge_only: true,
-        record: false,
         mutants,
         folder: PathBuf::from("scenarios/lookup"),
+        ..Options::default()
     };
     let line = "silent Commit before from=vtgate-1 to=zone1-0000000300".to_owned();
     let (calm, deeds) = deviate(&text, &options(Vec::new()), &[]).unwrap();

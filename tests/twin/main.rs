@@ -18,7 +18,6 @@ mod reads;
 
 use std::path::PathBuf;
 
-use sim::host::HostKind;
 use vindicate::scenario::{Options, Story, Verdict, run};
 
 const SETUP: &str = "cluster
@@ -82,16 +81,7 @@ session u target=single
 ";
 
 fn options() -> Options {
-    Options {
-        host: HostKind::default(),
-        seed: None,
-        tape: Default::default(),
-        noise: vindicate::scenario::JITTER,
-        judge_only: false,
-        record: false,
-        mutants: Vec::new(),
-        folder: PathBuf::from("tests/twin"),
-    }
+    Options { folder: PathBuf::from("tests/twin"), ..Options::default() }
 }
 
 /// The answer to each statement, by session.

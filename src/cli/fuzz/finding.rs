@@ -27,16 +27,7 @@ pub(super) fn write(
     ));
     comments.push_str("\nseed: any");
     let text = small.case.text(&comments, &small.tape);
-    let options = Options {
-        host: campaign.host,
-        seed: None,
-        tape: Default::default(),
-        noise: crate::scenario::JITTER,
-        judge_only: false,
-        record: false,
-        mutants: Vec::new(),
-        folder: PathBuf::new(),
-    };
+    let options = Options { host: campaign.host, ..Options::default() };
     // What it prints where the protocol is as it should be; bad input cannot be: it has just run.
     let text = scenario::run(&text, &options).map_or(text, |run| run.output);
     std::fs::create_dir_all(folder)

@@ -5,10 +5,8 @@
 //! on the other host; whatever then differs is our own fault.
 
 use std::any::Any;
-use std::path::Path;
 use std::time::Duration;
 
-use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::seed::Seed;
 use sim::trace::first_divergence;
@@ -143,16 +141,12 @@ fn plant(scenario: &Scenario, options: &Options, runner: Runner, faithful: &Run)
 }
 
 fn options(scenario: &Scenario, seed: Option<Seed>, settings: &Settings) -> Options {
-    let folder = scenario.path.parent().filter(|folder| !folder.as_os_str().is_empty());
     Options {
         host: settings.host,
         seed,
-        tape: Tape::default(),
-        noise: crate::scenario::JITTER,
-        judge_only: false,
         record: settings.record,
         mutants: settings.mutants.clone(),
-        folder: folder.unwrap_or(Path::new(".")).to_path_buf(),
+        ..Options::beside(&scenario.path)
     }
 }
 

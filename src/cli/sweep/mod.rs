@@ -10,10 +10,9 @@ mod show;
 
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use sim::decide::Tape;
 use sim::host::HostKind;
 
 use crate::cli::run::bad::BadScenario;
@@ -24,7 +23,7 @@ use crate::cli::run::order::in_order;
 use crate::cli::{CommandError, Format, Verdict};
 use crate::mutant::Mutant;
 use crate::scenario::steps::deviate;
-use crate::scenario::{self, JITTER, Options};
+use crate::scenario::{self, Options};
 use deviation::Deviation;
 use show::Table;
 
@@ -162,16 +161,11 @@ impl Sweep<'_> {
         scenario: &Scenario,
         lines: &[String],
     ) -> Result<(Came, crate::scenario::steps::Deeds), scenario::ScenarioError> {
-        let folder = scenario.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let options = Options {
             host: HostKind::Plain,
-            seed: None,
-            tape: Tape::default(),
-            noise: JITTER,
             judge_only: true,
-            record: false,
             mutants: self.arguments.mutants.clone(),
-            folder: folder.unwrap_or(Path::new(".")).to_path_buf(),
+            ..Options::beside(&scenario.path)
         };
         let (run, deeds) = deviate(&scenario.text, &options, lines)?;
         let first = |texts: &[String], otherwise: &str| {
@@ -179,17 +173,13 @@ impl Sweep<'_> {
         };
         let came = match &run.verdict {
             scenario::Verdict::Held => Came::Held,
-            scenario::Verdict::Violated(stories) => {
-                let known = stories.iter().find(|story| story.departure.is_none());
-                match known {
-                    // Vitess does that too, and the judge knows why.
-                    None => Came::Held,
-                    Some(story) => {
-                        let text = story.text.clone();
-                        Came::Violated { invariant: story.invariant, story: text }
-                    }
+            scenario::Verdict::Violated(_) => match run.verdict.news().next() {
+                // Vitess does that too, and the judge knows why.
+                None => Came::Held,
+                Some(story) => {
+                    Came::Violated { invariant: story.invariant, story: story.text.clone() }
                 }
-            }
+            },
             scenario::Verdict::Stuck(waits) => Came::Stuck(first(waits, "nothing can go on")),
             scenario::Verdict::Panicked(panics) => Came::Panicked(first(panics, "a process")),
         };
