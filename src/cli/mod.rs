@@ -8,7 +8,9 @@
 
 mod conform;
 mod fuzz;
+mod many;
 mod mutants;
+mod order;
 mod plan;
 mod replay;
 pub mod run;
@@ -67,8 +69,8 @@ enum Format {
     Json,
 }
 
-/// What a command that ran came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a command that ran came to; what is worse is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Held,
     /// An output differs, or a check fails.
@@ -79,6 +81,19 @@ enum Verdict {
     Stuck,
     /// A panic, or two runs that should be one and differ.
     OurFault,
+}
+
+impl Verdict {
+    /// The first word of a summary.
+    fn word(self) -> &'static str {
+        match self {
+            Verdict::Held => "held",
+            Verdict::Failed => "failed",
+            Verdict::BadInput => "bad",
+            Verdict::Stuck => "stuck",
+            Verdict::OurFault => "fault",
+        }
+    }
 }
 
 /// Why a command did not run.

@@ -14,9 +14,10 @@ use serde_json::json;
 use sim::host::HostKind;
 use sim::seed::Seed;
 
-use crate::cli::fuzz::{Clock, duration, profile_parser};
+use crate::cli::fuzz::{duration, profile_parser};
+use crate::cli::many::{Clock, threads};
+use crate::cli::order::in_order;
 use crate::cli::run::mutant_parser;
-use crate::cli::run::order::in_order;
 use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::{BadCase, Campaign, Finding};
 use crate::fuzz::profile::Profile;
@@ -69,10 +70,11 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
         outcomes.push(outcome);
     }
     let alive = outcomes.iter().filter(|outcome| outcome.found.is_none()).count();
+    let verdict = if alive == 0 { Verdict::Held } else { Verdict::Failed };
     if arguments.format == Format::Text {
-        summary(&outcomes, alive, &mut out)?;
+        summary(&outcomes, alive, verdict, &mut out)?;
     }
-    Ok(if alive == 0 { Verdict::Held } else { Verdict::Failed })
+    Ok(verdict)
 }
 
 fn search(arguments: &Arguments, mutant: Mutant) -> Result<Outcome, CommandError> {
@@ -80,15 +82,13 @@ fn search(arguments: &Arguments, mutant: Mutant) -> Result<Outcome, CommandError
         Campaign { profile: arguments.profile, mutants: vec![mutant], host: HostKind::default() };
     let clock = Clock::start(Some(arguments.time));
     let first = Seed::parse(&arguments.seed).0;
-    let threads =
-        arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let mut outcome =
         Outcome { mutant, found: None, runs: 0, time: Duration::ZERO, shrunk: Duration::ZERO };
     let bad = |error: BadCase| CommandError::usage(error.to_string());
     // The error that ends the search early is that there is nothing left to search for.
     let ended: Result<(), Option<CommandError>> = in_order(
         (first..=u64::MAX).map(Seed).take_while(|_| !clock.is_over()),
-        threads,
+        threads(arguments.jobs),
         |seed| campaign.seed(*seed),
         |_, done| {
             outcome.runs += 1;
@@ -143,7 +143,12 @@ fn tell(outcome: &Outcome, format: Format, out: &mut dyn Write) -> Result<(), Co
     Ok(())
 }
 
-fn summary(outcomes: &[Outcome], alive: usize, out: &mut dyn Write) -> Result<(), CommandError> {
+fn summary(
+    outcomes: &[Outcome],
+    alive: usize,
+    verdict: Verdict,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
     let found: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.found.is_some()).collect();
     let quick = found.iter().filter(|outcome| outcome.time < Duration::from_secs(1)).count();
     let logs: f64 = found.iter().map(|outcome| (outcome.runs.max(1) as f64).ln()).sum();
@@ -153,7 +158,7 @@ fn summary(outcomes: &[Outcome], alive: usize, out: &mut dyn Write) -> Result<()
     writeln!(
         out,
         "{}: {} of {} mutants found, {alive} alive; {quick} within 1 s; geometric mean {mean:.0} runs; longest counterexample {longest} lines",
-        if alive == 0 { "held" } else { "failed" },
+        verdict.word(),
         found.len(),
         outcomes.len()
     )?;

@@ -21,15 +21,20 @@ pub(super) fn write(
     if !mutants.is_empty() {
         comments.push_str(&format!("\n\nWith mutant {}.", mutants.join(", ")));
     }
+    let with: String = mutants.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
     comments.push_str(&format!(
-        "\n\nFound by: vindicate fuzz --profile {} --seed {}",
-        campaign.profile.name, finding.seed.0
+        "\n\nThe run that showed it: vindicate replay {} --profile {}{with}",
+        finding.seed.0, campaign.profile.name
     ));
     comments.push_str("\nseed: any");
     let text = small.case.text(&comments, &small.tape);
     let options = Options { host: campaign.host, ..Options::default() };
-    // What it prints where the protocol is as it should be; bad input cannot be: it has just run.
-    let text = scenario::run(&text, &options).map_or(text, |run| run.output);
+    // What it prints where the protocol is as it should be.
+    let run = scenario::run(&text, &options).map_err(|error| {
+        let at = format!("a finding that cannot be read: line {}: {error}\n{text}", error.line);
+        CommandError::usage(at)
+    })?;
+    let text = run.output;
     std::fs::create_dir_all(folder)
         .map_err(|source| CommandError::Replace { path: folder.to_path_buf(), source })?;
     let of = if mutants.is_empty() { String::new() } else { format!("-{}", mutants.join("-")) };

@@ -9,19 +9,19 @@
 mod finding;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 use sim::clock::Nanos;
 use sim::host::HostKind;
 use sim::seed::Seed;
 
-use crate::cli::run::order::in_order;
+use crate::cli::many::{Clock, progress_bar, threads};
+use crate::cli::order::in_order;
 use crate::cli::run::{SeedRange, mutant_parser};
 use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::{BadCase, Campaign, Finding, Ran};
@@ -74,13 +74,6 @@ const SEEDS: u64 = 1_000;
 /// Findings of one invariant that are shrunk and written.
 const SHRUNK: usize = 3;
 
-/// What a seed came to, with its finding made small.
-struct Done {
-    seed: Seed,
-    ran: Result<Ran, BadCase>,
-    finding: Option<Box<Finding>>,
-}
-
 pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let campaign = Campaign {
         profile: arguments.profile,
@@ -93,18 +86,16 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
         (None, Some(_)) => (first, u64::MAX),
         (None, None) => (first, first.saturating_add(SEEDS)),
     };
-    let threads =
-        arguments.jobs.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let bar = progress_bar(last - first);
     let mut out = io::stdout();
     let mut tally = Tally::new(&arguments, &campaign);
     let clock = Clock::start(arguments.time);
     let result = in_order(
         (first..last).map(Seed).take_while(|_| !clock.is_over()),
-        threads,
-        |seed| one(&campaign, *seed),
-        |_, done| {
-            bar.suspend(|| tally.take(done, &mut out))?;
+        threads(arguments.jobs),
+        |seed| campaign.seed(*seed),
+        |seed, done| {
+            bar.suspend(|| tally.take(seed, done, &mut out))?;
             bar.inc(1);
             Ok::<(), CommandError>(())
         },
@@ -112,13 +103,6 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     bar.finish_and_clear();
     result?;
     tally.end(clock.elapsed(), &mut out)
-}
-
-fn one(campaign: &Campaign, seed: Seed) -> Done {
-    match campaign.seed(seed) {
-        Ok((ran, finding)) => Done { seed, ran: Ok(ran), finding: finding.map(Box::new) },
-        Err(error) => Done { seed, ran: Err(error), finding: None },
-    }
 }
 
 /// What was seen so far.
@@ -153,20 +137,25 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn take(&mut self, done: Done, out: &mut dyn Write) -> Result<(), CommandError> {
+    fn take(
+        &mut self,
+        Seed(seed): Seed,
+        done: Result<(Ran, Option<Finding>), BadCase>,
+        out: &mut dyn Write,
+    ) -> Result<(), CommandError> {
         self.runs += 1;
-        let ran = match done.ran {
-            Ok(ran) => ran,
+        let (ran, finding) = match done {
+            Ok(done) => done,
             Err(error) => {
                 self.faults += 1;
-                writeln!(out, "FAULT seed {}: {error}", done.seed.0)?;
+                writeln!(out, "FAULT seed {seed}: {error}")?;
                 return Ok(());
             }
         };
         self.events += ran.events;
         self.virtual_time = self.virtual_time.saturating_add(ran.virtual_time);
         if self.arguments.digest {
-            writeln!(out, "{} {:016x}", done.seed.0, ran.digest)?;
+            writeln!(out, "{seed} {:016x}", ran.digest)?;
         }
         match &ran.verdict {
             scenario::Verdict::Held => {}
@@ -179,14 +168,14 @@ impl<'a> Tally<'a> {
             }
             scenario::Verdict::Stuck(waits) => {
                 self.stuck += 1;
-                writeln!(out, "STUCK seed {}: {}", done.seed.0, waits.join("; "))?;
+                writeln!(out, "STUCK seed {seed}: {}", waits.join("; "))?;
             }
             scenario::Verdict::Panicked(panics) => {
                 self.faults += 1;
-                writeln!(out, "FAULT seed {}: {}", done.seed.0, panics.join("; "))?;
+                writeln!(out, "FAULT seed {seed}: {}", panics.join("; "))?;
             }
         }
-        let Some(finding) = done.finding else { return Ok(()) };
+        let Some(finding) = finding else { return Ok(()) };
         self.first.get_or_insert(self.runs);
         let count = self.violated.entry(finding.story.invariant).or_default();
         *count += 1;
@@ -255,12 +244,7 @@ impl<'a> Tally<'a> {
                         "virtual_seconds": virtual_seconds, "seconds": seconds })
             )?,
             Format::Text => {
-                let word = match verdict {
-                    Verdict::Held => "held",
-                    Verdict::Failed => "failed",
-                    Verdict::Stuck => "stuck",
-                    Verdict::OurFault | Verdict::BadInput => "fault",
-                };
+                let word = verdict.word();
                 let (by, known) = (counts(&self.violated), counts(&self.departures));
                 let departed: usize = self.departures.values().sum();
                 writeln!(
@@ -278,37 +262,4 @@ impl<'a> Tally<'a> {
 fn counts(counts: &BTreeMap<&'static str, usize>) -> String {
     let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
     if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
-}
-
-/// How long the campaign has run on this machine, and whether its time is over.
-pub(in crate::cli) struct Clock {
-    #[expect(
-        clippy::disallowed_types,
-        reason = "a campaign lasts as long as it is told, in real time"
-    )]
-    start: std::time::Instant,
-    time: Option<Duration>,
-}
-
-impl Clock {
-    #[expect(clippy::disallowed_types, reason = "as above")]
-    pub(in crate::cli) fn start(time: Option<Duration>) -> Clock {
-        Clock { start: std::time::Instant::now(), time }
-    }
-
-    pub(in crate::cli) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
-    }
-
-    pub(in crate::cli) fn is_over(&self) -> bool {
-        self.time.is_some_and(|time| time <= self.elapsed())
-    }
-}
-
-fn progress_bar(runs: u64) -> ProgressBar {
-    let target = match io::stderr().is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    ProgressBar::with_draw_target(Some(runs), target)
 }

@@ -11,30 +11,29 @@ pub mod difference;
 pub mod files;
 pub mod head;
 pub mod once;
-pub(in crate::cli) mod order;
 pub mod replace;
 pub mod show;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use sim::host::HostKind;
 use sim::seed::Seed;
 
+use crate::cli::many::{progress_bar, threads, timed};
+use crate::cli::order::in_order;
 use crate::cli::{CommandError, Format, Verdict, report};
 use crate::mutant::Mutant;
 use bad::BadScenario;
 use files::{FindError, Scenario, find};
 use head::Seeds;
 use once::{Chance, Finished, Problem, Runner, Settings, Status, once};
-use order::in_order;
 use show::{Style, Summary, Totals};
 
 #[derive(clap::Args)]
@@ -121,14 +120,19 @@ impl Scenario {
 
 pub(super) fn run(arguments: Arguments, runner: Runner) -> Result<Verdict, CommandError> {
     let plan = Plan::new(arguments)?;
-    let status = plan.run(runner, &mut io::stdout())?;
-    Ok(match status {
-        Status::Held => Verdict::Held,
-        Status::Failed => Verdict::Failed,
-        Status::Bad => Verdict::BadInput,
-        Status::Stuck => Verdict::Stuck,
-        Status::Fault => Verdict::OurFault,
-    })
+    plan.run(runner, &mut io::stdout()).map(Verdict::from)
+}
+
+impl From<Status> for Verdict {
+    fn from(status: Status) -> Verdict {
+        match status {
+            Status::Held => Verdict::Held,
+            Status::Failed => Verdict::Failed,
+            Status::Bad => Verdict::BadInput,
+            Status::Stuck => Verdict::Stuck,
+            Status::Fault => Verdict::OurFault,
+        }
+    }
 }
 
 /// Which chances the scenarios are given.
@@ -182,10 +186,7 @@ impl Plan {
                 twice: arguments.twice,
             },
             style: Style { format, digest, stats },
-            threads: arguments
-                .jobs
-                .or(std::thread::available_parallelism().ok())
-                .unwrap_or(NonZeroUsize::MIN),
+            threads: threads(arguments.jobs),
             trace: arguments.trace,
             bless: arguments.bless,
         })
@@ -232,7 +233,7 @@ impl Plan {
     fn run(&self, runner: Runner, out: &mut dyn Write) -> Result<Status, CommandError> {
         let bar = progress_bar(self.count());
         let mut tally = Tally::new(self);
-        let (done, wall) = once::timed(|| {
+        let (done, wall) = timed(|| {
             in_order(
                 self.jobs(),
                 self.threads,
@@ -397,15 +398,6 @@ fn host(name: Option<HostName>) -> Result<HostKind, CommandError> {
                 .hint("build with the flag `--cfg madsim`, as .cargo/config.toml does")),
         },
     }
-}
-
-/// On a terminal only, and on stderr.
-fn progress_bar(runs: u64) -> ProgressBar {
-    let target = match io::stderr().is_terminal() && runs > 1 {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    ProgressBar::with_draw_target(Some(runs), target)
 }
 
 impl From<FindError> for CommandError {

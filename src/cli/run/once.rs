@@ -11,6 +11,7 @@ use sim::host::HostKind;
 use sim::seed::Seed;
 use sim::trace::first_divergence;
 
+use crate::cli::many::timed;
 use crate::cli::run::difference::Difference;
 use crate::cli::run::files::Scenario;
 use crate::mutant::Mutant;
@@ -286,11 +287,4 @@ fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("panicked: {}", text.unwrap_or_else(|| "without words".to_string()))
-}
-
-#[expect(clippy::disallowed_types, reason = "how long a run took on this machine, not in it")]
-pub(in crate::cli) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = std::time::Instant::now();
-    let result = work();
-    (result, start.elapsed())
 }

@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use sim::clock::Nanos;
 use sim::host::HostKind;
 
-use crate::cli::Format;
 use crate::cli::run::files::Scenario;
 use crate::cli::run::once::{Chance, Finished, Problem, Settings, Status};
+use crate::cli::{Format, Verdict};
 
 /// What is printed, beside a line a scenario.
 #[derive(Clone, Copy, Debug)]
@@ -29,19 +29,6 @@ impl fmt::Display for Status {
             Status::Stuck => "STUCK",
             Status::Fault => "FAULT",
         })
-    }
-}
-
-impl Status {
-    /// The first word of the summary.
-    fn word(self) -> &'static str {
-        match self {
-            Status::Held => "held",
-            Status::Failed => "failed",
-            Status::Bad => "bad",
-            Status::Stuck => "stuck",
-            Status::Fault => "fault",
-        }
     }
 }
 
@@ -154,7 +141,7 @@ pub(super) fn run_json(scenario: &Scenario, finished: &Finished, status: Status)
         "name": scenario.name,
         "path": scenario.path.display().to_string(),
         "seed": finished.seed.map(|seed| seed.0),
-        "status": status.word(),
+        "status": Verdict::from(status).word(),
         "digest": run.map(|run| format!("{:016x}", run.digest)),
         "events": run.map(|run| run.events),
         "virtual_ns": run.map(|run| run.virtual_time),
@@ -219,7 +206,7 @@ pub(super) struct Summary {
 impl fmt::Display for Summary {
     /// `held: 12 scenarios, 0 failed, seed calm, 34.1 s virtual, 0.2 s real, host nodes`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = self.totals.status().word();
+        let word = Verdict::from(self.totals.status()).word();
         write!(f, "{word}: {} scenarios, {} failed", self.scenarios, self.failed)?;
         for (count, what) in [(self.skipped, "skipped"), (self.blessed, "blessed")] {
             if count != 0 {
@@ -237,7 +224,7 @@ impl fmt::Display for Summary {
 impl Summary {
     pub(super) fn json(&self) -> Json {
         json!({ "summary": {
-            "status": self.totals.status().word(),
+            "status": Verdict::from(self.totals.status()).word(),
             "scenarios": self.scenarios,
             "failed": self.failed,
             "skipped": self.skipped,

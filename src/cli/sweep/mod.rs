@@ -8,21 +8,21 @@
 mod deviation;
 mod show;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use sim::host::HostKind;
 
+use crate::cli::many::{progress_bar, threads, timed};
+use crate::cli::order::in_order;
 use crate::cli::run::bad::BadScenario;
 use crate::cli::run::files::{Scenario, find};
 use crate::cli::run::mutant_parser;
-use crate::cli::run::once::{in_fresh_thread, timed};
-use crate::cli::run::order::in_order;
+use crate::cli::run::once::in_fresh_thread;
 use crate::cli::{CommandError, Format, Verdict};
 use crate::mutant::Mutant;
-use crate::scenario::steps::deviate;
+use crate::scenario::steps::{Deeds, deviate};
 use crate::scenario::{self, Options};
 use deviation::Deviation;
 use show::Table;
@@ -57,8 +57,7 @@ pub(in crate::cli) enum Came {
 
 pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let scenarios = find(&arguments.paths)?;
-    let threads = arguments.jobs.or(std::thread::available_parallelism().ok());
-    let sweep = Sweep { arguments: &arguments, threads: threads.unwrap_or(NonZeroUsize::MIN) };
+    let sweep = Sweep { arguments: &arguments, threads: threads(arguments.jobs) };
     let mut out = io::stdout();
     let mut worst = Verdict::Held;
     let (mut points, mut held, mut failed) = (0, 0, 0);
@@ -67,7 +66,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
             let table = sweep.one(scenario)?;
             (points, held) = (points + table.points(), held + table.held());
             failed += usize::from(table.points() != table.held());
-            worst = graver(worst, table.verdict());
+            worst = worst.max(table.verdict());
             match arguments.format {
                 Format::Text => out.write_all(table.text().as_bytes())?,
                 Format::Json => writeln!(out, "{}", table.json())?,
@@ -96,24 +95,11 @@ const CHUNK: usize = 16;
 impl Sweep<'_> {
     fn one(&self, scenario: &Scenario) -> Result<Table, CommandError> {
         let mut table = Table::new(&scenario.name, &scenario.path);
-        let deviations = match self.arguments.only.as_slice() {
-            [] => {
-                let calm = in_fresh_thread(scenario, || self.play(scenario, &[]));
-                let (came, deeds) = match calm {
-                    Ok(Ok(calm)) => calm,
-                    Ok(Err(error)) => return Err(bad(scenario, error)),
-                    Err(panic) => (Came::Panicked(panic), Default::default()),
-                };
-                table.calm(came);
-                deviation::all(&deeds)
-            }
-            only => {
-                let (came, _) = self.play_alone(scenario, only)?;
-                table.calm(came);
-                Vec::new()
-            }
-        };
-        let bar = progress_bar(deviations.len() as u64, &scenario.name);
+        let only = self.arguments.only.as_slice();
+        let (came, deeds) = self.play_alone(scenario, only)?;
+        table.calm(came);
+        let deviations = if only.is_empty() { deviation::all(&deeds) } else { Vec::new() };
+        let bar = progress_bar(deviations.len() as u64);
         in_order(
             deviations.chunks(CHUNK),
             self.threads,
@@ -134,7 +120,7 @@ impl Sweep<'_> {
         &self,
         scenario: &Scenario,
         lines: &[String],
-    ) -> Result<(Came, crate::scenario::steps::Deeds), CommandError> {
+    ) -> Result<(Came, Deeds), CommandError> {
         match in_fresh_thread(scenario, || self.play(scenario, lines)) {
             Ok(Ok(played)) => Ok(played),
             Ok(Err(error)) => Err(bad(scenario, error)),
@@ -160,7 +146,7 @@ impl Sweep<'_> {
         &self,
         scenario: &Scenario,
         lines: &[String],
-    ) -> Result<(Came, crate::scenario::steps::Deeds), scenario::ScenarioError> {
+    ) -> Result<(Came, Deeds), scenario::ScenarioError> {
         let options = Options {
             host: HostKind::Plain,
             judge_only: true,
@@ -189,24 +175,4 @@ impl Sweep<'_> {
 
 fn bad(scenario: &Scenario, error: scenario::ScenarioError) -> CommandError {
     CommandError::Scenario(Box::new(BadScenario::new(&scenario.path, &scenario.text, error)))
-}
-
-fn graver(one: Verdict, other: Verdict) -> Verdict {
-    let grave = |verdict: Verdict| match verdict {
-        Verdict::Held => 0,
-        Verdict::Failed => 1,
-        Verdict::BadInput => 2,
-        Verdict::Stuck => 3,
-        Verdict::OurFault => 4,
-    };
-    if grave(one) < grave(other) { other } else { one }
-}
-
-/// On a terminal only, and on stderr.
-fn progress_bar(runs: u64, name: &str) -> ProgressBar {
-    let target = match io::stderr().is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    ProgressBar::with_draw_target(Some(runs), target).with_message(name.to_owned())
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 
 /// Does `work` for each job on so many threads and gives each result to `take`, first job first.
 /// Where `take` fails, no job is begun any more.
-pub(in crate::cli) fn in_order<J: Send, R: Send, E>(
+pub(super) fn in_order<J: Send, R: Send, E>(
     jobs: impl Iterator<Item = J> + Send,
     threads: NonZeroUsize,
     work: impl Fn(&J) -> R + Sync,
