@@ -42,8 +42,16 @@ pub enum Step {
         sql: String,
     },
     Advance(Duration),
-    /// A command of the scenario language.
-    Fault(String),
+    /// Any other command of the scenario language: a fault, what ends a run.
+    Command(String),
+}
+
+/// A statement that a client has still to send.
+#[derive(Clone)]
+enum Queued {
+    Alone(String),
+    /// All clients send theirs at once.
+    Storm(String),
 }
 
 pub fn millis(number: u64) -> Duration {
@@ -63,7 +71,7 @@ impl Step {
                 format!("advance {}ms", time.as_millis())
             }
             Step::Advance(time) => format!("advance {}s", time.as_secs()),
-            Step::Fault(line) => line.clone(),
+            Step::Command(line) => line.clone(),
         }
     }
 }
@@ -72,24 +80,18 @@ impl Case {
     /// The case of a seed.
     pub fn draw(profile: &Profile, seed: Seed) -> Case {
         let mut schema = Schema::draw(&mut Draw::new(seed, "fuzz/schema"));
-        let mut draw = Draw::new(seed, "fuzz/size");
-        let draw = &mut draw;
+        let draw = &mut Draw::new(seed, "fuzz/size");
         profile.restrict(&mut schema);
         let vtgates = draw.between(1, profile.vtgates);
         let count = draw.between(profile.clients.0, profile.clients.1);
         let sessions: Vec<(String, u64)> = (0..count)
             .map(|at| (char::from(b'a' + at as u8).to_string(), 1 + at % vtgates))
             .collect();
-        let tablets = match draw.chance(profile.replicas_percent) {
-            true => 3,
-            false => 1,
-        };
+        let tablets = if draw.chance(profile.replicas_percent) { 3 } else { 1 };
         let transactions = draw.between(profile.transactions.0, profile.transactions.1);
         let mut case = Case { schema, tablets, vtgates, sessions, steps: Vec::new() };
         case.steps = case.work(&mut Draw::new(seed, "fuzz/workload"), transactions);
-        if profile.faults {
-            case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile);
-        }
+        case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile);
         case
     }
 
@@ -97,58 +99,48 @@ impl Case {
     fn work(&self, draw: &mut Draw, transactions: u64) -> Vec<Step> {
         let mix = Mix::draw(draw);
         let clients = self.sessions.len();
-        let mut queues: Vec<VecDeque<String>> = vec![VecDeque::new(); clients];
-        // What all clients begin at once: as many statements of each queue, from its place on.
-        let mut storms: Vec<VecDeque<usize>> = vec![VecDeque::new(); clients];
+        let mut queues: Vec<VecDeque<Queued>> = vec![VecDeque::new(); clients];
         let mut drawn = 0;
         while drawn < transactions {
             if let Some(storm) = mix.storm(draw, &self.schema, clients) {
                 drawn += clients as u64;
-                for (client, sql) in storm.into_iter().enumerate() {
-                    storms[client].push_back(queues[client].len());
-                    queues[client].push_back(sql);
+                for (queue, sql) in queues.iter_mut().zip(storm) {
+                    queue.push_back(Queued::Storm(sql));
                 }
                 continue;
             }
             drawn += 1;
             let client = draw.below(clients as u64) as usize;
-            queues[client].extend(mix.transaction(draw, &self.schema));
+            let transaction = mix.transaction(draw, &self.schema);
+            queues[client].extend(transaction.into_iter().map(Queued::Alone));
         }
         // How close statements of different clients are to each other, in this run.
         let pauses = *draw.pick(&[0, 0, 20, 60]);
         let longest = *draw.pick(&[200, 1_000, 5_000]);
-        let mut sent = vec![0; clients];
         let mut steps = Vec::new();
-        let send = |steps: &mut Vec<Step>, client: usize, sql: String| {
-            steps.push(Step::Send { session: self.sessions[client].0.clone(), sql });
-        };
         while queues.iter().any(|queue| !queue.is_empty()) {
-            let is_ready = |client: usize| storms[client].front() != Some(&sent[client]);
-            let ready: Vec<usize> =
-                (0..clients).filter(|at| !queues[*at].is_empty() && is_ready(*at)).collect();
+            let is_alone = |at: &usize| matches!(queues[*at].front(), Some(Queued::Alone(_)));
+            let ready: Vec<usize> = (0..clients).filter(is_alone).collect();
             if ready.is_empty() {
                 // All have come to the same storm. A pause lets them end what they do.
                 steps.push(Step::Advance(millis(draw.between(5, 30))));
-                for client in 0..clients {
-                    storms[client].pop_front();
-                    sent[client] += 1;
-                    if let Some(sql) = queues[client].pop_front() {
-                        send(&mut steps, client, sql);
-                    }
-                }
+                let storm = (0..clients).filter_map(|at| self.send(&mut queues, at));
+                steps.extend(storm);
                 continue;
             }
-            let client = *draw.pick(&ready);
-            sent[client] += 1;
-            if let Some(sql) = queues[client].pop_front() {
-                send(&mut steps, client, sql);
-            }
+            steps.extend(self.send(&mut queues, *draw.pick(&ready)));
             if draw.chance(pauses) {
                 let micros = draw.between(1, longest / 100) * 100;
                 steps.push(Step::Advance(Duration::from_micros(micros)));
             }
         }
         steps
+    }
+
+    /// A client's next statement.
+    fn send(&self, queues: &mut [VecDeque<Queued>], client: usize) -> Option<Step> {
+        let (Queued::Alone(sql) | Queued::Storm(sql)) = queues[client].pop_front()?;
+        Some(Step::Send { session: self.sessions[client].0.clone(), sql })
     }
 
     fn add_faults(&mut self, draw: &mut Draw, profile: &Profile) {
@@ -164,15 +156,13 @@ impl Case {
             let kind = *draw.pick(&kinds);
             let fault = targets.fault(draw, kind);
             let mut at = draw.below(self.steps.len() as u64 + 1) as usize;
-            // What mends it comes later, with statements between.
-            let mut first = true;
-            for step in fault {
-                if !first {
+            for (nth, step) in fault.into_iter().enumerate() {
+                // What mends it comes later, with statements between.
+                if 0 < nth {
                     at = (at + draw.below(4) as usize).min(self.steps.len());
                 }
                 self.steps.insert(at, step);
                 at += 1;
-                first = false;
             }
         }
     }

@@ -11,7 +11,7 @@ use sim::seed::Draw;
 use super::case::{Step, millis};
 use super::schema::Schema;
 
-/// The kinds that a run may have, each with its name.
+/// The kinds that a run may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Disconnect,
@@ -74,38 +74,6 @@ impl Kind {
         Kind::StopReplication,
     ];
 
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Disconnect => "disconnect",
-            Kind::ClientTimeout => "client-timeout",
-            Kind::KillQuery => "kill-query",
-            Kind::KillConnection => "kill-connection",
-            Kind::KillTransaction => "kill-transaction",
-            Kind::VtgateCrash => "vtgate-crash",
-            Kind::VtgatePause => "vtgate-pause",
-            Kind::TabletCrash => "tablet-crash",
-            Kind::TabletPause => "tablet-pause",
-            Kind::ServerCrash => "server-crash",
-            Kind::MachineOff => "machine-off",
-            Kind::SlowNode => "slow-node",
-            Kind::Cut => "cut",
-            Kind::Partition => "partition",
-            Kind::Isolate => "isolate",
-            Kind::Break => "break",
-            Kind::Silent => "silent",
-            Kind::Delay => "delay",
-            Kind::TopoStale => "topo-stale",
-            Kind::SlowDisk => "slow-disk",
-            Kind::FullDisk => "full-disk",
-            Kind::Clock => "clock",
-            Kind::ReadOnly => "read-only",
-            Kind::FillPool => "fill-pool",
-            Kind::AtStage => "at-stage",
-            Kind::PlannedReparent => "planned-reparent",
-            Kind::StopReplication => "stop-replication",
-        }
-    }
-
     /// Whether it needs replicas.
     pub fn needs_replicas(self) -> bool {
         matches!(self, Kind::PlannedReparent | Kind::StopReplication)
@@ -133,15 +101,14 @@ impl Targets<'_> {
         let (tablet, server) = (format!("primary({shard})"), format!("mysqld({shard})"));
         let session = draw.pick(self.sessions).clone();
         match kind {
-            Kind::Disconnect => vec![Step::Fault(format!("disconnect {session}"))],
+            Kind::Disconnect => vec![Step::Command(format!("disconnect {session}"))],
             Kind::ClientTimeout => {
                 let after = draw.between(1, 40);
-                vec![Step::Fault(format!("client-timeout {session} {after}ms"))]
+                vec![Step::Command(format!("client-timeout {session} {after}ms"))]
             }
-            Kind::KillQuery | Kind::KillConnection | Kind::KillTransaction => {
-                let list = draw.pick(&LISTS);
-                vec![Step::Fault(format!("{} {session}{list}", kind.name()))]
-            }
+            Kind::KillQuery => kill(draw, "kill-query", &session),
+            Kind::KillConnection => kill(draw, "kill-connection", &session),
+            Kind::KillTransaction => kill(draw, "kill-transaction", &session),
             Kind::VtgateCrash => self.lasting(draw, ("crash", "restart"), &vtgate, ""),
             Kind::VtgatePause => self.lasting(draw, ("pause", "resume"), &vtgate, ""),
             Kind::TabletCrash => self.lasting(draw, ("crash", "restart"), &tablet, ""),
@@ -174,15 +141,12 @@ impl Targets<'_> {
                 let who = if draw.chance(50) { vtgate } else { tablet };
                 self.lasting(draw, ("isolate", "heal"), &who, "")
             }
-            Kind::Break | Kind::Silent => {
-                let when = draw.pick(&["before", "after"]);
-                let (name, calls) = (draw.pick(&MESSAGES), self.calls(draw, &vtgate, &tablet));
-                vec![Step::Fault(format!("{} {name} {when}{calls}", kind.name()))]
-            }
+            Kind::Break => self.fate(draw, "break", &vtgate, &tablet),
+            Kind::Silent => self.fate(draw, "silent", &vtgate, &tablet),
             Kind::Delay => {
                 let (name, by) = (draw.pick(&MESSAGES), draw.between(1, 40));
                 let calls = self.calls(draw, &vtgate, &tablet);
-                vec![Step::Fault(format!("delay {name} {by}ms{calls}"))]
+                vec![Step::Command(format!("delay {name} {by}ms{calls}"))]
             }
             Kind::TopoStale => self.lasting(draw, ("topo-stale", "recover"), &vtgate, ""),
             Kind::SlowDisk => {
@@ -195,7 +159,7 @@ impl Targets<'_> {
                 let sign = draw.pick(&["+", "-"]);
                 let seconds = draw.between(1, 60);
                 let how = draw.pick(&["clock-offset", "clock-step"]);
-                vec![Step::Fault(format!("{how} {} '{sign}{seconds}s'", quoted(&who)))]
+                vec![Step::Command(format!("{how} {} '{sign}{seconds}s'", quoted(&who)))]
             }
             Kind::ReadOnly => self.lasting(draw, ("read-only", "read-write"), &tablet, ""),
             Kind::FillPool => self.lasting(draw, ("fill-pool", "free-pool"), &tablet, ""),
@@ -208,7 +172,7 @@ impl Targets<'_> {
                     3 => "break Commit before".to_owned(),
                     _ => "break Commit after".to_owned(),
                 };
-                vec![Step::Fault(format!("at session={session} point={stage} do='{what}'"))]
+                vec![Step::Command(format!("at session={session} point={stage} do='{what}'"))]
             }
             Kind::PlannedReparent => {
                 let alias = self.alias(&shard, draw.below(self.tablets));
@@ -221,6 +185,13 @@ impl Targets<'_> {
                 self.lasting(draw, ("stop-replication", "start-replication"), &alias, thread)
             }
         }
+    }
+
+    /// The connection of a call breaks, or is silent.
+    fn fate(&self, draw: &mut Draw, word: &str, vtgate: &str, tablet: &str) -> Vec<Step> {
+        let when = draw.pick(&["before", "after"]);
+        let (name, calls) = (draw.pick(&MESSAGES), self.calls(draw, vtgate, tablet));
+        vec![Step::Command(format!("{word} {name} {when}{calls}"))]
     }
 
     /// Which calls a rule is for.
@@ -246,7 +217,7 @@ impl Targets<'_> {
         how: &str,
     ) -> Vec<Step> {
         let target = if target.contains('\'') { target.to_owned() } else { quoted(target) };
-        let mut steps = vec![Step::Fault(format!("{strike} {target}{how}"))];
+        let mut steps = vec![Step::Command(format!("{strike} {target}{how}"))];
         if draw.chance(70) {
             steps.push(self.a_while(draw));
             // These end all of their kind.
@@ -254,7 +225,7 @@ impl Targets<'_> {
                 "heal" | "recover" => mend.to_owned(),
                 _ => format!("{mend} {target}"),
             };
-            steps.push(Step::Fault(mend));
+            steps.push(Step::Command(mend));
         }
         steps
     }
@@ -286,6 +257,11 @@ impl Targets<'_> {
     }
 }
 
+fn kill(draw: &mut Draw, word: &str, session: &str) -> Vec<Step> {
+    let list = draw.pick(&LISTS);
+    vec![Step::Command(format!("{word} {session}{list}"))]
+}
+
 /// As a word of a scenario.
 fn quoted(word: &str) -> String {
     if word.contains('(') { format!("'{word}'") } else { word.to_owned() }
@@ -295,9 +271,9 @@ fn quoted(word: &str) -> String {
 /// is ended by its timeout.
 pub fn end() -> Vec<Step> {
     vec![
-        Step::Fault("recover".to_owned()),
-        Step::Fault("settle".to_owned()),
+        Step::Command("recover".to_owned()),
+        Step::Command("settle".to_owned()),
         Step::Advance(millis(35_000)),
-        Step::Fault("check".to_owned()),
+        Step::Command("check".to_owned()),
     ]
 }

@@ -15,43 +15,38 @@ pub struct Profile {
     pub transactions: (u64, u64),
     /// Percent of runs with replicas.
     pub replicas_percent: u64,
-    pub faults: bool,
     pub most_faults: u64,
-    /// Always the same cluster: two shards, the lookup table in the owner's keyspace.
+    /// Always the same cluster: two shards of the owner, its lookup tables unsharded.
     pub fixed_cluster: bool,
 }
 
+const SMALL: Profile = Profile {
+    name: "small",
+    about: "few clients, few statements, few faults: many runs, short counterexamples",
+    vtgates: 2,
+    clients: (2, 3),
+    transactions: (3, 12),
+    replicas_percent: 20,
+    most_faults: 3,
+    fixed_cluster: false,
+};
+
 pub const PROFILES: [Profile; 3] = [
-    Profile {
-        name: "small",
-        about: "few clients, few statements, few faults: many runs, short counterexamples",
-        vtgates: 2,
-        clients: (2, 3),
-        transactions: (3, 12),
-        replicas_percent: 20,
-        faults: true,
-        most_faults: 3,
-        fixed_cluster: false,
-    },
+    SMALL,
     Profile {
         name: "calm",
         about: "as small, without faults",
-        vtgates: 2,
-        clients: (2, 3),
-        transactions: (3, 12),
         replicas_percent: 0,
-        faults: false,
         most_faults: 0,
-        fixed_cluster: false,
+        ..SMALL
     },
     Profile {
         name: "standard",
-        about: "2 shards, 9 tablets, 2 vtgates, 4 clients, 50 transactions, faults: what speed is measured with",
+        about: "2 shards, 9 tablets, 2 vtgates, 4 clients, 50 transactions, faults: for speed",
         vtgates: 2,
         clients: (4, 4),
         transactions: (50, 50),
         replicas_percent: 100,
-        faults: true,
         most_faults: 6,
         fixed_cluster: true,
     },

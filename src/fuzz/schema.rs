@@ -1,11 +1,9 @@
 //! The schema of a case: one owner table with its lookups, where their tables are, of which types.
 //!
-//! `customer.corder` is owned by nobody else than the guide's readers know: orders of customers,
-//! each with a sku. What varies is what the protocol depends on: the sharding, whether a row's key
-//! is its sharding column, where the lookup tables live, how many lookups there are, unique or not,
-//! the columns' types, NULLs.
-
-use std::fmt::Write;
+//! `customer.corder` holds orders of customers, each with a sku, as in Vitess's guide to lookup
+//! vindexes. What varies is what the protocol depends on: the sharding, whether a row's key is its
+//! sharding column, where the lookup tables live, how many lookups there are, unique or not, the
+//! columns' types, NULLs. All lookups are of the consistent types: of others nothing is promised.
 
 use sim::seed::Draw;
 
@@ -45,12 +43,7 @@ pub struct Lookup {
     pub ignore_nulls: bool,
     pub nullable: bool,
     pub batch: bool,
-    /// One of the consistent types; else one of the plain ones, of which nothing is promised.
-    pub consistent: bool,
 }
-
-const SHARDS: [&str; 3] = ["-80,80-", "-40,40-80,80-", "-"];
-const PRIMARY: [&str; 3] = ["hash", "xxhash", "unicode_loose_xxhash"];
 
 impl Schema {
     pub fn draw(draw: &mut Draw) -> Schema {
@@ -68,10 +61,10 @@ impl Schema {
             (2, Place::Unsharded),
             (2, Place::Sharded("-80,80-")),
         ]);
-        let of_numbers = if draw.chance(80) { "hash" } else { *draw.pick(&PRIMARY[..2]) };
+        let primary = if draw.chance(80) { "hash" } else { *draw.pick(&["hash", "xxhash"]) };
         Schema {
-            shards: draw.weighted(&[(8, SHARDS[0]), (2, SHARDS[1]), (0, SHARDS[2])]),
-            primary: of_numbers,
+            shards: draw.weighted(&[(8, "-80,80-"), (2, "-40,40-80,80-")]),
+            primary,
             key_is_sharding: draw.chance(50),
             value,
             place,
@@ -152,7 +145,7 @@ impl Schema {
     }
 
     pub fn definitions(&self, keyspace: &str) -> String {
-        let mut sql = String::new();
+        let mut tables = Vec::new();
         let ty = self.value.sql();
         if keyspace == "customer" {
             let mut columns = vec!["order_id bigint not null".to_owned()];
@@ -164,28 +157,13 @@ impl Schema {
             }
             columns.push("price bigint".to_owned());
             columns.push("primary key (order_id)".to_owned());
-            columns
-                .extend(self.lookups.iter().map(|Lookup { column, .. }| format!("key ({column})")));
-            let _ = write!(sql, "create table corder ({})", columns.join(", "));
+            columns.extend(self.lookups.iter().map(|lookup| format!("key ({})", lookup.column)));
+            tables.push(format!("create table corder ({})", columns.join(", ")));
         }
         if keyspace == self.lookup_keyspace() {
-            for lookup in &self.lookups {
-                let null = if lookup.unique || !lookup.nullable { " not null" } else { "" };
-                let (table, column) = (lookup.table(), lookup.column);
-                let separator = if sql.is_empty() { "" } else { "; " };
-                let _ = match lookup.unique {
-                    true => write!(
-                        sql,
-                        "{separator}create table {table} ({column} {ty}{null}, keyspace_id varbinary(128), primary key ({column}))"
-                    ),
-                    false => write!(
-                        sql,
-                        "{separator}create table {table} ({column} {ty} not null, order_id bigint not null, keyspace_id varbinary(128), primary key ({column}, order_id))"
-                    ),
-                };
-            }
+            tables.extend(self.lookups.iter().map(|lookup| lookup.definition(ty)));
         }
-        sql
+        tables.join("; ")
     }
 
     pub fn sharding_column(&self) -> &'static str {
@@ -203,7 +181,6 @@ impl Lookup {
             // Without it a NULL would be an entry, which the tables here cannot hold.
             ignore_nulls: nullable || draw.chance(10),
             batch: draw.chance(20),
-            consistent: true,
         }
     }
 
@@ -211,18 +188,27 @@ impl Lookup {
         format!("corder_{}", self.column)
     }
 
-    fn vindex(&self, keyspace: &str) -> String {
-        let kind = match (self.consistent, self.unique) {
-            (true, true) => "consistent_lookup_unique",
-            (true, false) => "consistent_lookup",
-            (false, true) => "lookup_unique",
-            (false, false) => "lookup",
-        };
-        let table = self.table();
-        let from = match self.unique {
+    /// The columns whose values an entry is for.
+    fn from(&self) -> String {
+        match self.unique {
             true => self.column.to_owned(),
             false => format!("{}, order_id", self.column),
-        };
+        }
+    }
+
+    fn definition(&self, ty: &str) -> String {
+        let (table, column, from) = (self.table(), self.column, self.from());
+        let order = if self.unique { "" } else { ", order_id bigint not null" };
+        format!(
+            "create table {table} ({column} {ty} not null{order}, keyspace_id varbinary(128), \
+             primary key ({from}))"
+        )
+    }
+
+    fn vindex(&self, keyspace: &str) -> String {
+        let kind = if self.unique { "consistent_lookup_unique" } else { "consistent_lookup" };
+        let table = self.table();
+        let from = self.from();
         let mut params =
             format!(r#""table": "{keyspace}.{table}", "from": "{from}", "to": "keyspace_id""#);
         if self.ignore_nulls {

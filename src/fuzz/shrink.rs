@@ -121,7 +121,7 @@ impl Shrinker<'_> {
             let (name, _) = case.sessions.remove(at);
             let is_used = case.steps.iter().any(|step| match step {
                 Step::Send { session, .. } | Step::Ask { session, .. } => *session == name,
-                Step::Fault(line) => line.contains(&format!("session={name} ")),
+                Step::Command(line) => line.contains(&format!("session={name} ")),
                 Step::Advance(_) => false,
             });
             if is_used || !self.attempt(case, self.best.tape.clone())? {
@@ -160,7 +160,7 @@ impl Shrinker<'_> {
                     .filter(|rounder| rounder < time)
                     .map(Step::Advance)
                     .collect(),
-                Step::Ask { .. } | Step::Fault(_) => Vec::new(),
+                Step::Ask { .. } | Step::Command(_) => Vec::new(),
             };
             for step in simpler.drain(..) {
                 let mut case = self.best.case.clone();

@@ -89,15 +89,11 @@ impl Mix {
             (0..schema.lookups.len()).map(|at| self.value(draw, schema, at)).collect();
         let first = draw.between(1, self.keys);
         let insert = |client: usize| {
-            let key = 1 + (first + client as u64) % self.keys.max(clients as u64);
-            let mut row = vec![key.to_string()];
-            if !schema.key_is_sharding {
-                row.push((1 + (first + client as u64) % self.customers).to_string());
-            }
-            row.extend(values.iter().cloned());
-            row.push("1".to_owned());
-            let columns = columns(schema).join(", ");
-            format!("insert into corder ({columns}) values ({})", row.join(", "))
+            let next = first + client as u64;
+            let key = 1 + next % self.keys.max(clients as u64);
+            let customer = (!schema.key_is_sharding).then_some(1 + next % self.customers);
+            let row = row(key, customer, &values);
+            insert(schema, "", &[row])
         };
         Some((0..clients).map(insert).collect())
     }
@@ -140,7 +136,7 @@ impl Mix {
                 format!("{insert} on duplicate key update price = price + 1")
             }
             Kind::UpdateValue => {
-                let at = draw.below(schema.lookups.len() as u64) as usize;
+                let at = lookup(draw, schema);
                 let (column, value) = (schema.lookups[at].column, self.value(draw, schema, at));
                 format!("update corder set {column} = {value} where {}", self.filter(draw, schema))
             }
@@ -155,7 +151,7 @@ impl Mix {
                 format!("select * from corder where {} for update", self.value_filter(draw, schema))
             }
             Kind::SelectIn => {
-                let at = draw.below(schema.lookups.len() as u64) as usize;
+                let at = lookup(draw, schema);
                 let values: Vec<String> = (0..draw.between(2, 3))
                     .map(|_| schema.value.literal(draw.between(1, self.values)))
                     .collect();
@@ -166,19 +162,16 @@ impl Mix {
     }
 
     fn insert(&self, draw: &mut Draw, schema: &Schema, rows: u64, ignore: &str) -> String {
-        let columns = columns(schema);
         let rows: Vec<String> = (0..rows)
             .map(|_| {
-                let mut values = vec![draw.between(1, self.keys).to_string()];
-                if !schema.key_is_sharding {
-                    values.push(draw.between(1, self.customers).to_string());
-                }
-                values.extend((0..schema.lookups.len()).map(|at| self.value(draw, schema, at)));
-                values.push("1".to_owned());
-                format!("({})", values.join(", "))
+                let key = draw.between(1, self.keys);
+                let customer = (!schema.key_is_sharding).then(|| draw.between(1, self.customers));
+                let values: Vec<String> =
+                    (0..schema.lookups.len()).map(|at| self.value(draw, schema, at)).collect();
+                row(key, customer, &values)
             })
             .collect();
-        format!("insert{ignore} into corder ({}) values {}", columns.join(", "), rows.join(", "))
+        insert(schema, ignore, &rows)
     }
 
     fn value(&self, draw: &mut Draw, schema: &Schema, at: usize) -> String {
@@ -202,10 +195,26 @@ impl Mix {
     }
 
     fn value_filter(&self, draw: &mut Draw, schema: &Schema) -> String {
-        let at = draw.below(schema.lookups.len() as u64) as usize;
+        let at = lookup(draw, schema);
         let value = schema.value.literal(draw.between(1, self.values));
         format!("{} = {value}", schema.lookups[at].column)
     }
+}
+
+/// The place of one of the lookups.
+fn lookup(draw: &mut Draw, schema: &Schema) -> usize {
+    draw.below(schema.lookups.len() as u64) as usize
+}
+
+fn insert(schema: &Schema, ignore: &str, rows: &[String]) -> String {
+    let columns = columns(schema).join(", ");
+    format!("insert{ignore} into corder ({columns}) values {}", rows.join(", "))
+}
+
+/// A row of [`columns`]; without a customer where the key is the sharding column.
+fn row(key: u64, customer: Option<u64>, values: &[String]) -> String {
+    let customer = customer.map(|customer| format!(", {customer}")).unwrap_or_default();
+    format!("({key}{customer}, {}, 1)", values.join(", "))
 }
 
 fn columns(schema: &Schema) -> Vec<&'static str> {
