@@ -1,10 +1,14 @@
 //! The search: what it draws can be run and is the same again, what it finds is small and stays
 //! found, and the protocol as it should be holds under it.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use proptest::prelude::*;
 use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::seed::Seed;
+use vindicate::checker::departure::Departure;
 use vindicate::fuzz::campaign::{Campaign, Chance, Finding};
 use vindicate::fuzz::case::Case;
 use vindicate::fuzz::profile::{PROFILES, Profile};
@@ -89,6 +93,27 @@ fn stands_as_a_scenario(small: &Shrunk, mutant: Mutant) {
     };
     assert!(matches!(run(&[mutant]), Verdict::Violated(_)), "{mutant} does not show:\n{text}");
     assert_eq!(run(&[]), Verdict::Held, "{mutant}:\n{text}");
+}
+
+/// Every departure of Vitess's has a scenario that shows it, and its signature knows it there.
+#[test]
+fn departures_are_known_by_their_signatures() {
+    let folder = Path::new("scenarios/departures");
+    let mut known = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some() {
+            continue;
+        }
+        // Not declared, violations are told.
+        let text = std::fs::read_to_string(&path).unwrap().replace("\nexpect violated ", "\n# ");
+        let run = scenario::run(&text, &Options::beside(&path)).unwrap();
+        assert!(run.verdict.is_as_vitess(), "{}: {:?}", path.display(), run.verdict);
+        if let Verdict::Violated(stories) = run.verdict {
+            known.extend(stories.iter().filter_map(|story| story.departure));
+        }
+    }
+    assert_eq!(known, Departure::ALL.map(Departure::name).into());
 }
 
 /// Without any one step or deviation it holds, as it does without the mutant.

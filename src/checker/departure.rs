@@ -6,8 +6,9 @@
 //! departure, so that another bug does not hide behind it.
 
 use std::fmt;
+use std::rc::Rc;
 
-use crate::checker::attempt::Attempt;
+use crate::checker::attempt::{Attempt, SharedAttempt};
 use crate::checker::entry::{Entry, Note, TableKind};
 use crate::checker::verdict::Invariant;
 use crate::checker::watched::Watched;
@@ -46,7 +47,7 @@ impl Departure {
     pub fn says(self) -> &'static str {
         match self {
             Departure::NestedRevert => {
-                "a duplicate in a later lookup undoes the entries of the earlier ones, and the INSERT goes on"
+                "what a duplicate undoes inside of a transaction is not done again, and the statement goes on"
             }
             Departure::OneValueTwice => {
                 "an UPDATE of several rows to one unique value succeeds inside of a transaction"
@@ -69,11 +70,9 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
     if !matches!(invariant, Invariant::NoMissing | Invariant::Unique) {
         return None;
     }
+    let notes = || entry.notes.iter().map(|note| &**note);
     // The rows that disagree came by what their notes say; what left long ago explains nothing.
-    let came: Vec<&Note> = entry
-        .notes
-        .iter()
-        .map(|note| &**note)
+    let came: Vec<&Note> = notes()
         .filter(|note| {
             note.table == TableKind::Owner
                 && note.change.arrived().is_some_and(|id| entry.has_owner(id))
@@ -82,26 +81,23 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
     let of = |note: &Note, is: &dyn Fn(&Attempt) -> bool| {
         note.origin.attempt().is_some_and(|attempt| is(&attempt.borrow()))
     };
-    // Or the entry was taken over by a transaction that thought the row was gone.
-    let entry_changes = entry
-        .notes
-        .iter()
-        .map(|note| &**note)
-        .filter(|note| note.table == TableKind::Lookup && entry.sound_since <= note.at.seq);
-    let is_half = |note: &&Note| of(note, &|attempt| !attempt.failed_reverts.is_empty());
-    if came.iter().any(is_half) {
+    if came.iter().any(|note| of(note, &|attempt| !attempt.failed_reverts.is_empty())) {
         return Some(Departure::HalfRolledBack);
     }
-    // Only a transaction that BEGIN opened has a savepoint to go back to.
-    let is_reverted = |note: &Note| of(note, &Attempt::reverted);
-    if came.iter().copied().chain(entry_changes).any(is_reverted) {
-        return Some(Departure::NestedRevert);
-    }
-    let twice = came.iter().enumerate().any(|(at, note)| {
-        let Some(attempt) = note.origin.attempt() else { return false };
-        let others = came[at + 1..].iter().filter_map(|other| other.origin.attempt());
-        others.into_iter().any(|other| std::rc::Rc::ptr_eq(attempt, other))
-            && of(note, &|attempt| attempt.is_explicit() && attempt.says(&["update"]))
+    // Before the next: each of its takings over a row's entry also reverts something.
+    let is_update = |attempt: &Attempt| attempt.is_explicit() && attempt.says(&["update"]);
+    let updates: Vec<&SharedAttempt> =
+        came.iter().filter_map(|note| note.origin.attempt()).collect();
+    let twice = updates.iter().enumerate().any(|(at, one)| {
+        is_update(&one.borrow()) && updates[at + 1..].iter().any(|other| Rc::ptr_eq(one, other))
     });
-    (twice && watched.unique).then_some(Departure::OneValueTwice)
+    if twice && watched.unique {
+        return Some(Departure::OneValueTwice);
+    }
+    // Or the entry was taken over by a transaction that thought the row was gone.
+    let taken =
+        notes().filter(|note| note.table == TableKind::Lookup && entry.sound_since <= note.at.seq);
+    // Only a transaction that BEGIN opened has a savepoint to go back to.
+    let reverted = came.iter().copied().chain(taken).any(|note| of(note, &Attempt::reverted));
+    reverted.then_some(Departure::NestedRevert)
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sim::call::Request;
 use sim::clock::nanos;
 use sim::disk::DiskState;
 use sim::mysql::session::ConnectionId;
@@ -124,31 +125,16 @@ impl Hand {
             Fault::Latency { from, to, latency } => {
                 world::set_link_latency(self.machine(from)?, self.machine(to)?, *latency);
             }
-            Fault::Break { calls, when } => self.rule(calls, *when, Fate::Break)?,
-            Fault::Silent { calls, when } => self.rule(calls, *when, Fate::Drop)?,
+            Fault::Break { calls, when } => self.answered(calls, *when, Fate::Break)?,
+            Fault::Silent { calls, when } => self.answered(calls, *when, Fate::Drop)?,
             Fault::Delay { calls, by } => {
-                let rule = Rule {
-                    from: self.maybe_machine(calls.from.as_deref())?,
-                    to: self.maybe_machine(calls.to.as_deref())?,
-                    leg: None,
-                    name: Some(calls.name.clone()),
-                    skip: calls.skip,
-                    times: calls.times,
-                    verdict: Fate::Delay(*by),
-                };
-                world::install_rule(rule);
+                let (from, to) = (calls.from.as_deref(), calls.to.as_deref());
+                self.rule(calls, (from, to), None, calls.times, Fate::Delay(*by))?;
             }
             Fault::Lose(calls) => {
-                let rule = Rule {
-                    from: self.maybe_machine(calls.from.as_deref())?,
-                    to: self.maybe_machine(calls.to.as_deref())?,
-                    leg: Some(Leg::Single),
-                    name: Some(calls.name.clone()),
-                    skip: calls.skip,
-                    times: Some(calls.times.unwrap_or(1)),
-                    verdict: Fate::Drop,
-                };
-                world::install_rule(rule);
+                let (from, to) = (calls.from.as_deref(), calls.to.as_deref());
+                let times = Some(calls.times.unwrap_or(1));
+                self.rule(calls, (from, to), Some(Leg::Single), times, Fate::Drop)?;
             }
             Fault::Heal => world::heal_network(),
             Fault::SlowNode { target, by } => {
@@ -167,20 +153,32 @@ impl Hand {
         Ok(())
     }
 
-    fn rule(&self, calls: &Calls, when: When, verdict: Fate) -> Result<(), String> {
+    /// What becomes of a call's request, or of its reply.
+    fn answered(&self, calls: &Calls, when: When, verdict: Fate) -> Result<(), String> {
         let (from, to) = (calls.from.as_deref(), calls.to.as_deref());
         // A reply travels the other way.
-        let (leg, from, to) = match when {
-            When::Before => (Leg::Request, from, to),
-            When::After => (Leg::Reply, to, from),
+        let (leg, ends) = match when {
+            When::Before => (Leg::Request, (from, to)),
+            When::After => (Leg::Reply, (to, from)),
         };
+        self.rule(calls, ends, Some(leg), Some(calls.times.unwrap_or(1)), verdict)
+    }
+
+    fn rule(
+        &self,
+        calls: &Calls,
+        (from, to): (Option<&str>, Option<&str>),
+        leg: Option<Leg>,
+        times: Option<u32>,
+        verdict: Fate,
+    ) -> Result<(), String> {
         world::install_rule(Rule {
             from: self.maybe_machine(from)?,
             to: self.maybe_machine(to)?,
-            leg: Some(leg),
+            leg,
             name: Some(calls.name.clone()),
             skip: calls.skip,
-            times: Some(calls.times.unwrap_or(1)),
+            times,
             verdict,
         });
         Ok(())
@@ -192,43 +190,26 @@ impl Hand {
         match fault {
             Fault::StopReplication { target, threads } => {
                 let (io, sql) = both(*threads);
-                ask(self.tablet(target)?.mysqld, token, move |process, mysqld| {
-                    Box::pin(async move {
-                        let _ = process.call(mysqld, mysqld::StopReplica { io, sql }).await;
-                    })
-                });
+                tell(self.tablet(target)?.mysqld, token, mysqld::StopReplica { io, sql });
             }
             Fault::StartReplication { target, threads } => {
                 let (io, sql) = both(*threads);
-                ask(self.tablet(target)?.mysqld, token, move |process, mysqld| {
-                    Box::pin(async move {
-                        let _ = process.call(mysqld, mysqld::StartReplica { io, sql }).await;
-                    })
-                });
+                tell(self.tablet(target)?.mysqld, token, mysqld::StartReplica { io, sql });
             }
             Fault::Lag { target, by } => {
-                let by = *by;
-                ask(self.tablet(target)?.mysqld, token, move |process, mysqld| {
-                    Box::pin(async move {
-                        let _ = process.call(mysqld, mysqld::SetDelay(by)).await;
-                    })
-                });
+                tell(self.tablet(target)?.mysqld, token, mysqld::SetDelay(*by));
             }
-            Fault::ReadOnly(target) | Fault::ReadWrite(target) => {
-                let set = matches!(fault, Fault::ReadOnly(_));
-                ask(self.tablet(target)?.mysqld, token, move |process, mysqld| {
-                    Box::pin(async move {
-                        let _ = process.call(mysqld, mysqld::SetReadOnly(set)).await;
-                    })
-                });
+            Fault::ReadOnly(target) => {
+                tell(self.tablet(target)?.mysqld, token, mysqld::SetReadOnly(true));
             }
-            Fault::FillPool(target) | Fault::FreePool(target) => {
-                let fill = matches!(fault, Fault::FillPool(_));
-                ask(self.tablet(target)?.vttablet, token, move |process, vttablet| {
-                    Box::pin(async move {
-                        let _ = process.call(vttablet, FillPool(fill)).await;
-                    })
-                });
+            Fault::ReadWrite(target) => {
+                tell(self.tablet(target)?.mysqld, token, mysqld::SetReadOnly(false));
+            }
+            Fault::FillPool(target) => {
+                tell(self.tablet(target)?.vttablet, token, FillPool(true));
+            }
+            Fault::FreePool(target) => {
+                tell(self.tablet(target)?.vttablet, token, FillPool(false));
             }
             Fault::Errant(target) => self.write_errant(self.tablet(target)?, token)?,
             Fault::Kill { what, whose } => match whose {
@@ -277,11 +258,7 @@ impl Hand {
         self.client(session)?;
         if what == Kill::Transaction {
             for (tablet, transaction) in self.transactions(session, list, shard) {
-                ask(tablet, token, move |process, tablet| {
-                    Box::pin(async move {
-                        let _ = process.call(tablet, KillTransaction { transaction }).await;
-                    })
-                });
+                tell(tablet, token, KillTransaction { transaction });
             }
             return Ok(());
         }
@@ -410,12 +387,17 @@ fn both(threads: Threads) -> (bool, bool) {
 }
 
 fn kill(mysqld: Program, what: Kill, connection: ConnectionId, token: Option<Token>) {
-    ask(mysqld, token, move |process, mysqld| {
+    match what {
+        Kill::Query => tell(mysqld, token, mysqld::Kill { connection }),
+        _ => tell(mysqld, token, mysqld::KillConnection { connection }),
+    }
+}
+
+/// Sends a program one request from its own machine; what it answers is nobody's concern.
+fn tell<R: Request>(program: Program, token: Option<Token>, request: R) {
+    ask(program, token, move |process, program| {
         Box::pin(async move {
-            let _ = match what {
-                Kill::Query => process.call(mysqld, mysqld::Kill { connection }).await,
-                _ => process.call(mysqld, mysqld::KillConnection { connection }).await,
-            };
+            let _ = process.call(program, request).await;
         })
     });
 }

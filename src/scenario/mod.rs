@@ -192,8 +192,8 @@ fn play<T>(
     let output = goldenscript::generate(&mut runner, text)
         .map_err(|error| ScenarioError::of_script(&error.to_string()))
         .and_then(|output| {
-            let finished = runner.end().and_then(|()| runner.finish());
-            finished.map(|()| output).map_err(|error| ScenarioError::of_script(&error))
+            runner.end();
+            runner.finish().map(|()| output).map_err(|error| ScenarioError::of_script(&error))
         });
     history::end();
     sim::step::observe(None);
