@@ -61,7 +61,7 @@ pub enum Event {
     RevertFailed { session: Rc<str> },
     /// A commit or rollback of a session is over.
     Ended { session: Rc<str>, what: &'static str },
-    /// A tablet's killer ended a transaction.
+    /// A tablet's killer ended a transaction, or a KILL its connection.
     Killed { tablet: Alias, transaction: u64 },
     /// A server committed a transaction, its own or one of its source.
     Commit { tablet: Alias, transaction: Arc<BinlogTransaction> },

@@ -51,7 +51,7 @@ pub enum Fate {
     /// No answer.
     Unknown(At, Rc<str>),
     RolledBack(At),
-    /// By the tablet's transaction killer.
+    /// By the tablet's transaction killer, or with its connection.
     Killed(At),
 }
 

@@ -8,10 +8,11 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::checker::attempt::{Attempt, SharedAttempt};
+use crate::checker::attempt::{Attempt, Fate, Part, SharedAttempt};
 use crate::checker::entry::{Entry, Note, TableKind};
 use crate::checker::verdict::Invariant;
 use crate::checker::watched::Watched;
+use crate::history::List;
 
 /// See the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,17 +30,27 @@ pub enum Departure {
     /// A ROLLBACK TO is undone in one list and not in another, since a shard did not answer. Its
     /// client is told of an error, and still may commit what is left: rows without their entries.
     HalfRolledBack,
+    /// The tablet's transaction killer, or a KILL, ends the post part of a transaction that deleted or
+    /// moved a row, and with it the lock on the row's entry. The same transaction finds the row gone, takes
+    /// the entry over for another and commits that in the pre part, before the row has left for
+    /// anybody else.
+    PostKilled,
 }
 
 impl Departure {
-    pub const ALL: [Departure; 3] =
-        [Departure::NestedRevert, Departure::OneValueTwice, Departure::HalfRolledBack];
+    pub const ALL: [Departure; 4] = [
+        Departure::NestedRevert,
+        Departure::OneValueTwice,
+        Departure::HalfRolledBack,
+        Departure::PostKilled,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Departure::NestedRevert => "nested_revert",
             Departure::OneValueTwice => "one_value_twice",
             Departure::HalfRolledBack => "half_rolled_back",
+            Departure::PostKilled => "post_killed",
         }
     }
 
@@ -54,6 +65,9 @@ impl Departure {
             }
             Departure::HalfRolledBack => {
                 "a COMMIT succeeds after a ROLLBACK TO that failed on some shards"
+            }
+            Departure::PostKilled => {
+                "a transaction whose post part was killed takes an entry over before its row has left"
             }
         }
     }
@@ -95,9 +109,18 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
         return Some(Departure::OneValueTwice);
     }
     // Or the entry was taken over by a transaction that thought the row was gone.
-    let taken =
-        notes().filter(|note| note.table == TableKind::Lookup && entry.sound_since <= note.at.seq);
+    let taken: Vec<&Note> = notes()
+        .filter(|note| note.table == TableKind::Lookup && entry.sound_since <= note.at.seq)
+        .collect();
     // Only a transaction that BEGIN opened has a savepoint to go back to.
-    let reverted = came.iter().copied().chain(taken).any(|note| of(note, &Attempt::reverted));
-    reverted.then_some(Departure::NestedRevert)
+    if came.iter().chain(&taken).any(|note| of(note, &Attempt::reverted)) {
+        return Some(Departure::NestedRevert);
+    }
+    let lost_its_lock = |attempt: &Attempt| {
+        let killed = |part: &Part| matches!(part.fate, Fate::Killed(_));
+        attempt.is_explicit()
+            && attempt.says(&["update", "delete"])
+            && attempt.parts_of(List::Post).any(killed)
+    };
+    taken.iter().any(|note| of(note, &lost_its_lock)).then_some(Departure::PostKilled)
 }

@@ -194,7 +194,7 @@ fn attempt_lines(attempt: &Attempt) -> Vec<Line> {
             Fate::Failed(at, error) => (*at, format!("commit failed: {}", cut(error))),
             Fate::Unknown(at, error) => (*at, format!("commit: no answer: {}", cut(error))),
             Fate::RolledBack(at) => (*at, "rolled back".to_owned()),
-            Fate::Killed(at) => (*at, "killed by the tablet".to_owned()),
+            Fate::Killed(at) => (*at, "killed".to_owned()),
         };
         lines.push(line(told.0, session, Some(part.list), &part.shard, &told.1));
     }

@@ -24,7 +24,7 @@ use super::client::Client;
 use super::fault::{Calls, Disk, Fault, Hearing, Kill, Threads, When, Whose};
 use super::open::Open;
 use crate::cluster::{self, Cluster, Tablet};
-use crate::history::List;
+use crate::history::{self, Event, List};
 use crate::topo::{Alias, Store};
 use crate::vttablet::fault::{FillPool, KillTransaction};
 
@@ -256,10 +256,19 @@ impl Hand {
         token: Option<Token>,
     ) -> Result<(), String> {
         self.client(session)?;
-        if what == Kill::Transaction {
-            for (tablet, transaction) in self.transactions(session, list, shard) {
-                tell(tablet, token, KillTransaction { transaction });
+        for (tablet, transaction) in self.transactions(session, list, shard) {
+            match what {
+                Kill::Query => {}
+                Kill::Connection => {
+                    let tablet = tablet.alias.clone();
+                    history::emit(Event::Killed { tablet, transaction });
+                }
+                Kill::Transaction => {
+                    tell(tablet.vttablet, token, KillTransaction { transaction });
+                }
             }
+        }
+        if what == Kill::Transaction {
             return Ok(());
         }
         let tags: Vec<String> = List::ALL
@@ -282,13 +291,13 @@ impl Hand {
         session: &str,
         list: Option<List>,
         shard: Option<&str>,
-    ) -> Vec<(Program, u64)> {
+    ) -> Vec<(&cluster::Tablet, u64)> {
         let (open, topo) = (self.open.borrow(), self.store.read());
         let found = open.of(session, list, shard).filter_map(|(shard, transaction)| {
             let (keyspace, shard) = shard.split_once('/')?;
             let primary = topo.primary(keyspace, shard)?;
             let tablet = self.tablets.iter().find(|tablet| tablet.alias == *primary)?;
-            Some((tablet.vttablet, transaction))
+            Some((tablet, transaction))
         });
         found.collect()
     }

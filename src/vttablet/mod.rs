@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sim::mysql::error::LOST_CONNECTION;
 use sim::mysql::outcome::Outcome;
 use sim::mysql::session::ConnectionId;
 use sim::mysqld;
@@ -360,6 +361,7 @@ impl Tablet {
         };
         match answer {
             Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Err(error)) if error.errno == LOST_CONNECTION => Err(QueryError::Gone),
             Ok(Err(error)) => Err(QueryError::Sql(error)),
             Err(sim::call::CallError::Deadline) => Err(QueryError::TimedOut),
             Err(_) => Err(QueryError::Gone),

@@ -255,6 +255,14 @@ pub fn interrupted() -> SqlError {
     error(1317, "70100", "Query execution was interrupted")
 }
 
+/// What a client says whose connection is closed, by KILL CONNECTION say: the server answers nothing.
+pub fn connection_lost() -> SqlError {
+    error(LOST_CONNECTION, "HY000", "Lost connection to MySQL server during query")
+}
+
+/// The errno of `connection_lost`.
+pub const LOST_CONNECTION: u16 = 2013;
+
 pub fn no_default(column: &str) -> SqlError {
     error(1364, "HY000", format!("Field '{column}' doesn't have a default value"))
 }

@@ -14,6 +14,7 @@ use super::request::{
     ShowCreateTables, Tag, WaitExecuted,
 };
 use super::{Mysqld, Writers};
+use crate::mysql::error;
 use crate::mysql::execution::{Cancel, LockWait, Step, SyncPoint};
 use crate::mysql::outcome::Outcome;
 use crate::mysql::session::ConnectionId;
@@ -161,6 +162,8 @@ impl Mysqld {
         }
         let result = self.run(process, query).await;
         self.end_commit(query.connection);
+        let is_closed = self.with(|server| server.session(query.connection).is_none());
+        let result = if is_closed { Err(error::connection_lost()) } else { result };
         self.tell_commits();
         let kills = self.with(|server| server.take_kills());
         for (connection, only_statement) in kills {
