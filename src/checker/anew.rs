@@ -30,6 +30,7 @@ use crate::checker::watched::{self, Watched};
 use crate::key::KeyRange;
 use crate::topo::Alias;
 use crate::vschema::VSchema;
+use crate::vschema::source::ForeignKeyMode;
 
 impl Judge {
     /// Takes the vschema that topo serves now. What is newly judged is judged as a whole.
@@ -56,6 +57,64 @@ impl Judge {
         }
         for index in newly_judged {
             self.judge_filled(index);
+        }
+        self.learn_owners(vschema);
+    }
+
+    /// The owner tables whose rows are those that statements name, and the columns of them by which
+    /// a lookup vindex without promises routes.
+    fn learn_owners(&mut self, vschema: &VSchema) {
+        let source = &vschema.source;
+        let is_first = self.owners.is_empty();
+        self.owners.clear();
+        self.versions.unpromised.clear();
+        self.versions.vschema_changed = (!is_first).then_some(self.at);
+        self.clients.commits_aside |= source.keyspaces.values().any(|keyspace| {
+            let mut vindexes = keyspace.vindexes.values();
+            vindexes
+                .any(|vindex| vindex.params.get("autocommit").is_some_and(|flag| flag == "true"))
+        });
+        let is_renamed = !source.routing_rules.is_empty()
+            || !source.keyspace_routing_rules.is_empty()
+            || !source.shard_routing_rules.is_empty();
+        for index in 0..self.vindexes.len() {
+            let (keyspace, table) = {
+                let owner = &self.vindexes[index].watched.owner;
+                (Rc::clone(&owner.keyspace), Rc::clone(&owner.table))
+            };
+            let Some(of) = source.keyspaces.get(&*keyspace).filter(|_| !is_renamed) else {
+                continue;
+            };
+            if of.foreign_key_mode == ForeignKeyMode::Managed {
+                continue;
+            }
+            let vindexes = of.tables.get(&*table).into_iter().flat_map(|t| &t.column_vindexes);
+            for column_vindex in vindexes {
+                let is_watched = self.vindexes.iter().any(|vindex| {
+                    *vindex.watched.name == *column_vindex.name
+                        && vindex.watched.keyspace == keyspace
+                });
+                let kind = of.vindexes.get(&column_vindex.name);
+                if !is_watched && kind.is_none_or(|kind| kind.type_name.contains("lookup")) {
+                    let single = [&column_vindex.column].into_iter();
+                    for column in single.chain(&column_vindex.columns) {
+                        let column =
+                            (Rc::clone(&keyspace), Rc::clone(&table), column.as_str().into());
+                        self.versions.unpromised.insert(column);
+                    }
+                }
+            }
+            let side = &self.vindexes[index].watched;
+            let mut rows = Vec::new();
+            for (_, shard, _, held) in self.tables_of(side, TableKind::Owner) {
+                let each = held
+                    .iter()
+                    .map(|(key, row)| (shard, Arc::clone(&held.schema), key.clone(), row.clone()));
+                rows.extend(each);
+            }
+            let at = self.at;
+            self.versions.keep(&keyspace, &table, rows.into_iter(), at);
+            self.owners.insert((keyspace, table));
         }
     }
 
@@ -120,6 +179,7 @@ impl Judge {
 
     /// A shard's rows are other ones now, by the loss of these transactions.
     fn primary_is_another(&mut self, shard: ShardId, lost: &GtidSet) {
+        self.versions.give_up();
         let lost: Vec<Arc<BinlogTransaction>> = match lost.is_empty() {
             true => Vec::new(),
             false => {
@@ -314,7 +374,7 @@ impl Judge {
         self.vindexes[index] = vindex;
     }
 
-    fn tables_of(
+    pub(super) fn tables_of(
         &self,
         watched: &Watched,
         kind: TableKind,

@@ -114,7 +114,7 @@ pub enum Origin {
 }
 
 /// Changes of a value that a story can look back on.
-const NOTES: usize = 32;
+pub const NOTES: usize = 32;
 
 impl Entry {
     pub fn note(&mut self, note: &Rc<Note>) {

@@ -9,6 +9,7 @@
 //!   dba customer/-80 writes -order 5 1 Product_5    a commit with another tag
 //!   promote customer/-80 102       replicate customer/-80 102       fault ..
 //!   vschema write_only | filled
+//!   a asks commit         a told ok 1 | error 1062 duplicate | unknown | rows 5 1 x, 6 1 y
 //! ```
 //!
 //! Rows are `order <id> <customer> <sku>` and `lookup <sku> <customer>`, whose keyspace id the
@@ -22,21 +23,23 @@ use std::sync::Arc;
 use sim::collation::Collation;
 use sim::mysql::binlog::{self, BinlogTransaction, RowChange, RowsEvent};
 use sim::mysql::gtid::{Gtid, ServerUuid};
+use sim::mysql::outcome::Outcome;
 use sim::mysql::schema::Table;
 use sim::mysql::server::TableImage;
 use sim::mysql::statement::build;
 use sim::sql::ast::Statement;
+use sim::sql_error::SqlError;
 use sim::value::{Row, Value};
 
 use crate::checker::{Cause, Judge, Standing, Violation};
-use crate::history::{Event, List, Outcome};
+use crate::history::{Answer, AskId, Event, List, Outcome as CommitOutcome};
 use crate::topo::{Alias, Change, KeyspaceRecord, ShardRecord, TabletRecord, TabletType, Topo};
 use crate::vindex::Registry;
 use crate::vschema::{SrvVSchema, VSchema};
 
 /// Where the lookup table lives and of which type it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
+pub(super) enum Shape {
     /// `product.corder_lookup`, unsharded.
     Unique,
     NonUnique,
@@ -44,14 +47,15 @@ enum Shape {
     Sharded,
 }
 
-struct History {
-    judge: Judge,
+pub(super) struct History {
+    pub judge: Judge,
     shape: Shape,
     now: u64,
     primaries: BTreeMap<String, u32>,
     log: BTreeMap<String, Vec<Arc<BinlogTransaction>>>,
     transactions: BTreeMap<(String, List, String), u64>,
     next: u64,
+    asks: AskId,
 }
 
 fn vschema(shape: Shape, write_only: bool) -> VSchema {
@@ -117,6 +121,24 @@ fn row(words: &[&str]) -> (bool, Row) {
     }
 }
 
+fn answer(what: &str, given: &[&str]) -> Answer {
+    let mut outcome = Outcome::default();
+    match what {
+        "ok" => outcome.affected = given.first().map_or(0, |count| count.parse().unwrap()),
+        "rows" => {
+            let rows = given.split(|word| *word == ",").filter(|row| !row.is_empty());
+            outcome.rows = rows.map(|words| row(&[&["order"], words].concat()).1).collect();
+        }
+        "error" => {
+            let errno = given[0].parse().unwrap();
+            return Answer::Error(SqlError::new(errno, "HY000", given[1..].join(" ")));
+        }
+        "unknown" => return Answer::Unknown("connection lost".into()),
+        other => panic!("no answer: {other}"),
+    }
+    Answer::Ok(Rc::new(outcome))
+}
+
 fn topology(shape: Shape) -> Topo {
     let mut topo = Topo::default();
     let product: &[(&str, u32)] =
@@ -160,7 +182,7 @@ fn topology(shape: Shape) -> Topo {
 }
 
 impl History {
-    fn new(shape: Shape, write_only: bool) -> History {
+    pub(super) fn new(shape: Shape, write_only: bool) -> History {
         let mut judge = Judge::new(&topology(shape));
         judge.vschema_changed(&vschema(shape, write_only), 0);
         let primaries = [("customer/-80", 101), ("customer/80-", 201), ("product/0", 301)];
@@ -177,6 +199,7 @@ impl History {
             log: BTreeMap::new(),
             transactions: BTreeMap::new(),
             next: 1,
+            asks: 0,
         }
     }
 
@@ -185,7 +208,7 @@ impl History {
         self.judge.observe(&event, self.now);
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         let (head, rest) = line.split_once(' ').unwrap_or((line, ""));
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
@@ -216,6 +239,20 @@ impl History {
                 let sql = rest.trim_start_matches("sends ");
                 self.tell(Event::Statement { session: (*session).into(), sql: sql.into() });
             }
+            [session, "asks", ..] => {
+                self.asks += 1;
+                let (session, ask) = ((*session).into(), self.asks);
+                self.tell(Event::Asked {
+                    session,
+                    ask,
+                    sql: rest.trim_start_matches("asks ").into(),
+                });
+            }
+            [session, "told", what, given @ ..] => {
+                let (session, ask) = ((*session).into(), self.asks);
+                self.tell(Event::Answered { session, ask, answer: answer(what, given) });
+            }
+            [session, "reverts"] => self.tell(Event::Reverted { session: (*session).into() }),
             [session, "ends", what] => {
                 let what = if *what == "commit" { "commit" } else { "rollback" };
                 self.transactions.retain(|(of, ..), _| of != session);
@@ -264,10 +301,10 @@ impl History {
             }
             "commits" => {
                 self.commits(&tag, shard, changes);
-                Outcome::Ok
+                CommitOutcome::Ok
             }
-            "fails" => Outcome::Failed("broken before".into()),
-            "unanswered" => Outcome::Unknown("connection lost".into()),
+            "fails" => CommitOutcome::Failed("broken before".into()),
+            "unanswered" => CommitOutcome::Unknown("connection lost".into()),
             other => panic!("no such word: {other}"),
         };
         let (session, shard) = (name, full);
@@ -304,14 +341,14 @@ impl History {
         self.tell(Event::Commit { tablet: Alias::new("zone1", uid), transaction });
     }
 
-    fn run(shape: Shape, write_only: bool, lines: &[&str]) -> History {
+    pub(super) fn run(shape: Shape, write_only: bool, lines: &[&str]) -> History {
         let mut history = History::new(shape, write_only);
         lines.iter().for_each(|line| history.line(line));
         history
     }
 
     /// Everything in a line: what is violated, excused, dangling.
-    fn found(&self) -> String {
+    pub(super) fn found(&self) -> String {
         let violated = self.judge.violations().iter().map(|v| v.invariant.to_string());
         let excused = self
             .judge
@@ -335,7 +372,7 @@ fn check(name: &str, shape: Shape, lines: &[&str], expected: &str) {
     assert_eq!(history.found(), expected, "{name}");
 }
 
-const ORDER_5: [&str; 3] = [
+pub(super) const ORDER_5: [&str; 3] = [
     "w pre product/0 commits +lookup Product_5 1",
     "w normal customer/-80 commits +order 5 1 Product_5",
     "w ends commit",

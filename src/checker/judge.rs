@@ -15,6 +15,7 @@ use sim::sql::ast::{Statement, TableName};
 use sim::value::Row;
 
 use crate::checker::attempt::Sessions;
+use crate::checker::clients::Clients;
 use crate::checker::departure::departure;
 use crate::checker::entry::{Entry, Mark, Origin, OwnerRow, ShardId, TableKind};
 use crate::checker::excuse;
@@ -24,11 +25,12 @@ use crate::checker::rows::Copy;
 use crate::checker::summary::{Summary, VindexSummary};
 use crate::checker::value::{ValueKey, show, show_id, show_one};
 use crate::checker::verdict::{Assumption, At, Excuse, Invariant, Verdict};
+use crate::checker::versions::Versions;
 use crate::checker::vindex_values::{Commit, Place, VindexValues};
 use crate::checker::violation::{self, Violation};
 use crate::checker::watched::Watched;
 use crate::checker::{no_missing, unique};
-use crate::history::{Event, List};
+use crate::history::{AskId, Event, List};
 use crate::key::{self, KeyRange};
 use crate::topo::{Alias, Topo};
 
@@ -50,7 +52,18 @@ pub struct Judge {
     pub(super) vindexes: Vec<VindexValues>,
     /// By keyspace and table: the vindexes over it.
     pub(super) by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
-    sessions: Sessions,
+    pub(super) sessions: Sessions,
+    pub(super) clients: Clients,
+    /// Owner tables by keyspace, whose rows statements name and nothing else changes.
+    pub(super) owners: BTreeSet<(Rc<str>, Rc<str>)>,
+    pub(super) versions: Versions,
+    /// Statements of which it was told that their session waits for itself.
+    pub(super) told_waiting: BTreeSet<AskId>,
+    /// Keyspaces whose commits survive the loss of a machine.
+    pub(super) durable: BTreeSet<Rc<str>>,
+    /// SELECTs whose rows were judged, and the others.
+    pub reads_judged: u64,
+    pub reads_not_judged: u64,
     /// What else happened: faults, promotions, steps of operators.
     pub(super) faults: Vec<(At, Rc<str>)>,
     pub(super) violations: Vec<Violation>,
@@ -120,6 +133,7 @@ impl Judge {
     /// statements are in the history.
     pub fn session_target(&mut self, session: &str, target: &str) {
         self.sessions.aim(session, target);
+        self.clients.aim(session, target);
     }
 
     /// Takes the next event of the history.
@@ -130,16 +144,25 @@ impl Judge {
             Event::Statement { session, sql } => self.sessions.statement(at, session, sql),
             Event::ShardBegin { session, list, shard, transaction } => {
                 self.sessions.begin(at, session, *list, shard, *transaction);
+                self.clients.begin(at, session, *list, shard, *transaction);
             }
             Event::ShardCommit { session, shard, transaction, outcome, .. } => {
                 self.sessions.committed(at, session, shard, *transaction, outcome);
+                self.clients.committed(session, shard, *transaction, outcome);
             }
             Event::ShardRollback { session, shard, transaction, .. } => {
                 self.sessions.rolled_back(at, session, shard, *transaction);
+                self.clients.rolled_back(session, shard, *transaction);
             }
-            Event::Reverted { session } => self.sessions.reverted(at, session),
+            Event::Reverted { session } => {
+                self.sessions.reverted(at, session);
+                self.clients.reverted(session);
+            }
+            Event::Ended { session, what } => {
+                self.sessions.ended(at, session, what);
+                self.clients.ended(session, what);
+            }
             Event::RevertFailed { session } => self.sessions.revert_failed(at, session),
-            Event::Ended { session, what } => self.sessions.ended(at, session, what),
             Event::Killed { tablet, transaction } => {
                 if let Some(tablet) = self.tablets.get(tablet) {
                     let shard = Rc::clone(&self.shards[tablet.shard].full_name);
@@ -152,11 +175,12 @@ impl Judge {
                 self.server_lost(tablet, gtids, executed, images);
             }
             Event::Promoted { keyspace, shard, tablet } => self.promoted(keyspace, shard, tablet),
-            // Where statements went, and what clients were told, is judged apart.
-            Event::Asked { .. } | Event::Answered { .. } => {}
+            Event::Asked { session, ask, sql } => self.clients.asked(at, session, *ask, sql),
+            Event::Answered { session, ask, answer } => self.answered(session, *ask, answer),
             // What is under way is for faults that wait for it.
             Event::ShardSend { .. } | Event::ShardAnswer { .. } => {}
             Event::Lookup { .. } | Event::Stream { .. } => {}
+            // Where statements went is judged apart.
             Event::Plan(_) | Event::ShardStatement(_) | Event::PlanEnded { .. } => {}
             Event::Operator(text) => self.faults.push((at, Rc::clone(text))),
             Event::Fault(text) => {
@@ -308,6 +332,7 @@ impl Judge {
         tablet.copy.executed.add(transaction.gtid);
         tablet.copy.log.push(transaction.gtid);
         let shard = tablet.shard;
+        self.clients.commit(&transaction.tag, &self.shards[shard].full_name, transaction);
         self.transactions.entry(transaction.gtid).or_insert_with(|| Arc::clone(transaction));
         if self.shards[shard].primary.as_ref() != Some(alias) {
             self.apply(alias, transaction, None);
@@ -374,7 +399,9 @@ impl Judge {
                 self.rebuild(*index);
             }
         }
-        let Judge { tablets, shards, vindexes, at, violations, .. } = self;
+        let is_owner = over.iter().any(|(_, kind)| *kind == TableKind::Owner);
+        let oldest = self.clients.oldest();
+        let Judge { tablets, shards, vindexes, at, violations, versions, .. } = self;
         let Some(tablet) = tablets.get_mut(alias) else { return };
         let (rows, _) = tablet.copy.table_in_shape(&event.table);
         let place = Place { shard, range: &shards[shard].range, table: &event.table };
@@ -387,6 +414,14 @@ impl Judge {
                     let touched = touched.entry(*index).or_default();
                     vindexes[*index].change(*kind, place, before, after, commit, touched);
                 }
+            }
+            if is_owner {
+                let keyspace = &shards[shard].keyspace;
+                let keyed = |row: &Row| rows.key(row);
+                let before = change.before.as_ref().map(keyed);
+                let after = change.after.as_ref().map(|row| (keyed(row), row));
+                let name = (keyspace, &*event.table.name);
+                versions.change(name, &event.table, shard, (before, after), *at, oldest);
             }
             if rows.apply(change).is_err() && !rows.stale {
                 rows.stale = true;
@@ -458,6 +493,9 @@ impl Judge {
         }
         if is_primary {
             let shard = tablet.shard;
+            if !emptied.is_empty() || matches!(statement, Statement::AlterTable(_)) {
+                self.versions.give_up();
+            }
             for (database, table) in emptied {
                 self.whole_table(shard, &database, &table);
             }

@@ -4,40 +4,60 @@
 //!   history ──> observe ──> own tables (row images) ──> values ──> no_missing, unique, filled
 //!                  │                                       └────> ledger: why a row dangles
 //!                  └──────> sessions: what each transaction came to
+//!   answers ──> honest, atomic, sound_reads, stable_reads
 //!   servers ──> compare ──> row_images, replica_prefix
+//!           └─> at rest ──> live, kept, routing_equal, reusable
 //! ```
 //!
 //! It shares no code with what it judges: it reads the history, row images, the vschema's source
 //! and the topology as data, and uses keys and functional vindexes. It knows nothing of planning,
 //! of vtgate's protocol, of streams, or of how a lookup vindex writes its table.
 //!
-//! All is incremental: a commit costs its own rows, and those that share a value with them. What is
-//! judged is the committed state of the current primaries; a change of primary or of the vschema is
-//! a commit of everything.
+//! All is incremental: a commit costs its own rows, and those that share a value with them. What
+//! is judged is the committed state of the current primaries; a change of primary or of the
+//! vschema is a commit of everything.
 //!
 //! Beside it, [`planned_shards`] asks whether statements went where their plans say.
 //!
-//! Left out: reads (`sound_reads`, `stable_reads`), `reusable`, `atomic`, `live`. Rows of shards
-//! that overlap, as while resharding, all count.
+//! What clients were told is held against what happened ([`honest`], [`atomic`]) and against what
+//! the tables held ([`sound_reads`], [`stable_reads`]); who waits for whom is looked at whenever
+//! the world stands still; at the end of a run the judge has questions ([`live`], [`kept`],
+//! [`routing_equal`], [`reusable`]).
+//!
+//! Left out: rows of shards that overlap, as while resharding, all count.
 
 mod anew;
+mod answers;
+pub mod atomic;
 pub mod attempt;
+pub mod clients;
 mod compare;
 pub mod departure;
 pub mod entry;
 pub mod excuse;
 pub mod filled;
+pub mod honest;
 mod judge;
+pub mod kept;
 pub mod ledger;
+pub mod live;
 pub mod lost;
 pub mod no_missing;
 pub mod planned_shards;
+pub mod reads;
 pub mod replica_prefix;
+mod rest;
+pub mod reusable;
+pub mod routing_equal;
 pub mod rows;
+pub mod sound_reads;
+pub mod stable_reads;
+pub mod statement;
 pub mod summary;
 pub mod unique;
 pub mod value;
 pub mod verdict;
+pub mod versions;
 pub mod vindex_values;
 pub mod violation;
 pub mod watched;
@@ -51,4 +71,8 @@ pub use verdict::{Assumption, At, Cause, Excuse, Invariant, Verdict};
 pub use violation::Violation;
 
 #[cfg(test)]
+mod client_histories;
+#[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod rest_histories;

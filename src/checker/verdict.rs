@@ -26,7 +26,7 @@ pub enum Verdict {
     },
 }
 
-/// What is promised. Those that are evaluated; the names of the rest are in the design.
+/// What is promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     NoMissing,
@@ -35,16 +35,32 @@ pub enum Invariant {
     ReplicaPrefix,
     RowImages,
     PlannedShards,
+    Honest,
+    Atomic,
+    Live,
+    Kept,
+    Reusable,
+    SoundReads,
+    StableReads,
+    RoutingEqual,
 }
 
 impl Invariant {
-    pub const ALL: [Invariant; 6] = [
+    pub const ALL: [Invariant; 14] = [
         Invariant::NoMissing,
         Invariant::Unique,
         Invariant::Filled,
         Invariant::ReplicaPrefix,
         Invariant::RowImages,
         Invariant::PlannedShards,
+        Invariant::Honest,
+        Invariant::Atomic,
+        Invariant::Live,
+        Invariant::Kept,
+        Invariant::Reusable,
+        Invariant::SoundReads,
+        Invariant::StableReads,
+        Invariant::RoutingEqual,
     ];
 
     pub fn name(self) -> &'static str {
@@ -55,6 +71,14 @@ impl Invariant {
             Invariant::ReplicaPrefix => "replica_prefix",
             Invariant::RowImages => "row_images",
             Invariant::PlannedShards => "planned_shards",
+            Invariant::Honest => "honest",
+            Invariant::Atomic => "atomic",
+            Invariant::Live => "live",
+            Invariant::Kept => "kept",
+            Invariant::Reusable => "reusable",
+            Invariant::SoundReads => "sound_reads",
+            Invariant::StableReads => "stable_reads",
+            Invariant::RoutingEqual => "routing_equal",
         }
     }
 
@@ -79,6 +103,18 @@ impl Invariant {
             Invariant::PlannedShards => {
                 "a statement reaches the shards that its plan names, all of them and no other"
             }
+            Invariant::Honest => "a client's answer is what happened",
+            Invariant::Atomic => {
+                "a failed statement leaves no row in its transaction, and one that succeeded leaves all"
+            }
+            Invariant::Live => {
+                "at rest nothing is open, locked or waiting, and no session waits for itself"
+            }
+            Invariant::Kept => "a commit that a client was told of is there at the end",
+            Invariant::Reusable => "a value whose lookup row has no owner row can be inserted",
+            Invariant::SoundReads => "a row that a read returns was there and matched",
+            Invariant::StableReads => "a row that matched all the time is in the answer",
+            Invariant::RoutingEqual => "rows by a lookup are the rows that there are",
         }
     }
 }

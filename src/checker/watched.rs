@@ -32,6 +32,8 @@ pub struct Watched {
     pub to: String,
     pub unique: bool,
     pub write_only: bool,
+    /// Another owned lookup vindex of the table stands before it, and writes first.
+    pub is_later: bool,
     /// Of the lookup table's from columns, once it has been seen.
     pub collations: Option<Vec<Collation>>,
 }
@@ -59,12 +61,18 @@ pub fn of_vschema(vschema: &VSchema) -> Vec<Watched> {
     let mut watched = Vec::new();
     for (keyspace, source) in &vschema.source.keyspaces {
         for (table, definition) in &source.tables {
+            let mut is_later = false;
             for column_vindex in &definition.column_vindexes {
                 let Some(vindex) = source.vindexes.get(&column_vindex.name) else { continue };
                 let unique = match vindex.type_name.as_str() {
                     "consistent_lookup_unique" => true,
                     "consistent_lookup" => false,
-                    _ => continue,
+                    other => {
+                        // One that commits by itself undoes nothing.
+                        let alone = param(vindex, "autocommit") == "true";
+                        is_later |= other.contains("lookup") && vindex.owner == *table && !alone;
+                        continue;
+                    }
                 };
                 if vindex.owner == *table {
                     let lookup = lookup_side(vschema, keyspace, vindex);
@@ -81,8 +89,10 @@ pub fn of_vschema(vschema: &VSchema) -> Vec<Watched> {
                         to: param(vindex, "to").to_owned(),
                         unique,
                         write_only: param(vindex, "write_only") == "true",
+                        is_later,
                         collations: None,
                     });
+                    is_later = true;
                 }
             }
         }

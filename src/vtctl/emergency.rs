@@ -97,6 +97,9 @@ pub async fn emergency(
             "primary elect {elect} has been set but is not in the shard {keyspace}/{name}"
         ));
     }
+    for alias in &wanted.ignored {
+        step(format!("{alias} is ignored"));
+    }
     let stopped = stop_all(vtctld, process, &shard, &wanted).await?;
     let reached: BTreeSet<Alias> = stopped.keys().cloned().collect();
     step(format!("{keyspace}/{name} stands still"));

@@ -1,0 +1,148 @@
+//! What a client is told, and how it is judged.
+//!
+//! Each answer is held against what its session's transactions came to ([`honest`]), a transaction
+//! that it ended against the statements in it ([`atomic`]), its rows against what the tables held
+//! ([`sound_reads`], [`stable_reads`]).
+//!
+//! It knows nothing of how values are kept.
+
+use std::rc::Rc;
+
+use crate::checker::clients::Answered;
+use crate::checker::departure::Departure;
+use crate::checker::entry::{NOTES, TableKind};
+use crate::checker::judge::Judge;
+use crate::checker::reads::{self, Read};
+use crate::checker::statement::{Form, Write};
+use crate::checker::verdict::Invariant;
+use crate::checker::versions::{TableVersions, Version};
+use crate::checker::violation::Violation;
+use crate::checker::{atomic, honest, sound_reads, stable_reads};
+use crate::history::{Answer, AskId};
+
+/// After a change of the vschema every vtgate has heard of it by then.
+const HEARD: u64 = 10_000_000_000;
+
+impl Judge {
+    pub(super) fn answered(&mut self, session: &Rc<str>, ask: AskId, answer: &Answer) {
+        let Some(answered) = self.clients.answered(session, ask, answer) else { return };
+        let lies = honest::lies(&answered, |write| self.is_owner(write));
+        self.told_wrongly(Invariant::Honest, &answered, lies, None);
+        for work in &answered.ask.ended {
+            let broken = atomic::broken(work, |write| self.is_owner(write));
+            self.told_wrongly(Invariant::Atomic, &answered, broken, atomic::departure(work));
+        }
+        if let (Form::Select(_), Answer::Ok(_)) = (&*answered.ask.form, answer) {
+            self.judge_read(&answered);
+        }
+    }
+
+    /// Whether it writes a table that is judged: an owner, which no rule renames and no foreign key
+    /// of vtgate's writes.
+    fn is_owner(&self, write: &Write) -> bool {
+        self.owners.iter().any(|(keyspace, table)| {
+            table.eq_ignore_ascii_case(&write.table)
+                && write.keyspace.as_ref().is_none_or(|named| named == keyspace)
+        })
+    }
+
+    fn judge_read(&mut self, answered: &Answered) {
+        match self.read_findings(answered) {
+            Some((unsound, incomplete)) => {
+                self.reads_judged += 1;
+                self.told_wrongly(Invariant::SoundReads, answered, unsound, None);
+                self.told_wrongly(Invariant::StableReads, answered, incomplete, None);
+            }
+            None => self.reads_not_judged += 1,
+        }
+    }
+
+    fn read_findings(&self, answered: &Answered) -> Option<(Vec<String>, Vec<String>)> {
+        let (Form::Select(select), Answer::Ok(outcome)) = (&*answered.ask.form, answered.answer)
+        else {
+            return None;
+        };
+        let since = reads::since(answered).filter(|_| !answered.has_settings)?;
+        let changed = self.versions.vschema_changed;
+        if changed.is_some_and(|changed| since.time < changed.time + HEARD) {
+            return None;
+        }
+        let (keyspace, table) = self.versions.table(select.keyspace.as_deref(), &select.table)?;
+        let read = Read::new(select, table, since, &outcome.rows)?;
+        let column = &read.schema.columns.get(read.column)?.name;
+        let unpromised = self.versions.unpromised.iter().any(|(of, name, unpromised)| {
+            of == keyspace
+                && name.eq_ignore_ascii_case(&select.table)
+                && unpromised.eq_ignore_ascii_case(column)
+        });
+        if unpromised {
+            return None;
+        }
+        let unsound = sound_reads::unsound(&read);
+        let reachable =
+            |version: &Version| self.is_reachable(keyspace, table, version, column, &read);
+        Some((unsound, stable_reads::incomplete(&read, reachable)))
+    }
+
+    /// Whether a row can have been found by this column ever since the read began.
+    fn is_reachable(
+        &self,
+        keyspace: &Rc<str>,
+        table: &TableVersions,
+        version: &Version,
+        column: &str,
+        read: &Read,
+    ) -> bool {
+        let Some(schema) = &table.schema else { return false };
+        let over = self.vindexes_over(version.shard, &schema.database, &schema.name);
+        let mut owned = over.iter().filter(|(_, kind)| *kind == TableKind::Owner).peekable();
+        owned.peek().is_some()
+            && owned.all(|(index, _)| {
+                let vindex = &self.vindexes[*index];
+                let watched = &vindex.watched;
+                let range = &self.shards[version.shard].range;
+                let placed = watched.owner.placed_by.as_ref();
+                let id = placed.and_then(|placed| placed.keyspace_id(schema, &version.row));
+                let Some(id) = id.filter(|id| range.contains(id)) else { return false };
+                let routes = watched.keyspace == *keyspace
+                    && !watched.write_only
+                    && watched.owner.columns.iter().any(|own| own.eq_ignore_ascii_case(column));
+                if !routes {
+                    return true;
+                }
+                let key = vindex.value_of(TableKind::Owner, schema, &version.row);
+                let entry = key.and_then(|key| vindex.values.get(&key));
+                entry.is_some_and(|entry| {
+                    // Of a value with many changes the oldest are forgotten.
+                    let moved = NOTES <= entry.notes.len()
+                        || entry.notes.iter().any(|note| {
+                            note.table == TableKind::Lookup && read.since.seq <= note.at.seq
+                        });
+                    watched.owner.columns.len() == 1 && !moved && entry.lookup_ids().contains(&id)
+                })
+            })
+    }
+
+    fn told_wrongly(
+        &mut self,
+        invariant: Invariant,
+        answered: &Answered,
+        rows: Vec<String>,
+        departure: Option<Departure>,
+    ) {
+        if rows.is_empty() {
+            return;
+        }
+        let at = self.at;
+        self.violations.push(Violation {
+            invariant,
+            at,
+            subject: format!("session {}", answered.session).into(),
+            value: answered.ask.sql.to_string(),
+            rows,
+            timeline: Vec::new(),
+            lost_at: None,
+            departure,
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! What clients were told, in histories written by hand: see [`histories`](super::histories).
+
+use crate::checker::histories::{History, ORDER_5, Shape};
+
+/// Order 5 is there; then these.
+fn check(name: &str, lines: &[&str], expected: &str) {
+    let history = History::run(Shape::Unique, false, &[&ORDER_5, lines].concat());
+    let stories: Vec<String> = history.judge.violations().iter().map(|v| v.to_string()).collect();
+    assert_eq!(history.found(), expected, "{name}\n{}", stories.join("\n"));
+}
+
+const ASKS_6: &str = "a asks insert into corder (order_id, customer_id, sku) values (6, 1, 'x')";
+const PRE_6: &str = "a pre product/0 commits +lookup x 1";
+const NORMAL_6: &str = "a normal customer/-80 commits +order 6 1 x";
+const ENDS: &str = "a ends commit";
+
+#[test]
+fn an_answer_is_what_happened() {
+    check("well", &[ASKS_6, PRE_6, NORMAL_6, ENDS, "a told ok 1"], "held");
+    check(
+        "the normal list failed",
+        &[ASKS_6, PRE_6, "a normal customer/-80 fails", ENDS, "a told ok 1"],
+        "honest, failed-normal-commit",
+    );
+    let forgotten = "a normal customer/-80 begins";
+    check("never sent", &[ASKS_6, PRE_6, forgotten, ENDS, "a told ok 1"], "honest, unknown");
+    check("one row too many", &[ASKS_6, PRE_6, NORMAL_6, ENDS, "a told ok 2"], "honest");
+    check(
+        "an error of nothing",
+        &[ASKS_6, PRE_6, NORMAL_6, ENDS, "a told error 1105 no"],
+        "honest",
+    );
+    // Legal: an error after a failure, success where only post has failed.
+    check(
+        "an error of a failure",
+        &[ASKS_6, PRE_6, "a normal customer/-80 fails", ENDS, "a told error 1105 no"],
+        "failed-normal-commit",
+    );
+    let delete = "a asks delete from corder where order_id = 5";
+    let gone = "a normal customer/-80 commits -order 5 1 Product_5";
+    check(
+        "post failed",
+        &[delete, "a post product/0 begins", gone, "a post product/0 fails", ENDS, "a told ok 1"],
+        "failed-post-commit",
+    );
+    check(
+        "no answer",
+        &[ASKS_6, PRE_6, "a normal customer/-80 fails", ENDS, "a told unknown"],
+        "failed-normal-commit",
+    );
+}
+
+#[test]
+fn a_transaction_that_was_rolled_back_has_not_committed() {
+    let begin = ["a asks begin", "a told ok", ASKS_6, "a normal customer/-80 begins"];
+    let with = |lines: &[&'static str]| [&begin[..], lines].concat();
+    let rolls = "a normal customer/-80 rolls";
+    check(
+        "rolled back",
+        &with(&["a told ok 1", "a asks rollback", rolls, "a ends rollback", "a told ok"]),
+        "held",
+    );
+    let runs = "a normal customer/-80 runs +order 6 1 null";
+    check(
+        "and committed",
+        &with(&["a told ok 1", "a asks rollback", runs, rolls, "a ends rollback", "a told ok"]),
+        "honest",
+    );
+    check("still open", &with(&["a told ok 1", "a asks commit", "a told ok"]), "honest");
+    // An error has said so: COMMIT is well then.
+    let error = "a told error 1213 deadlock";
+    check(
+        "told before",
+        &with(&[rolls, "a ends rollback", error, "a asks commit", "a told ok"]),
+        "held",
+    );
+    check("told of success", &with(&[rolls, "a ends rollback", "a told ok 1"]), "honest");
+}
+
+#[test]
+fn a_commit_that_comes_late_is_of_no_known_work() {
+    let pre = "a pre product/0 begins";
+    let first = [ASKS_6, pre, "a pre product/0 fails", ENDS, "a told error 2013 lost"];
+    let rolled = ["a pre product/0 rolls", "a ends rollback", "a told error 1062 duplicate"];
+    let second = [&[ASKS_6, pre, "a pre product/0 runs +lookup x 1"][..], &rolled].concat();
+    check("late, or rolled back", &[&first[..], &second].concat(), "unknown");
+    check("rolled back", &second, "honest, unknown");
+}
+
+#[test]
+fn a_failed_statement_leaves_no_row() {
+    let begin = ["a asks begin", "a told ok", ASKS_6];
+    let end = ["a asks commit", PRE_6, NORMAL_6, ENDS, "a told ok"];
+    let with = |lines: &[&'static str]| [&begin[..], lines, &end[..]].concat();
+    check("it succeeded", &with(&["a told ok 1"]), "held");
+    check("it failed", &with(&["a told error 1062 duplicate"]), "atomic");
+    check("and again", &with(&["a told error 1062 duplicate", ASKS_6, "a told ok 1"]), "held");
+    // Another statement may have brought it.
+    let query = "a asks insert into corder select * from old";
+    check("in doubt", &with(&["a told error 1062 duplicate", query, "a told ok 1"]), "held");
+    let other = [&begin[..], &["a told ok 1", "a asks delete from corder where order_id = 5"]];
+    let deleted = "a normal customer/-80 commits +order 6 1 x ; -order 5 1 Product_5";
+    let rest = ["a asks commit", "a post product/0 begins", PRE_6, deleted];
+    let post = ["a post product/0 commits -lookup Product_5 1", ENDS, "a told ok"];
+    let told = |told: &'static str| [&other.concat()[..], &[told], &rest[..], &post[..]].concat();
+    check("a delete", &told("a told ok 1"), "held");
+    check("a delete that failed", &told("a told error 1205 timeout"), "atomic");
+}
+
+#[test]
+fn a_row_that_was_written_is_committed() {
+    let begin = ["a asks begin", "a told ok", ASKS_6, "a normal customer/-80 begins"];
+    let end = ["a asks commit", "a normal customer/-80 commits", ENDS, "a told ok"];
+    let with = |lines: &[&'static str]| [&begin[..], lines, &end[..]].concat();
+    check("nothing came", &with(&["a told ok 1"]), "atomic");
+    check("nothing was to come", &with(&["a told error 1062 duplicate"]), "held");
+    let back = ["a told ok 1", "a asks rollback to s", "a told ok"];
+    check("it was undone", &with(&back), "held");
+    let another = "a asks insert into corder (order_id, customer_id, sku) values (7, 1, 'y')";
+    let one = ["a told ok 1", another, "a told ok 1", "a asks commit", PRE_6, NORMAL_6, ENDS];
+    check("one of two", &[&begin[..3], &one, &["a told ok"]].concat(), "atomic");
+}
+
+#[test]
+fn a_row_that_is_read_was_there() {
+    let reads = "a asks select * from corder where sku = 'Product_5'";
+    check("it is there", &[reads, "a told rows 5 1 Product_5"], "held");
+    check("another value", &[reads, "a told rows 5 1 Product_7"], "sound_reads, stable_reads");
+    check("twice", &[reads, "a told rows 5 1 Product_5 , 6 1 Product_5"], "sound_reads");
+    check("not there", &["a asks select * from corder where sku = 'y'", "a told rows"], "held");
+    let update = [
+        "b pre product/0 commits +lookup y 1",
+        "b normal customer/-80 commits ~order 5 1 Product_5 > order 5 1 y",
+        "b post product/0 commits -lookup Product_5 1",
+        "b ends commit",
+    ];
+    let meanwhile = |answer: &'static str| [&[reads][..], &update, &[answer]].concat();
+    check("it was there", &meanwhile("a told rows 5 1 Product_5"), "held");
+    check("it went", &meanwhile("a told rows"), "held");
+    check("it came as another", &meanwhile("a told rows 5 1 y"), "sound_reads");
+    check(
+        "long ago",
+        &[&update[..], &[reads, "a told rows 5 1 Product_5"]].concat(),
+        "sound_reads",
+    );
+}
+
+#[test]
+fn a_row_that_does_not_change_is_read() {
+    let reads = "a asks select * from corder where sku in ('Product_5', 'z')";
+    check("it is missing", &[reads, "a told rows"], "stable_reads");
+    check("an error", &[reads, "a told error 1105 no"], "held");
+    check(
+        "by another column",
+        &["a asks select * from corder where order_id = 5", "a told rows"],
+        "stable_reads",
+    );
+    let came =
+        ["w pre product/0 commits +lookup z 1", "w normal customer/-80 commits +order 7 1 z"];
+    let given = "a told rows 5 1 Product_5";
+    check("it came meanwhile", &[&[reads][..], &came, &["w ends commit", given]].concat(), "held");
+    let before = [&came[..], &["w ends commit", reads, given]].concat();
+    check("it came before", &before, "stable_reads");
+    // A transaction may have read before it came.
+    let snapshot = [&["a asks begin", "a told ok"][..], &came, &["w ends commit", reads, given]];
+    check("after begin", &snapshot.concat(), "held");
+    let targeted = ["a asks use customer:-80", "a told ok", reads, "a told rows"];
+    check("one shard", &targeted, "held");
+    let settings = ["a asks set sql_select_limit = 1", "a told ok", reads, "a told rows"];
+    check("settings", &settings, "held");
+    // Nobody finds it: that is said once.
+    check(
+        "unreachable",
+        &["b post product/0 commits -lookup Product_5 1", reads, "a told rows"],
+        "no_missing",
+    );
+}

@@ -1,0 +1,399 @@
+//! Clients: what each was told of its statements, beside what its transactions came to.
+//!
+//! ```text
+//!   a asks      insert into corder ..      ┐
+//!                 pre, normal, post begin  │ one work: what vtgate ends as one transaction
+//!                 servers commit           │
+//!   a is told   1 row                      ┘
+//! ```
+//!
+//! A work begins with BEGIN, or with the first shard transaction of a statement outside of one, and
+//! is over when vtgate has ended it. What comes of it is judged when the client is told, by
+//! [`honest`](super::honest) and [`atomic`](super::atomic).
+//!
+//! A client whose connection was lost is not judged any more: its name begins a new session while
+//! the old one may still run, and events carry the name. Nor is one whose target is not a whole
+//! keyspace's primaries, nor any where a lookup vindex commits by itself: its transactions end
+//! under the session's name.
+//!
+//! Nor is one of which a commit comes that may belong to a work that is over: its tag is the same.
+//!
+//! It knows nothing of promises.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sim::mysql::binlog::BinlogTransaction;
+use sim::mysql::gtid::Gtid;
+
+use crate::checker::statement::Form;
+use crate::checker::verdict::At;
+use crate::history::{Answer, AskId, List, Outcome};
+
+/// Errors of a statement that MySQL has undone before it answered.
+pub const UNDONE: [u16; 12] =
+    [1048, 1054, 1062, 1064, 1146, 1205, 1213, 1364, 1406, 1451, 1452, 3819];
+
+/// All clients.
+#[derive(Default)]
+pub struct Clients {
+    by_name: BTreeMap<Rc<str>, Client>,
+    /// What was committed anywhere first: a replica's copy is not another commit.
+    seen: BTreeMap<Gtid, Arc<BinlogTransaction>>,
+    /// A lookup vindex commits by itself, or has done so.
+    pub commits_aside: bool,
+    /// Answers that were judged, and those of clients that are not.
+    pub judged: u64,
+    pub not_judged: u64,
+}
+
+#[derive(Default)]
+struct Client {
+    ask: Option<Ask>,
+    work: Option<Work>,
+    /// Parts of works that are over which may still commit: their answer was lost, or an error that
+    /// says nothing. None is any shard.
+    late: Vec<(List, Option<Rc<str>>)>,
+    /// It is not judged any more.
+    is_lost: bool,
+    /// Its target is no keyspace's primaries.
+    is_aimed: bool,
+    /// It has settings that change what statements give.
+    has_settings: bool,
+}
+
+/// A statement that waits for its answer.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub id: AskId,
+    pub at: At,
+    pub sql: Rc<str>,
+    pub form: Rc<Form>,
+    /// Works that vtgate has ended meanwhile.
+    pub ended: Vec<Work>,
+    /// Commits of the session in no shard transaction that vtgate has begun: one statement that
+    /// went to one shard by itself.
+    pub direct: Vec<Arc<BinlogTransaction>>,
+}
+
+/// What vtgate ends as one transaction.
+#[derive(Clone, Debug)]
+pub struct Work {
+    pub since: At,
+    /// The client said BEGIN.
+    pub is_explicit: bool,
+    pub statements: Vec<Said>,
+    pub parts: Vec<Part>,
+    /// The client went back to a savepoint: what came before may be undone.
+    pub went_back: bool,
+    pub ended: Option<&'static str>,
+}
+
+/// A statement of a work.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub ask: AskId,
+    pub sql: Rc<str>,
+    pub form: Rc<Form>,
+    /// None before the answer.
+    pub told: Option<Told>,
+    /// Parts of it were undone on the way.
+    pub reverted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    Ok { affected: u64 },
+    Error(Rc<str>),
+}
+
+/// A shard's share.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub list: List,
+    pub shard: Rc<str>,
+    pub transaction: u64,
+    pub fate: Fate,
+    /// What its server committed.
+    pub commit: Option<Arc<BinlogTransaction>>,
+}
+
+/// The first that vtgate knew of a part's end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Open,
+    Committed,
+    Failed(Rc<str>),
+    Unknown,
+    RolledBack,
+}
+
+/// A statement and its answer.
+pub struct Answered<'a> {
+    pub session: Rc<str>,
+    pub ask: Ask,
+    pub answer: &'a Answer,
+    /// What is still open, with this statement.
+    pub work: Option<Work>,
+    pub has_settings: bool,
+}
+
+impl Clients {
+    /// Says what a client's target is.
+    pub fn aim(&mut self, session: &str, target: &str) {
+        let client = self.by_name.entry(session.into()).or_default();
+        client.is_aimed |= target.contains([':', '/', '@', '[']);
+    }
+
+    pub fn asked(&mut self, at: At, session: &Rc<str>, ask: AskId, sql: &Rc<str>) {
+        let client = self.by_name.entry(Rc::clone(session)).or_default();
+        if client.is_lost {
+            return;
+        }
+        let form = Rc::new(Form::of(sql));
+        match &*form {
+            Form::Use(target) => client.is_aimed |= target.contains([':', '/', '@', '[']),
+            Form::Set => client.has_settings = true,
+            _ => {}
+        }
+        let said =
+            Said { ask, sql: Rc::clone(sql), form: Rc::clone(&form), told: None, reverted: false };
+        let work = client.work.get_or_insert_with(|| Work::new(at));
+        work.statements.push(said);
+        work.went_back |= *form == Form::RollbackTo;
+        let (sql, ended, direct) = (Rc::clone(sql), Vec::new(), Vec::new());
+        client.ask = Some(Ask { id: ask, at, sql, form, ended, direct });
+    }
+
+    /// The statement with its answer, where it can be judged.
+    pub fn answered<'a>(
+        &mut self,
+        session: &Rc<str>,
+        ask: AskId,
+        answer: &'a Answer,
+    ) -> Option<Answered<'a>> {
+        let client = self.by_name.get_mut(session)?;
+        let found = client.ask.take().filter(|asked| asked.id == ask);
+        let told = match answer {
+            Answer::Ok(outcome) => Told::Ok { affected: outcome.affected },
+            Answer::Error(error) => Told::Error(error.message.as_str().into()),
+            Answer::Unknown(_) => {
+                client.is_lost = true;
+                client.work = None;
+                self.not_judged += 1;
+                return None;
+            }
+        };
+        let is_judged = !client.is_lost && !client.is_aimed && !self.commits_aside;
+        let Some(mut found) = found.filter(|_| is_judged) else {
+            self.not_judged += 1;
+            return None;
+        };
+        let works = found.ended.iter_mut().chain(client.work.iter_mut());
+        for said in works.flat_map(|work| work.statements.iter_mut()) {
+            if said.ask == ask {
+                said.told = Some(told.clone());
+            }
+        }
+        let work = client.work.clone();
+        client.go_on(&found, answer);
+        self.judged += 1;
+        let (session, has_settings) = (Rc::clone(session), client.has_settings);
+        Some(Answered { session, ask: found, answer, work, has_settings })
+    }
+
+    pub fn begin(&mut self, at: At, session: &Rc<str>, list: List, shard: &Rc<str>, number: u64) {
+        let Some(client) = self.judged(session) else { return };
+        let ask = client.ask.as_ref();
+        let work = client.work.get_or_insert_with(|| {
+            let said = ask.map(|ask| Said {
+                ask: ask.id,
+                sql: Rc::clone(&ask.sql),
+                form: Rc::clone(&ask.form),
+                told: None,
+                reverted: false,
+            });
+            Work { statements: said.into_iter().collect(), ..Work::new(at) }
+        });
+        work.parts.push(Part {
+            list,
+            shard: Rc::clone(shard),
+            transaction: number,
+            fate: Fate::Open,
+            commit: None,
+        });
+    }
+
+    pub fn committed(&mut self, session: &str, shard: &str, number: u64, outcome: &Outcome) {
+        let fate = match outcome {
+            Outcome::Ok => Fate::Committed,
+            Outcome::Failed(error) => Fate::Failed(error.as_str().into()),
+            Outcome::Unknown(_) => Fate::Unknown,
+        };
+        self.settle(session, shard, number, fate);
+    }
+
+    pub fn rolled_back(&mut self, session: &str, shard: &str, number: u64) {
+        self.settle(session, shard, number, Fate::RolledBack);
+    }
+
+    fn settle(&mut self, session: &str, shard: &str, number: u64, fate: Fate) {
+        let Some(work) = self.judged(session).and_then(|client| client.work.as_mut()) else {
+            return;
+        };
+        let is = |part: &&mut Part| part.transaction == number && *part.shard == *shard;
+        if let Some(part) = work.parts.iter_mut().rev().find(is)
+            && part.fate == Fate::Open
+        {
+            part.fate = fate;
+        }
+    }
+
+    /// vtgate has undone what a statement had done so far.
+    pub fn reverted(&mut self, session: &str) {
+        let Some(client) = self.judged(session) else { return };
+        let Some(ask) = client.ask.as_ref().map(|ask| ask.id) else { return };
+        let statements = client.work.iter_mut().flat_map(|work| work.statements.iter_mut());
+        statements.filter(|said| said.ask == ask).for_each(|said| said.reverted = true);
+    }
+
+    pub fn ended(&mut self, session: &str, what: &'static str) {
+        let Some(client) = self.judged(session) else { return };
+        let Some(mut work) = client.work.take() else { return };
+        work.ended = Some(what);
+        client.late.extend(
+            work.parts
+                .iter()
+                .filter(|part| part.may_be_late())
+                .map(|part| (part.list, Some(Rc::clone(&part.shard)))),
+        );
+        if let Some(ask) = &mut client.ask {
+            ask.ended.push(work);
+        }
+    }
+
+    /// A server has committed something with this tag.
+    pub fn commit(&mut self, tag: &str, shard: &str, transaction: &Arc<BinlogTransaction>) {
+        let known = self.seen.get(&transaction.gtid);
+        if known.is_some_and(|known| Arc::ptr_eq(known, transaction) || same(known, transaction)) {
+            return;
+        }
+        let Some((session, list)) = tag.rsplit_once(' ') else { return };
+        let list = match list {
+            "pre" => List::Pre,
+            "normal" => List::Normal,
+            "post" => List::Post,
+            _ => return,
+        };
+        self.seen.insert(transaction.gtid, Arc::clone(transaction));
+        let Some(client) = self.judged(session) else { return };
+        if client
+            .late
+            .iter()
+            .any(|(of, on)| *of == list && on.as_ref().is_none_or(|on| **on == *shard))
+        {
+            // Of which work it is, nobody can tell.
+            client.is_lost = true;
+            client.work = None;
+            return;
+        }
+        let parts = client.work.iter_mut().flat_map(|work| work.parts.iter_mut());
+        let awaits =
+            |part: &&mut Part| part.list == list && *part.shard == *shard && part.commit.is_none();
+        match (parts.rev().find(awaits), &mut client.ask) {
+            (Some(part), _) => part.commit = Some(Arc::clone(transaction)),
+            (None, Some(ask)) if list == List::Normal => ask.direct.push(Arc::clone(transaction)),
+            _ => {}
+        }
+    }
+
+    /// The oldest moment that an answer to come may look back to.
+    pub fn oldest(&self) -> Option<At> {
+        let asks = self.by_name.values().filter_map(|client| client.ask.as_ref().map(|ask| ask.at));
+        let works = self.by_name.values().filter_map(|c| c.work.as_ref().map(|work| work.since));
+        asks.chain(works).min()
+    }
+
+    /// Statements without an answer, of clients that are judged.
+    pub fn asking(&self) -> impl Iterator<Item = (&Rc<str>, &Ask)> {
+        let asks = self.by_name.iter().filter(|(_, client)| !client.is_lost);
+        asks.filter_map(|(session, client)| Some((session, client.ask.as_ref()?)))
+    }
+
+    /// The statement that a session waits for, with the work that it is of.
+    pub fn under_way(&self, session: &str) -> Option<(&Ask, &Work)> {
+        let known = self.by_name.get(session).filter(|_| !self.commits_aside);
+        let client = known.filter(|client| !client.is_lost)?;
+        client.ask.as_ref().zip(client.work.as_ref())
+    }
+
+    pub fn has_settings(&self, session: &str) -> bool {
+        self.by_name.get(session).is_some_and(|client| client.has_settings)
+    }
+
+    fn judged(&mut self, session: &str) -> Option<&mut Client> {
+        self.by_name.get_mut(session).filter(|client| !client.is_lost && !client.is_aimed)
+    }
+}
+
+impl Client {
+    /// What is open after an answer.
+    fn go_on(&mut self, ask: &Ask, answer: &Answer) {
+        if *ask.form == Form::Begin && matches!(answer, Answer::Ok(_)) {
+            self.work = Some(Work { is_explicit: true, ..Work::new(ask.at) });
+        } else if let Answer::Error(error) = answer
+            && ask.form.write().is_some()
+            && !UNDONE.contains(&error.errno)
+        {
+            // A statement on one shard may run on after its client was told of an error.
+            self.late.push((List::Normal, None));
+        }
+        if self.work.as_ref().is_some_and(|w| !w.is_explicit && w.parts.is_empty()) {
+            self.work = None;
+        }
+    }
+}
+
+impl Part {
+    fn may_be_late(&self) -> bool {
+        self.commit.is_none()
+            && match &self.fate {
+                Fate::Committed | Fate::RolledBack => false,
+                Fate::Open | Fate::Unknown => true,
+                Fate::Failed(error) => !error.contains("connection refused"),
+            }
+    }
+}
+
+impl Work {
+    fn new(since: At) -> Work {
+        Work {
+            since,
+            is_explicit: false,
+            statements: Vec::new(),
+            parts: Vec::new(),
+            went_back: false,
+            ended: None,
+        }
+    }
+
+    pub fn is_committed(&self) -> bool {
+        self.ended == Some("commit")
+    }
+
+    /// The parts that must commit before the client may be told that all is well.
+    pub fn binding(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(|part| part.list != List::Post)
+    }
+
+    /// What its normal list has committed.
+    pub fn commits(&self) -> impl Iterator<Item = &Arc<BinlogTransaction>> {
+        let normal = self.parts.iter().filter(|part| part.list == List::Normal);
+        normal.filter_map(|part| part.commit.as_ref())
+    }
+}
+
+fn same(a: &BinlogTransaction, b: &BinlogTransaction) -> bool {
+    a.tag == b.tag && a.events == b.events
+}

@@ -1,0 +1,147 @@
+//! A client's answer is what happened.
+//!
+//! The counterexample that it exists for. A commit of the normal list goes wrong and vtgate treats
+//! it as it treats one of the post list, with a warning:
+//!
+//! ```text
+//!   a: insert order 5    pre     product/0     commits
+//!                        normal  customer/-80  fails: the tablet restarts
+//!   a is told            1 row, and a warning that nobody reads
+//! ```
+//!
+//! The entry dangles, which is legal; only what the client believes is wrong. Other forms: a
+//! transaction that is not ended and a COMMIT that succeeds; one that was rolled back and has
+//! committed; an error although all is committed; a number of rows that the commits don't have.
+//!
+//! Legal, by what a failure may leave: a post list that failed (a warning), an error after some of
+//! several shards have committed, anything where a commit's answer was lost. COMMIT outside of a
+//! transaction is well, also after an error had rolled one back: that error told it.
+//!
+//! Numbers of rows are compared for single statements outside of BEGIN over one owner table, where
+//! no ON DUPLICATE KEY UPDATE or REPLACE counts otherwise.
+
+use sim::mysql::binlog::{Event, RowsKind};
+use sim::sql_error::SqlError;
+
+use crate::checker::clients::{Answered, Fate, Part, UNDONE, Work};
+use crate::checker::statement::{Form, Kind, Write};
+use crate::history::Answer;
+
+/// What the client was told and did not happen. `counts` says of which tables rows are counted.
+pub fn lies(answered: &Answered, counts: impl Fn(&Write) -> bool) -> Vec<String> {
+    let mut lies = Vec::new();
+    let ask = &answered.ask;
+    for work in &ask.ended {
+        let undone = work.parts.iter().filter(|part| part.fate == Fate::RolledBack);
+        lies.extend(undone.filter(|part| has_rows(part)).map(|part| {
+            format!("{} of {} was rolled back, and its server has committed", part.list, part.shard)
+        }));
+        let refused = work.parts.iter().filter(|part| was_refused(&part.fate));
+        lies.extend(refused.filter(|part| has_rows(part)).map(|part| {
+            format!("commit of {} of {} never ran, and has happened", part.list, part.shard)
+        }));
+    }
+    match answered.answer {
+        Answer::Ok(outcome) => {
+            lies.extend(false_success(answered));
+            if let Some(write) = ask.form.write().filter(|write| counts(write)) {
+                lies.extend(false_count(answered, write, outcome.affected));
+            }
+        }
+        Answer::Error(error) => lies.extend(false_error(answered, error)),
+        Answer::Unknown(_) => {}
+    }
+    lies
+}
+
+fn has_rows(part: &Part) -> bool {
+    let commit = part.commit.as_ref();
+    commit.is_some_and(|commit| commit.events.iter().any(|e| matches!(e, Event::Rows(_))))
+}
+
+fn was_refused(fate: &Fate) -> bool {
+    matches!(fate, Fate::Failed(error) if error.contains("connection refused"))
+}
+
+fn false_success(answered: &Answered) -> Vec<String> {
+    let ask = &answered.ask;
+    let mut lies = Vec::new();
+    for work in &ask.ended {
+        if work.is_committed() {
+            let open = work.binding().filter(|part| part.fate != Fate::Committed);
+            lies.extend(open.map(|part| {
+                let fate = fate(&part.fate);
+                format!("told of success; commit of {} of {}: {fate}", part.list, part.shard)
+            }));
+        } else if *ask.form != Form::Rollback {
+            lies.push("told of success; its transaction was rolled back".to_owned());
+        }
+    }
+    let open = answered.work.as_ref().filter(|work| !work.parts.is_empty());
+    if *ask.form == Form::Commit && open.is_some() {
+        lies.push("told of a commit; its transaction is still open".to_owned());
+    }
+    lies
+}
+
+fn fate(fate: &Fate) -> String {
+    match fate {
+        Fate::Open => "it was never sent".to_owned(),
+        Fate::Committed => "done".to_owned(),
+        Fate::Failed(error) => format!("failed ({error})"),
+        Fate::Unknown => "no answer".to_owned(),
+        Fate::RolledBack => "rolled back instead".to_owned(),
+    }
+}
+
+fn false_error(answered: &Answered, error: &SqlError) -> Option<String> {
+    let ask = &answered.ask;
+    let commits = matches!(*ask.form, Form::Commit | Form::Write(_));
+    let all_done = |work: &Work| {
+        let mut parts = work.binding();
+        let has_some = !work.parts.is_empty();
+        has_some && work.is_committed() && parts.all(|part| part.fate == Fate::Committed)
+    };
+    if commits && !ask.ended.is_empty() && ask.ended.iter().all(all_done) {
+        return Some(format!("told of an error, and all is committed: {}", error.message));
+    }
+    // One statement on one shard, which MySQL undid by itself.
+    let alone = ask.ended.is_empty() && !ask.sql.contains("/*vt+") && ask.direct.len() == 1;
+    let undone = alone && UNDONE.contains(&error.errno) && ask.form.write().is_some();
+    undone.then(|| format!("told of an error, and its rows are committed: {}", error.message))
+}
+
+/// The rows that a single statement outside of BEGIN says that it has changed, against those that
+/// its commits have.
+fn false_count(answered: &Answered, write: &Write, affected: u64) -> Option<String> {
+    let ask = &answered.ask;
+    let counted = match write.kind {
+        Kind::Insert => RowsKind::Write,
+        Kind::Delete => RowsKind::Delete,
+        // A client may ask for the rows that were found.
+        Kind::Update if !answered.has_settings => RowsKind::Update,
+        Kind::Update | Kind::LooseInsert => return None,
+    };
+    let commits = match ask.ended.as_slice() {
+        [] if answered.work.as_ref().is_none_or(|work| work.parts.is_empty()) => {
+            // In an open transaction nothing is committed yet.
+            if answered.work.as_ref().is_some_and(|work| work.is_explicit) {
+                return None;
+            }
+            ask.direct.iter().collect::<Vec<_>>()
+        }
+        [work] if work.is_committed() && !work.is_explicit && work.statements.len() == 1 => {
+            work.commits().chain(&ask.direct).collect()
+        }
+        _ => return None,
+    };
+    let events = commits.iter().flat_map(|commit| &commit.events);
+    let rows = events.filter_map(|event| match event {
+        Event::Rows(rows) if rows.table.name.eq_ignore_ascii_case(&write.table) => Some(rows),
+        _ => None,
+    });
+    let changes = rows.flat_map(|rows| &rows.changes);
+    let found = changes.filter(|change| change.kind() == counted).count() as u64;
+    (found != affected)
+        .then(|| format!("told of {affected} rows of {}; {found} are committed", write.table))
+}

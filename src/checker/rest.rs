@@ -1,0 +1,274 @@
+//! What is judged of a run that is at rest, and the questions that are asked of it then.
+//!
+//! Nothing is open any more ([`live`]), what was promised to last is there ([`kept`]), a value's
+//! rows are found by it ([`routing_equal`]), and one that dangles can be inserted ([`reusable`]).
+//! Who waits for whom is looked at all the time.
+//!
+//! It knows nothing of how a question is asked.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sim::mysql::schema::Table;
+use sim::value::{Row, Value};
+
+use crate::checker::clients::{Fate, Work};
+use crate::checker::entry::{Entry, TableKind};
+use crate::checker::judge::Judge;
+use crate::checker::kept;
+use crate::checker::ledger::{Residue, Standing};
+use crate::checker::live::{self, Held, Waiting};
+use crate::checker::reusable::{self, Probe, Way};
+use crate::checker::routing_equal::{self, Question};
+use crate::checker::statement::Write;
+use crate::checker::value::{show, show_id};
+use crate::checker::verdict::Invariant;
+use crate::checker::vindex_values::VindexValues;
+use crate::checker::violation::Violation;
+use crate::history::Answer;
+use crate::key::KeyspaceId;
+
+/// Questions and probes that one vindex is asked.
+const ASKED: usize = 64;
+
+impl Judge {
+    /// Says that a keyspace's commits survive the loss of one machine of a shard.
+    pub fn durable(&mut self, keyspace: &str) {
+        self.durable.insert(keyspace.into());
+    }
+
+    /// Looks at who waits for whom.
+    pub fn waits(&mut self, waits: &[Waiting]) {
+        for wait in waits {
+            let Some((session, lists)) = wait.oneself() else { continue };
+            let sets_value = |write: &Write| self.sets_value(write);
+            let own = self.clients.under_way(session);
+            let shard = self.tablets.get(&wait.tablet).map(|tablet| tablet.shard);
+            let shard = shard.map(|shard| &self.shards[shard].full_name);
+            let holds = |work: &Work| {
+                let mut parts = work.parts.iter().filter(|part| Some(&part.shard) == shard);
+                parts.any(|part| lists.contains(&part.list) && part.fate == Fate::Open)
+            };
+            let Some((ask, _)) =
+                own.filter(|(_, work)| holds(work) && live::must_not_wait(work, sets_value))
+            else {
+                continue;
+            };
+            let (id, sql) = (ask.id, ask.sql.to_string());
+            if self.told_waiting.insert(id) {
+                let text = format!(
+                    "{} waits on {} for {}, held by {}",
+                    wait.waiter,
+                    wait.tablet,
+                    wait.what,
+                    wait.holders.join(", ")
+                );
+                self.violate(Invariant::Live, format!("session {session}"), sql, vec![text]);
+            }
+        }
+    }
+
+    /// Whether an UPDATE sets a column of a lookup vindex.
+    fn sets_value(&self, write: &Write) -> bool {
+        self.vindexes.iter().any(|vindex| {
+            let owner = &vindex.watched.owner;
+            owner.table.eq_ignore_ascii_case(&write.table)
+                && owner
+                    .columns
+                    .iter()
+                    .any(|own| write.columns.iter().any(|column| column.eq_ignore_ascii_case(own)))
+        })
+    }
+
+    /// Whether statements are under way.
+    pub fn is_busy(&self) -> bool {
+        self.clients.asking().next().is_some()
+    }
+
+    pub fn is_faulty(&self) -> bool {
+        live::is_faulty(self.faults.iter().map(|(_, fault)| &**fault))
+    }
+
+    /// Every timeout is past: what is held by whom, now.
+    pub fn at_rest(&mut self, held: &[Held]) {
+        if self.is_faulty() {
+            return;
+        }
+        let unanswered: Vec<(Rc<str>, Rc<str>)> = self
+            .clients
+            .asking()
+            .map(|(session, ask)| (Rc::clone(session), Rc::clone(&ask.sql)))
+            .collect();
+        for (session, sql) in unanswered {
+            let text = vec!["it has no answer".to_owned()];
+            self.violate(Invariant::Live, format!("session {session}"), sql.to_string(), text);
+        }
+        let of_session = |held: &&Held| {
+            live::session(&held.tag).is_some_and(|session| !self.clients.has_settings(session))
+        };
+        let left: Vec<Held> = held.iter().filter(of_session).cloned().collect();
+        for Held { tablet, tag, what } in left {
+            let text = vec![format!("{tag} has {what}")];
+            self.violate(Invariant::Live, tablet.to_string(), String::new(), text);
+        }
+    }
+
+    /// The run is over: what was promised to last is there.
+    pub fn at_end(&mut self) {
+        // An operator who leaves a replica out gives up what it alone has.
+        if self.faults.iter().any(|(_, what)| what.ends_with(" is ignored")) {
+            return;
+        }
+        let lost = self.check().lost;
+        let faults = self.faults.iter().map(|(_, fault)| &**fault);
+        let hit = kept::hit(faults);
+        let keyspace = |shard: &str| shard.split_once('/').map(|(keyspace, _)| keyspace.to_owned());
+        let is_durable =
+            |shard: &str| keyspace(shard).is_some_and(|of| self.durable.contains(of.as_str()));
+        let machines = |shard: &str| {
+            let of = |alias: &str| {
+                let mut tablets = self.tablets.iter();
+                tablets.any(|(known, tablet)| {
+                    *known.to_string() == *alias && *self.shards[tablet.shard].full_name == *shard
+                })
+            };
+            hit.iter().filter(|alias| of(alias)).count()
+        };
+        let broken: Vec<String> =
+            kept::broken(&lost, is_durable, machines).iter().map(ToString::to_string).collect();
+        for text in broken {
+            self.violate(Invariant::Kept, "commits".to_owned(), String::new(), vec![text]);
+        }
+    }
+
+    /// For each value of each lookup that reads use: what rows a lookup must give.
+    pub fn questions(&self) -> Vec<Question> {
+        let mut questions = Vec::new();
+        for vindex in self.vindexes.iter().filter(|vindex| self.can_be_asked(vindex)) {
+            let of_vindex = vindex.values.values().filter_map(|entry| {
+                let table = self.owner_table(vindex)?;
+                let rows: Vec<Row> = entry.owners.iter().map(|owner| owner.row.clone()).collect();
+                // A row that is nobody's is found by some and not by others.
+                let all_placed = entry.owners.iter().all(|owner| owner.keyspace_id.is_some());
+                let is_used = all_placed && !(rows.is_empty() && entry.lookups.is_empty());
+                let sql = routing_equal::select(&vindex.watched, &table, &entry.values);
+                let sql = sql.filter(|_| is_used && entry.missing.is_empty())?;
+                let value = show(&entry.values);
+                Some(Question { vindex: vindex.watched.full_name().into(), value, sql, rows })
+            });
+            questions.extend(of_vindex.take(ASKED));
+        }
+        questions
+    }
+
+    pub fn judge_question(&mut self, question: &Question, answer: &Answer) {
+        let Answer::Ok(outcome) = answer else { return };
+        let rows = routing_equal::difference(question, &outcome.rows);
+        if !rows.is_empty() {
+            let Question { vindex, value, .. } = question;
+            self.violate(Invariant::RoutingEqual, vindex.to_string(), value.clone(), rows);
+        }
+    }
+
+    /// For each value that dangles: an INSERT of it.
+    pub fn probes(&self) -> Vec<Probe> {
+        let mut probes = Vec::new();
+        for vindex in self.vindexes.iter().filter(|vindex| self.can_be_asked(vindex)) {
+            let entries = vindex.values.values().filter(|entry| self.is_dangling(vindex, entry));
+            for entry in entries.take(ASKED) {
+                let number = probes.len();
+                probes.extend(self.probe(vindex, entry, number));
+            }
+        }
+        probes
+    }
+
+    fn probe(&self, vindex: &VindexValues, entry: &Entry, number: usize) -> Option<Probe> {
+        let watched = &vindex.watched;
+        let table = self.owner_table(vindex)?;
+        let residue = entry.residues.first()?;
+        let shard_of = |id: &KeyspaceId| {
+            self.shards.iter().position(|shard| {
+                shard.keyspace == watched.owner.keyspace && shard.range.contains(id)
+            })
+        };
+        let there = shard_of(&residue.keyspace_id);
+        let others: Vec<String> = self
+            .vindexes
+            .iter()
+            .map(|other| &other.watched)
+            .filter(|other| {
+                other.name != watched.name
+                    && other.owner.table == watched.owner.table
+                    && other.owner.keyspace == watched.owner.keyspace
+            })
+            .flat_map(|other| other.owner.columns.iter().cloned())
+            .collect();
+        let sql = reusable::insert(watched, &table, &entry.values, &others, number, |id| {
+            shard_of(id) != there
+        })?;
+        Some(Probe {
+            vindex: watched.full_name().into(),
+            value: show(&entry.values),
+            dangling: show_id(&residue.keyspace_id),
+            sql,
+            is_later: watched.is_later,
+        })
+    }
+
+    pub fn judge_probe(&mut self, probe: &Probe, way: Way, answer: &Answer) {
+        let Answer::Error(error) = answer else { return };
+        // Something else may be wrong while a fault lasts.
+        let is_open = self.is_faulty() && error.errno != 1062;
+        if is_open || reusable::departure(probe, way, error).is_some() {
+            return;
+        }
+        let how = match way {
+            Way::InTransaction => "in a transaction",
+            Way::Alone => "by itself",
+        };
+        let rows = vec![
+            format!("a lookup row leads to {}, which has no row of it", probe.dangling),
+            format!("`{}` {how}: {error}", probe.sql),
+        ];
+        let Probe { vindex, value, .. } = probe;
+        self.violate(Invariant::Reusable, vindex.to_string(), value.clone(), rows);
+    }
+
+    /// Its owner can be named, and reads go by it.
+    fn can_be_asked(&self, vindex: &VindexValues) -> bool {
+        let owner = &vindex.watched.owner;
+        let name = (Rc::clone(&owner.keyspace), Rc::clone(&owner.table));
+        !vindex.watched.write_only && self.owners.contains(&name)
+    }
+
+    fn owner_table(&self, vindex: &VindexValues) -> Option<Arc<Table>> {
+        let tables = self.tables_of(&vindex.watched, TableKind::Owner);
+        tables.first().map(|(_, _, _, rows)| Arc::clone(&rows.schema))
+    }
+
+    /// No owner row has the value or is about to, and a lookup row does.
+    fn is_dangling(&self, vindex: &VindexValues, entry: &Entry) -> bool {
+        let is_left = |residue: &Residue| {
+            let shard = &self.shards[residue.shard].full_name;
+            matches!(residue.standing(shard, vindex.watched.write_only), Standing::Left { .. })
+        };
+        entry.owners.is_empty()
+            && !entry.residues.is_empty()
+            && entry.residues.iter().all(is_left)
+            && !entry.values.contains(&Value::Null)
+    }
+
+    fn violate(&mut self, invariant: Invariant, subject: String, value: String, rows: Vec<String>) {
+        self.violations.push(Violation {
+            invariant,
+            at: self.at,
+            subject: subject.into(),
+            value,
+            rows,
+            timeline: Vec::new(),
+            lost_at: None,
+            departure: None,
+        });
+    }
+}

@@ -1,0 +1,362 @@
+//! What a client's statement says, as far as the judge reads it.
+//!
+//! Only forms that need no evaluation: an INSERT of literals, an UPDATE or DELETE of one table, a
+//! SELECT of one table's columns; of a WHERE clause only `column = literal` and `column in
+//! (literals)`. Everything else is `Other`, of which nothing is claimed.
+//!
+//! It knows nothing of plans, and evaluates nothing.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sim::mysql::schema::{Column, Table};
+use sim::sql::ast::{
+    self, CompareOp, Expr, Ident, InsertSource, Literal, Query, SelectItem, Statement, TableExpr,
+    TableName,
+};
+use sim::value::Value;
+
+/// A statement's form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    Begin,
+    Commit,
+    Rollback,
+    Savepoint,
+    RollbackTo,
+    /// What follows the word.
+    Use(Rc<str>),
+    Set,
+    Write(Write),
+    Select(Select),
+    Other,
+}
+
+/// A change of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    pub kind: Kind,
+    pub keyspace: Option<Rc<str>>,
+    pub table: Rc<str>,
+    /// The columns that it sets.
+    pub columns: Vec<Rc<str>>,
+    /// An INSERT's rows, none where they are not literals or there is no column list.
+    pub rows: Option<Vec<Vec<Given>>>,
+    /// What an UPDATE or DELETE finds its rows by.
+    pub filter: Option<Filter>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Insert,
+    /// IGNORE, ON DUPLICATE KEY UPDATE or REPLACE: which rows come, the statement doesn't say.
+    LooseInsert,
+    Update,
+    Delete,
+}
+
+/// A query of one table without grouping, limit or a lock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Select {
+    pub keyspace: Option<Rc<str>>,
+    pub table: Rc<str>,
+    /// None for `*`.
+    pub columns: Option<Vec<Rc<str>>>,
+    pub filter: Filter,
+}
+
+/// `column = literal`, `column in (literals)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    pub column: Rc<str>,
+    pub values: Vec<Given>,
+}
+
+/// A literal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    Null,
+    Number(i128),
+    Text(Arc<str>),
+    /// Something that would have to be evaluated.
+    Computed,
+}
+
+/// A value as a column compares it.
+pub type Sorted = Vec<u8>;
+
+impl Form {
+    pub fn of(sql: &str) -> Form {
+        let Ok(statement) = sim::sql::parse(sql) else { return Form::Other };
+        match statement {
+            Statement::Begin(_) => Form::Begin,
+            Statement::Commit => Form::Commit,
+            Statement::Rollback => Form::Rollback,
+            Statement::Savepoint(_) | Statement::Release(_) => Form::Savepoint,
+            Statement::RollbackTo(_) => Form::RollbackTo,
+            Statement::Use(target) => Form::Use(target.map_or("".into(), |name| text(&name))),
+            Statement::Set(_) => Form::Set,
+            Statement::Insert(insert) => write_of_insert(insert).map_or(Form::Other, Form::Write),
+            Statement::Update(update) => write_of_update(update).map_or(Form::Other, Form::Write),
+            Statement::Delete(delete) => write_of_delete(delete).map_or(Form::Other, Form::Write),
+            Statement::Query(Query::Select(select)) => {
+                select_of(&select).map_or(Form::Other, Form::Select)
+            }
+            _ => Form::Other,
+        }
+    }
+
+    pub fn write(&self) -> Option<&Write> {
+        match self {
+            Form::Write(write) => Some(write),
+            _ => None,
+        }
+    }
+}
+
+impl Write {
+    /// The primary keys of the rows that it can change; none where it doesn't say.
+    pub fn keys(&self, table: &Table) -> Option<BTreeSet<Vec<Sorted>>> {
+        let key = primary_key(table)?;
+        match self.kind {
+            Kind::Insert => {
+                let at = |column: &&Column| self.columns.iter().position(|c| names(c, column));
+                let places: Option<Vec<usize>> = key.iter().map(at).collect();
+                let places = places?;
+                let of_row = |row: &Vec<Given>| {
+                    let each = key.iter().zip(&places);
+                    let value = |(column, place): (&&Column, &usize)| {
+                        // A sequence may give a number instead.
+                        let given = row.get(*place).filter(|given| **given != Given::Number(0))?;
+                        given.sorted(column)
+                    };
+                    each.map(value).collect()
+                };
+                self.rows.as_ref()?.iter().map(of_row).collect()
+            }
+            Kind::LooseInsert => None,
+            Kind::Update | Kind::Delete => {
+                let (Some(filter), [column]) = (&self.filter, key.as_slice()) else { return None };
+                // An UPDATE that moves its row to another key is of two.
+                if !names(&filter.column, column) || self.columns.iter().any(|c| names(c, column)) {
+                    return None;
+                }
+                filter.sorted(column).map(|values| values.into_iter().map(|v| vec![v]).collect())
+            }
+        }
+    }
+}
+
+impl Filter {
+    /// Its values as the column compares them; none where they are not of the column's kind.
+    pub fn sorted(&self, column: &Column) -> Option<BTreeSet<Sorted>> {
+        let known = self.values.iter().filter(|value| **value != Given::Null);
+        known.map(|value| value.sorted(column)).collect()
+    }
+}
+
+impl Given {
+    pub fn sorted(&self, column: &Column) -> Option<Sorted> {
+        match self {
+            Given::Number(number) if is_integer(column) => Some(number.to_string().into_bytes()),
+            Given::Text(text) if is_text(column) => {
+                Some(column.collation.sort_key(text.as_bytes()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A stored value as its column compares it; none for NULL and for kinds that are not read.
+pub fn sorted(column: &Column, value: &Value) -> Option<Sorted> {
+    match value {
+        Value::Int(_) | Value::Uint(_) if is_integer(column) => {
+            value.to_wire().map(|digits| digits.into_owned())
+        }
+        Value::Text(_) | Value::Bytes(_) if is_text(column) => {
+            value.to_wire().map(|bytes| column.collation.sort_key(&bytes))
+        }
+        _ => None,
+    }
+}
+
+/// A row's primary key.
+pub fn key_of(table: &Table, row: &[Value]) -> Option<Vec<Sorted>> {
+    let parts = table.indexes.first().filter(|_| table.has_primary_key())?.parts.iter();
+    parts.map(|part| sorted(table.columns.get(part.column)?, row.get(part.column)?)).collect()
+}
+
+fn primary_key(table: &Table) -> Option<Vec<&Column>> {
+    let parts = table.indexes.first().filter(|_| table.has_primary_key())?.parts.iter();
+    parts.map(|part| table.columns.get(part.column)).collect()
+}
+
+fn names(name: &str, column: &Column) -> bool {
+    name.eq_ignore_ascii_case(&column.name)
+}
+
+pub fn is_integer(column: &Column) -> bool {
+    let integers = ["tinyint", "smallint", "mediumint", "int", "bigint"];
+    integers.contains(&&*column.ty.name)
+}
+
+pub fn is_text(column: &Column) -> bool {
+    ["varchar", "varbinary"].contains(&&*column.ty.name)
+}
+
+fn text(name: &Ident) -> Rc<str> {
+    name.as_str().into()
+}
+
+fn keyspace(table: &TableName) -> Option<Rc<str>> {
+    table.qualifier.as_ref().map(text)
+}
+
+fn write_of_insert(insert: ast::Insert) -> Option<Write> {
+    let loose = insert.ignore || insert.replace || !insert.on_duplicate.is_empty();
+    let rows = match (&insert.source, &insert.columns) {
+        (InsertSource::Values(rows), Some(_)) => {
+            Some(rows.iter().map(|row| row.iter().map(given).collect()).collect())
+        }
+        _ => None,
+    };
+    Some(Write {
+        kind: if loose { Kind::LooseInsert } else { Kind::Insert },
+        keyspace: keyspace(&insert.table),
+        table: text(&insert.table.name),
+        columns: insert.columns.iter().flatten().map(text).collect(),
+        rows,
+        filter: None,
+    })
+}
+
+fn write_of_update(update: ast::Update) -> Option<Write> {
+    let table = only_table(&update.tables)?;
+    let simple = !update.ignore && update.limit.is_none() && update.with.is_none();
+    Some(Write {
+        kind: Kind::Update,
+        keyspace: keyspace(table),
+        table: text(&table.name),
+        columns: update.set.iter().map(|item| text(&item.column.name)).collect(),
+        rows: None,
+        filter: update.filter.as_ref().filter(|_| simple).and_then(filter),
+    })
+}
+
+fn write_of_delete(delete: ast::Delete) -> Option<Write> {
+    let table = only_table(&delete.tables).filter(|_| delete.targets.is_empty())?;
+    let simple = !delete.ignore && delete.limit.is_none() && delete.with.is_none();
+    Some(Write {
+        kind: Kind::Delete,
+        keyspace: keyspace(table),
+        table: text(&table.name),
+        columns: Vec::new(),
+        rows: None,
+        filter: delete.filter.as_ref().filter(|_| simple).and_then(filter),
+    })
+}
+
+fn select_of(select: &ast::Select) -> Option<Select> {
+    let ast::Select { with, distinct, flags, group_by, having, windows, limit, into, .. } = select;
+    let plain = with.is_none()
+        && !distinct
+        && flags.is_empty()
+        && group_by.is_empty()
+        && having.is_none()
+        && windows.is_empty()
+        && limit.is_none()
+        && into.is_none()
+        && select.lock == ast::Lock::None;
+    let table = only_table(&select.from).filter(|_| plain)?;
+    let column = |item: &SelectItem| match item {
+        SelectItem::Expr { expr: Expr::Column(column), .. } => Some(text(&column.name)),
+        _ => None,
+    };
+    let columns = match select.items.as_slice() {
+        [SelectItem::Star(_)] => None,
+        items => Some(items.iter().map(column).collect::<Option<Vec<_>>>()?),
+    };
+    Some(Select {
+        keyspace: keyspace(table),
+        table: text(&table.name),
+        columns,
+        filter: filter(select.filter.as_ref()?)?,
+    })
+}
+
+fn only_table(tables: &[TableExpr]) -> Option<&TableName> {
+    match tables {
+        [TableExpr::Table(table)] if table.partitions.is_empty() && table.hints.is_empty() => {
+            Some(&table.name)
+        }
+        _ => None,
+    }
+}
+
+fn filter(expr: &Expr) -> Option<Filter> {
+    let Expr::Compare { op, left, right, escape: None } = expr else { return None };
+    let Expr::Column(column) = &**left else { return None };
+    let values: Vec<Given> = match (op, &**right) {
+        (CompareOp::Equal, right) => vec![given(right)],
+        (CompareOp::In, Expr::Tuple(values)) => values.iter().map(given).collect(),
+        _ => return None,
+    };
+    let known = !values.contains(&Given::Computed);
+    known.then(|| Filter { column: text(&column.name), values })
+}
+
+fn given(expr: &Expr) -> Given {
+    let Expr::Literal(literal) = expr else { return Given::Computed };
+    match literal {
+        Literal::Null => Given::Null,
+        Literal::Integer(digits) => digits.parse().map_or(Given::Computed, Given::Number),
+        Literal::String(text) => Given::Text(Arc::clone(text)),
+        _ => Given::Computed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simple_forms_are_read() {
+        let write = |sql: &str| match Form::of(sql) {
+            Form::Write(write) => write,
+            other => panic!("{sql}: {other:?}"),
+        };
+        let insert =
+            write("insert into customer.corder (order_id, sku) values (5, 'x'), (6, null)");
+        let five = [Given::Number(5), Given::Text("x".into())];
+        assert_eq!(insert.rows, Some(vec![five.to_vec(), vec![Given::Number(6), Given::Null]]));
+        assert_eq!(insert.keyspace.as_deref(), Some("customer"));
+        assert_eq!(write("insert into t values (5)").rows, None);
+        assert_eq!(write("insert ignore into t (a) values (5)").kind, Kind::LooseInsert);
+        assert_eq!(write("insert into t (a) values (1 + 1)").rows.unwrap(), [[Given::Computed]]);
+        let filter = |values: &[i128]| {
+            let values = values.iter().map(|value| Given::Number(*value)).collect();
+            Some(Filter { column: "a".into(), values })
+        };
+        assert_eq!(write("delete from t where a = 5").filter, filter(&[5]));
+        assert_eq!(write("update t set b = 1 where a in (5, 6)").filter, filter(&[5, 6]));
+        assert_eq!(write("update t set b = 1 where a < 5").filter, None);
+        assert_eq!(write("delete from t where a = 5 limit 1").filter, None);
+    }
+
+    #[test]
+    fn what_must_be_computed_is_not_read() {
+        for sql in [
+            "select count(*) from t where a = 5",
+            "select a from t where a = 5 limit 1",
+            "select a from t, u where a = 5",
+            "select a from t where a = 5 and b = 6",
+            "select a from t where a = 5 for update",
+            "select a from t",
+            "vexplain plan select 1 from t",
+        ] {
+            assert_eq!(Form::of(sql), Form::Other, "{sql}");
+        }
+        assert!(matches!(Form::of("select *from t where a = 'x' order by a"), Form::Select(_)));
+    }
+}
