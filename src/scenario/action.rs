@@ -83,6 +83,8 @@ pub enum Action {
         fault: Fault,
     },
     Check,
+    /// Questions at the end of a run.
+    Verify,
     ExpectRows {
         query: String,
         rows: usize,
@@ -119,9 +121,10 @@ pub struct ClusterOptions {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "cluster", "keyspace", "server", "vschema", "schema", "session", "send", "wait", "advance",
-    "settle", "until", "recover", "at", "check", "expect", "trace", "dump", "locks", "mutant",
+    "settle", "until", "recover", "at", "check", "verify", "expect", "trace", "dump", "locks",
+    "mutant",
 ];
 
 /// Those, and the faults.
@@ -244,6 +247,7 @@ impl Words {
             "recover" => Action::Recover,
             "at" => self.at()?,
             "check" => Action::Check,
+            "verify" => Action::Verify,
             "expect" => self.expect()?,
             "trace" => Action::Trace,
             "dump" => Action::Dump { table: self.next("the table")? },

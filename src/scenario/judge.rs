@@ -5,14 +5,18 @@
 
 use std::rc::Rc;
 
+use sim::mysql::execution::LockWait;
+use sim::mysql::options::{FlushLog, SemiSync};
+use sim::mysql::server::Server;
 use sim::world;
 
 use crate::checker::departure::Departure;
+use crate::checker::live::{self, Held, Waiting};
 use crate::checker::{Judge, ShardsCheck, Violation};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Durability};
 use crate::history::Event;
 use crate::scenario::Story;
-use crate::topo::Store;
+use crate::topo::{Alias, Store};
 use crate::vindex::Registry;
 use crate::vschema::VSchema;
 
@@ -24,6 +28,8 @@ pub struct Watch {
     store: Store,
     /// Of the SrvVSchema that the judge knows.
     version: u64,
+    /// Keyspaces whose commits are acknowledged, on servers that sync each.
+    durable: Vec<Rc<str>>,
 }
 
 impl Watch {
@@ -37,6 +43,72 @@ impl Watch {
             self.judge.take_server(&tablet.alias, &executed, images, 0);
         }
         self.learn_vschema();
+        let Durability { flush_log, sync_binlog, semi_sync_timeout } = cluster.options.durability;
+        let is_synced = flush_log == FlushLog::Sync
+            && sync_binlog == 1
+            && SemiSync::VITESS.timeout <= semi_sync_timeout;
+        self.durable = if is_synced { self.acknowledged() } else { Vec::new() };
+    }
+
+    fn acknowledged(&self) -> Vec<Rc<str>> {
+        let topo = self.store.read();
+        let keyspaces = topo.keyspaces.iter();
+        let acknowledged = keyspaces.filter(|(_, record)| 0 < record.durability_policy.ackers());
+        acknowledged.map(|(name, _)| Rc::clone(name)).collect()
+    }
+
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    pub fn judge_mut(&mut self) -> &mut Judge {
+        &mut self.judge
+    }
+
+    /// The world stands still: who waits for whom.
+    pub fn look(&mut self, cluster: &Cluster) {
+        let waits = on_servers(cluster, |alias, server| {
+            let tag = |connection| {
+                server.session(connection).map_or_else(String::new, |s| s.tag.to_string())
+            };
+            let wait = |(connection, wait): (_, LockWait)| Waiting {
+                tablet: alias.clone(),
+                waiter: tag(connection),
+                holders: wait.holders.iter().map(|holder| tag(*holder)).collect(),
+                what: format!("{}({})", wait.index, wait.record),
+            };
+            server.waits().into_iter().map(wait).collect()
+        });
+        self.judge.waits(&waits);
+    }
+
+    /// Whether statements are under way, or sessions have something on a server.
+    pub fn is_open(&self, cluster: &Cluster) -> bool {
+        self.judge.is_busy() || held(cluster).iter().any(|held| live::session(&held.tag).is_some())
+    }
+
+    /// Every timeout is past.
+    pub fn at_rest(&mut self, cluster: &Cluster) {
+        self.judge.at_rest(&held(cluster));
+    }
+
+    /// The run is over.
+    pub fn at_end(&mut self) {
+        let now = self.acknowledged();
+        for keyspace in self.durable.iter().filter(|keyspace| now.contains(keyspace)) {
+            self.judge.durable(keyspace);
+        }
+        self.judge.at_end();
+    }
+
+    /// Violations so far.
+    pub fn told(&self) -> usize {
+        self.judge.violations().len()
+    }
+
+    /// A line for each violation after the first ones.
+    pub fn headlines(&self, after: usize) -> Vec<String> {
+        self.judge.violations().iter().skip(after).map(Violation::headline).collect()
     }
 
     pub fn session_on(&mut self, session: &str, vtgate: &str, target: &str) {
@@ -109,6 +181,37 @@ impl Watch {
             |name: &String| self.violations().any(|violation| violation.invariant.name() == name);
         declared.iter().filter(|name| !happened(name)).cloned().collect()
     }
+}
+
+fn on_servers<T>(cluster: &Cluster, read: impl Fn(&Alias, &mut Server) -> Vec<T>) -> Vec<T> {
+    let up = cluster.tablets.iter().filter(|tablet| cluster.has_server(&tablet.alias));
+    let each = up.filter_map(|tablet| {
+        cluster.with_server(&tablet.alias, |server| read(&tablet.alias, server))
+    });
+    each.flatten().collect()
+}
+
+/// What connections have open on the servers.
+fn held(cluster: &Cluster) -> Vec<Held> {
+    on_servers(cluster, |alias, server| {
+        let held = |connection, what: String| {
+            let tag = server.session(connection)?.tag.to_string();
+            Some(Held { tablet: alias.clone(), tag, what })
+        };
+        let open = server
+            .connections()
+            .filter(|connection| server.in_transaction(*connection))
+            .filter_map(|connection| held(connection, "an open transaction".to_owned()));
+        let locks = server.lock_report().into_iter().filter_map(|lock| {
+            let how = if lock.waiting { "waits for" } else { "holds" };
+            let what = format!(
+                "a lock: {how} {} on {}.{}({})",
+                lock.mode, lock.table, lock.index, lock.record
+            );
+            held(lock.connection, what)
+        });
+        open.chain(locks).collect()
+    })
 }
 
 /// Shared between the runner and the history.

@@ -21,6 +21,7 @@ mod runner;
 mod shell;
 mod show;
 pub mod steps;
+mod verify;
 mod words;
 
 #[cfg(test)]

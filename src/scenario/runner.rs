@@ -38,7 +38,7 @@ pub struct Runner {
     options: Options,
     head: Head,
     cluster: Option<Cluster>,
-    watch: Shared,
+    pub(super) watch: Shared,
     armed: WaitingFaults,
     hand: Option<Hand>,
     extra: Extra,
@@ -162,6 +162,7 @@ impl Runner {
                 return Err(unused.join("; "));
             }
             self.check()?;
+            self.watch.borrow_mut().at_end();
         }
         let violations = self.watch.borrow().undeclared(&self.declared);
         let absent = self.watch.borrow().absent(&self.declared);
@@ -298,6 +299,9 @@ impl Runner {
     }
 
     fn note_stop(&mut self, stop: Stop) {
+        if let Some(cluster) = &self.cluster {
+            self.watch.borrow_mut().look(cluster);
+        }
         if self.verdict != Verdict::Held {
             return;
         }
@@ -357,6 +361,18 @@ impl Runner {
         self.session(name)?.pending = Some(pending);
         self.run_until(Goal::Declared)?;
         Ok(self.tell(name))
+    }
+
+    /// Asks something, and lets nothing happen.
+    pub(super) fn ask(&mut self, name: &str, sql: &str) -> Result<client::Answered, String> {
+        self.session(name).map(|session| session.client.ask(sql).1)
+    }
+
+    /// Lets so much time pass.
+    pub(super) fn pass(&mut self, duration: Duration) -> Result<(), String> {
+        let stop = self.ready()?.world.advance(duration);
+        self.note_stop(stop);
+        Ok(())
     }
 
     /// Sends a statement, and lets nothing happen: the next command that takes time does.
@@ -651,11 +667,7 @@ impl Runner {
             Action::Send { session, sql } => self.send(session, sql),
             Action::Wait => self.run_until(Goal::Declared).map(|()| String::new()),
             Action::Vtctl { line } => self.vtctl(line),
-            Action::Advance(duration) => {
-                let stop = self.ready()?.world.advance(*duration);
-                self.note_stop(stop);
-                Ok(String::new())
-            }
+            Action::Advance(duration) => self.pass(*duration).map(|()| String::new()),
             Action::Settle => self.settle(),
             Action::UntilStreams { workflow, state, within } => {
                 self.until(workflow, state, *within)
@@ -664,6 +676,7 @@ impl Runner {
             Action::Recover => self.recover(),
             Action::At { moment, fault } => self.arm(moment, fault),
             Action::Check => self.check(),
+            Action::Verify => self.verify(),
             Action::ExpectRows { query, rows } => self.expect_rows(query, *rows),
             Action::ExpectDangling(count) => self.expect_dangling(*count),
             Action::ExpectViolated(invariant) => {

@@ -377,6 +377,11 @@ impl Server {
         self.engine().sessions.get(&connection)
     }
 
+    /// All connections.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> + '_ {
+        self.engine().sessions.keys().copied()
+    }
+
     /// Is the connection inside a transaction, as the OK packet's status says?
     pub fn in_transaction(&self, connection: ConnectionId) -> bool {
         let engine = self.engine();
