@@ -204,15 +204,26 @@ impl Judge {
             })
             .flat_map(|other| other.owner.columns.iter().cloned())
             .collect();
-        let sql = reusable::insert(watched, &table, &entry.values, &others, number, |id| {
+        let (row, sql) = reusable::insert(watched, &table, &entry.values, &others, number, |id| {
             shard_of(id) != there
         })?;
         Some(Probe {
             vindex: watched.full_name().into(),
             value: show(&entry.values),
             dangling: show_id(&residue.keyspace_id),
+            row,
             sql,
             is_later: watched.is_later,
+        })
+    }
+
+    /// Whether another row has the primary key of the probe's.
+    pub fn is_taken(&self, probe: &Probe) -> bool {
+        let mut vindexes = self.vindexes.iter().map(|vindex| &vindex.watched);
+        let of = vindexes.find(|watched| watched.full_name() == *probe.vindex);
+        of.is_some_and(|watched| {
+            let tables = self.tables_of(watched, TableKind::Owner);
+            tables.iter().any(|(_, _, _, rows)| rows.has_key_of(&probe.row))
         })
     }
 

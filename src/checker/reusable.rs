@@ -10,7 +10,8 @@
 //! Asked at the end of a run, by an INSERT for each such value: first in a transaction that is
 //! rolled back, then by itself. The row is made from the owner table's columns: the value, a
 //! primary vindex value that leads to another shard than the dangling row's where there is one,
-//! and as little else as the table allows.
+//! and as little else as the table allows. Where the value says the row's primary key and another
+//! row has that, there is nothing to ask.
 //!
 //! [`Departure`] is what vtgate does not promise.
 
@@ -18,7 +19,7 @@ use std::rc::Rc;
 
 use sim::mysql::schema::{Column, Table};
 use sim::sql_error::SqlError;
-use sim::value::Value;
+use sim::value::{Row, Value};
 
 use crate::checker::statement;
 use crate::checker::value;
@@ -34,6 +35,8 @@ pub struct Probe {
     pub value: String,
     /// The keyspace id that stands there, in hexadecimal.
     pub dangling: String,
+    /// The row, as the owner table would have it.
+    pub row: Row,
     pub sql: String,
     pub is_later: bool,
 }
@@ -66,7 +69,7 @@ const FRESH: i64 = 900_000_000;
 /// Primary vindex values that are tried for one that leads elsewhere.
 const TRIED: i64 = 32;
 
-/// The INSERT of a row with a value; none where the judge cannot make one. `others` are the
+/// A row with a value, and its INSERT; none where the judge cannot make one. `others` are the
 /// columns of the owner's other vindexes, `is_elsewhere` whether an id is on another shard than
 /// the dangling row's. `number` tells probes apart.
 pub fn insert(
@@ -76,7 +79,7 @@ pub fn insert(
     others: &[String],
     number: usize,
     is_elsewhere: impl Fn(&KeyspaceId) -> bool,
-) -> Option<String> {
+) -> Option<(Row, String)> {
     if !table.constraints.is_empty() {
         return None;
     }
@@ -97,13 +100,17 @@ pub fn insert(
     let cells = elsewhere.unwrap_or(first);
     let names: Vec<String> = cells.iter().map(|(column, _)| format!("`{}`", column.name)).collect();
     let texts: Option<Vec<String>> = cells.iter().map(|(_, value)| literal(value)).collect();
-    Some(format!(
+    let cell = |column: &Column| cells.iter().find(|(known, _)| known.name == column.name);
+    let whole = table.columns.iter();
+    let whole = whole.map(|column| cell(column).map_or(Value::Null, |(_, value)| value.clone()));
+    let sql = format!(
         "insert into `{}`.`{}` ({}) values ({})",
         watched.owner.keyspace,
         watched.owner.table,
         names.join(", "),
         texts?.join(", ")
-    ))
+    );
+    Some((whole.collect(), sql))
 }
 
 fn row<'a>(

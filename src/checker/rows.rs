@@ -102,6 +102,11 @@ impl Rows {
         builder.finish()
     }
 
+    /// Whether a row with this one's primary key is there.
+    pub fn has_key_of(&self, row: &[Value]) -> bool {
+        !self.schema.has_hidden_row_id() && self.rows.contains_key(&self.key(row))
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Row)> {
         self.rows.iter().flat_map(|(key, (row, count))| (0..*count).map(move |_| (key, row)))
     }

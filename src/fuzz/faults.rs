@@ -274,6 +274,6 @@ pub fn end() -> Vec<Step> {
         Step::Command("recover".to_owned()),
         Step::Command("settle".to_owned()),
         Step::Advance(millis(35_000)),
-        Step::Command("check".to_owned()),
+        Step::Command("verify".to_owned()),
     ]
 }

@@ -5,7 +5,7 @@
 //!
 //! It knows nothing of what a fault leads to.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub struct Hand {
     store: Store,
     pub clients: Rc<RefCell<BTreeMap<String, Client>>>,
     pub open: Rc<RefCell<Open>>,
+    under_way: Rc<Cell<usize>>,
 }
 
 impl Hand {
@@ -44,6 +45,7 @@ impl Hand {
             store: cluster.store(),
             clients: Rc::default(),
             open: Rc::default(),
+            under_way: Rc::default(),
         }
     }
 
@@ -190,31 +192,32 @@ impl Hand {
         match fault {
             Fault::StopReplication { target, threads } => {
                 let (io, sql) = both(*threads);
-                tell(self.tablet(target)?.mysqld, token, mysqld::StopReplica { io, sql });
+                self.tell(self.tablet(target)?.mysqld, token, mysqld::StopReplica { io, sql });
             }
             Fault::StartReplication { target, threads } => {
                 let (io, sql) = both(*threads);
-                tell(self.tablet(target)?.mysqld, token, mysqld::StartReplica { io, sql });
+                self.tell(self.tablet(target)?.mysqld, token, mysqld::StartReplica { io, sql });
             }
             Fault::Lag { target, by } => {
-                tell(self.tablet(target)?.mysqld, token, mysqld::SetDelay(*by));
+                self.tell(self.tablet(target)?.mysqld, token, mysqld::SetDelay(*by));
             }
             Fault::ReadOnly(target) => {
-                tell(self.tablet(target)?.mysqld, token, mysqld::SetReadOnly(true));
+                self.tell(self.tablet(target)?.mysqld, token, mysqld::SetReadOnly(true));
             }
             Fault::ReadWrite(target) => {
-                tell(self.tablet(target)?.mysqld, token, mysqld::SetReadOnly(false));
+                self.tell(self.tablet(target)?.mysqld, token, mysqld::SetReadOnly(false));
             }
             Fault::FillPool(target) => {
-                tell(self.tablet(target)?.vttablet, token, FillPool(true));
+                self.tell(self.tablet(target)?.vttablet, token, FillPool(true));
             }
             Fault::FreePool(target) => {
-                tell(self.tablet(target)?.vttablet, token, FillPool(false));
+                self.tell(self.tablet(target)?.vttablet, token, FillPool(false));
             }
             Fault::Errant(target) => self.write_errant(self.tablet(target)?, token)?,
             Fault::Kill { what, whose } => match whose {
                 Whose::Server { name, connection } => {
-                    kill(self.tablet(name)?.mysqld, *what, ConnectionId(*connection), token);
+                    let mysqld = self.tablet(name)?.mysqld;
+                    self.kill_connection(mysqld, *what, ConnectionId(*connection), token);
                 }
                 Whose::Session { name, list, shard } => {
                     self.kill(*what, name, *list, shard.as_deref(), token)?;
@@ -230,7 +233,7 @@ impl Hand {
         let parsed = sim::sql::parse("create database if not exists errant");
         let statement = Arc::new(parsed.map_err(|error| error.to_string())?);
         let name = world::name_of(tablet.mysqld);
-        ask(tablet.mysqld, token, move |process, mysqld| {
+        self.ask(tablet.mysqld, token, move |process, mysqld| {
             Box::pin(async move {
                 let (user, tag) = ("root".into(), format!("errant on {name}").into());
                 let connect = mysqld::Connect { user, database: None, tag };
@@ -264,7 +267,7 @@ impl Hand {
                     history::emit(Event::Killed { tablet, transaction });
                 }
                 Kill::Transaction => {
-                    tell(tablet.vttablet, token, KillTransaction { transaction });
+                    self.tell(tablet.vttablet, token, KillTransaction { transaction });
                 }
             }
         }
@@ -279,7 +282,7 @@ impl Hand {
             .collect();
         for tablet in self.tablets.iter().filter(|tablet| self.is_of(tablet, shard)) {
             for connection in tablet.connections_of(&tags) {
-                kill(tablet.mysqld, what, connection, token);
+                self.kill_connection(tablet.mysqld, what, connection, token);
             }
         }
         Ok(())
@@ -308,6 +311,51 @@ impl Hand {
         shard.is_none_or(|shard| {
             record.is_some_and(|own| format!("{}/{}", own.keyspace, own.shard) == shard)
         })
+    }
+
+    fn kill_connection(
+        &self,
+        mysqld: Program,
+        what: Kill,
+        connection: ConnectionId,
+        token: Option<Token>,
+    ) {
+        match what {
+            Kill::Query => self.tell(mysqld, token, mysqld::Kill { connection }),
+            _ => self.tell(mysqld, token, mysqld::KillConnection { connection }),
+        }
+    }
+
+    /// Sends a program one request from its own machine; what it answers is nobody's concern.
+    fn tell<R: Request>(&self, program: Program, token: Option<Token>, request: R) {
+        self.ask(program, token, move |process, program| {
+            Box::pin(async move {
+                let _ = process.call(program, request).await;
+            })
+        });
+    }
+
+    /// Asks a program something from its own machine.
+    fn ask(
+        &self,
+        program: Program,
+        token: Option<Token>,
+        make: impl FnOnce(Process, Program) -> Asking + 'static,
+    ) {
+        let under_way = UnderWay::new(&self.under_way);
+        world::spawn(program, token, "operator", move |process| {
+            let asking = make(process, program);
+            Box::pin(async move {
+                let _under_way = under_way;
+                asking.await;
+            })
+        });
+    }
+
+    /// Whether a fault that was struck is still to come: a server waits for statements before it
+    /// refuses to write.
+    pub fn is_striking(&self) -> bool {
+        0 < self.under_way.get()
     }
 
     // ------------------------------------------------------------ targets
@@ -395,31 +443,22 @@ fn both(threads: Threads) -> (bool, bool) {
     (threads != Threads::Sql, threads != Threads::Io)
 }
 
-fn kill(mysqld: Program, what: Kill, connection: ConnectionId, token: Option<Token>) {
-    match what {
-        Kill::Query => tell(mysqld, token, mysqld::Kill { connection }),
-        _ => tell(mysqld, token, mysqld::KillConnection { connection }),
+type Asking = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+/// Something that a program was asked for, until it is done or its machine is gone.
+struct UnderWay(Rc<Cell<usize>>);
+
+impl UnderWay {
+    fn new(count: &Rc<Cell<usize>>) -> UnderWay {
+        count.set(count.get() + 1);
+        UnderWay(Rc::clone(count))
     }
 }
 
-/// Sends a program one request from its own machine; what it answers is nobody's concern.
-fn tell<R: Request>(program: Program, token: Option<Token>, request: R) {
-    ask(program, token, move |process, program| {
-        Box::pin(async move {
-            let _ = process.call(program, request).await;
-        })
-    });
-}
-
-type Asking = std::pin::Pin<Box<dyn Future<Output = ()>>>;
-
-/// Asks a program something from its own machine.
-fn ask(
-    program: Program,
-    token: Option<Token>,
-    make: impl FnOnce(Process, Program) -> Asking + 'static,
-) {
-    world::spawn(program, token, "operator", move |process| make(process, program));
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl cluster::Tablet {

@@ -7,6 +7,9 @@
 //! old primary that still believes in itself as well. Where the records and the tablets disagree,
 //! the tablet that is primary by the newest term is: its record is written.
 //!
+//! A fault that is under way when `recover` is said comes first: one that makes a server refuse
+//! writes waits for the statements that write.
+//!
 //! Nobody is promoted who was not primary: a shard whose primary is lost waits for an
 //! EmergencyReparentShard. A replica with errant GTIDs stays out. A watch whose event was lost
 //! begins anew by itself, within 25 s.
@@ -26,6 +29,8 @@ use crate::vttablet::fault::FillPool;
 
 /// How long a program that starts takes to find its place.
 const START: Duration = Duration::from_secs(1);
+/// How long a fault may take to come: a lock wait of InnoDB's, and some.
+const STRIKING: Duration = Duration::from_secs(60);
 const CALL: Duration = Duration::from_secs(15);
 
 impl Runner {
@@ -61,6 +66,12 @@ impl Hand {
 
 async fn put_right(process: Process, hand: &Hand) {
     process.sleep(START).await;
+    for _ in 0..STRIKING.as_secs() {
+        if !hand.is_striking() {
+            break;
+        }
+        process.sleep(Duration::from_secs(1)).await;
+    }
     for tablet in hand.tablets() {
         let _ = process.call(tablet.vttablet, FillPool(false)).within(CALL).await;
         let _ = process.call(tablet.mysqld, mysqld::SetDelay(Duration::ZERO)).within(CALL).await;

@@ -64,6 +64,9 @@ impl Runner {
         let mut inserted = 0;
         for way in [Way::InTransaction, Way::Alone] {
             for probe in &probes {
+                if self.watch.borrow().judge().is_taken(probe) {
+                    continue;
+                }
                 let is_in_transaction = way == Way::InTransaction;
                 if is_in_transaction && self.answer("begin")?.is_none() {
                     return Ok(inserted);
