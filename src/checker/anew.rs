@@ -22,6 +22,7 @@ use crate::checker::filled::Shortfall;
 use crate::checker::judge::{Judge, newly_broken};
 use crate::checker::ledger;
 use crate::checker::rows::{Copy, Rows};
+use crate::checker::twin::tables;
 use crate::checker::value::{self, ValueKey};
 use crate::checker::verdict::{Assumption, Excuse, Invariant};
 use crate::checker::vindex_values::{Commit, VindexValues};
@@ -59,6 +60,8 @@ impl Judge {
             self.judge_filled(index);
         }
         self.learn_owners(vschema);
+        self.declared = tables::declared(vschema);
+        self.twin_disturbed("another vschema");
     }
 
     /// The owner tables whose rows are those that statements name, and the columns of them by which

@@ -25,7 +25,9 @@ const HEARD: u64 = 10_000_000_000;
 
 impl Judge {
     pub(super) fn answered(&mut self, session: &Rc<str>, ask: AskId, answer: &Answer) {
-        let Some(answered) = self.clients.answered(session, ask, answer) else { return };
+        let Some(answered) = self.clients.answered(session, ask, answer) else {
+            return self.twin_disturbed("a client that is not judged");
+        };
         let lies = honest::lies(&answered, |write| self.is_owner(write));
         self.told_wrongly(Invariant::Honest, &answered, lies, None);
         for work in &answered.ask.ended {
@@ -35,6 +37,7 @@ impl Judge {
         if let (Form::Select(_), Answer::Ok(_)) = (&*answered.ask.form, answer) {
             self.judge_read(&answered);
         }
+        self.twin_answered(&answered);
     }
 
     /// Whether it writes a table that is judged: an owner, which no rule renames and no foreign key

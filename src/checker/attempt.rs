@@ -147,14 +147,17 @@ impl Sessions {
         self.settle(session, shard, transaction, Fate::RolledBack(at));
     }
 
-    pub fn killed(&mut self, at: At, shard: &str, transaction: u64) {
-        for attempt in self.attempts.values().flatten() {
-            if let Some(part) = attempt.borrow_mut().part(shard, transaction)
-                && part.fate == Fate::Open
-            {
-                part.fate = Fate::Killed(at);
-            }
+    /// A shard's transaction was killed; the attempt of which that is the end, if it was open.
+    pub fn killed(&mut self, at: At, shard: &str, transaction: u64) -> Option<SharedAttempt> {
+        let of = self.attempts.values().flatten().find(|attempt| {
+            let mut attempt = attempt.borrow_mut();
+            attempt.part(shard, transaction).is_some_and(|part| part.fate == Fate::Open)
+        })?;
+        let of = Rc::clone(of);
+        if let Some(part) = of.borrow_mut().part(shard, transaction) {
+            part.fate = Fate::Killed(at);
         }
+        Some(of)
     }
 
     pub fn reverted(&mut self, at: At, session: &Rc<str>) {

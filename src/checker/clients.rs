@@ -57,6 +57,8 @@ struct Client {
     late: Vec<(List, Option<Rc<str>>)>,
     /// It is not judged any more.
     is_lost: bool,
+    /// Where its connection was opened to, or its last USE has led.
+    target: Rc<str>,
     /// Its target is no keyspace's primaries.
     is_aimed: bool,
     /// It has settings that change what statements give.
@@ -136,6 +138,8 @@ pub struct Answered<'a> {
     pub answer: &'a Answer,
     /// What is still open, with this statement.
     pub work: Option<Work>,
+    /// The session's keyspace.
+    pub target: Rc<str>,
     pub has_settings: bool,
 }
 
@@ -143,7 +147,7 @@ impl Clients {
     /// Says what a client's target is.
     pub fn aim(&mut self, session: &str, target: &str) {
         let client = self.by_name.entry(session.into()).or_default();
-        client.is_aimed |= target.contains([':', '/', '@', '[']);
+        client.aim(target);
     }
 
     pub fn asked(&mut self, at: At, session: &Rc<str>, ask: AskId, sql: &Rc<str>) {
@@ -153,7 +157,7 @@ impl Clients {
         }
         let form = Rc::new(Form::of(sql));
         match &*form {
-            Form::Use(target) => client.is_aimed |= target.contains([':', '/', '@', '[']),
+            Form::Use(target) => client.aim(target),
             Form::Set => client.has_settings = true,
             _ => {}
         }
@@ -199,8 +203,15 @@ impl Clients {
         let work = client.work.clone();
         client.go_on(&found, answer);
         self.judged += 1;
-        let (session, has_settings) = (Rc::clone(session), client.has_settings);
-        Some(Answered { session, ask: found, answer, work, has_settings })
+        let (target, has_settings) = (Rc::clone(&client.target), client.has_settings);
+        Some(Answered {
+            session: Rc::clone(session),
+            ask: found,
+            answer,
+            work,
+            target,
+            has_settings,
+        })
     }
 
     pub fn begin(&mut self, at: At, session: &Rc<str>, list: List, shard: &Rc<str>, number: u64) {
@@ -338,6 +349,11 @@ impl Clients {
 }
 
 impl Client {
+    fn aim(&mut self, target: &str) {
+        self.target = target.into();
+        self.is_aimed |= target.contains([':', '/', '@', '[']);
+    }
+
     /// What is open after an answer.
     fn go_on(&mut self, ask: &Ask, answer: &Answer) {
         if *ask.form == Form::Begin && matches!(answer, Answer::Ok(_)) {

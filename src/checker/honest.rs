@@ -81,6 +81,9 @@ fn false_success(answered: &Answered) -> Vec<String> {
     if *ask.form == Form::Commit && open.is_some() {
         lies.push("told of a commit; its transaction is still open".to_owned());
     }
+    if *ask.form == Form::Begin && open.is_some() {
+        lies.push("told of a new transaction; the one before is still open".to_owned());
+    }
     lies
 }
 

@@ -23,6 +23,8 @@ use crate::checker::ledger::{self, Dangling};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
 use crate::checker::rows::Copy;
 use crate::checker::summary::{Summary, VindexSummary};
+use crate::checker::twin::Twin;
+use crate::checker::twin::tables::Declared;
 use crate::checker::value::{ValueKey, show, show_id, show_one};
 use crate::checker::verdict::{Assumption, At, Excuse, Invariant, Verdict};
 use crate::checker::versions::Versions;
@@ -61,6 +63,9 @@ pub struct Judge {
     pub(super) told_waiting: BTreeSet<AskId>,
     /// Keyspaces whose commits survive the loss of a machine.
     pub(super) durable: BTreeSet<Rc<str>>,
+    /// Tables that one server can stand beside, and that server.
+    pub(super) declared: Vec<Declared>,
+    pub(super) twin: Twin,
     /// SELECTs whose rows were judged, and the others.
     pub reads_judged: u64,
     pub reads_not_judged: u64,
@@ -166,7 +171,9 @@ impl Judge {
             Event::Killed { tablet, transaction } => {
                 if let Some(tablet) = self.tablets.get(tablet) {
                     let shard = Rc::clone(&self.shards[tablet.shard].full_name);
-                    self.sessions.killed(at, &shard, *transaction);
+                    if let Some(attempt) = self.sessions.killed(at, &shard, *transaction) {
+                        self.judge_killed(&attempt.borrow(), &shard);
+                    }
                 }
             }
             Event::Commit { tablet, transaction } => self.commit(tablet, transaction),
@@ -174,16 +181,26 @@ impl Judge {
                 let images = images.iter().cloned();
                 self.server_lost(tablet, gtids, executed, images);
             }
-            Event::Promoted { keyspace, shard, tablet } => self.promoted(keyspace, shard, tablet),
-            Event::Asked { session, ask, sql } => self.clients.asked(at, session, *ask, sql),
+            Event::Promoted { keyspace, shard, tablet } => {
+                self.promoted(keyspace, shard, tablet);
+                self.twin_disturbed("another primary");
+            }
+            Event::Asked { session, ask, sql } => {
+                self.clients.asked(at, session, *ask, sql);
+                self.twin_asked(session, *ask);
+            }
             Event::Answered { session, ask, answer } => self.answered(session, *ask, answer),
             // What is under way is for faults that wait for it.
             Event::ShardSend { .. } | Event::ShardAnswer { .. } => {}
             Event::Lookup { .. } | Event::Stream { .. } => {}
             // Where statements went is judged apart.
             Event::Plan(_) | Event::ShardStatement(_) | Event::PlanEnded { .. } => {}
-            Event::Operator(text) => self.faults.push((at, Rc::clone(text))),
+            Event::Operator(text) => {
+                self.faults.push((at, Rc::clone(text)));
+                self.twin_disturbed("an operator's step");
+            }
             Event::Fault(text) => {
+                self.twin_over("a fault");
                 self.faults.push((at, Rc::clone(text)));
                 if let Some(vtgate) = dead_vtgate(text) {
                     self.sessions.vtgate_died(at, vtgate);
@@ -346,6 +363,9 @@ impl Judge {
             let committer = Committer { attempt: Rc::clone(attempt), list: *list };
             self.committers.entry(transaction.gtid).or_insert(committer);
         }
+        if matches!(origin, Origin::Direct(_) | Origin::Backfill(_)) {
+            self.twin_disturbed("a commit that is no client's");
+        }
         let mut touched = self.apply(alias, transaction, Some(&origin));
         let commit = Commit { at: self.at, origin: &origin, gtid: Some(transaction.gtid) };
         for (index, values) in std::mem::take(&mut touched) {
@@ -496,6 +516,7 @@ impl Judge {
             if !emptied.is_empty() || matches!(statement, Statement::AlterTable(_)) {
                 self.versions.give_up();
             }
+            self.twin_disturbed("tables are defined");
             for (database, table) in emptied {
                 self.whole_table(shard, &database, &table);
             }

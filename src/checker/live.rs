@@ -16,6 +16,9 @@
 //! single statement that changes data: an INSERT, a DELETE, or an UPDATE that sets no column of a
 //! lookup vindex. With more the judge cannot tell.
 //!
+//! A transaction that its vtgate has ended, or whose client is gone, is open on no shard: the
+//! tablet's killer has nothing to do there. Judged where no fault but a client's has come.
+//!
 //! What is left is judged when every timeout is past and every fault undone. Left out: reserved
 //! connections without a transaction, which look like those of the pool; clients that have
 //! settings, which may have asked for no timeout.
@@ -89,6 +92,21 @@ pub fn must_not_wait(work: &Work, sets_value: impl Fn(&Write) -> bool) -> bool {
         },
         _ => false,
     }
+}
+
+/// How long vtgate may take to end what nobody wants any more.
+pub const AT_ONCE: u64 = 1_000_000_000;
+
+/// Whether a fault leaves vtgate able to end every transaction: one of a client, or of a statement.
+pub fn is_of_client(fault: &str) -> bool {
+    first(fault).is_some_and(|word| ["disconnect", "client-timeout", "kill-query"].contains(&word))
+        || fault.contains(" is primary of ")
+        || fault == "recover"
+}
+
+/// Whether a fault takes a session's client away.
+pub fn is_gone(fault: &str, session: &str) -> bool {
+    fault.strip_prefix("disconnect ").is_some_and(|of| first(of) == Some(session))
 }
 
 /// Faults that last, and the word that undoes each; `recover` undoes all.

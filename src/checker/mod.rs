@@ -54,6 +54,7 @@ pub mod sound_reads;
 pub mod stable_reads;
 pub mod statement;
 pub mod summary;
+pub mod twin;
 pub mod unique;
 pub mod value;
 pub mod verdict;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use sim::mysql::schema::Table;
 use sim::value::{Row, Value};
 
+use crate::checker::attempt::Attempt;
 use crate::checker::clients::{Fate, Work};
 use crate::checker::entry::{Entry, TableKind};
 use crate::checker::judge::Judge;
@@ -66,6 +67,31 @@ impl Judge {
                 self.violate(Invariant::Live, format!("session {session}"), sql, vec![text]);
             }
         }
+    }
+
+    /// A shard's part of a transaction was killed: somebody must have had it.
+    pub(super) fn judge_killed(&mut self, attempt: &Attempt, shard: &str) {
+        let session = &attempt.session;
+        let mut faults = self.faults.iter();
+        if !faults.all(|(_, fault)| live::is_of_client(fault)) {
+            return;
+        }
+        let now = self.at.time;
+        let gone = self.faults.iter().find(|(at, fault)| {
+            let since = attempt.parts.iter().map(|part| part.began.time).min();
+            live::is_gone(fault, session) && since.is_some_and(|since| since <= at.time)
+        });
+        let why = match (attempt.ended, gone) {
+            (Some((at, what)), _) if at.time + live::AT_ONCE < now => {
+                format!("its {what} was over {}", shown_ago(now - at.time))
+            }
+            (None, Some((at, _))) if at.time + live::AT_ONCE < now => {
+                format!("its client was gone {}", shown_ago(now - at.time))
+            }
+            _ => return,
+        };
+        let text = format!("a transaction on {shard} was open until the tablet killed it; {why}");
+        self.violate(Invariant::Live, format!("session {session}"), String::new(), vec![text]);
     }
 
     /// Whether an UPDATE sets a column of a lookup vindex.
@@ -282,4 +308,8 @@ impl Judge {
             departure: None,
         });
     }
+}
+
+fn shown_ago(nanos: u64) -> String {
+    format!("{:.1} s before", nanos as f64 / 1e9)
 }

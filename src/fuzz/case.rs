@@ -83,7 +83,9 @@ impl Case {
         let draw = &mut Draw::new(seed, "fuzz/size");
         profile.restrict(&mut schema);
         let vtgates = draw.between(1, profile.vtgates);
-        let count = draw.between(profile.clients.0, profile.clients.1);
+        let is_alone = draw.chance(profile.alone_percent);
+        let clients = draw.between(profile.clients.0, profile.clients.1);
+        let count = if is_alone { 1 } else { clients };
         let sessions: Vec<(String, u64)> = (0..count)
             .map(|at| (char::from(b'a' + at as u8).to_string(), 1 + at % vtgates))
             .collect();
@@ -91,7 +93,9 @@ impl Case {
         let transactions = draw.between(profile.transactions.0, profile.transactions.1);
         let mut case = Case { schema, tablets, vtgates, sessions, steps: Vec::new() };
         case.steps = case.work(&mut Draw::new(seed, "fuzz/workload"), transactions);
-        case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile);
+        if !is_alone {
+            case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile);
+        }
         case
     }
 

@@ -16,6 +16,8 @@ pub struct Profile {
     /// Percent of runs with replicas.
     pub replicas_percent: u64,
     pub most_faults: u64,
+    /// Percent of runs with one client and no faults: what it is told is compared with one server.
+    pub alone_percent: u64,
     /// Always the same cluster: two shards of the owner, its lookup tables unsharded.
     pub fixed_cluster: bool,
 }
@@ -28,6 +30,7 @@ const SMALL: Profile = Profile {
     transactions: (3, 12),
     replicas_percent: 20,
     most_faults: 3,
+    alone_percent: 20,
     fixed_cluster: false,
 };
 
@@ -48,6 +51,7 @@ pub const PROFILES: [Profile; 3] = [
         transactions: (50, 50),
         replicas_percent: 100,
         most_faults: 6,
+        alone_percent: 0,
         fixed_cluster: true,
     },
 ];
