@@ -175,3 +175,47 @@ fn a_row_that_does_not_change_is_read() {
         "no_missing",
     );
 }
+
+/// As `check`, where one server can stand beside.
+fn beside(name: &str, lines: &[&str], expected: &str) {
+    let history = History::run(Shape::Keyed, false, &[&ORDER_5, lines].concat());
+    let stories: Vec<String> = history.judge.violations().iter().map(|v| v.to_string()).collect();
+    assert_eq!(history.found(), expected, "{name}\n{}", stories.join("\n"));
+}
+
+const NOBODY: &str = "a asks select order_id from customer.corder where sku = 'nobody'";
+
+#[test]
+fn a_client_alone_is_told_what_one_server_says() {
+    beside("no rows", &[NOBODY, "a told rows"], "held");
+    beside("an error of nothing", &[NOBODY, "a told error 1105 no"], "routing_equal");
+    beside("unsupported", &[NOBODY, "a told error 1235 VT12001: unsupported: this"], "held");
+    beside("a timeout", &[NOBODY, "a told error 1205 timeout"], "held");
+    let delete = "a asks delete from customer.corder where order_id = 5";
+    let gone = ["a normal customer/-80 commits -order 5 1 Product_5"];
+    let entry = ["a post product/0 commits -lookup Product_5 1", ENDS, "a told ok 1"];
+    beside("deleted", &[&[delete][..], &gone, &entry].concat(), "held");
+    beside("not found", &[delete, "a told ok 0"], "routing_equal");
+    beside("refused", &[delete, "a told error 1105 no"], "routing_equal");
+    let left = [&[delete, "a post product/0 begins"][..], &gone];
+    let left = [&left.concat()[..], &["a post product/0 rolls", ENDS, "a told ok 1"]].concat();
+    beside("its entry is left", &left, "routing_equal, unknown");
+    let again = "a asks insert into customer.corder values (5, 1, 'x')";
+    beside("what it cannot tell", &[again, "a told error 1105 no", NOBODY, "a told rows"], "held");
+}
+
+#[test]
+fn the_twin_ends_where_two_answers_are_right() {
+    let wrong = ["a told error 1105 no"];
+    let with = |before: &[&'static str]| [before, &[NOBODY], &wrong].concat();
+    beside("nothing before", &with(&[]), "routing_equal");
+    beside("a transaction", &with(&["a asks begin", "a told ok"]), "routing_equal");
+    beside("a fault", &with(&["fault disconnect z"]), "held");
+    beside("settings", &with(&["a asks set @x = 1", "a told ok"]), "held");
+    beside("one shard", &with(&["a asks use customer:-80", "a told ok"]), "held");
+    beside("two at a time", &with(&["b asks select 1"]), "held");
+    beside("in turns", &with(&["b asks select 1", "b told rows"]), "routing_equal");
+    beside("another's transaction", &with(&[BEGIN_B, "b told ok 0", "b asks begin"]), "held");
+}
+
+const BEGIN_B: &str = "b asks begin";
