@@ -112,6 +112,7 @@ pub(crate) enum Fate {
 struct Link {
     latency: Nanos,
     points: [Choice; 7],
+    waits: Choice,
 }
 
 /// The links between machines. See the [module](self).
@@ -222,8 +223,18 @@ impl Network {
             let purposes =
                 ["jitter", "late", "broken-before", "broken-after", "silent", "lost", "doubled"];
             let latency = latencies.get(&(from, to)).copied().unwrap_or(base);
-            Link { latency, points: purposes.map(&mut point) }
+            Link { latency, points: purposes.map(&mut point), waits: point("waits") }
         })
+    }
+
+    /// The point that says how often others come before a message of this link.
+    pub(crate) fn waits(
+        &mut self,
+        from: MachineIndex,
+        to: MachineIndex,
+        decider: &mut Decider,
+    ) -> Choice {
+        self.link(from, to, decider).waits
     }
 
     /// Decides what becomes of one message.

@@ -14,7 +14,7 @@ use serde_json::json;
 use sim::host::HostKind;
 use sim::seed::Seed;
 
-use crate::cli::fuzz::{duration, profile_parser};
+use crate::cli::fuzz::{SearchArguments, duration, profile_parser};
 use crate::cli::many::{Clock, threads};
 use crate::cli::order::in_order;
 use crate::cli::run::mutant_parser;
@@ -38,6 +38,8 @@ pub(super) struct Arguments {
     /// How big the runs are, and what they have
     #[arg(long, value_name = "P", value_parser = profile_parser(), default_value = "small")]
     profile: &'static Profile,
+    #[command(flatten)]
+    search: SearchArguments,
     /// How many runs at a time; as many as there are processors if not said
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -78,8 +80,12 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
 }
 
 fn search(arguments: &Arguments, mutant: Mutant) -> Result<Outcome, CommandError> {
-    let campaign =
-        Campaign { profile: arguments.profile, mutants: vec![mutant], host: HostKind::default() };
+    let campaign = Campaign {
+        profile: arguments.profile,
+        mutants: vec![mutant],
+        search: arguments.search.search(),
+        host: HostKind::default(),
+    };
     let clock = Clock::start(Some(arguments.time));
     let first = Seed::parse(&arguments.seed).0;
     let mut outcome =

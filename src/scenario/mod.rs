@@ -34,6 +34,7 @@ use sim::clock::Nanos;
 use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::network::Noise;
+use sim::order::{Counted, Order};
 use sim::seed::Seed;
 use sim::trace::Trace;
 
@@ -53,6 +54,8 @@ pub struct Options {
     pub tape: Tape,
     /// Trouble on all links, under a seed.
     pub noise: Noise,
+    /// In which order messages come, where not by time.
+    pub order: Option<Order>,
     /// Only the judge looks, as under a seed.
     pub judge_only: bool,
     /// Keeps the trace's lines and the tape.
@@ -70,6 +73,7 @@ impl Default for Options {
             seed: None,
             tape: Tape::default(),
             noise: JITTER,
+            order: None,
             judge_only: false,
             record: false,
             mutants: Vec::new(),
@@ -110,6 +114,8 @@ pub struct Run {
     pub digest: u64,
     pub events: u64,
     pub virtual_time: Nanos,
+    /// Empty unless there was an order.
+    pub counted: Counted,
     /// Empty unless recorded.
     pub trace: Trace,
     pub tape: Tape,
@@ -209,6 +215,7 @@ fn play<T>(
         digest: cluster.world.digest(),
         events: cluster.world.events(),
         virtual_time: cluster.world.now(),
+        counted: cluster.world.counted(),
         trace: if options.record { cluster.world.trace() } else { Trace::default() },
         tape: cluster.world.tape(),
         planted: runner.planted.clone(),

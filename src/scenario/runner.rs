@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use goldenscript::{Block, Command, Context};
+use sim::order::Order;
 use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Stop};
 
@@ -198,7 +199,7 @@ impl Runner {
         };
         let mut tape = self.options.tape.clone();
         tape.extend(&head.tape);
-        let has_tape = !tape.is_empty();
+        let (has_tape, has_waits) = (!tape.is_empty(), tape.has_waits());
         let policy = match self.options.seed {
             Some(seed) => sim::decide::Policy::Random(seed),
             None => sim::decide::Policy::Calm,
@@ -270,6 +271,10 @@ impl Runner {
         let noise = if has_tape { super::WIDEST } else { self.options.noise };
         if self.options.seed.is_some() || has_tape {
             cluster.world.network(|network| network.noise = noise);
+        }
+        let waits = has_waits.then_some(Order::Time);
+        if let Some(order) = self.options.order.clone().or(waits) {
+            cluster.world.set_order(order);
         }
         self.cluster = Some(cluster);
         self.note_stop(stop);
