@@ -125,6 +125,8 @@ pub enum Stop {
     Stuck(Vec<String>),
     /// A limit was reached; which, and who was last polled.
     Limit(String),
+    /// A search has seen all that can follow.
+    Pruned,
 }
 
 thread_local! {

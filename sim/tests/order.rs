@@ -8,6 +8,7 @@ use std::time::Duration;
 use sim::call::Request;
 use sim::decide::{Policy, Tape};
 use sim::host::HostKind;
+use sim::order::explore::{Explorer, Reduction};
 use sim::order::{Counted, Order, pct};
 use sim::seed::Seed;
 use sim::world::{Goal, Options, Process, Stop, World};
@@ -33,8 +34,19 @@ struct Ran {
     counted: Counted,
 }
 
-/// Clients that each write a few values into one register, by calls.
 fn run(host: HostKind, clients: u32, writes: u32, order: Option<Order>, tape: &Tape) -> Ran {
+    run_to_end(host, clients, writes, order, tape).expect("a run to its end")
+}
+
+/// Clients that each write a few values into one register, by calls; none where a search has seen
+/// enough before the end.
+fn run_to_end(
+    host: HostKind,
+    clients: u32,
+    writes: u32,
+    order: Option<Order>,
+    tape: &Tape,
+) -> Option<Ran> {
     let options = Options { host, policy: Policy::Calm, tape: tape.clone(), ..Options::default() };
     let mut world = World::open(options).unwrap();
     world.record();
@@ -72,9 +84,13 @@ fn run(host: HostKind, clients: u32, writes: u32, order: Option<Order>, tape: &T
             })
         });
     }
-    assert_eq!(world.run(Goal::Declared), Stop::Goal);
+    match world.run(Goal::Declared) {
+        Stop::Goal => {}
+        Stop::Pruned => return None,
+        other => panic!("{other:?}"),
+    }
     let written = written.borrow().clone();
-    Ran { digest: world.digest(), written, tape: world.tape(), counted: world.counted() }
+    Some(Ran { digest: world.digest(), written, tape: world.tape(), counted: world.counted() })
 }
 
 fn hosts() -> &'static [HostKind] {
@@ -122,4 +138,81 @@ fn a_bug_of_depth_one_is_found_as_often_as_the_bound_says() {
     });
     let (found, expected) = (found.count() as f64, pct::bound(2, 1, 1) * f64::from(runs as u32));
     assert!(expected * 0.8 < found, "{found} of {runs}");
+}
+
+/// All orders of the messages of `clients` that each write so often; how many runs were complete
+/// and how many were not, and the orders of the values.
+fn explore(clients: u32, writes: u32, reduction: Reduction) -> (u64, u64, BTreeSet<Vec<u32>>) {
+    let explorer = Explorer::new(reduction);
+    let (mut complete, mut pruned, mut orders) = (0, 0, BTreeSet::new());
+    loop {
+        explorer.begin();
+        let order = Some(Order::Explore(explorer.clone()));
+        match run_to_end(HostKind::Plain, clients, writes, order, &Tape::default()) {
+            Some(ran) => {
+                complete += 1;
+                orders.insert(ran.written);
+            }
+            None => pruned += 1,
+        }
+        if !explorer.advance() {
+            return (complete, pruned, orders);
+        }
+    }
+}
+
+/// A write is three events of its own: it arrives, it has slept, its answer arrives.
+#[test]
+fn without_reduction_every_interleaving_is_run() {
+    // (3 + 3)! / (3!)^2, (6 + 6)! / (6!)^2, (3 + 3 + 3)! / (3!)^3
+    for (clients, writes, expected) in [(1, 3, 1), (2, 1, 20), (2, 2, 924), (3, 1, 1680)] {
+        let (complete, pruned, _) = explore(clients, writes, Reduction::Nothing);
+        assert_eq!((complete, pruned), (expected, 0), "{clients} clients, {writes} writes");
+    }
+}
+
+/// Of each write two events are at the server, where they meet, and one at a client of its own.
+#[test]
+fn with_reduction_one_interleaving_of_each_trace_is_run() {
+    let reduction = || Reduction::Commuting { apart: BTreeSet::new() };
+    // (2 + 2)! / (2!)^2, (4 + 4)! / (4!)^2, (2 + 2 + 2)! / (2!)^3
+    for (clients, writes, expected) in [(1, 3, 1), (2, 1, 6), (2, 2, 70), (3, 1, 90)] {
+        let (complete, pruned, orders) = explore(clients, writes, reduction());
+        assert_eq!(complete, expected, "{clients} clients, {writes} writes, {pruned} pruned");
+        let (_, _, all) = explore(clients, writes, Reduction::Nothing);
+        assert_eq!(orders, all, "{clients} clients, {writes} writes");
+    }
+}
+
+#[test]
+fn where_statements_do_not_meet_there_is_one_interleaving() {
+    // The server is the first program.
+    let mut world = World::open(Options::default()).unwrap();
+    let machine = world.machine("server");
+    let server = world.client(machine, "server");
+    drop(world);
+    let apart = BTreeSet::from([server]);
+    let (complete, _, _) = explore(3, 2, Reduction::Commuting { apart });
+    assert_eq!(complete, 1);
+}
+
+/// An interleaving is made again by its tape alone.
+#[test]
+fn an_interleaving_is_made_again_by_its_tape() {
+    let explorer = Explorer::new(Reduction::Nothing);
+    let mut count = 0;
+    loop {
+        explorer.begin();
+        let order = Some(Order::Explore(explorer.clone()));
+        let first = run(HostKind::Plain, 2, 2, order, &Tape::default());
+        for host in hosts() {
+            let again = run(*host, 2, 2, Some(Order::Time), &first.tape);
+            assert_eq!((again.digest, &again.written), (first.digest, &first.written));
+        }
+        count += 1;
+        if !explorer.advance() {
+            break;
+        }
+    }
+    assert_eq!(count, 924);
 }

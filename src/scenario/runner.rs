@@ -311,7 +311,7 @@ impl Runner {
             return;
         }
         match stop {
-            Stop::Goal => {}
+            Stop::Goal | Stop::Pruned => {}
             Stop::Stuck(who) => self.verdict = Verdict::Stuck(who),
             Stop::Limit(why) => self.verdict = Verdict::Stuck(vec![why]),
         }

@@ -19,12 +19,14 @@
 //!
 //! It knows nothing of what an event brings.
 
+pub mod explore;
 pub mod pct;
 
 use crate::clock::Nanos;
 use crate::decide::Choice;
 use crate::wait::Token;
 use crate::world::{Program, What};
+use explore::Explorer;
 use pct::Pct;
 
 /// Who picks.
@@ -33,6 +35,7 @@ pub enum Order {
     /// The earliest, but for what the tape lets wait.
     Time,
     Pct(Pct),
+    Explore(Explorer),
 }
 
 /// What there was to pick, in a run so far.
@@ -56,6 +59,8 @@ pub struct Candidate {
     pub chain: u32,
     /// The event during which it was made.
     pub cause: Option<u64>,
+    /// It touches nothing that an event of another statement touches.
+    pub is_own: bool,
 }
 
 /// An open event.
@@ -90,7 +95,7 @@ struct Chain {
 #[derive(Clone, Copy)]
 struct Now {
     seq: u64,
-    chain: u32,
+    chain: Option<u32>,
 }
 
 /// How points of the tape end that say how often an event is passed over.
@@ -124,7 +129,8 @@ impl Line {
     pub fn place(&mut self, token: Option<Token>) -> (Option<u64>, u32) {
         let cause = self.now.map(|now| now.seq);
         let fits = |chain: &Chain| chain.is_idle && chain.token == token;
-        let own = self.now.map(|now| now.chain as usize).filter(|own| fits(&self.chains[*own]));
+        let own = self.now.and_then(|now| now.chain).map(|chain| chain as usize);
+        let own = own.filter(|own| fits(&self.chains[*own]));
         let other = || token.and_then(|_| self.chains.iter().position(fits));
         let chain = own.or_else(other).unwrap_or_else(|| {
             self.chains.push(Chain { token, is_idle: true });
@@ -134,20 +140,42 @@ impl Line {
         (cause, chain as u32)
     }
 
-    /// What happens from now on comes from outside, or from what can't be made to wait.
+    /// What happens from now on comes from outside.
     pub fn begin(&mut self) {
         self.now = None;
     }
 
-    /// Which open event is next. Asked again it says the same, until [`Line::take`]. `barrier` is the
+    /// An event comes that can't be made to wait.
+    pub fn take_barrier(&mut self, seq: u64) {
+        self.now = Some(Now { seq, chain: None });
+        if let Order::Explore(explorer) = &self.order {
+            explorer.came(None);
+        }
+    }
+
+    /// Which open event is next; none where a search has seen all that can follow. `barrier` is the
     /// time and number of what can't be made to wait.
-    pub fn pick(&self, now: Nanos, barrier: Option<(Nanos, u64)>) -> usize {
+    pub fn pick(&self, now: Nanos, barrier: Option<(Nanos, u64)>) -> Option<usize> {
         let is_before =
             |open: &&Open| barrier.is_none_or(|barrier| (open.time, open.event.seq) < barrier);
         let movable = self.open.iter().take_while(is_before);
         match &self.order {
-            Order::Time => movable.clone().position(Open::is_due).unwrap_or(0),
-            Order::Pct(pct) => pct.pick(movable.take(self.near(now)).map(|open| open.event.chain)),
+            Order::Time => Some(movable.clone().position(Open::is_due).unwrap_or(0)),
+            Order::Pct(pct) => {
+                Some(pct.pick(movable.take(self.near(now)).map(|open| open.event.chain)))
+            }
+            Order::Explore(explorer) => {
+                let first = self.open.first();
+                let is_foreground = first.is_some_and(|open| open.event.token.is_some());
+                if !explorer.is_active() || !is_foreground {
+                    return Some(0);
+                }
+                let events = movable.map(|open| open.event);
+                let candidates: Vec<Candidate> =
+                    events.filter(|event| event.token.is_some()).collect();
+                let picked = explorer.pick(&candidates)?;
+                self.open.iter().position(|open| open.event.seq == picked)
+            }
         }
     }
 
@@ -167,12 +195,14 @@ impl Line {
         self.steps += u64::from(is_step);
         self.open[..at].iter_mut().for_each(|open| open.passed += 1);
         let taken = self.open.remove(at);
-        let Candidate { seq, chain, .. } = taken.event;
-        if let (Order::Pct(pct), true) = (&mut self.order, is_step) {
-            pct.taken(self.steps, chain);
+        let Candidate { seq, chain, token, .. } = taken.event;
+        match &mut self.order {
+            Order::Pct(pct) if is_step => pct.taken(self.steps, chain),
+            Order::Explore(explorer) if token.is_none() => explorer.came(Some(taken.event)),
+            Order::Time | Order::Pct(_) | Order::Explore(_) => {}
         }
         self.chains[chain as usize].is_idle = true;
-        self.now = Some(Now { seq, chain });
+        self.now = Some(Now { seq, chain: Some(chain) });
         taken
     }
 
@@ -180,7 +210,7 @@ impl Line {
     pub fn pick_ready(&self, pids: impl Iterator<Item = u32>) -> usize {
         match &self.order {
             Order::Pct(pct) => pct.pick_ready(pids),
-            Order::Time => 0,
+            Order::Time | Order::Explore(_) => 0,
         }
     }
 }

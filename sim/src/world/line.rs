@@ -35,23 +35,24 @@ impl Core {
     }
 
     pub(super) fn stand_in_line(&mut self, entry: Entry) {
-        let (token, at, point) = match entry.what {
+        let (token, at, point, is_own) = match entry.what {
             What::Deliver(index) => {
                 let Some(message) = &self.messages[index as usize] else { return };
                 let (token, from, to) = (message.token, message.from, message.to);
-                (token, to, self.waits_of_link(from, to))
+                let is_own = message.is_own;
+                (token, to, self.waits_of_link(from, to), is_own)
             }
             What::Timer(timer) => {
                 let slot = &self.timers[timer as usize];
                 let program = self.processes[slot.pid as usize].program;
-                (slot.token, program, self.waits_of_program(program))
+                (slot.token, program, self.waits_of_program(program), false)
             }
             What::Deadline(_) | What::Start(_) => return self.heap.push(entry),
         };
         let (ordinal, due_after) = self.decider.foretold(point);
         let Some(line) = &mut self.line else { return };
         let (cause, chain) = line.place(token);
-        let event = Candidate { seq: entry.seq, token, at, chain, cause };
+        let event = Candidate { seq: entry.seq, token, at, chain, cause, is_own };
         let Entry { time, what, .. } = entry;
         line.add(Open { time, what, event, point, ordinal, due_after, passed: 0 });
     }
@@ -80,7 +81,7 @@ impl Core {
         if is_barrier_first {
             return self.take_barrier();
         }
-        let at = line.pick(self.now, barrier);
+        let Some(at) = line.pick(self.now, barrier) else { return Err(Stop::Pruned) };
         let Some(time) = line.open.get(at).map(|open| open.time) else { return Ok(None) };
         if let Some(stop) = self.stops_before(time) {
             return Err(stop);
@@ -104,7 +105,7 @@ impl Core {
         if !self.is_live(&entry) {
             return Ok(None);
         }
-        self.line.iter_mut().for_each(Line::begin);
+        self.line.iter_mut().for_each(|line| line.take_barrier(entry.seq));
         Ok(self.come(entry.time, entry.what))
     }
 
