@@ -16,7 +16,11 @@
 //! - what has been picked at a state sleeps there, and on in all states behind events that commute
 //!   with it: whatever would begin with it has been run. Where all events sleep, the run ends.
 //!
-//! That is sound if what commutes is told truly. The rule is [`Candidate::commutes_with`]: events at
+//! What is looked at from outside while a run goes on is more than its end: an event that is *seen*
+//! ([`Explorer::seen`]), a commit that a judge looks at, commutes with no other that is, wherever
+//! they are. So whoever looks at each of them sees all states that there are.
+//!
+//! That is sound if what commutes is told truly. Events at
 //! two programs commute, as a program's state is its own, and all that passes between two is
 //! events. Events at one program do not, unless both are of different statements and either says
 //! that it is its sender's own affair ([`crate::call::Request::is_own`]), or the program is one
@@ -39,13 +43,12 @@ use super::Candidate;
 use crate::world::Program;
 
 /// Which orders are left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
     /// None: every order is run.
     Nothing,
-    /// Those that differ only in the order of events that commute. Statements do not meet at these
-    /// programs.
-    Commuting { apart: BTreeSet<Program> },
+    /// Those that differ only in the order of events that commute.
+    Commuting,
 }
 
 /// A search, shared between who runs and the World. See the [module](self).
@@ -60,6 +63,8 @@ impl fmt::Debug for Explorer {
 
 struct Explore {
     reduction: Reduction,
+    /// Programs where statements do not meet.
+    apart: BTreeSet<Program>,
     is_active: bool,
     is_pruned: bool,
     /// The picks of the path.
@@ -77,15 +82,25 @@ struct Node {
     /// What is to be picked here, in turn.
     wanted: Vec<u64>,
     /// What need not be picked: what was picked, and what slept already.
-    asleep: Vec<Candidate>,
+    asleep: Vec<Sleeper>,
     picked: Candidate,
     /// How many events came before it.
     depth: usize,
 }
 
+/// An event that has been run from this state.
+#[derive(Clone, Copy)]
+struct Sleeper {
+    event: Candidate,
+    is_seen: bool,
+}
+
 /// An event that has come.
 struct Done {
     event: Event,
+    is_seen: bool,
+    /// What it comes after has been told.
+    is_ordered: bool,
     /// The node that picked it, if one did.
     node: Option<usize>,
     /// The events that it comes after in every order of the trace.
@@ -103,6 +118,7 @@ impl Explorer {
     pub fn new(reduction: Reduction) -> Explorer {
         Explorer(Rc::new(RefCell::new(Explore {
             reduction,
+            apart: BTreeSet::new(),
             is_active: false,
             is_pruned: false,
             nodes: Vec::new(),
@@ -112,9 +128,10 @@ impl Explorer {
         })))
     }
 
-    /// From now on, in this run, it picks.
-    pub fn begin(&self) {
+    /// From now on, in this run, it picks. Statements do not meet at these programs.
+    pub fn begin(&self, apart: BTreeSet<Program>) {
         let mut explore = self.0.borrow_mut();
+        explore.apart = apart;
         explore.is_active = true;
         explore.is_pruned = false;
         (explore.came, explore.picked) = (0, 0);
@@ -122,7 +139,19 @@ impl Explorer {
 
     /// What follows comes in its time.
     pub fn end(&self) {
-        self.0.borrow_mut().is_active = false;
+        let mut explore = self.0.borrow_mut();
+        explore.order_last();
+        explore.is_active = false;
+    }
+
+    /// What happens now is looked at from outside.
+    pub fn seen(&self) {
+        let mut explore = self.0.borrow_mut();
+        if let (true, Some(last)) = (explore.is_active, explore.came.checked_sub(1))
+            && let Some(done) = explore.done.get_mut(last)
+        {
+            done.is_seen = true;
+        }
     }
 
     pub(super) fn is_active(&self) -> bool {
@@ -157,28 +186,20 @@ impl Explorer {
     }
 }
 
-impl Candidate {
-    /// Whether it makes no difference which of two events comes first, if neither made the other.
-    fn commutes_with(&self, other: &Candidate, reduction: &Reduction) -> bool {
-        let Reduction::Commuting { apart } = reduction else { return false };
-        let is_of_another = self.token != other.token;
-        self.at != other.at
-            || is_of_another && (self.is_own || other.is_own || apart.contains(&self.at))
-    }
-}
-
 impl Explore {
     fn pick(&mut self, candidates: &[Candidate]) -> Option<u64> {
+        self.order_last();
         if self.picked == self.nodes.len() {
             let asleep = self.asleep_now();
-            let is_awake = |candidate: &&Candidate| !asleep.contains(candidate);
+            let is_awake =
+                |one: &&Candidate| !asleep.iter().any(|sleeper| sleeper.event.seq == one.seq);
             let Some(picked) = candidates.iter().find(is_awake).copied() else {
                 self.is_pruned = true;
                 return None;
             };
             let wanted = match self.reduction {
                 Reduction::Nothing => candidates.iter().map(|candidate| candidate.seq).collect(),
-                Reduction::Commuting { .. } => vec![picked.seq],
+                Reduction::Commuting => vec![picked.seq],
             };
             let (candidates, depth) = (candidates.to_vec(), self.came);
             self.nodes.push(Node { candidates, wanted, asleep, picked, depth });
@@ -192,45 +213,68 @@ impl Explore {
 
     /// What sleeps at a new state: what did at the last one, or was picked there before, and
     /// commutes with all that has come since.
-    fn asleep_now(&self) -> Vec<Candidate> {
+    fn asleep_now(&self) -> Vec<Sleeper> {
         let Some(last) = self.nodes.last() else { return Vec::new() };
         let since = &self.done[last.depth..self.came];
-        let sleeps_on = |sleeper: &&Candidate| {
-            since.iter().all(|done| match &done.event {
-                Event::Of(event) => sleeper.commutes_with(event, &self.reduction),
-                Event::Deadline => false,
-            })
+        let sleeps_on = |sleeper: &&Sleeper| {
+            let event = Event::Of(sleeper.event);
+            let commutes = |done: &Done| self.commute(event, sleeper.is_seen, done);
+            since.iter().all(commutes)
         };
         last.asleep.iter().filter(sleeps_on).copied().collect()
     }
 
     fn came(&mut self, event: Event, node: Option<usize>) {
-        let at = self.came;
+        self.order_last();
         self.came += 1;
-        if self.came <= self.done.len() {
-            // A part of the path that is run again.
+        if self.done.len() < self.came {
+            let (is_seen, is_ordered) = (false, false);
+            self.done.push(Done { event, is_seen, is_ordered, node, after: Bits::default() });
+        }
+    }
+
+    /// The last event that came has done all that it does: what it comes after can be told.
+    fn order_last(&mut self) {
+        let Some(at) = self.came.checked_sub(1) else { return };
+        if self.done.get(at).is_none_or(|done| done.is_ordered) {
             return;
         }
-        let after = self.comes_after(&event, at);
-        self.done.push(Done { event, node, after });
-        if matches!(self.reduction, Reduction::Commuting { .. }) {
+        self.done[at].after = self.comes_after(at);
+        self.done[at].is_ordered = true;
+        if self.reduction == Reduction::Commuting {
             self.find_races(at);
         }
     }
 
-    fn commute(&self, left: &Event, right: &Event) -> bool {
-        match (left, right) {
-            (Event::Of(left), Event::Of(right)) => left.commutes_with(right, &self.reduction),
+    /// Whether it makes no difference which of two events comes first, if neither made the other.
+    fn commute(&self, left: Event, is_seen: bool, right: &Done) -> bool {
+        let (Event::Of(left), Event::Of(other)) = (left, right.event) else { return false };
+        if self.reduction == Reduction::Nothing || is_seen && right.is_seen {
+            return false;
+        }
+        let is_of_another = left.token != other.token;
+        left.at != other.at
+            || is_of_another && (left.is_own || other.is_own || self.apart.contains(&left.at))
+    }
+
+    fn do_commute(&self, left: usize, right: usize) -> bool {
+        let left = &self.done[left];
+        self.commute(left.event, left.is_seen, &self.done[right])
+    }
+
+    fn makes(&self, maker: usize, made: usize) -> bool {
+        match (self.done[maker].event, self.done[made].event) {
+            (Event::Of(maker), Event::Of(made)) => made.cause == Some(maker.seq),
             _ => false,
         }
     }
 
-    fn comes_after(&self, event: &Event, at: usize) -> Bits {
+    fn comes_after(&self, at: usize) -> Bits {
         let mut after = Bits::default();
-        for (earlier, done) in self.done[..at].iter().enumerate() {
-            if makes(&done.event, event) || !self.commute(&done.event, event) {
+        for earlier in 0..at {
+            if self.makes(earlier, at) || !self.do_commute(earlier, at) {
                 after.insert(earlier);
-                after.unite(&done.after);
+                after.unite(&self.done[earlier].after);
             }
         }
         after
@@ -250,14 +294,13 @@ impl Explore {
 
     /// Whether two events are in order only because they don't commute.
     fn is_race(&self, earlier: usize, at: usize) -> bool {
-        let (left, right) = (&self.done[earlier], &self.done[at]);
-        if self.commute(&left.event, &right.event) || makes(&left.event, &right.event) {
+        if self.do_commute(earlier, at) || self.makes(earlier, at) {
             return false;
         }
-        let is_between = |&middle: &usize| {
-            right.after.contains(middle) && self.done[middle].after.contains(earlier)
-        };
-        !(earlier + 1..at).any(|middle| is_between(&middle))
+        let after = &self.done[at].after;
+        let is_between =
+            |middle: usize| after.contains(middle) && self.done[middle].after.contains(earlier);
+        !(earlier + 1..at).any(is_between)
     }
 
     /// Of what came after `earlier` and not because of it, up to `at`: what nothing else of that
@@ -290,26 +333,23 @@ impl Explore {
     }
 
     fn advance(&mut self) -> bool {
+        self.order_last();
         while let Some(node) = self.nodes.last_mut() {
-            node.asleep.push(node.picked);
-            let is_next = |candidate: &&Candidate| {
-                node.wanted.contains(&candidate.seq) && !node.asleep.contains(candidate)
+            let is_seen = self.done.get(node.depth).is_some_and(|done| done.is_seen);
+            node.asleep.push(Sleeper { event: node.picked, is_seen });
+            let is_next = |one: &&Candidate| {
+                let sleeps = node.asleep.iter().any(|sleeper| sleeper.event.seq == one.seq);
+                node.wanted.contains(&one.seq) && !sleeps
             };
             if let Some(next) = node.candidates.iter().find(is_next).copied() {
                 node.picked = next;
                 self.done.truncate(node.depth);
+                self.came = 0;
                 return true;
             }
             self.nodes.pop();
         }
         false
-    }
-}
-
-fn makes(maker: &Event, made: &Event) -> bool {
-    match (maker, made) {
-        (Event::Of(maker), Event::Of(made)) => made.cause == Some(maker.seq),
-        _ => false,
     }
 }
 

@@ -22,6 +22,8 @@
 pub mod explore;
 pub mod pct;
 
+use std::collections::BTreeMap;
+
 use crate::clock::Nanos;
 use crate::decide::Choice;
 use crate::wait::Token;
@@ -80,22 +82,20 @@ pub(crate) struct Line {
     pub order: Order,
     /// By (time, seq).
     pub open: Vec<Open>,
-    chains: Vec<Chain>,
+    /// How many chains there are.
+    chains: u32,
+    /// Chains of statements whose last event has come, and has made none so far.
+    idle: BTreeMap<Token, Vec<u32>>,
     /// The event that everything comes from which happens now.
     now: Option<Now>,
     steps: u64,
 }
 
-struct Chain {
-    token: Option<Token>,
-    /// Nothing of it is open: its last event has come, and has made none so far.
-    is_idle: bool,
-}
-
 #[derive(Clone, Copy)]
 struct Now {
     seq: u64,
-    chain: Option<u32>,
+    /// Its chain, until an event that it makes goes on with it.
+    chain: Option<(Option<Token>, u32)>,
 }
 
 /// How points of the tape end that say how often an event is passed over.
@@ -110,11 +110,11 @@ const LATE: Nanos = 50_000_000;
 
 impl Line {
     pub fn new(order: Order) -> Line {
-        Line { order, open: Vec::new(), chains: Vec::new(), now: None, steps: 0 }
+        Line { order, open: Vec::new(), chains: 0, idle: BTreeMap::new(), now: None, steps: 0 }
     }
 
     pub fn counted(&self) -> Counted {
-        Counted { steps: self.steps, chains: self.chains.len() as u64 }
+        Counted { steps: self.steps, chains: self.chains.into() }
     }
 
     pub fn add(&mut self, open: Open) {
@@ -128,25 +128,35 @@ impl Line {
     /// new one.
     pub fn place(&mut self, token: Option<Token>) -> (Option<u64>, u32) {
         let cause = self.now.map(|now| now.seq);
-        let fits = |chain: &Chain| chain.is_idle && chain.token == token;
-        let own = self.now.and_then(|now| now.chain).map(|chain| chain as usize);
-        let own = own.filter(|own| fits(&self.chains[*own]));
-        let other = || token.and_then(|_| self.chains.iter().position(fits));
-        let chain = own.or_else(other).unwrap_or_else(|| {
-            self.chains.push(Chain { token, is_idle: true });
-            self.chains.len() - 1
+        if let Some(Now { chain, .. }) = &mut self.now
+            && chain.is_some_and(|(of, _)| of == token)
+            && let Some((_, own)) = chain.take()
+        {
+            return (cause, own);
+        }
+        let ended = token.and_then(|token| self.idle.get_mut(&token)?.pop());
+        let chain = ended.unwrap_or_else(|| {
+            self.chains += 1;
+            self.chains - 1
         });
-        self.chains[chain].is_idle = false;
-        (cause, chain as u32)
+        (cause, chain)
+    }
+
+    /// What happened last has made all that it makes.
+    fn end_event(&mut self) {
+        if let Some(Now { chain: Some((Some(token), chain)), .. }) = self.now.take() {
+            self.idle.entry(token).or_default().push(chain);
+        }
     }
 
     /// What happens from now on comes from outside.
     pub fn begin(&mut self) {
-        self.now = None;
+        self.end_event();
     }
 
     /// An event comes that can't be made to wait.
     pub fn take_barrier(&mut self, seq: u64) {
+        self.end_event();
         self.now = Some(Now { seq, chain: None });
         if let Order::Explore(explorer) = &self.order {
             explorer.came(None);
@@ -201,8 +211,8 @@ impl Line {
             Order::Explore(explorer) if token.is_none() => explorer.came(Some(taken.event)),
             Order::Time | Order::Pct(_) | Order::Explore(_) => {}
         }
-        self.chains[chain as usize].is_idle = true;
-        self.now = Some(Now { seq, chain: Some(chain) });
+        self.end_event();
+        self.now = Some(Now { seq, chain: Some((token, chain)) });
         taken
     }
 
