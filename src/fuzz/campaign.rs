@@ -14,8 +14,8 @@ use sim::clock::Nanos;
 use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::network::Noise;
+use sim::order::Counted;
 use sim::order::pct::Pct;
-use sim::order::{Counted, Order};
 use sim::seed::{Draw, Seed};
 
 use super::case::Case;
@@ -138,7 +138,7 @@ impl Campaign {
             Chance::Seed(seed) => (options.seed, options.noise) = (Some(seed), noise(seed)),
             Chance::Priorities { seed, depth, steps } => {
                 (options.seed, options.noise) = (Some(seed), Noise::default());
-                options.order = Some(Order::Pct(Pct::new(seed, depth, steps)));
+                options.priorities = Some(Pct::new(seed, depth, steps));
             }
             Chance::Tape(tape) => options.tape = tape,
         }

@@ -10,6 +10,7 @@ mod armed;
 mod client;
 mod fault;
 mod inject;
+pub mod interleave;
 mod judge;
 mod locks;
 mod moment;
@@ -34,7 +35,8 @@ use sim::clock::Nanos;
 use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::network::Noise;
-use sim::order::{Counted, Order};
+use sim::order::Counted;
+use sim::order::pct::Pct;
 use sim::seed::Seed;
 use sim::trace::Trace;
 
@@ -54,8 +56,8 @@ pub struct Options {
     pub tape: Tape,
     /// Trouble on all links, under a seed.
     pub noise: Noise,
-    /// In which order messages come, where not by time.
-    pub order: Option<Order>,
+    /// The order in which messages come, where not by time.
+    pub priorities: Option<Pct>,
     /// Only the judge looks, as under a seed.
     pub judge_only: bool,
     /// Keeps the trace's lines and the tape.
@@ -73,7 +75,7 @@ impl Default for Options {
             seed: None,
             tape: Tape::default(),
             noise: JITTER,
-            order: None,
+            priorities: None,
             judge_only: false,
             record: false,
             mutants: Vec::new(),
