@@ -127,6 +127,8 @@ pub struct Network {
     cut: BTreeSet<(MachineIndex, MachineIndex)>,
     rules: BTreeMap<RuleId, Rule>,
     next_rule: u32,
+    /// A rule has counted a message, since this was last asked.
+    has_counted: bool,
     pub noise: Noise,
 }
 
@@ -142,6 +144,7 @@ impl Network {
             cut: BTreeSet::new(),
             rules: BTreeMap::new(),
             next_rule: 0,
+            has_counted: false,
             noise: Noise::default(),
         }
     }
@@ -237,6 +240,11 @@ impl Network {
         self.link(from, to, decider).waits
     }
 
+    /// Whether a rule has counted a message since this was last asked.
+    pub(crate) fn take_counted(&mut self) -> bool {
+        std::mem::take(&mut self.has_counted)
+    }
+
     /// Decides what becomes of one message.
     pub(crate) fn fate(
         &mut self,
@@ -280,6 +288,7 @@ impl Network {
             if !rule.matches(passing) {
                 continue;
             }
+            self.has_counted = true;
             if rule.skip > 0 {
                 rule.skip -= 1;
                 continue;

@@ -378,6 +378,9 @@ impl Core {
         let from = self.machine_of(message.from);
         let to = self.machine_of(message.to);
         let fate = self.network.fate(from.0, to.0, message.leg(), message.name, &mut self.decider);
+        if self.network.take_counted() {
+            self.line.iter().for_each(Line::counted_message);
+        }
         let kind = match fate {
             Fate::Deliver(_) | Fate::Twice(..) => Kind::Send,
             Fate::Hold => Kind::Held,

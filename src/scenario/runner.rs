@@ -281,6 +281,7 @@ impl Runner {
         self.watch.borrow_mut().begin(&cluster);
         let hand = Hand::new(&cluster);
         self.armed.set_hand(hand.clone());
+        self.armed.tell(self.extra.explorer.clone());
         self.hand = Some(hand);
         let stop = cluster.start();
         // Who is late to begin with is a matter of its own; here all have met. A tape says how late

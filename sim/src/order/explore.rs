@@ -20,6 +20,10 @@
 //! ([`Explorer::seen`]), a commit that a judge looks at, commutes with no other that is, wherever
 //! they are. So whoever looks at each of them sees all states that there are.
 //!
+//! Nor does an event commute that counts towards a fault ([`Explorer::counted`]: the n-th call, the
+//! n-th sync) with another that does, wherever they are; and one during which a fault strikes
+//! ([`Explorer::struck`]) commutes with none, for a crash reaches other programs at once.
+//!
 //! That is sound if what commutes is told truly. Events at
 //! two programs commute, as a program's state is its own, and all that passes between two is
 //! events. Events at one program do not, unless both are of different statements and either says
@@ -92,13 +96,28 @@ struct Node {
 #[derive(Clone, Copy)]
 struct Sleeper {
     event: Candidate,
+    marks: Marks,
+}
+
+/// What an event did that reaches beyond its program.
+#[derive(Clone, Copy, Default)]
+struct Marks {
     is_seen: bool,
+    is_counted: bool,
+    is_struck: bool,
+}
+
+impl Marks {
+    fn commute(self, other: Marks) -> bool {
+        let both = self.is_seen && other.is_seen || self.is_counted && other.is_counted;
+        !both && !self.is_struck && !other.is_struck
+    }
 }
 
 /// An event that has come.
 struct Done {
     event: Event,
-    is_seen: bool,
+    marks: Marks,
     /// What it comes after has been told.
     is_ordered: bool,
     /// The node that picked it, if one did.
@@ -146,11 +165,25 @@ impl Explorer {
 
     /// What happens now is looked at from outside.
     pub fn seen(&self) {
+        self.mark(|marks| marks.is_seen = true);
+    }
+
+    /// What happens now counts towards a fault.
+    pub fn counted(&self) {
+        self.mark(|marks| marks.is_counted = true);
+    }
+
+    /// A fault strikes now.
+    pub fn struck(&self) {
+        self.mark(|marks| marks.is_struck = true);
+    }
+
+    fn mark(&self, mark: impl FnOnce(&mut Marks)) {
         let mut explore = self.0.borrow_mut();
         if let (true, Some(last)) = (explore.is_active, explore.came.checked_sub(1))
             && let Some(done) = explore.done.get_mut(last)
         {
-            done.is_seen = true;
+            mark(&mut done.marks);
         }
     }
 
@@ -218,7 +251,7 @@ impl Explore {
         let since = &self.done[last.depth..self.came];
         let sleeps_on = |sleeper: &&Sleeper| {
             let event = Event::Of(sleeper.event);
-            let commutes = |done: &Done| self.commute(event, sleeper.is_seen, done);
+            let commutes = |done: &Done| self.commute(event, sleeper.marks, done);
             since.iter().all(commutes)
         };
         last.asleep.iter().filter(sleeps_on).copied().collect()
@@ -228,8 +261,8 @@ impl Explore {
         self.order_last();
         self.came += 1;
         if self.done.len() < self.came {
-            let (is_seen, is_ordered) = (false, false);
-            self.done.push(Done { event, is_seen, is_ordered, node, after: Bits::default() });
+            let (marks, after) = (Marks::default(), Bits::default());
+            self.done.push(Done { event, marks, is_ordered: false, node, after });
         }
     }
 
@@ -247,9 +280,9 @@ impl Explore {
     }
 
     /// Whether it makes no difference which of two events comes first, if neither made the other.
-    fn commute(&self, left: Event, is_seen: bool, right: &Done) -> bool {
+    fn commute(&self, left: Event, marks: Marks, right: &Done) -> bool {
         let (Event::Of(left), Event::Of(other)) = (left, right.event) else { return false };
-        if self.reduction == Reduction::Nothing || is_seen && right.is_seen {
+        if self.reduction == Reduction::Nothing || !marks.commute(right.marks) {
             return false;
         }
         let is_of_another = left.token != other.token;
@@ -259,7 +292,7 @@ impl Explore {
 
     fn do_commute(&self, left: usize, right: usize) -> bool {
         let left = &self.done[left];
-        self.commute(left.event, left.is_seen, &self.done[right])
+        self.commute(left.event, left.marks, &self.done[right])
     }
 
     fn makes(&self, maker: usize, made: usize) -> bool {
@@ -335,8 +368,8 @@ impl Explore {
     fn advance(&mut self) -> bool {
         self.order_last();
         while let Some(node) = self.nodes.last_mut() {
-            let is_seen = self.done.get(node.depth).is_some_and(|done| done.is_seen);
-            node.asleep.push(Sleeper { event: node.picked, is_seen });
+            let marks = self.done.get(node.depth).map(|done| done.marks).unwrap_or_default();
+            node.asleep.push(Sleeper { event: node.picked, marks });
             let is_next = |one: &&Candidate| {
                 let sleeps = node.asleep.iter().any(|sleeper| sleeper.event.seq == one.seq);
                 node.wanted.contains(&one.seq) && !sleeps

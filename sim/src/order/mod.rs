@@ -163,6 +163,13 @@ impl Line {
         }
     }
 
+    /// A rule of the network has counted a message that leaves now.
+    pub fn counted_message(&self) {
+        if let Order::Explore(explorer) = &self.order {
+            explorer.counted();
+        }
+    }
+
     /// Which open event is next; none where a search has seen all that can follow. `barrier` is the
     /// time and number of what can't be made to wait.
     pub fn pick(&self, now: Nanos, barrier: Option<(Nanos, u64)>) -> Option<usize> {

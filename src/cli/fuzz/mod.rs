@@ -88,8 +88,12 @@ impl SearchArguments {
     pub fn search(self) -> Search {
         match self.search {
             Strategy::Random => Search::Random,
-            Strategy::Pct => Search::Pct { depth: self.depth },
+            Strategy::Pct => self.by_priorities(),
         }
+    }
+
+    pub fn by_priorities(self) -> Search {
+        Search::Pct { depth: self.depth }
     }
 }
 
