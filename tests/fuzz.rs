@@ -9,7 +9,7 @@ use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::seed::Seed;
 use vindicate::checker::departure::Departure;
-use vindicate::fuzz::campaign::{Campaign, Chance, Finding};
+use vindicate::fuzz::campaign::{Campaign, Chance, Finding, Search};
 use vindicate::fuzz::case::Case;
 use vindicate::fuzz::profile::{PROFILES, Profile};
 use vindicate::fuzz::shrink::{Shrunk, shrink};
@@ -22,8 +22,12 @@ fn profile(name: &str) -> &'static Profile {
 }
 
 fn campaign(name: &str, mutants: &[Mutant]) -> Campaign {
-    let host = HostKind::default();
-    Campaign { profile: profile(name), mutants: mutants.to_vec(), host }
+    Campaign {
+        profile: profile(name),
+        mutants: mutants.to_vec(),
+        search: Search::Random,
+        host: HostKind::default(),
+    }
 }
 
 fn find(campaign: &Campaign, seeds: u64) -> (Finding, Shrunk) {
@@ -54,7 +58,7 @@ proptest! {
 #[test]
 fn a_seed_gives_the_same_run_again() {
     for profile in &PROFILES {
-        let campaign = Campaign { profile, mutants: Vec::new(), host: HostKind::default() };
+        let campaign = campaign(profile.name, &[]);
         let plain = Campaign { host: HostKind::Plain, ..campaign.clone() };
         for seed in (0..6).map(Seed) {
             let case = campaign.case(seed);
@@ -131,4 +135,27 @@ fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
         let rest = small.tape.without(at, 1);
         assert!(!shows(&small.case, &rest), "{mutant}: not needed: {left_out}");
     }
+}
+
+/// By priorities, too: the same seed is the same run, its tape makes it again, a bug is found.
+#[test]
+fn a_search_by_priorities_is_deterministic_and_finds() {
+    let search = Search::Pct { depth: 3 };
+    let campaign = Campaign { search, ..campaign("calm", &[]) };
+    let plain = Campaign { host: HostKind::Plain, ..campaign.clone() };
+    for seed in (0..6).map(Seed) {
+        let case = campaign.case(seed);
+        let chance = campaign.chance(&case, seed).unwrap();
+        let first = campaign.run(&case, chance.clone(), true).unwrap();
+        let again = campaign.run(&case, chance.clone(), false).unwrap();
+        let other = plain.run(&case, plain.chance(&case, seed).unwrap(), false).unwrap();
+        let tape = campaign.run(&case, Chance::Tape(first.tape.clone()), false).unwrap();
+        assert_eq!(first.digest, again.digest, "seed {}, again", seed.0);
+        assert_eq!(first.digest, other.digest, "seed {}, on the other host", seed.0);
+        assert_eq!(first.digest, tape.digest, "seed {}, from its tape", seed.0);
+    }
+    let planted = Campaign { mutants: vec![Mutant::NoOwnerLock], ..campaign };
+    let (_, small) = find(&planted, 1_000);
+    minimal(&planted, &small, Mutant::NoOwnerLock);
+    stands_as_a_scenario(&small, Mutant::NoOwnerLock);
 }

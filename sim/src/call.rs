@@ -39,6 +39,12 @@ pub trait Request: 'static {
     fn fingerprint(&self) -> u64 {
         0
     }
+
+    /// Whether it touches nothing, where it arrives, that other statements' messages touch, but
+    /// numbers that are given in order.
+    fn is_own(&self) -> bool {
+        false
+    }
 }
 
 /// Why a call has no reply.
@@ -125,6 +131,7 @@ pub(crate) struct Message {
     pub request: TypeId,
     pub name: &'static str,
     pub hash: u64,
+    pub is_own: bool,
     body: Body,
 }
 
@@ -175,6 +182,7 @@ impl Message {
             request: TypeId::of::<CallError>(),
             name: "failure",
             hash: 1 + error as u64,
+            is_own: false,
             body: Body::Reply { call, reply: Err(error) },
         }
     }
@@ -389,6 +397,7 @@ impl Process {
             request: TypeId::of::<R>(),
             name: R::NAME,
             hash: NameHash::<R>::HASH ^ request.fingerprint(),
+            is_own: request.is_own(),
             body: Body::Request { call, payload: Rc::new(request), describe: describe::<R> },
         }
     }
@@ -455,6 +464,7 @@ fn reply_message<R: Request>(
         request: TypeId::of::<R>(),
         name: R::NAME,
         hash: seed::mix(NameHash::<R>::HASH, 2),
+        is_own: false,
         body: Body::Reply { call, reply: Ok(Box::new(reply)) },
     }
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use crate::order::{READY, WAITS};
 use crate::seed::{Seed, hash, mix};
 
 /// The deviations of a run from its defaults, in the order of their names.
@@ -57,6 +58,11 @@ impl Tape {
         let kept = self.entries().enumerate().filter(|(i, _)| !(at..at + count).contains(i));
         kept.for_each(|(_, (name, ordinal, value))| tape.set(name, ordinal, value));
         tape
+    }
+
+    /// Whether it says that an event waits: see [`crate::order`].
+    pub fn has_waits(&self) -> bool {
+        self.0.keys().any(|name| name.ends_with(WAITS) || name == READY)
     }
 
     /// Number of deviations.
@@ -178,6 +184,24 @@ impl Decider {
             tape.set(&point.name, ordinal, value);
         }
         value
+    }
+
+    /// A value that shows only later: the choice's ordinal, and what the tape says of it; 0 where it
+    /// says nothing, whatever the policy. What came of it is told to [`Decider::keep`].
+    pub fn foretold(&mut self, choice: Choice) -> (u64, u64) {
+        let point = &mut self.points[choice.0 as usize];
+        let ordinal = point.asked;
+        point.asked += 1;
+        (ordinal, point.fixed.get(&ordinal).copied().unwrap_or(0))
+    }
+
+    /// Keeps what a choice came to; 0 is its default.
+    pub fn keep(&mut self, choice: Choice, ordinal: u64, value: u64) {
+        if value != 0
+            && let Some(tape) = &mut self.recorded
+        {
+            tape.set(&self.points[choice.0 as usize].name, ordinal, value);
+        }
     }
 
     /// Whether something happens, by default not; `per_mille` is its likelihood in a random run.

@@ -6,6 +6,7 @@
 //!    repeat, and a host. Machines have programs, programs have processes; a process is a future.
 //! 2. The World picks what is next: the first of the ready list; else the earliest event, and the
 //!    [`clock`] jumps there. The [`host`] does nothing but poll what it is told to.
+//!    A search has an [`order`] of its own.
 //! 3. A [`call`] asks the [`network`] how it fares: late, broken before it ran or after, silent.
 //!    Every choice is the [`decide::Decider`]'s, under a name, and goes onto its tape.
 //! 4. A process that must wait for another says so ([`wait`]); so who waits for whom is always
@@ -41,6 +42,7 @@ pub mod host;
 pub mod mysql;
 pub mod mysqld;
 pub mod network;
+pub mod order;
 pub mod seed;
 pub mod sql;
 pub mod sql_error;

@@ -112,6 +112,7 @@ pub(crate) enum Fate {
 struct Link {
     latency: Nanos,
     points: [Choice; 7],
+    waits: Choice,
 }
 
 /// The links between machines. See the [module](self).
@@ -126,6 +127,8 @@ pub struct Network {
     cut: BTreeSet<(MachineIndex, MachineIndex)>,
     rules: BTreeMap<RuleId, Rule>,
     next_rule: u32,
+    /// A rule has counted a message, since this was last asked.
+    has_counted: bool,
     pub noise: Noise,
 }
 
@@ -141,6 +144,7 @@ impl Network {
             cut: BTreeSet::new(),
             rules: BTreeMap::new(),
             next_rule: 0,
+            has_counted: false,
             noise: Noise::default(),
         }
     }
@@ -222,8 +226,23 @@ impl Network {
             let purposes =
                 ["jitter", "late", "broken-before", "broken-after", "silent", "lost", "doubled"];
             let latency = latencies.get(&(from, to)).copied().unwrap_or(base);
-            Link { latency, points: purposes.map(&mut point) }
+            Link { latency, points: purposes.map(&mut point), waits: point("waits") }
         })
+    }
+
+    /// The point that says how often others come before a message of this link.
+    pub(crate) fn waits(
+        &mut self,
+        from: MachineIndex,
+        to: MachineIndex,
+        decider: &mut Decider,
+    ) -> Choice {
+        self.link(from, to, decider).waits
+    }
+
+    /// Whether a rule has counted a message since this was last asked.
+    pub(crate) fn take_counted(&mut self) -> bool {
+        std::mem::take(&mut self.has_counted)
     }
 
     /// Decides what becomes of one message.
@@ -269,6 +288,7 @@ impl Network {
             if !rule.matches(passing) {
                 continue;
             }
+            self.has_counted = true;
             if rule.skip > 0 {
                 rule.skip -= 1;
                 continue;

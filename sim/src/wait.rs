@@ -107,9 +107,9 @@ pub(crate) struct TimerSlot {
     /// Nobody waits for it any more: free as soon as its heap entry has come up.
     pub given_up: bool,
     pub pid: u32,
-    token: Option<Token>,
+    pub token: Option<Token>,
     /// A sleep is work under way, a limit is only a deadline.
-    is_sleep: bool,
+    pub is_sleep: bool,
 }
 
 impl Core {

@@ -23,6 +23,7 @@
 //! It knows nothing of what the processes do.
 
 pub mod fault;
+mod line;
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
@@ -46,6 +47,7 @@ use crate::decide::{Choice, Decider, Policy, Tape};
 use crate::disk::{Disk, DiskState};
 use crate::host::{Host, HostKind};
 use crate::network::{Fate, Leg, Network};
+use crate::order::{self, Candidate, Counted, Line, Open, Order};
 use crate::seed;
 use crate::trace::{Milliseconds, Trace};
 use crate::wait::{TimerSlot, Token, TokenCore};
@@ -123,6 +125,8 @@ pub enum Stop {
     Stuck(Vec<String>),
     /// A limit was reached; which, and who was last polled.
     Limit(String),
+    /// A search has seen all that can follow.
+    Pruned,
 }
 
 thread_local! {
@@ -137,6 +141,8 @@ pub(crate) struct Core {
     epoch: Timestamp,
     seq: u64,
     heap: BinaryHeap<Entry>,
+    /// Events that may wait for others, where somebody picks.
+    line: Option<Line>,
     processes: Vec<ProcessSlot>,
     free_processes: Vec<u32>,
     machines: Vec<MachineCore>,
@@ -163,6 +169,7 @@ pub(crate) struct Core {
     goal: Goal,
     panics: Vec<String>,
     torn: Choice,
+    ready: Choice,
 }
 
 /// Makes a program's main process, at every start.
@@ -239,7 +246,7 @@ struct Entry {
 }
 
 #[derive(Clone, Copy)]
-enum What {
+pub(crate) enum What {
     Deliver(u32),
     Timer(u32),
     Deadline(u32),
@@ -300,11 +307,13 @@ impl Core {
     fn new(options: &Options) -> Core {
         let mut decider = Decider::new(options.policy, options.tape.clone());
         let torn = decider.point("disk/torn");
+        let ready = decider.point(order::READY);
         Core {
             now: 0,
             epoch: options.epoch,
             seq: 0,
             heap: BinaryHeap::new(),
+            line: None,
             processes: Vec::new(),
             free_processes: Vec::new(),
             machines: Vec::new(),
@@ -330,6 +339,7 @@ impl Core {
             goal: Goal::Declared,
             panics: Vec::new(),
             torn,
+            ready,
         }
     }
 
@@ -337,7 +347,14 @@ impl Core {
 
     fn push(&mut self, time: Nanos, what: What) {
         self.seq += 1;
-        self.heap.push(Entry { time, seq: self.seq, what });
+        self.insert(Entry { time, seq: self.seq, what });
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        match self.line.is_some() && self.may_wait(entry.what) {
+            true => self.stand_in_line(entry),
+            false => self.heap.push(entry),
+        }
     }
 
     pub fn push_timer(&mut self, time: Nanos, timer: u32) {
@@ -361,6 +378,9 @@ impl Core {
         let from = self.machine_of(message.from);
         let to = self.machine_of(message.to);
         let fate = self.network.fate(from.0, to.0, message.leg(), message.name, &mut self.decider);
+        if self.network.take_counted() {
+            self.line.iter().for_each(Line::counted_message);
+        }
         let kind = match fate {
             Fate::Deliver(_) | Fate::Twice(..) => Kind::Send,
             Fate::Hold => Kind::Held,
@@ -586,7 +606,8 @@ pub(crate) fn next() -> Next {
 
 fn next_ready() -> Option<Next> {
     loop {
-        let pid = READY.with(|ready| ready.borrow_mut().pop_front())?;
+        let at = pick_ready();
+        let pid = READY.with(|ready| ready.borrow_mut().remove(at))?;
         let next = with(|core| {
             let program = core.processes[pid as usize].program;
             if core.is_paused(program) {
@@ -607,6 +628,17 @@ fn next_ready() -> Option<Next> {
             return next;
         }
     }
+}
+
+/// The place on the ready list of the process that is polled next.
+fn pick_ready() -> usize {
+    READY.with(|ready| {
+        let ready = ready.borrow();
+        if ready.len() < 2 {
+            return 0;
+        }
+        with(|core| core.pick_ready(ready.iter().copied()))
+    })
 }
 
 impl Core {
@@ -639,6 +671,9 @@ fn goal_reached() -> Option<Stop> {
 /// are passed over and don't move the clock.
 fn take_event() -> Option<Stop> {
     let spawn = with(|core| {
+        if core.line.is_some() {
+            return core.take_in_line();
+        }
         loop {
             if let Goal::Time(time) = core.goal
                 && core.heap.peek().is_none_or(|entry| entry.time > time)
@@ -650,16 +685,11 @@ fn take_event() -> Option<Stop> {
             if !core.is_live(&entry) {
                 continue;
             }
-            if entry.time > core.end || core.steps_left == 0 {
-                let what = if core.steps_left == 0 { "events" } else { "virtual time" };
-                let stop = format!("the limit of {what}, at {}", Milliseconds(core.now));
+            if let Some(limit) = core.limit(entry.time) {
                 core.heap.push(entry);
-                return Err(Stop::Limit(stop));
+                return Err(limit);
             }
-            core.now = core.now.max(entry.time);
-            core.steps_left -= 1;
-            core.polls = 0;
-            return Ok(core.fire(entry.what));
+            return Ok(core.come(entry.time, entry.what));
         }
     });
     match spawn {
@@ -734,6 +764,23 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// The limit that an event at this time would break.
+    fn limit(&self, time: Nanos) -> Option<Stop> {
+        if time <= self.end && self.steps_left != 0 {
+            return None;
+        }
+        let what = if self.steps_left == 0 { "events" } else { "virtual time" };
+        Some(Stop::Limit(format!("the limit of {what}, at {}", Milliseconds(self.now))))
+    }
+
+    /// An event comes to pass.
+    fn come(&mut self, time: Nanos, what: What) -> Option<Fired> {
+        self.now = self.now.max(time);
+        self.steps_left -= 1;
+        self.polls = 0;
+        self.fire(what)
     }
 
     fn fire(&mut self, what: What) -> Option<Fired> {
@@ -1031,8 +1078,19 @@ impl World {
             core.steps_left = core.limits.steps;
             core.end = core.now.saturating_add(nanos(core.limits.time));
             core.polls = 0;
+            core.line.iter_mut().for_each(Line::begin);
         });
         self.host.run()
+    }
+
+    /// From now on events come in this order.
+    pub fn set_order(&mut self, order: Order) {
+        with(|core| core.set_order(order));
+    }
+
+    /// What there was to pick since an order was set.
+    pub fn counted(&self) -> Counted {
+        with(|core| core.line.as_ref().map(Line::counted).unwrap_or_default())
     }
 
     /// Lets this much time pass.

@@ -195,7 +195,7 @@ impl LockWorld {
             }
         }
         match stop {
-            Stop::Goal => {}
+            Stop::Goal | Stop::Pruned => {}
             Stop::Stuck(waits) => writeln!(text, "stuck: {}", waits.join("; ")).unwrap(),
             Stop::Limit(limit) => writeln!(text, "limit: {limit}").unwrap(),
         }

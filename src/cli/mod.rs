@@ -8,6 +8,7 @@
 
 mod conform;
 mod fuzz;
+mod interleave;
 mod many;
 mod mutants;
 mod order;
@@ -46,6 +47,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Run a scenario with a failure at every step where one can make a difference
     Sweep(sweep::Arguments),
+    /// Run two statements in every order of their messages
+    Interleave(interleave::Arguments),
     /// One run again, in full detail
     Replay(replay::Arguments),
     /// Put each known bug in, and say whether the search finds it
@@ -148,6 +151,7 @@ fn run(command: Command) -> Result<Verdict, CommandError> {
         Command::Fuzz(arguments) => fuzz::run(arguments),
         Command::Mutants(arguments) => mutants::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
+        Command::Interleave(arguments) => interleave::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Run(arguments) => run::run(arguments, crate::scenario::run),
     }

@@ -1,25 +1,30 @@
 //! `vindicate mutants`: whether the search finds each mutant, how soon, and how small what it finds
 //! becomes.
 //!
+//! With `--compare` the strategies stand beside each other ([`compare`]).
+//!
 //! Found means: a run of the campaign is violated, and the same case with the same tape holds
 //! without the mutant. A mutant that is alive at the end of its time makes the command fail.
 //!
 //! It knows nothing of what a mutant does.
 
+mod compare;
+
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
 use sim::host::HostKind;
 use sim::seed::Seed;
 
-use crate::cli::fuzz::{duration, profile_parser};
+use crate::cli::fuzz::{SearchArguments, duration, profile_parser};
 use crate::cli::many::{Clock, threads};
 use crate::cli::order::in_order;
 use crate::cli::run::mutant_parser;
 use crate::cli::{CommandError, Format, Verdict};
-use crate::fuzz::campaign::{BadCase, Campaign, Finding};
+use crate::fuzz::campaign::{BadCase, Campaign, Finding, Search};
 use crate::fuzz::profile::Profile;
 use crate::fuzz::shrink::{Shrunk, shrink};
 use crate::mutant::Mutant;
@@ -38,6 +43,18 @@ pub(super) struct Arguments {
     /// How big the runs are, and what they have
     #[arg(long, value_name = "P", value_parser = profile_parser(), default_value = "small")]
     profile: &'static Profile,
+    #[command(flatten)]
+    search: SearchArguments,
+    /// Search for each by chance, by priorities and in every order of two statements, and show a
+    /// table of medians
+    #[arg(long)]
+    compare: bool,
+    /// How often each search is made for --compare, from other seeds
+    #[arg(long, value_name = "N", default_value = "5")]
+    repeat: NonZeroUsize,
+    /// The scenarios whose orders are run for --compare
+    #[arg(long, value_name = "PATH", default_value = "scenarios/interleave")]
+    interleave: PathBuf,
     /// How many runs at a time; as many as there are processors if not said
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -62,9 +79,13 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
         false => arguments.mutants.clone(),
     };
     let mut out = io::stdout();
+    if arguments.compare {
+        return compare::run(&arguments, &mutants, &mut out);
+    }
+    let (search_by, first) = (arguments.search.search(), Seed::parse(&arguments.seed));
     let mut outcomes = Vec::new();
     for mutant in mutants {
-        let outcome = search(&arguments, mutant)?;
+        let outcome = search(&arguments, mutant, search_by, first)?;
         tell(&outcome, arguments.format, &mut out)?;
         out.flush()?;
         outcomes.push(outcome);
@@ -77,11 +98,19 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     Ok(verdict)
 }
 
-fn search(arguments: &Arguments, mutant: Mutant) -> Result<Outcome, CommandError> {
-    let campaign =
-        Campaign { profile: arguments.profile, mutants: vec![mutant], host: HostKind::default() };
+fn search(
+    arguments: &Arguments,
+    mutant: Mutant,
+    search: Search,
+    Seed(first): Seed,
+) -> Result<Outcome, CommandError> {
+    let campaign = Campaign {
+        profile: arguments.profile,
+        mutants: vec![mutant],
+        search,
+        host: HostKind::default(),
+    };
     let clock = Clock::start(Some(arguments.time));
-    let first = Seed::parse(&arguments.seed).0;
     let mut outcome =
         Outcome { mutant, found: None, runs: 0, time: Duration::ZERO, shrunk: Duration::ZERO };
     let bad = |error: BadCase| CommandError::usage(error.to_string());

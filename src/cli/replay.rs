@@ -10,13 +10,13 @@ use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::seed::Seed;
 
-use crate::cli::fuzz::profile_parser;
+use crate::cli::fuzz::{SearchArguments, profile_parser};
 use crate::cli::run::mutant_parser;
 use crate::cli::{CommandError, Verdict, read_text};
-use crate::fuzz::campaign::{self, Campaign};
+use crate::fuzz::campaign::Campaign;
 use crate::fuzz::profile::Profile;
 use crate::mutant::Mutant;
-use crate::scenario::{self, JITTER, Options, Run};
+use crate::scenario::{self, Options, Run};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -29,6 +29,8 @@ pub(super) struct Arguments {
     /// Put a bug in; may be repeated
     #[arg(long = "mutant", value_name = "M", value_parser = mutant_parser())]
     mutants: Vec<Mutant>,
+    #[command(flatten)]
+    search: SearchArguments,
     /// Every message and event, too
     #[arg(long)]
     trace: bool,
@@ -39,30 +41,33 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let path = Path::new(&arguments.what);
-    let (text, seed) = match path.is_file() {
-        true => (read_text(path)?, None),
-        false => {
-            let seed = Seed::parse(&arguments.what);
-            let campaign = Campaign {
-                profile: arguments.profile,
-                mutants: arguments.mutants.clone(),
-                host: HostKind::default(),
-            };
-            (campaign.case(seed).text("", &Tape::default()), Some(seed))
-        }
+    let (text, options) = match path.is_file() {
+        true => (read_text(path)?, Options::beside(path)),
+        false => arguments.of_seed()?,
     };
-    let options = Options {
-        seed,
-        noise: seed.map_or(JITTER, campaign::noise),
-        record: true,
-        mutants: arguments.mutants,
-        ..Options::beside(path)
-    };
+    let options = Options { record: true, mutants: arguments.mutants, ..options };
     let run = scenario::run(&text, &options).map_err(|error| {
         CommandError::usage(format!("{}:{}: {error}", arguments.what, error.line))
             .hint("a seed is a number; a file is a scenario")
     })?;
     tell(&run, arguments.trace, arguments.tape, &mut io::stdout())
+}
+
+impl Arguments {
+    /// A seed's case as a scenario, and how it is run.
+    fn of_seed(&self) -> Result<(String, Options), CommandError> {
+        let seed = Seed::parse(&self.what);
+        let campaign = Campaign {
+            profile: self.profile,
+            mutants: self.mutants.clone(),
+            search: self.search.search(),
+            host: HostKind::default(),
+        };
+        let case = campaign.case(seed);
+        let chance = campaign.chance(&case, seed);
+        let chance = chance.map_err(|error| CommandError::usage(error.to_string()))?;
+        Ok((case.text("", &Tape::default()), campaign.options(chance)))
+    }
 }
 
 fn tell(run: &Run, trace: bool, tape: bool, out: &mut dyn Write) -> Result<Verdict, CommandError> {

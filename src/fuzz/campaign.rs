@@ -1,5 +1,10 @@
 //! A campaign: runs of many seeds under one profile, with or without mutants.
 //!
+//! How a run's messages are ordered is the search's: at random each is a little late, or much; by
+//! priorities ([`sim::order::pct`]) none is, and whole chains of them come before others. A run by
+//! priorities needs to know how many steps there are to choose from: its seed runs twice, first
+//! with priorities that never change.
+//!
 //! Runs are done in the caller's thread; each begins with an empty world and an empty history, and
 //! leaves nothing that the next would feel.
 
@@ -9,6 +14,8 @@ use sim::clock::Nanos;
 use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::network::Noise;
+use sim::order::Counted;
+use sim::order::pct::Pct;
 use sim::seed::{Draw, Seed};
 
 use super::case::Case;
@@ -21,7 +28,18 @@ use crate::scenario::{self, JITTER, Options, Story, Verdict};
 pub struct Campaign {
     pub profile: &'static Profile,
     pub mutants: Vec<Mutant>,
+    pub search: Search,
     pub host: HostKind,
+}
+
+/// How the order of messages is searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Search {
+    /// Each message has a latency of its own.
+    #[default]
+    Random,
+    /// By priorities that change so often, less one.
+    Pct { depth: u64 },
 }
 
 /// What one run came to.
@@ -31,6 +49,7 @@ pub struct Ran {
     pub digest: u64,
     pub events: u64,
     pub virtual_time: Nanos,
+    pub counted: Counted,
     /// Its deviations, where recorded.
     pub tape: Tape,
 }
@@ -39,6 +58,12 @@ pub struct Ran {
 #[derive(Clone, Debug)]
 pub enum Chance {
     Seed(Seed),
+    /// A seed's, its messages by priorities that change within so many steps.
+    Priorities {
+        seed: Seed,
+        depth: u64,
+        steps: u64,
+    },
     /// As the tape says, and calm where it says nothing.
     Tape(Tape),
 }
@@ -90,21 +115,9 @@ impl Campaign {
         record: bool,
         mutants: &[Mutant],
     ) -> Result<Ran, BadCase> {
-        let (seed, tape) = match chance {
-            Chance::Seed(seed) => (Some(seed), Tape::default()),
-            Chance::Tape(tape) => (None, tape),
-        };
         let text = case.text("", &Tape::default());
-        let options = Options {
-            host: self.host,
-            seed,
-            tape,
-            noise: seed.map_or(JITTER, noise),
-            judge_only: true,
-            record,
-            mutants: mutants.to_vec(),
-            ..Options::default()
-        };
+        let options =
+            Options { judge_only: true, record, mutants: mutants.to_vec(), ..self.options(chance) };
         let run = scenario::run(&text, &options);
         let run =
             run.map_err(|error| BadCase { line: error.line, message: error.message, text })?;
@@ -113,21 +126,51 @@ impl Campaign {
             digest: run.digest,
             events: run.events,
             virtual_time: run.virtual_time,
+            counted: run.counted,
             tape: run.tape,
         })
+    }
+
+    /// How a scenario is run that has this chance.
+    pub fn options(&self, chance: Chance) -> Options {
+        let mut options = Options { host: self.host, ..Options::default() };
+        match chance {
+            Chance::Seed(seed) => (options.seed, options.noise) = (Some(seed), noise(seed)),
+            Chance::Priorities { seed, depth, steps } => {
+                (options.seed, options.noise) = (Some(seed), Noise::default());
+                options.priorities = Some(Pct::new(seed, depth, steps));
+            }
+            Chance::Tape(tape) => options.tape = tape,
+        }
+        options
     }
 
     /// Runs a seed's case; a violation is run again, recorded.
     pub fn seed(&self, seed: Seed) -> Result<(Ran, Option<Finding>), BadCase> {
         let case = self.case(seed);
-        let ran = self.run(&case, Chance::Seed(seed), false)?;
+        let chance = self.chance(&case, seed)?;
+        let ran = self.run(&case, chance.clone(), false)?;
         if ran.verdict.news().next().is_none() {
             return Ok((ran, None));
         }
-        let again = self.run(&case, Chance::Seed(seed), true)?;
+        let again = self.run(&case, chance, true)?;
         let story = again.verdict.news().next().cloned();
         let finding = story.map(|story| Finding { seed, case, tape: again.tape, story });
         Ok((ran, finding))
+    }
+
+    /// The chance that a seed's case has in this campaign.
+    pub fn chance(&self, case: &Case, seed: Seed) -> Result<Chance, BadCase> {
+        let depth = match self.search {
+            Search::Random => return Ok(Chance::Seed(seed)),
+            Search::Pct { depth } => depth,
+        };
+        let calm = Chance::Priorities { seed, depth: 1, steps: 0 };
+        if depth == 1 {
+            return Ok(calm);
+        }
+        let first = self.run(case, calm, false)?;
+        Ok(Chance::Priorities { seed, depth, steps: first.counted.steps })
     }
 
     /// The story of this invariant, where a case with a tape gives one, and holds without the

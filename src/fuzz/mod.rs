@@ -15,6 +15,7 @@
 pub mod campaign;
 pub mod case;
 pub mod faults;
+pub mod interleave;
 pub mod profile;
 pub mod schema;
 pub mod shrink;

@@ -63,6 +63,8 @@ pub enum Action {
         session: String,
         sql: String,
     },
+    /// Statements of several sessions, sent at once; then until all are answered or blocked.
+    Concurrently(Vec<Queue>),
     /// Until everything that was sent is answered or blocked.
     Wait,
     Vtctl {
@@ -101,6 +103,13 @@ pub enum Action {
     Decide(Tape),
 }
 
+/// What one session sends, one statement after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    pub session: String,
+    pub statements: Vec<String>,
+}
+
 /// What a scenario may say of its cluster.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterOptions {
@@ -121,9 +130,27 @@ pub struct ClusterOptions {
 }
 
 /// Commands that need no session.
-const COMMANDS: [&str; 20] = [
-    "cluster", "keyspace", "server", "vschema", "schema", "session", "send", "wait", "advance",
-    "settle", "until", "recover", "at", "check", "verify", "expect", "trace", "dump", "locks",
+const COMMANDS: [&str; 21] = [
+    "cluster",
+    "keyspace",
+    "server",
+    "vschema",
+    "schema",
+    "session",
+    "send",
+    "concurrently",
+    "wait",
+    "advance",
+    "settle",
+    "until",
+    "recover",
+    "at",
+    "check",
+    "verify",
+    "expect",
+    "trace",
+    "dump",
+    "locks",
     "mutant",
 ];
 
@@ -233,6 +260,7 @@ impl Words {
                 session: self.next("the session's name")?,
                 sql: self.next("the statement")?,
             },
+            "concurrently" => self.concurrently()?,
             "wait" => Action::Wait,
             "advance" => {
                 let text = self.next("the time")?;
@@ -256,6 +284,24 @@ impl Words {
             fault => Action::Fault(Fault::read(&mut self, fault)?),
         };
         self.finish(action)
+    }
+
+    /// `concurrently a='..' b='..; ..'`
+    fn concurrently(&mut self) -> Read<Action> {
+        let mut queues = Vec::new();
+        for (session, text) in std::mem::take(&mut self.keys) {
+            let statements: Vec<String> =
+                crate::sql_text::statements(&text).into_iter().map(str::to_owned).collect();
+            if statements.is_empty() {
+                return Err(Bad::new(format!("session {session} sends nothing"), &session));
+            }
+            queues.push(Queue { session, statements });
+        }
+        match queues.len() {
+            2.. => Ok(Action::Concurrently(queues)),
+            _ => Err(Bad::new("fewer than two sessions send something", "")
+                .hint("concurrently a='insert ..' b='delete ..'")),
+        }
     }
 
     fn cluster(&mut self) -> Read<Action> {

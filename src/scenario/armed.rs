@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use sim::order::explore::Explorer;
 use sim::step::Step;
 use sim::world::Program;
 
@@ -29,11 +30,17 @@ pub struct Waiting {
     armed: Rc<RefCell<Vec<Armed>>>,
     /// There is one as soon as the cluster is built.
     hand: Rc<RefCell<Option<Rc<Hand>>>>,
+    /// Who must know which events count towards a moment, and at which one strikes.
+    explorer: Rc<RefCell<Option<Explorer>>>,
 }
 
 impl Waiting {
     pub fn set_hand(&self, hand: Hand) {
         *self.hand.borrow_mut() = Some(Rc::new(hand));
+    }
+
+    pub fn tell(&self, explorer: Option<Explorer>) {
+        *self.explorer.borrow_mut() = explorer;
     }
 
     pub fn arm(&self, moment: Moment, fault: Fault) {
@@ -71,12 +78,14 @@ impl Waiting {
                 continue;
             }
             armed.seen += 1;
+            self.explorer.borrow().iter().for_each(Explorer::counted);
             let open = hand.open.borrow();
             let list = armed.moment.list();
             let left =
                 list.is_some_and(|(name, list)| open.of(name, Some(list), None).count() != 0);
             if armed.moment.is_nth(armed.seen, left) {
                 armed.fired = true;
+                self.explorer.borrow().iter().for_each(Explorer::struck);
                 due.push(armed.fault.clone());
             }
         }

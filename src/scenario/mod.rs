@@ -10,6 +10,7 @@ mod armed;
 mod client;
 mod fault;
 mod inject;
+pub mod interleave;
 mod judge;
 mod locks;
 mod moment;
@@ -34,6 +35,8 @@ use sim::clock::Nanos;
 use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::network::Noise;
+use sim::order::Counted;
+use sim::order::pct::Pct;
 use sim::seed::Seed;
 use sim::trace::Trace;
 
@@ -53,6 +56,8 @@ pub struct Options {
     pub tape: Tape,
     /// Trouble on all links, under a seed.
     pub noise: Noise,
+    /// The order in which messages come, where not by time.
+    pub priorities: Option<Pct>,
     /// Only the judge looks, as under a seed.
     pub judge_only: bool,
     /// Keeps the trace's lines and the tape.
@@ -70,6 +75,7 @@ impl Default for Options {
             seed: None,
             tape: Tape::default(),
             noise: JITTER,
+            priorities: None,
             judge_only: false,
             record: false,
             mutants: Vec::new(),
@@ -110,6 +116,8 @@ pub struct Run {
     pub digest: u64,
     pub events: u64,
     pub virtual_time: Nanos,
+    /// Empty unless there was an order.
+    pub counted: Counted,
     /// Empty unless recorded.
     pub trace: Trace,
     pub tape: Tape,
@@ -209,6 +217,7 @@ fn play<T>(
         digest: cluster.world.digest(),
         events: cluster.world.events(),
         virtual_time: cluster.world.now(),
+        counted: cluster.world.counted(),
         trace: if options.record { cluster.world.trace() } else { Trace::default() },
         tape: cluster.world.tape(),
         planted: runner.planted.clone(),

@@ -12,14 +12,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use goldenscript::{Block, Command, Context};
+use sim::order::Order;
+use sim::order::explore::Explorer;
 use sim::wait::{Token, TokenState};
 use sim::world::{self, Goal, Stop};
 
-use super::action::{Action, ClusterOptions};
+use super::action::{Action, ClusterOptions, Queue};
 use super::armed::Waiting as WaitingFaults;
 use super::client::{self, Client};
 use super::fault::Fault;
 use super::inject::Hand;
+use super::interleave;
 use super::judge::Shared;
 use super::moment::Moment;
 use super::planted::Planted;
@@ -52,6 +55,8 @@ pub struct Runner {
     pub planted: Vec<Planted>,
     /// What a mutant or a seed leaves out of the output.
     judged_only: bool,
+    /// A search needs no more of this run.
+    pub is_pruned: bool,
 }
 
 /// What is said before the cluster starts.
@@ -133,7 +138,17 @@ impl Runner {
             declared: Vec::new(),
             planted: Vec::new(),
             judged_only,
+            is_pruned: false,
         }
+    }
+
+    /// What sessions were told of statements that they sent, since this was last asked.
+    pub(super) fn told(&self) -> Vec<(String, Rc<str>, Answer)> {
+        let of = |(name, session): (&String, &Session)| {
+            let answers = session.client.take_answers().into_iter();
+            answers.map(|(sql, answer)| (name.clone(), sql, answer)).collect::<Vec<_>>()
+        };
+        self.sessions.iter().flat_map(of).collect()
     }
 
     pub fn cluster(&self) -> Option<&Cluster> {
@@ -198,7 +213,7 @@ impl Runner {
         };
         let mut tape = self.options.tape.clone();
         tape.extend(&head.tape);
-        let has_tape = !tape.is_empty();
+        let (has_tape, has_waits) = (!tape.is_empty(), tape.has_waits());
         let policy = match self.options.seed {
             Some(seed) => sim::decide::Policy::Random(seed),
             None => sim::decide::Policy::Calm,
@@ -229,8 +244,11 @@ impl Runner {
             first_stream: flags.first_stream.unwrap_or(1),
         };
         let watch = Rc::clone(&self.watch);
-        let armed = self.armed.clone();
+        let (armed, explorer) = (self.armed.clone(), self.extra.explorer.clone());
         history::begin(Some(Box::new(move |event| {
+            if let (Event::Commit { .. }, Some(explorer)) = (event, &explorer) {
+                explorer.seen();
+            }
             watch.borrow_mut().observe(event);
             for fault in armed.observe(event) {
                 watch.borrow_mut().observe(&Event::Fault(fault.into()));
@@ -263,6 +281,7 @@ impl Runner {
         self.watch.borrow_mut().begin(&cluster);
         let hand = Hand::new(&cluster);
         self.armed.set_hand(hand.clone());
+        self.armed.tell(self.extra.explorer.clone());
         self.hand = Some(hand);
         let stop = cluster.start();
         // Who is late to begin with is a matter of its own; here all have met. A tape says how late
@@ -271,9 +290,19 @@ impl Runner {
         if self.options.seed.is_some() || has_tape {
             cluster.world.network(|network| network.noise = noise);
         }
+        if let Some(order) = self.order(has_waits) {
+            cluster.world.set_order(order);
+        }
         self.cluster = Some(cluster);
         self.note_stop(stop);
         self.begin_extra()
+    }
+
+    /// The order of events, where it is not that of their times alone.
+    fn order(&self, has_waits: bool) -> Option<Order> {
+        let explored = self.extra.explorer.clone().map(Order::Explore);
+        let by_priorities = self.options.priorities.clone().map(Order::Pct);
+        explored.or(by_priorities).or(has_waits.then_some(Order::Time))
     }
 
     /// The cluster stands: what goes otherwise begins to wait, and steps are counted.
@@ -307,6 +336,7 @@ impl Runner {
         }
         match stop {
             Stop::Goal => {}
+            Stop::Pruned => self.is_pruned = true,
             Stop::Stuck(who) => self.verdict = Verdict::Stuck(who),
             Stop::Limit(why) => self.verdict = Verdict::Stuck(vec![why]),
         }
@@ -390,6 +420,21 @@ impl Runner {
         self.begin_vtctl(line)?;
         self.run_until(Goal::Declared)?;
         Ok(self.tell("vtctl"))
+    }
+
+    /// All at once; a search picks the order from here to where all are answered or blocked.
+    fn concurrently(&mut self, queues: &[Queue]) -> Result<String, String> {
+        for Queue { session, statements } in queues {
+            for statement in statements {
+                self.send(session, statement)?;
+            }
+        }
+        let apart = interleave::apart(self.ready()?, queues);
+        let explorer = self.extra.explorer.clone();
+        explorer.iter().for_each(|explorer| explorer.begin(apart.clone()));
+        let ran = self.run_until(Goal::Declared);
+        explorer.iter().for_each(Explorer::end);
+        ran.map(|()| String::new())
     }
 
     fn begin_vtctl(&mut self, line: &str) -> Result<(), String> {
@@ -625,7 +670,7 @@ impl Runner {
         }
     }
 
-    fn act(&mut self, action: &Action) -> Result<String, String> {
+    pub(super) fn act(&mut self, action: &Action) -> Result<String, String> {
         match action {
             Action::Cluster(options) => {
                 self.head.cluster = Some(options.clone());
@@ -665,6 +710,7 @@ impl Runner {
             }
             Action::Statement { session, sql } => self.statement(session, sql),
             Action::Send { session, sql } => self.send(session, sql),
+            Action::Concurrently(queues) => self.concurrently(queues),
             Action::Wait => self.run_until(Goal::Declared).map(|()| String::new()),
             Action::Vtctl { line } => self.vtctl(line),
             Action::Advance(duration) => self.pass(*duration).map(|()| String::new()),

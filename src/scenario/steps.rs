@@ -12,12 +12,17 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use sim::order::explore::Explorer;
 use sim::step::Step;
 use sim::world::Program;
 use sim::world::fault::name_of;
 
 use super::action::Action;
+use super::words::Bad;
 use super::{Options, Run, ScenarioError};
+
+/// [`common_end`] as a scenario has it.
+pub const END: &str = "recover\nadvance 130s\nsettle\ncheck\n";
 
 /// Longer than any timeout, and than a client that was left alone waits for a tablet.
 const TIMEOUTS: Duration = Duration::from_secs(130);
@@ -57,7 +62,7 @@ impl Counter {
     }
 
     /// By names; the world must still be there.
-    fn deeds(&self) -> Deeds {
+    pub fn deeds(&self) -> Deeds {
         let mut deeds = Deeds::new();
         for ((program, step), count) in self.0.borrow().iter() {
             let what = match step {
@@ -85,7 +90,8 @@ pub fn deviate(
             .map(|line| read(line, &options.folder))
             .collect::<Result<_, _>>()?,
         counter: Some(counter.clone()),
-        end: vec![Action::Recover, Action::Advance(TIMEOUTS), Action::Settle, Action::Check],
+        explorer: None,
+        end: common_end(),
     };
     super::play(text, options, extra, || counter.deeds())
 }
@@ -95,15 +101,20 @@ pub fn deviate(
 pub(super) struct Extra {
     pub deviations: Vec<Action>,
     pub counter: Option<Counter>,
+    /// Who picks the order of concurrent statements' messages.
+    pub explorer: Option<Explorer>,
     pub end: Vec<Action>,
 }
 
+/// The end that all runs have in which something goes otherwise.
+pub(super) fn common_end() -> Vec<Action> {
+    vec![Action::Recover, Action::Advance(TIMEOUTS), Action::Settle, Action::Check]
+}
+
 /// Reads one command.
-fn read(line: &str, folder: &Path) -> Result<Action, ScenarioError> {
-    let mut reader = Reader { folder, read: None };
-    goldenscript::generate(&mut reader, &format!("{line}\n---\n"))
-        .map_err(|error| ScenarioError::of_script(&error.to_string()))?;
-    match reader.read {
+pub(super) fn read(line: &str, folder: &Path) -> Result<Action, ScenarioError> {
+    let mut read = read_all(&format!("{line}\n---\n"), folder)?;
+    match read.pop() {
         Some(action @ (Action::Fault(_) | Action::At { .. })) => Ok(action),
         _ => Err(ScenarioError {
             message: format!("`{line}` is neither a fault nor `at ..`"),
@@ -114,9 +125,25 @@ fn read(line: &str, folder: &Path) -> Result<Action, ScenarioError> {
     }
 }
 
+/// Reads all commands of a scenario.
+pub(super) fn read_all(text: &str, folder: &Path) -> Result<Vec<Action>, ScenarioError> {
+    let mut reader = Reader { folder, read: Vec::new(), bad: None };
+    let read = goldenscript::generate(&mut reader, text);
+    match (read, reader.bad) {
+        (Ok(_), _) => Ok(reader.read),
+        (Err(error), None) => Err(ScenarioError::of_script(&error.to_string())),
+        (Err(error), Some(bad)) => {
+            let Bad { message, part, hint } = bad;
+            let found = ScenarioError { message, line: 1, part, hint };
+            Err(found.at(&error.to_string()))
+        }
+    }
+}
+
 struct Reader<'a> {
     folder: &'a Path,
-    read: Option<Action>,
+    read: Vec<Action>,
+    bad: Option<Bad>,
 }
 
 impl goldenscript::Runner for Reader<'_> {
@@ -127,8 +154,16 @@ impl goldenscript::Runner for Reader<'_> {
         command: &goldenscript::Command,
         context: &goldenscript::Context,
     ) -> Result<String, Box<dyn std::error::Error>> {
-        let action = Action::read(command, context, self.folder).map_err(|bad| bad.message)?;
-        self.read = Some(action);
-        Ok(String::new())
+        match Action::read(command, context, self.folder) {
+            Ok(action) => {
+                self.read.push(action);
+                Ok(String::new())
+            }
+            Err(bad) => {
+                let message = bad.message.clone();
+                self.bad = Some(bad);
+                Err(message.into())
+            }
+        }
     }
 }

@@ -29,6 +29,10 @@ pub struct Connect {
 impl Request for Connect {
     type Reply = ConnectionId;
     const NAME: &'static str = "mysql.Connect";
+
+    fn is_own(&self) -> bool {
+        true
+    }
 }
 
 /// Runs a statement on a connection.
@@ -49,6 +53,11 @@ impl Request for Query {
     fn fingerprint(&self) -> u64 {
         crate::seed::hash(self.statement.to_string().as_bytes())
     }
+
+    /// A BEGIN opens no snapshot and takes no lock. Who sends one has ended what was open before.
+    fn is_own(&self) -> bool {
+        matches!(&*self.statement, Statement::Begin(begin) if !begin.consistent_snapshot)
+    }
 }
 
 /// Gives a connection another owner's words.
@@ -60,6 +69,10 @@ pub struct Tag {
 impl Request for Tag {
     type Reply = ();
     const NAME: &'static str = "mysql.Tag";
+
+    fn is_own(&self) -> bool {
+        true
+    }
 }
 
 /// Closes a connection; its transaction is rolled back.

@@ -296,5 +296,21 @@ impl Core {
             }
         }
         self.heap = entries.into();
+        let mut sleeps = Vec::new();
+        if let Some(line) = &mut self.line {
+            sleeps = std::mem::take(&mut line.open);
+        }
+        for mut open in sleeps {
+            if let What::Timer(timer) = open.what
+                && self.machine_of(open.event.at) == machine
+            {
+                let slot = &mut self.timers[timer as usize];
+                slot.deadline = slot.deadline.map(moved);
+                open.time = moved(open.time);
+            }
+            if let Some(line) = &mut self.line {
+                line.add(open);
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::CommandError;
 use crate::cli::run::replace::replace;
-use crate::fuzz::campaign::{Campaign, Finding};
+use crate::fuzz::campaign::{Campaign, Finding, Search};
 use crate::fuzz::shrink::Shrunk;
 use crate::scenario::{self, Options};
 
@@ -21,7 +21,10 @@ pub(super) fn write(
     if !mutants.is_empty() {
         comments.push_str(&format!("\n\nWith mutant {}.", mutants.join(", ")));
     }
-    let with: String = mutants.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
+    let mut with: String = mutants.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
+    if let Search::Pct { depth } = campaign.search {
+        with.push_str(&format!(" --search pct --depth {depth}"));
+    }
     comments.push_str(&format!(
         "\n\nThe run that showed it: vindicate replay {} --profile {}{with}",
         finding.seed.0, campaign.profile.name

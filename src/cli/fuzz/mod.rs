@@ -14,17 +14,19 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 use sim::clock::Nanos;
 use sim::host::HostKind;
+use sim::order::{Counted, pct};
 use sim::seed::Seed;
 
 use crate::cli::many::{Clock, progress_bar, threads};
 use crate::cli::order::in_order;
 use crate::cli::run::{SeedRange, mutant_parser};
 use crate::cli::{CommandError, Format, Verdict};
-use crate::fuzz::campaign::{BadCase, Campaign, Finding, Ran};
+use crate::fuzz::campaign::{BadCase, Campaign, Finding, Ran, Search};
 use crate::fuzz::profile::{PROFILES, Profile};
 use crate::fuzz::shrink::{Shrunk, shrink};
 use crate::mutant::Mutant;
@@ -47,6 +49,8 @@ pub(super) struct Arguments {
     /// Put a bug in; may be repeated
     #[arg(long = "mutant", value_name = "M", value_parser = mutant_parser())]
     mutants: Vec<Mutant>,
+    #[command(flatten)]
+    search: SearchArguments,
     /// Where findings are written, a scenario each
     #[arg(long, value_name = "DIR", default_value = "findings")]
     out: PathBuf,
@@ -58,6 +62,39 @@ pub(super) struct Arguments {
     digest: bool,
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+}
+
+/// How the order of messages is searched.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(in crate::cli) struct SearchArguments {
+    /// How the order of messages is searched: each late by chance, or chains of them by priorities
+    #[arg(long, value_enum, default_value = "random")]
+    search: Strategy,
+    /// How many orderings of messages a bug needs, for --search pct
+    #[arg(long, value_name = "D", default_value = "3",
+          value_parser = clap::value_parser!(u64).range(1..=16))]
+    depth: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Strategy {
+    /// Each message takes a time of its own
+    Random,
+    /// Probabilistic concurrency testing
+    Pct,
+}
+
+impl SearchArguments {
+    pub fn search(self) -> Search {
+        match self.search {
+            Strategy::Random => Search::Random,
+            Strategy::Pct => self.by_priorities(),
+        }
+    }
+
+    pub fn by_priorities(self) -> Search {
+        Search::Pct { depth: self.depth }
+    }
 }
 
 pub(in crate::cli) fn profile_parser() -> impl TypedValueParser<Value = &'static Profile> {
@@ -78,6 +115,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let campaign = Campaign {
         profile: arguments.profile,
         mutants: arguments.mutants.clone(),
+        search: arguments.search.search(),
         host: HostKind::default(),
     };
     let first = Seed::parse(&arguments.seed).0;
@@ -119,6 +157,8 @@ struct Tally<'a> {
     /// Violating runs by invariant.
     violated: BTreeMap<&'static str, usize>,
     first: Option<u64>,
+    /// The most of any run.
+    counted: Counted,
 }
 
 impl<'a> Tally<'a> {
@@ -134,6 +174,7 @@ impl<'a> Tally<'a> {
             departures: BTreeMap::new(),
             violated: BTreeMap::new(),
             first: None,
+            counted: Counted::default(),
         }
     }
 
@@ -154,6 +195,8 @@ impl<'a> Tally<'a> {
         };
         self.events += ran.events;
         self.virtual_time = self.virtual_time.saturating_add(ran.virtual_time);
+        self.counted.steps = self.counted.steps.max(ran.counted.steps);
+        self.counted.chains = self.counted.chains.max(ran.counted.chains);
         if self.arguments.digest {
             writeln!(out, "{seed} {:016x}", ran.digest)?;
         }
@@ -223,6 +266,16 @@ impl<'a> Tally<'a> {
         Ok(())
     }
 
+    /// The depth of a search by priorities, and how likely one run finds what is as deep, at least.
+    fn bound(&self) -> Option<(u64, f64)> {
+        match self.campaign.search {
+            Search::Random => None,
+            Search::Pct { depth } => {
+                Some((depth, pct::bound(self.counted.chains, self.counted.steps, depth)))
+            }
+        }
+    }
+
     fn end(self, wall: Duration, out: &mut dyn Write) -> Result<Verdict, CommandError> {
         let found: usize = self.violated.values().sum();
         let verdict = match (self.faults, self.stuck, found) {
@@ -241,9 +294,19 @@ impl<'a> Tally<'a> {
                 json!({ "runs": self.runs, "violated": self.violated,
                         "departures": self.departures, "stuck": self.stuck,
                         "faults": self.faults, "first": self.first, "events": self.events,
-                        "virtual_seconds": virtual_seconds, "seconds": seconds })
+                        "virtual_seconds": virtual_seconds, "seconds": seconds,
+                        "pct": self.bound().map(|(depth, bound)| json!({
+                            "depth": depth, "chains": self.counted.chains,
+                            "steps": self.counted.steps, "bound": bound })) })
             )?,
             Format::Text => {
+                if let Some((depth, bound)) = self.bound() {
+                    let Counted { steps, chains } = self.counted;
+                    writeln!(
+                        out,
+                        "pct: depth {depth}, at most {chains} chains and {steps} steps: one run finds a bug of that depth with a probability of at least {bound:.1e}"
+                    )?;
+                }
                 let word = verdict.word();
                 let (by, known) = (counts(&self.violated), counts(&self.departures));
                 let departed: usize = self.departures.values().sum();

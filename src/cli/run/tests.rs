@@ -59,6 +59,7 @@ fn runner(text: &str, options: &Options) -> Result<Run, ScenarioError> {
         output: format!("{head}---\n{output}"),
         verdict,
         digest,
+        counted: Default::default(),
         events: 10,
         virtual_time: 1_500_000_000,
         trace: Trace::default(),

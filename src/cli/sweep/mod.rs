@@ -5,8 +5,8 @@
 //!
 //! It knows nothing of how a run is judged.
 
-mod deviation;
-mod show;
+pub(in crate::cli) mod deviation;
+pub(in crate::cli) mod show;
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;

@@ -229,7 +229,7 @@ impl fmt::Display for Summary {
 }
 
 /// `1,842`
-fn grouped(number: usize) -> String {
+pub(in crate::cli) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -241,7 +241,7 @@ fn grouped(number: usize) -> String {
     text
 }
 
-fn indented(text: &str) -> String {
+pub(in crate::cli) fn indented(text: &str) -> String {
     text.trim_end().replace('\n', "\n    ")
 }
 

@@ -1,0 +1,184 @@
+//! `vindicate interleave`: every order of the messages of two statements.
+//!
+//! A scenario with `concurrently a='..' b='..'` is run again for each order that differs in
+//! anything that can be seen, and with `--faults 1` for each again with one thing that goes
+//! otherwise: a call of the statements breaks before or after it ran, a program crashes before or
+//! after one that lasts, or a sync. What clients were told and which rows are there is counted; of
+//! what is wrong the first is made small and written as a scenario.
+//!
+//! It knows nothing of which orders there are.
+
+mod show;
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sim::decide::Tape;
+use sim::host::HostKind;
+use sim::order::explore::Reduction;
+
+use crate::cli::fuzz::duration;
+use crate::cli::many::{Clock, threads};
+use crate::cli::order::in_order;
+use crate::cli::run::bad::BadScenario;
+use crate::cli::run::files::{Scenario, find};
+use crate::cli::run::mutant_parser;
+use crate::cli::run::replace::replace;
+use crate::cli::sweep::deviation::{self, Kind};
+use crate::cli::{CommandError, Format, Verdict};
+use crate::fuzz::interleave::{self, Explored, Finding};
+use crate::mutant::Mutant;
+use crate::scenario::interleave::{By, Script};
+use crate::scenario::{self, Options, ScenarioError, steps};
+use show::{Searched, Summary};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Scenarios with a `concurrently`; a folder means all below it
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// How many things go otherwise in a run, at most: breaks of calls, crashes at durable steps
+    #[arg(long, value_name = "N", default_value = "0",
+          value_parser = clap::value_parser!(u8).range(0..=1))]
+    faults: u8,
+    /// Run every order, also those that differ in nothing that can be seen
+    #[arg(long)]
+    all: bool,
+    /// End a search after so long: 60s, 10m
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    time: Option<Duration>,
+    /// Put a bug in; may be repeated
+    #[arg(long = "mutant", value_name = "M", value_parser = mutant_parser())]
+    mutants: Vec<Mutant>,
+    /// Where findings are written, a scenario each
+    #[arg(long, value_name = "DIR", default_value = "findings")]
+    out: PathBuf,
+    /// How many searches at a time; as many as there are processors if not said
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// A scenario with one thing that goes otherwise, or nothing.
+struct Job<'a> {
+    scenario: usize,
+    script: &'a Script,
+    line: Option<String>,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
+    let scenarios = find(&arguments.paths)?;
+    let clock = Clock::start(None);
+    let scripts: Vec<Script> =
+        scenarios.iter().map(|one| arguments.read(one)).collect::<Result<_, _>>()?;
+    let mut jobs = Vec::new();
+    for (scenario, script) in scripts.iter().enumerate() {
+        let lines = arguments.lines(script).map_err(|error| bad(&scenarios[scenario], error))?;
+        jobs.push(Job { scenario, script, line: None });
+        jobs.extend(lines.into_iter().map(|line| Job { scenario, script, line: Some(line) }));
+    }
+    let mut searched: Vec<Searched> =
+        scenarios.iter().map(|one| Searched::new(&one.name)).collect();
+    in_order(
+        jobs.iter(),
+        threads(arguments.jobs),
+        |job| arguments.search(job),
+        |job, (done, time)| {
+            let explored = done.map_err(|error| bad(&scenarios[job.scenario], error))?;
+            searched[job.scenario].take(explored, time);
+            Ok::<(), CommandError>(())
+        },
+    )?;
+    let mut out = io::stdout();
+    let mut worst = Verdict::Held;
+    let mut summary = Summary::default();
+    for (searched, scenario) in searched.iter_mut().zip(&scenarios) {
+        if let Some(finding) = &searched.explored.finding {
+            searched.file = Some(arguments.write(scenario, finding)?);
+        }
+        worst = worst.max(searched.verdict());
+        summary.take(searched);
+        match arguments.format {
+            Format::Text => out.write_all(searched.text(&arguments.mutants).as_bytes())?,
+            Format::Json => writeln!(out, "{}", searched.json())?,
+        }
+    }
+    summary.seconds = clock.elapsed().as_secs_f64();
+    match arguments.format {
+        Format::Text => writeln!(out, "{}: {summary}", worst.word())?,
+        Format::Json => writeln!(out, "{}", summary.json())?,
+    }
+    Ok(worst)
+}
+
+impl Arguments {
+    fn read(&self, scenario: &Scenario) -> Result<Script, CommandError> {
+        let options = Options {
+            host: HostKind::Plain,
+            mutants: self.mutants.clone(),
+            ..Options::beside(&scenario.path)
+        };
+        Script::read(&scenario.text, options).map_err(|error| bad(scenario, error))
+    }
+
+    /// What may go otherwise while the statements run.
+    fn lines(&self, script: &Script) -> Result<Vec<String>, ScenarioError> {
+        if self.faults == 0 {
+            return Ok(Vec::new());
+        }
+        let calm = By::Tape(Tape::default());
+        let before = script.prelude().play(&calm, None, true)?.deeds;
+        let all = script.play(&calm, None, true)?.deeds;
+        let before: BTreeSet<String> =
+            deviation::all(&before).into_iter().map(|deviation| deviation.line).collect();
+        let is_chosen = |kind: Kind| {
+            let silent = [Kind::SilentBefore, Kind::SilentAfter, Kind::Lost];
+            !silent.contains(&kind)
+        };
+        let new = deviation::all(&all).into_iter();
+        let new = new.filter(|one| is_chosen(one.kind) && !before.contains(&one.line));
+        Ok(new.map(|deviation| deviation.line).collect())
+    }
+
+    fn search(&self, job: &Job<'_>) -> (Result<Explored, ScenarioError>, Duration) {
+        let clock = Clock::start(self.time);
+        let reduction = if self.all { Reduction::Nothing } else { Reduction::Commuting };
+        let line = job.line.as_deref();
+        let explored = interleave::explore(job.script, reduction, line, || clock.is_over());
+        (explored, clock.elapsed())
+    }
+
+    /// Writes a finding; gives its path.
+    fn write(&self, scenario: &Scenario, finding: &Finding) -> Result<PathBuf, CommandError> {
+        let end = if finding.line.is_some() { steps::END } else { "settle\ncheck\n" };
+        let text = interleave::scenario(&scenario.text, finding, end);
+        let options = Options::beside(&scenario.path);
+        // What it prints where the protocol is as it should be.
+        let run = scenario::run(&text, &options).map_err(|error| bad(scenario, error))?;
+        let name = Path::new(&scenario.name).file_name().unwrap_or_default().to_string_lossy();
+        let of: String = self.mutants.iter().map(|mutant| format!("-{mutant}")).collect();
+        // Beside it lies what it names.
+        let folder = scenario.path.parent().unwrap_or(Path::new("."));
+        let to_out = |source| CommandError::Replace { path: self.out.clone(), source };
+        std::fs::create_dir_all(&self.out).map_err(to_out)?;
+        for file in std::fs::read_dir(folder).map_err(to_out)? {
+            let file = file.map_err(to_out)?.path();
+            let is_input = file.extension().is_some_and(|end| end == "json" || end == "sql");
+            if let (true, Some(name)) = (is_input, file.file_name()) {
+                std::fs::copy(&file, self.out.join(name)).map_err(to_out)?;
+            }
+        }
+        let path = self.out.join(format!("{name}{of}-{}", finding.sort.replace('_', "-")));
+        replace(&path, &run.output)
+            .map_err(|source| CommandError::Replace { path: path.clone(), source })?;
+        Ok(path)
+    }
+}
+
+fn bad(scenario: &Scenario, error: ScenarioError) -> CommandError {
+    CommandError::Scenario(Box::new(BadScenario::new(&scenario.path, &scenario.text, error)))
+}

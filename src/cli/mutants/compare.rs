@@ -1,0 +1,128 @@
+//! Strategies beside each other: how many runs and how long each needs for a mutant.
+//!
+//! By chance and by priorities each search is made a few times, from other seeds, and the median
+//! counts; a search that finds nothing in its time counts as endless. Every order of two statements
+//! is one search, of the statements of a few scenarios: what it does not find is not in them.
+//!
+//! It knows nothing of how a strategy searches.
+
+use std::io::Write;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table as Grid, presets};
+use serde_json::json;
+use sim::host::HostKind;
+use sim::order::explore::Reduction;
+use sim::seed::Seed;
+
+use super::{Arguments, search};
+use crate::cli::many::{Clock, threads};
+use crate::cli::order::in_order;
+use crate::cli::run::files::find;
+use crate::cli::{CommandError, Format, Verdict};
+use crate::fuzz::campaign::Search;
+use crate::fuzz::interleave::explore;
+use crate::mutant::Mutant;
+use crate::scenario::Options;
+use crate::scenario::interleave::Script;
+
+/// How far apart the first seeds of searches are.
+const APART: u64 = 1_000_000_000;
+
+/// What it took to find a mutant; none where it is alive.
+type Took = Option<(u64, Duration)>;
+
+pub(super) fn run(
+    arguments: &Arguments,
+    mutants: &[Mutant],
+    out: &mut dyn Write,
+) -> Result<Verdict, CommandError> {
+    let Search::Pct { depth } = arguments.search.by_priorities() else {
+        return Err(CommandError::usage("a search by priorities has a depth"));
+    };
+    let pct = format!("pct {depth}");
+    let mut grid = Grid::new();
+    grid.load_style(presets::NOTHING);
+    grid.set_header(["mutant", "random runs", "s", &pct, "s", "interleave orders", "s"]);
+    let mut found = [0; 3];
+    for mutant in mutants {
+        let random = median(arguments, *mutant, Search::Random)?;
+        let pct = median(arguments, *mutant, Search::Pct { depth })?;
+        let orders = interleave(arguments, *mutant)?;
+        let all = [random, pct, orders];
+        all.iter().zip(&mut found).for_each(|(took, count)| *count += usize::from(took.is_some()));
+        if arguments.format == Format::Json {
+            let of = |took: Took| took.map(|(runs, time)| json!([runs, time.as_secs_f64()]));
+            let line = json!({ "mutant": mutant.name(), "random": of(random), "pct": of(pct),
+                               "interleave": of(orders) });
+            writeln!(out, "{line}")?;
+        }
+        let cells = all.into_iter().flat_map(|took| match took {
+            Some((runs, time)) => [runs.to_string(), format!("{:.2}", time.as_secs_f64())],
+            None => ["alive".to_owned(), String::new()],
+        });
+        grid.add_row(std::iter::once(mutant.name().to_owned()).chain(cells));
+    }
+    if arguments.format == Format::Text {
+        for column in grid.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let [random, pct, orders] = found;
+        writeln!(out, "{grid}")?;
+        writeln!(
+            out,
+            "held: {} mutants; found by chance {random}, by priorities {pct}, in every order of two statements {orders}; medians of {} searches of {:?}",
+            mutants.len(),
+            arguments.repeat,
+            arguments.time
+        )?;
+    }
+    Ok(Verdict::Held)
+}
+
+fn median(arguments: &Arguments, mutant: Mutant, by: Search) -> Result<Took, CommandError> {
+    let first = Seed::parse(&arguments.seed).0;
+    let mut all: Vec<Took> = Vec::new();
+    for nth in 0..arguments.repeat.get() as u64 {
+        let seed = Seed(first.wrapping_add(nth * APART));
+        let outcome = search(arguments, mutant, by, seed)?;
+        all.push(outcome.found.map(|_| (outcome.runs, outcome.time)));
+    }
+    // Those that found nothing come last.
+    all.sort_by_key(|took| (took.is_none(), *took));
+    Ok(all.get((all.len() - 1) / 2).copied().flatten())
+}
+
+fn interleave(arguments: &Arguments, mutant: Mutant) -> Result<Took, CommandError> {
+    let clock = Clock::start(Some(arguments.time));
+    let bad = |error: crate::scenario::ScenarioError| CommandError::usage(error.to_string());
+    let read = |scenario: &crate::cli::run::files::Scenario| {
+        let host = HostKind::Plain;
+        let options = Options { host, mutants: vec![mutant], ..Options::beside(&scenario.path) };
+        Script::read(&scenario.text, options).map_err(bad)
+    };
+    let scenarios = find(std::slice::from_ref(&arguments.interleave))?;
+    let scripts: Vec<Script> = scenarios.iter().map(read).collect::<Result<_, _>>()?;
+    let (mut runs, mut took) = (0, None);
+    // The error that ends the searches early is that there is nothing left to search for.
+    let ended: Result<(), Option<CommandError>> = in_order(
+        scripts.iter(),
+        threads(arguments.jobs),
+        |script| explore(script, Reduction::Commuting, None, || clock.is_over()),
+        |_, explored| {
+            let explored = explored.map_err(|error| Some(bad(error)))?;
+            runs += explored.complete + explored.pruned;
+            match explored.finding {
+                Some(_) => {
+                    took = Some((runs, clock.elapsed()));
+                    Err(None)
+                }
+                None => Ok(()),
+            }
+        },
+    );
+    match ended {
+        Err(Some(error)) => Err(error),
+        Ok(()) | Err(None) => Ok(took),
+    }
+}
