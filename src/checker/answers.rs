@@ -34,6 +34,8 @@ impl Judge {
             let broken = atomic::broken(work, |write| self.is_owner(write));
             self.told_wrongly(Invariant::Atomic, &answered, broken, atomic::departure(work));
         }
+        let scattered = atomic::scattered(&answered);
+        self.told_wrongly(Invariant::Atomic, &answered, scattered, None);
         if let (Form::Select(_), Answer::Ok(_)) = (&*answered.ask.form, answer) {
             self.judge_read(&answered);
         }

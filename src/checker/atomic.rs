@@ -19,6 +19,9 @@
 //! those that came: decided where the INSERT names its key, every row was counted, and no
 //! savepoint was gone back to.
 //!
+//! A statement outside of a transaction that changes several shards does so in one of its own; in
+//! mode SINGLE none does.
+//!
 //! Not decided: tables whose rows other tables' foreign keys change, statements whose keys must be
 //! computed, lookup rows (the ledger has those). A statement that failed in a work where another
 //! one may have changed the same row is in doubt, and is not told of.
@@ -33,9 +36,9 @@ use sim::mysql::binlog::{BinlogTransaction, Event, RowsEvent, RowsKind};
 use sim::mysql::schema::Table;
 use sim::value::Row;
 
-use crate::checker::clients::{Fate, Said, Told, Work};
+use crate::checker::clients::{Answered, Fate, Said, Told, Work};
 use crate::checker::departure::Departure;
-use crate::checker::statement::{self, Kind, Sorted, Write};
+use crate::checker::statement::{self, Form, Kind, Sorted, Write};
 use crate::checker::value::show;
 use crate::history::List;
 
@@ -66,6 +69,36 @@ pub fn broken(work: &Work, judged: impl Fn(&Write) -> bool) -> Vec<String> {
     }
     broken.extend(vanished(work, &tables, judged));
     broken
+}
+
+/// Shards that a statement outside of a transaction changed each by itself, and those that a
+/// transaction of INSERTs changed in mode SINGLE. A shard that a read has opened is not counted
+/// there, nor what follows a lookup's read in the same statement, so others may change more
+/// (vtgate.md 1.4).
+pub fn scattered(answered: &Answered) -> Vec<String> {
+    let mut scattered = Vec::new();
+    let ask = &answered.ask;
+    if 1 < ask.direct.len() && !ask.sql.to_ascii_lowercase().contains("multi_shard_autocommit") {
+        scattered.push(format!("{} shards have committed it each by itself", ask.direct.len()));
+    }
+    let only_writes = |work: &Work| {
+        let mut forms = work.statements.iter().map(|said| &*said.form);
+        forms.all(|form| match form {
+            Form::Write(write) => write.kind == Kind::Insert,
+            other => !matches!(other, Form::Select(_) | Form::Other),
+        })
+    };
+    for work in ask.ended.iter().filter(|work| answered.is_single && only_writes(work)) {
+        let changed = work.commits().filter(|commit| has_rows(commit)).count();
+        if 1 < changed {
+            scattered.push(format!("in mode SINGLE {changed} shards were changed"));
+        }
+    }
+    scattered
+}
+
+fn has_rows(commit: &BinlogTransaction) -> bool {
+    commit.events.iter().any(|event| matches!(event, Event::Rows(_)))
 }
 
 /// The departure that explains rows of a failed statement: it was undone on the way, went on, and

@@ -35,6 +35,9 @@ use crate::history::{Answer, AskId, List, Outcome};
 pub const UNDONE: [u16; 12] =
     [1048, 1054, 1062, 1064, 1146, 1205, 1213, 1364, 1406, 1451, 1452, 3819];
 
+/// What a client is told whose connection was lost between two statements.
+const GONE: u16 = 2006;
+
 /// All clients.
 #[derive(Default)]
 pub struct Clients {
@@ -63,6 +66,10 @@ struct Client {
     is_aimed: bool,
     /// It has settings that change what statements give.
     has_settings: bool,
+    /// In mode SINGLE a transaction changes one shard.
+    is_single: bool,
+    /// VT15001 was told, and no ROLLBACK was since.
+    is_fenced: bool,
 }
 
 /// A statement that waits for its answer.
@@ -138,6 +145,9 @@ pub struct Answered<'a> {
     pub answer: &'a Answer,
     /// What is still open, with this statement.
     pub work: Option<Work>,
+    /// It is asked after VT15001, without a ROLLBACK between.
+    pub is_fenced: bool,
+    pub is_single: bool,
     /// The session's keyspace.
     pub target: Rc<str>,
     pub has_settings: bool,
@@ -158,7 +168,7 @@ impl Clients {
         let form = Rc::new(Form::of(sql));
         match &*form {
             Form::Use(target) => client.aim(target),
-            Form::Set => client.has_settings = true,
+            Form::Set => client.set(sql),
             _ => {}
         }
         let said =
@@ -168,6 +178,15 @@ impl Clients {
         work.went_back |= *form == Form::RollbackTo;
         let (sql, ended, direct) = (Rc::clone(sql), Vec::new(), Vec::new());
         client.ask = Some(Ask { id: ask, at, sql, form, ended, direct });
+    }
+
+    /// A fault may take a client away.
+    pub fn fault(&mut self, fault: &str) {
+        let gone = fault.strip_prefix("disconnect ").and_then(|of| of.split_whitespace().next());
+        if let Some(client) = gone.and_then(|session| self.by_name.get_mut(session)) {
+            client.is_lost = true;
+            client.work = None;
+        }
     }
 
     /// The statement with its answer, where it can be judged.
@@ -181,8 +200,10 @@ impl Clients {
         let found = client.ask.take().filter(|asked| asked.id == ask);
         let told = match answer {
             Answer::Ok(outcome) => Told::Ok { affected: outcome.affected },
-            Answer::Error(error) => Told::Error(error.message.as_str().into()),
-            Answer::Unknown(_) => {
+            Answer::Error(error) if error.errno != GONE => {
+                Told::Error(error.message.as_str().into())
+            }
+            Answer::Error(_) | Answer::Unknown(_) => {
                 client.is_lost = true;
                 client.work = None;
                 self.not_judged += 1;
@@ -201,6 +222,7 @@ impl Clients {
             }
         }
         let work = client.work.clone();
+        let (is_fenced, is_single) = (client.is_fenced, client.is_single);
         client.go_on(&found, answer);
         self.judged += 1;
         let (target, has_settings) = (Rc::clone(&client.target), client.has_settings);
@@ -209,6 +231,8 @@ impl Clients {
             ask: found,
             answer,
             work,
+            is_fenced,
+            is_single,
             target,
             has_settings,
         })
@@ -354,8 +378,24 @@ impl Client {
         self.is_aimed |= target.contains([':', '/', '@', '[']);
     }
 
+    fn set(&mut self, sql: &str) {
+        let words = sql.to_ascii_lowercase();
+        match words.trim_start_matches("set session ").trim_start_matches("set ") {
+            mode if mode.starts_with("transaction_mode") => {
+                self.is_single = mode.contains("single");
+            }
+            _ => self.has_settings = true,
+        }
+    }
+
     /// What is open after an answer.
     fn go_on(&mut self, ask: &Ask, answer: &Answer) {
+        match (&*ask.form, answer) {
+            (Form::Rollback, _) => self.is_fenced = false,
+            (Form::Commit, _) => {}
+            (_, Answer::Error(error)) => self.is_fenced |= error.message.contains("VT15001"),
+            _ => {}
+        }
         if *ask.form == Form::Begin && matches!(answer, Answer::Ok(_)) {
             self.work = Some(Work { is_explicit: true, ..Work::new(ask.at) });
         } else if let Answer::Error(error) = answer

@@ -13,6 +13,8 @@
 //! transaction that is not ended and a COMMIT that succeeds; one that was rolled back and has
 //! committed; an error although all is committed; a number of rows that the commits don't have.
 //!
+//! After VT15001 everything is rolled back, and nothing but ROLLBACK may succeed.
+//!
 //! Legal, by what a failure may leave: a post list that failed (a warning), an error after some of
 //! several shards have committed, anything where a commit's answer was lost. COMMIT outside of a
 //! transaction is well, also after an error had rolled one back: that error told it.
@@ -48,7 +50,17 @@ pub fn lies(answered: &Answered, counts: impl Fn(&Write) -> bool) -> Vec<String>
                 lies.extend(false_count(answered, write, outcome.affected));
             }
         }
-        Answer::Error(error) => lies.extend(false_error(answered, error)),
+        Answer::Error(error) => {
+            lies.extend(false_error(answered, error));
+            let open = answered
+                .work
+                .as_ref()
+                .is_some_and(|work| work.parts.iter().any(|part| part.fate == Fate::Open));
+            let runs = matches!(*ask.form, Form::Write(_) | Form::Select(_));
+            if open && runs && error.message.contains("VT15001") {
+                lies.push("told to roll back; its transaction is still open".to_owned());
+            }
+        }
         Answer::Unknown(_) => {}
     }
     lies
@@ -66,6 +78,9 @@ fn was_refused(fate: &Fate) -> bool {
 fn false_success(answered: &Answered) -> Vec<String> {
     let ask = &answered.ask;
     let mut lies = Vec::new();
+    if answered.is_fenced && *ask.form != Form::Rollback {
+        lies.push("told of success after VT15001, and no ROLLBACK was between".to_owned());
+    }
     for work in &ask.ended {
         if work.is_committed() {
             let open = work.binding().filter(|part| part.fate != Fate::Committed);

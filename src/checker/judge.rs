@@ -201,6 +201,7 @@ impl Judge {
             }
             Event::Fault(text) => {
                 self.twin_over("a fault");
+                self.clients.fault(text);
                 self.faults.push((at, Rc::clone(text)));
                 if let Some(vtgate) = dead_vtgate(text) {
                     self.sessions.vtgate_died(at, vtgate);

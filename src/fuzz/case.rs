@@ -104,6 +104,10 @@ impl Case {
         let mix = Mix::draw(draw);
         let clients = self.sessions.len();
         let mut queues: Vec<VecDeque<Queued>> = vec![VecDeque::new(); clients];
+        if mix.single {
+            let set = || Queued::Alone("set transaction_mode = 'single'".to_owned());
+            queues.iter_mut().for_each(|queue| queue.push_back(set()));
+        }
         let mut drawn = 0;
         while drawn < transactions {
             if let Some(storm) = mix.storm(draw, &self.schema, clients) {

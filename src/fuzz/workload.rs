@@ -25,6 +25,8 @@ pub struct Mix {
     by_value: u64,
     /// Percent of transactions that all clients begin at once, with one value.
     storms: u64,
+    /// All sessions are in mode SINGLE.
+    pub single: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,7 @@ impl Mix {
             nulls: *draw.pick(&[0, 0, 10, 30]),
             by_value: *draw.pick(&[0, 30, 60]),
             storms: *draw.pick(&[0, 0, 20, 50]),
+            single: draw.chance(8),
         }
     }
 

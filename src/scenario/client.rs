@@ -17,6 +17,9 @@ use super::result;
 use crate::history::{self, Answer, AskId, Event};
 use crate::rpc::{CloseSession, OpenSession, Query};
 
+/// `CR_SERVER_GONE_ERROR`.
+const GONE: u16 = 2006;
+
 /// See the [module](self).
 #[derive(Clone)]
 pub struct Client {
@@ -197,7 +200,13 @@ impl Connection {
         let sql = result::vertical(sql).unwrap_or(sql).into();
         match process.call(self.vtgate, Query { session, sql }).await {
             Ok(Ok(outcome)) => Answer::Ok(Rc::new(outcome)),
-            Ok(Err(error)) => Answer::Error(error),
+            Ok(Err(error)) => {
+                // Its vtgate has begun anew since.
+                if error.errno == GONE {
+                    *self.id.borrow_mut() = None;
+                }
+                Answer::Error(error)
+            }
             Err(_) => {
                 *self.id.borrow_mut() = None;
                 Answer::Unknown("connection lost".into())

@@ -135,7 +135,8 @@ pub async fn serve(process: Process, options: Options, addresses: Addresses) {
         addresses,
         gateway: Rc::default(),
         sessions: RefCell::default(),
-        next_session: Cell::new(1),
+        // Nobody who knew a session of an earlier life comes upon somebody else's.
+        next_session: Cell::new((u64::from(process.life_of(process.program())) << 32) + 1),
         plans: RefCell::default(),
     });
     gate.gateway.watch(process, &first, &gate.addresses);

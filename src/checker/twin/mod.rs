@@ -211,7 +211,7 @@ impl Beside {
         if asked.is_none_or(|(of, ask)| of != *session || ask != answered.ask.id) {
             return Shown::Over("two at a time");
         }
-        if answered.has_settings {
+        if answered.has_settings || answered.is_single {
             return Shown::Over("settings");
         }
         let shown = match &*answered.ask.form {
@@ -297,6 +297,12 @@ impl Beside {
         };
         if self.server.text(session, end).is_err() {
             return Shown::Over("a savepoint that is not there");
+        }
+        // What comes after a nested statement was undone is not undone.
+        if matches!(answered.answer, Answer::Error(error)
+            if error.message.starts_with("lookup.") && error.message.contains("reverted"))
+        {
+            return Shown::Over("a nested statement was undone");
         }
         let many = |outcome: &Outcome| self.sets_unique(write) && 1 < outcome.affected;
         match (answered.answer, own) {
