@@ -98,7 +98,10 @@ fn run_to_end(
 }
 
 fn hosts() -> &'static [HostKind] {
-    if cfg!(madsim) { &[HostKind::Plain, HostKind::Nodes] } else { &[HostKind::Plain] }
+    match HostKind::default() {
+        HostKind::Nodes => &[HostKind::Plain, HostKind::Nodes],
+        HostKind::Plain => &[HostKind::Plain],
+    }
 }
 
 #[test]
