@@ -26,6 +26,7 @@
 //!
 //! 1. [`fuzz`] draws a case from a seed: a schema with its lookups, what clients send, faults. A
 //!    case is data, and prints as a scenario. The order and delay of messages are the seed's, too.
+//!    Or [`fuzz::interleave`] takes a scenario's two statements, and every order of theirs.
 //! 2. [`scenario`] runs it, and [`checker`] judges every commit. A violation that
 //!    [`checker::departure`] knows as Vitess's own is counted, no more.
 //! 3. Any other is run again, recorded: its tape and its case are the finding. [`fuzz::shrink`]
@@ -76,6 +77,11 @@
 //!   part a name from its meaning, and no pass looks a name up twice.
 //! - `sim::sql::walk` is the one list of what stands below a node; every pass of the planner goes
 //!   through it.
+//! - An order of messages is data on the tape: how often each was passed over
+//!   (`from>to/waits#ordinal`). So orders of any search replay, shrink and stand in scenarios as
+//!   delays do, and a search needs no world of its own.
+//! - Every order of two statements is run from an empty world each time: nothing of a World can be
+//!   copied, as its processes are futures. Half of a run is the cluster's start.
 //! - The limit of a copied batch is the stream's, as in Vitess, and no `limit` in its SQL.
 
 pub mod checker;

@@ -186,8 +186,8 @@ impl Decider {
         value
     }
 
-    /// A value that shows only later: the choice's ordinal, and what the tape says of it; 0 where it
-    /// says nothing, whatever the policy. What came of it is told to [`Decider::keep`].
+    /// A value that shows only later: the choice's ordinal, and what the tape says of it; 0 where
+    /// it says nothing, whatever the policy. What came of it is told to [`Decider::keep`].
     pub fn foretold(&mut self, choice: Choice) -> (u64, u64) {
         let point = &mut self.points[choice.0 as usize];
         let ordinal = point.asked;

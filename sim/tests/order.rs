@@ -48,7 +48,7 @@ fn run_to_end(
     tape: &Tape,
 ) -> Option<Ran> {
     let options = Options { host, policy: Policy::Calm, tape: tape.clone(), ..Options::default() };
-    let mut world = World::open(options).unwrap();
+    let mut world = World::open(options).expect("no World is open");
     world.record();
     let machine = world.machine("server");
     let written = Rc::new(RefCell::new(Vec::new()));
@@ -79,7 +79,11 @@ fn run_to_end(
             Box::pin(async move {
                 for at in 0..writes {
                     let limit = Duration::from_secs(1);
-                    process.call(server, Write(10 * client + at)).within(limit).await.unwrap();
+                    process
+                        .call(server, Write(10 * client + at))
+                        .within(limit)
+                        .await
+                        .expect("an answer");
                 }
             })
         });
@@ -94,7 +98,10 @@ fn run_to_end(
 }
 
 fn hosts() -> &'static [HostKind] {
-    if cfg!(madsim) { &[HostKind::Plain, HostKind::Nodes] } else { &[HostKind::Plain] }
+    match HostKind::default() {
+        HostKind::Nodes => &[HostKind::Plain, HostKind::Nodes],
+        HostKind::Plain => &[HostKind::Plain],
+    }
 }
 
 #[test]

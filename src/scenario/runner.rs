@@ -246,7 +246,10 @@ impl Runner {
         let watch = Rc::clone(&self.watch);
         let (armed, explorer) = (self.armed.clone(), self.extra.explorer.clone());
         history::begin(Some(Box::new(move |event| {
-            if let (Event::Commit { .. }, Some(explorer)) = (event, &explorer) {
+            // The judge looks at each state that a commit makes, and holds answers against them.
+            if let (Event::Commit { .. } | Event::Answered { .. }, Some(explorer)) =
+                (event, &explorer)
+            {
                 explorer.seen();
             }
             watch.borrow_mut().observe(event);

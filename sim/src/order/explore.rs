@@ -17,20 +17,20 @@
 //!   with it: whatever would begin with it has been run. Where all events sleep, the run ends.
 //!
 //! What is looked at from outside while a run goes on is more than its end: an event that is *seen*
-//! ([`Explorer::seen`]), a commit that a judge looks at, commutes with no other that is, wherever
-//! they are. So whoever looks at each of them sees all states that there are.
+//! ([`Explorer::seen`]), a commit or an answer that a judge looks at, commutes with no other that
+//! is, wherever they are. So whoever looks at each of them sees all states that there are.
 //!
 //! Nor does an event commute that counts towards a fault ([`Explorer::counted`]: the n-th call, the
 //! n-th sync) with another that does, wherever they are; and one during which a fault strikes
 //! ([`Explorer::struck`]) commutes with none, for a crash reaches other programs at once.
 //!
-//! That is sound if what commutes is told truly. Events at
-//! two programs commute, as a program's state is its own, and all that passes between two is
-//! events. Events at one program do not, unless both are of different statements and either says
-//! that it is its sender's own affair ([`crate::call::Request::is_own`]), or the program is one
-//! where statements do not meet, as who begins the search says. Numbers that a program gives in
-//! order, of connections or transactions, may then be given in another one: whoever says that
-//! statements do not meet says that no number decides anything.
+//! That is sound if what commutes is told truly. Otherwise events at two programs commute, as a
+//! program's state is its own, and all that passes between two is events. Events at one program do
+//! not, unless they are of different statements and either says that it is its sender's own affair
+//! ([`crate::call::Request::is_own`]), or the program is one where statements do not meet, as who
+//! begins the search says. Numbers that a program gives in order, of connections or transactions,
+//! may then be given in another one: whoever says that statements do not meet says that no number
+//! decides anything.
 //!
 //! Events that bear no statement's token, and deadlines, are not picked: they come in their time,
 //! and in order with all that they don't commute with. The order of ready processes is that of

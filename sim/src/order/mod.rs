@@ -1,9 +1,9 @@
 //! Which of the events that are open comes next.
 //!
 //! An event is open from when it is made: a message in flight, a sleep. The earliest comes first,
-//! unless something lets it wait: an [`Order`] that picks another, or a tape that says so. Who waits
-//! is only late: no event comes before a deadline that is earlier, and none of them moves the clock
-//! back.
+//! unless something lets it wait: an [`Order`] that picks another, or a tape that says so. Who
+//! waits is only late: no event comes before a deadline that is earlier, and none of them moves
+//! the clock back.
 //!
 //! ```text
 //!   open, by (time, seq)     picked      waits

@@ -66,3 +66,32 @@ pub fn bound(chains: u64, steps: u64, depth: u64) -> f64 {
     let changes = i32::try_from(depth.saturating_sub(1)).unwrap_or(i32::MAX);
     1.0 / (chains.max(1) as f64 * (steps.max(1) as f64).powi(changes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_is_that_of_the_paper() {
+        for (chains, steps, depth, expected) in
+            [(2, 10, 1, 0.5), (2, 10, 2, 0.05), (4, 10, 3, 0.0025), (0, 0, 3, 1.0)]
+        {
+            assert_eq!(bound(chains, steps, depth), expected);
+        }
+    }
+
+    #[test]
+    fn a_chain_falls_below_all_others() {
+        let mut pct = Pct::new(Seed(1), 3, 2);
+        let order = |pct: &Pct| {
+            let mut left: Vec<u32> = (0..4).collect();
+            let next = |left: &mut Vec<u32>| left.remove(pct.pick(left.clone().into_iter()));
+            (0..4).map(|_| next(&mut left)).collect::<Vec<u32>>()
+        };
+        let before = order(&pct);
+        pct.taken(1, before[0]);
+        pct.taken(2, before[0]);
+        let after = order(&pct);
+        assert_eq!(after, [before[1], before[2], before[3], before[0]]);
+    }
+}
