@@ -1,9 +1,9 @@
-//! Plans a second: cold (parsed, analysed, planned) and cached (parsed, literals taken out, found by
-//! its text), for the statements of [`loads`], with the allocator of the program.
+//! Plans a second: cold (parsed, analysed, planned) and cached (parsed, literals taken out, found
+//! by its text), for the statements of [`loads`], with the allocator of the program.
 //!
-//! Each statement is a bench of its own; `all` plans the whole set once. `PLAN_LOADS=FILE` writes the
-//! statements for `tools/vitess-plans -bench FILE`, which measures the same of Vitess's own planner.
-//! How often a plan allocates: `cargo bench --bench plan_allocations`.
+//! Each statement is a bench of its own; `all` plans the whole set once. `PLAN_LOADS=FILE` writes
+//! the statements for `tools/vitess-plans -bench FILE`, which measures the same of Vitess's own
+//! planner. How often a plan allocates: `cargo bench --bench plan_allocations`.
 
 mod loads;
 

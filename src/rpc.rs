@@ -260,8 +260,8 @@ impl Request for ReadTransaction {
     }
 }
 
-/// Asks for the record of a two-phase transaction: its id, and the shards that take part beside this
-/// one. Two phases are not enabled, so that all there is to answer is a refusal.
+/// Asks for the record of a two-phase transaction: its id, and the shards that take part beside
+/// this one. Two phases are not enabled, so that all there is to answer is a refusal.
 pub struct CreateTransaction {
     pub target: Target,
     pub dtid: Rc<str>,

@@ -1,5 +1,5 @@
-//! Statements of an OLTP load over the guide's tables and of TPC-C (`scenarios/plan/tpcc`), and what
-//! vtgate does with them: plan them cold, or find a plan that is kept.
+//! Statements of an OLTP load over the guide's tables and of TPC-C (`scenarios/plan/tpcc`), and
+//! what vtgate does with them: plan them cold, or find a plan that is kept.
 //!
 //! A statement of a file begins after a blank line; `--` names it.
 

@@ -5,9 +5,9 @@
 //!   2. the others prepare  3. the manager commits, and with it the decision  4. the others commit
 //! ```
 //!
-//! Vttablets take part where they run with `--twopc-enable`, which those here do not: the first step
-//! is refused, and the transaction is rolled back. What pre has committed stays, so that lookup rows
-//! dangle. One shard alone commits as in any mode. See `TxConn.commit2PC`.
+//! Vttablets take part where they run with `--twopc-enable`, which those here do not: the first
+//! step is refused, and the transaction is rolled back. What pre has committed stays, so that
+//! lookup rows dangle. One shard alone commits as in any mode. See `TxConn.commit2PC`.
 //!
 //! It knows nothing of the pre and post lists.
 

@@ -1,7 +1,8 @@
 //! EXPLAIN FORMAT=JSON: what MySQL 9.7 said of these statements, with 500 rows in each table.
 //!
-//! Of its JSON the words that the model gives too, in its order: how the rows are ordered, the access,
-//! the index with its parts and their length, what they are compared with, whether the index covers.
+//! Of its JSON the words that the model gives too, in its order: how the rows are ordered, the
+//! access, the index with its parts and their length, what they are compared with, whether the
+//! index covers.
 
 use serde_json::Value as Json;
 use sim::mysql::execution::Step;

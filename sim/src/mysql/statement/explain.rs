@@ -5,9 +5,10 @@
 //! ```
 //!
 //! That is what decides locks, in the words of MySQL's JSON (version 1). Left out of it are the
-//! costs and numbers of rows, which come from statistics that the model does not have, the keys that
-//! were possible, and the conditions as text. Where MySQL chooses by statistics, or where the model
-//! does not read as MySQL does (several tables, index merge, LIKE), it is 1235: see [`doubtful`].
+//! costs and numbers of rows, which come from statistics that the model does not have, the keys
+//! that were possible, and the conditions as text. Where MySQL chooses by statistics, or where the
+//! model does not read as MySQL does (several tables, index merge, LIKE), it is 1235: see
+//! [`doubtful`].
 //!
 //! It reads what MySQL reads to explain: the row of a full unique key, with its lock. See
 //! `sql/opt_explain.cc` and `sql/opt_explain_json.cc`.
@@ -243,8 +244,8 @@ fn explain_insert(insert: &Insert) -> Result<Outcome, SqlError> {
     Ok(block(vec![("table", Json::Object(of_table))]))
 }
 
-/// Refuses what MySQL may read in another way than the model: a condition on a column of an index of
-/// which the model makes no range, and a choice between indexes.
+/// Refuses what MySQL may read in another way than the model: a condition on a column of an index
+/// of which the model makes no range, and a choice between indexes.
 fn doubtful(
     schema: &Arc<schema::Table>,
     filter: Option<&Expr>,

@@ -2,9 +2,9 @@
 //!
 //! Three steps, each in its own file:
 //!
-//! 1. [`scan`] takes tokens (its own of a [`plain`] text, sqlparser's of any other) and rewrites what its grammar does not know (list bind
-//!    variables, vindex hints, shard targets ..), keeps the comments after a verb aside, and
-//!    refuses what nests too deeply.
+//! 1. [`scan`] takes tokens (our own of a [`plain`] text, sqlparser's of any other) and rewrites
+//!    what sqlparser's grammar does not know (list bind variables, vindex hints, shard targets ..),
+//!    keeps the comments after a verb aside, and refuses what nests too deeply.
 //! 2. [`dialect`] steers sqlparser's expression parser: MySQL's precedence, flat AND and OR, casts.
 //!    What its tree has no node for travels as a call of a function with an impossible name.
 //! 3. [`query`] and [`expr`] lower its tree to ours. Statements other than queries have a grammar
