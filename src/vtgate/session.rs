@@ -48,7 +48,7 @@ pub enum TransactionMode {
     Single,
     #[default]
     Multi,
-    /// In two phases ([`super::two_phase`]).
+    /// In two phases (`two_phase`).
     TwoPc,
 }
 

@@ -6,7 +6,7 @@
 //! a warning: the client sees success. So a lookup row is never missing while its owner row is
 //! there, and a lookup row without an owner row may be left. See `go/vt/vtgate/tx_conn.go`.
 //!
-//! With transaction mode TWOPC the normal list commits otherwise: [`super::two_phase`].
+//! With transaction mode TWOPC the normal list commits otherwise: `two_phase`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -8,7 +8,7 @@
 //! costs and numbers of rows, which come from statistics that the model does not have, the keys
 //! that were possible, and the conditions as text. Where MySQL chooses by statistics, or where the
 //! model does not read as MySQL does (several tables, index merge, LIKE), it is 1235: see
-//! [`doubtful`].
+//! `doubtful`.
 //!
 //! It reads what MySQL reads to explain: the row of a full unique key, with its lock. See
 //! `sql/opt_explain.cc` and `sql/opt_explain_json.cc`.
