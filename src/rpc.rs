@@ -260,6 +260,24 @@ impl Request for ReadTransaction {
     }
 }
 
+/// Asks for the record of a two-phase transaction: its id, and the shards that take part beside
+/// this one. Two phases are not enabled, so that all there is to answer is a refusal.
+pub struct CreateTransaction {
+    pub target: Target,
+    pub dtid: Rc<str>,
+    pub participants: Vec<Target>,
+}
+
+impl Request for CreateTransaction {
+    type Reply = Status;
+    const NAME: &'static str = "CreateTransaction";
+
+    fn describe(&self) -> String {
+        let names: Vec<String> = self.participants.iter().map(Target::to_string).collect();
+        format!("CreateTransaction {} with {}", self.dtid, names.join(", "))
+    }
+}
+
 /// What a tablet tells of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {

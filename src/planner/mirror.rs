@@ -26,6 +26,13 @@ pub struct Mirrored {
 
 /// None where no table is mirrored.
 pub fn of(semantics: &Semantics, context: &Context<'_>) -> Option<Mirrored> {
+    let is_mirrored = semantics.tables.iter().any(|table| match &table.source {
+        Source::Real(real) => rule(&real.table, context).is_some(),
+        _ => false,
+    });
+    if !is_mirrored {
+        return None;
+    }
     let mut mirrored = semantics.clone();
     let mut percent: Option<f64> = None;
     for table in &mut mirrored.tables {

@@ -68,6 +68,19 @@ impl<'a> Node<'a> {
     }
 }
 
+/// Puts keys into the printed form of a plan: behind a node's own, before its inputs.
+pub fn append(json: &mut Json, node: Node<'_>, keys: &dyn Fn(Node<'_>) -> Map<String, Json>) {
+    let Json::Object(object) = json else { return };
+    let mut inputs = object.shift_remove("Inputs");
+    if let Some(Json::Array(inputs)) = &mut inputs {
+        for (json, input) in inputs.iter_mut().zip(node.inputs()) {
+            append(json, input, keys);
+        }
+    }
+    object.extend(keys(node));
+    object.extend(inputs.map(|inputs| ("Inputs".to_owned(), inputs)));
+}
+
 /// Puts keys into the printed form of a plan: behind what says which node it is, before its own.
 pub fn annotate(json: &mut Json, node: Node<'_>, keys: &dyn Fn(Node<'_>) -> Map<String, Json>) {
     const HEAD: [&str; 6] = [

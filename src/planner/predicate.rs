@@ -140,6 +140,7 @@ fn add_to_key(expr: &Expr, depth: usize, hash: &mut u64) {
     match expr {
         // An unbound column may be the same as a bound one.
         Expr::Bound(column, _) | Expr::Column(column) => add(column.name.as_str().as_bytes()),
+        Expr::Literal(Literal::Integer(text) | Literal::String(text)) => add(text.as_bytes()),
         Expr::Literal(literal) => add(format!("{literal:?}").as_bytes()),
         Expr::Argument { name, .. } | Expr::ListArgument(name) => add(name.as_str().as_bytes()),
         _ if depth == 0 => {}

@@ -35,8 +35,7 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
     if let Some(root) = of_vtgate(query)? {
         return Ok((Some(root), vec![format!("{}.dual", dual_shortcut_keyspace(context))]));
     }
-    let statement = Statement::Query(query.clone());
-    if let Some(unsharded) = shortcut::unsharded(&statement, context) {
+    if let Some(unsharded) = shortcut::unsharded_query(query, context) {
         let used = unsharded.used.into_iter().collect();
         return Ok((Some(whole(query, unsharded.keyspace)), used));
     }

@@ -26,25 +26,35 @@ pub struct Unsharded {
 
 /// Whether a statement may take the short way.
 pub fn unsharded(statement: &Statement, context: &Context<'_>) -> Option<Unsharded> {
-    let mut names = Names { found: Vec::new(), common: Vec::new(), blocked: false };
+    let mut names = Names::default();
     walk::statement(statement, &mut names);
     if let Statement::Insert(insert) = statement {
         names.found.push(insert.table.clone());
-    }
-    if names.blocked {
-        return None;
     }
     let kind = match statement {
         Statement::Query(_) => Kind::Query,
         Statement::Update(_) | Statement::Delete(_) => Kind::Change,
         _ => Kind::Other,
     };
+    of_names(&names, kind, context)
+}
+
+/// The same of a query.
+pub fn unsharded_query(query: &Query, context: &Context<'_>) -> Option<Unsharded> {
+    let mut names = Names::default();
+    walk::query(query, &mut names);
+    of_names(&names, Kind::Query, context)
+}
+
+fn of_names(names: &Names, kind: Kind, context: &Context<'_>) -> Option<Unsharded> {
+    if names.blocked {
+        return None;
+    }
     let mut keyspace: Option<String> = None;
     let mut used = BTreeSet::new();
     for name in &names.found {
-        let only =
-            name.qualifier.is_none() && names.common.contains(&name.name.as_str().to_owned());
-        if only {
+        let is_common = |common: &String| common == name.name.as_str();
+        if name.qualifier.is_none() && names.common.iter().any(is_common) {
             continue;
         }
         let of = one(name, context, kind, &mut used)?;
@@ -112,6 +122,7 @@ enum Kind {
 }
 
 /// The tables that a statement names, wherever.
+#[derive(Default)]
 struct Names {
     found: Vec<TableName>,
     common: Vec<String>,

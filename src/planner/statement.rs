@@ -142,6 +142,13 @@ fn vexplain(rest: &str) -> Outer {
 
 /// What is Vitess's own from its first words on; none for what MySQL has words for.
 fn vitess_statement(text: &str) -> Option<Outer> {
+    let first = text.get(..1).unwrap_or("");
+    // No word of ours begins so: most statements need not be split.
+    if ["i", "u", "d", "b", "c"].iter().any(|letter| first.eq_ignore_ascii_case(letter))
+        || text.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"))
+    {
+        return None;
+    }
     let mut words = Words::read(text)?;
     if words.is_empty() {
         return (!text.is_empty()).then_some(Outer::Comment);

@@ -82,7 +82,7 @@ fn comment_first(query: &mut Query, comments: &Comments) {
 /// A route's query made plain: merged subqueries in place, columns on the left of equalities, no
 /// keyspaces, no numbers.
 pub fn finish_route(planning: &Planning<'_>, query: &mut Query) {
-    walk::query_mut(query, &mut Restore { merged: &planning.merged });
+    restore(planning, |merged| walk::query_mut(query, merged));
     walk::query_mut(query, &mut Turn);
     walk::query_mut(query, &mut Plain);
     walk::query_mut(query, &mut names::Unbind);
@@ -90,21 +90,28 @@ pub fn finish_route(planning: &Planning<'_>, query: &mut Query) {
 
 /// The same for the query of a data change, which turns nothing.
 pub fn finish(planning: &Planning<'_>, query: &mut Query) {
-    walk::query_mut(query, &mut Restore { merged: &planning.merged });
+    restore(planning, |merged| walk::query_mut(query, merged));
     walk::query_mut(query, &mut Plain);
     walk::query_mut(query, &mut names::Unbind);
 }
 
 pub fn finish_statement(planning: &Planning<'_>, statement: &mut Statement) {
-    walk::statement_mut(statement, &mut Restore { merged: &planning.merged });
+    restore(planning, |merged| walk::statement_mut(statement, merged));
     expression::drop_keyspaces(statement);
     walk::statement_mut(statement, &mut names::Unbind);
 }
 
 pub fn finish_expr(planning: &Planning<'_>, expr: &mut Expr) {
-    walk::expr_mut(expr, &mut Restore { merged: &planning.merged });
+    restore(planning, |merged| walk::expr_mut(expr, merged));
     walk::expr_mut(expr, &mut Plain);
     walk::expr_mut(expr, &mut names::Unbind);
+}
+
+/// Puts merged subqueries in place, if there are any.
+fn restore(planning: &Planning<'_>, walk: impl FnOnce(&mut Restore<'_>)) {
+    if !planning.merged.is_empty() {
+        walk(&mut Restore { merged: &planning.merged });
+    }
 }
 
 /// The query of what is below a route, and nothing put on it.

@@ -240,6 +240,9 @@ fn rule_for<'a, T>(
     name: &str,
     tablet_type: &str,
 ) -> Option<&'a T> {
+    if rules.is_empty() {
+        return None;
+    }
     let name = TableName::new(keyspace, name).to_string();
     rules.get(&format!("{name}@{tablet_type}")).or_else(|| rules.get(&name))
 }

@@ -33,6 +33,7 @@ mod set;
 mod show;
 mod target;
 pub mod tracker;
+mod two_phase;
 pub mod tx_conn;
 pub mod vexplain;
 

@@ -42,12 +42,14 @@ pub struct LockSession {
     pub heartbeat: Timestamp,
 }
 
-/// How many shards a transaction may change.
+/// How many shards a transaction may change, and how they commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TransactionMode {
     Single,
     #[default]
     Multi,
+    /// In two phases (`two_phase`).
+    TwoPc,
 }
 
 /// Where a session's statements go: `customer`, `customer:-80`, `customer@replica`.

@@ -75,6 +75,7 @@ fn of_variable(session: &Session, name: &str) -> Value {
         "transaction_mode" => Value::text(match session.mode {
             TransactionMode::Single => "SINGLE",
             TransactionMode::Multi => "MULTI",
+            TransactionMode::TwoPc => "TWOPC",
         }),
         "client_found_rows" | "skip_query_plan_cache" => flag(false),
         "enable_system_settings" => flag(true),

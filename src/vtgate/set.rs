@@ -196,7 +196,7 @@ impl Run {
         let mode = match mode.to_ascii_lowercase().as_str() {
             "single" => TransactionMode::Single,
             "multi" | "unspecified" => TransactionMode::Multi,
-            "twopc" => return Err(unsupported("transaction_mode twopc")),
+            "twopc" => TransactionMode::TwoPc,
             _ => return Err(wrong_value(format!("invalid transaction_mode: {mode}"))),
         };
         self.session.borrow_mut().mode = mode;

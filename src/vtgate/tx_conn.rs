@@ -6,7 +6,7 @@
 //! a warning: the client sees success. So a lookup row is never missing while its owner row is
 //! there, and a lookup row without an owner row may be left. See `go/vt/vtgate/tx_conn.go`.
 //!
-//! Left out: two-phase commit.
+//! With transaction mode TWOPC the normal list commits otherwise: `two_phase`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,8 @@ use sim::world::Process;
 
 use super::Gate;
 use super::gateway::call;
-use super::session::{Session, ShardSession};
+use super::session::{Session, ShardSession, TransactionMode};
+use super::two_phase;
 use crate::history::{self, Event, List, Outcome, Sent};
 use crate::key::Code;
 use crate::mutant::{self, Mutant};
@@ -60,8 +61,21 @@ async fn commit_lists(
     if mutant::is(Mutant::PostBeforeNormal) {
         commit_post(gate, process, session).await?;
     }
-    commit_normal(gate, process, session).await?;
+    let manager = manager_of_two_phases(&session.borrow());
+    match manager {
+        Some(manager) => two_phase::commit(gate, process, session, &manager).await?,
+        None => commit_normal(gate, process, session).await?,
+    }
     commit_post(gate, process, session).await
+}
+
+/// The shard that would decide, where the normal list commits in two phases: it has more than one,
+/// and the session wants that.
+fn manager_of_two_phases(session: &Session) -> Option<ShardSession> {
+    match (session.mode, session.normal.as_slice()) {
+        (TransactionMode::TwoPc, [manager, _, ..]) => Some(manager.clone()),
+        _ => None,
+    }
 }
 
 async fn commit_normal(
@@ -168,6 +182,17 @@ pub async fn rollback(
     if !session.borrow().in_transaction {
         return Ok(());
     }
+    let result = undo(gate, process, session).await;
+    ended(session, "rollback");
+    result
+}
+
+/// Rolls back every shard, and takes the session out of its transaction.
+pub(super) async fn undo(
+    gate: &Gate,
+    process: Process,
+    session: &RefCell<Session>,
+) -> Result<(), Status> {
     let errors = release(gate, process, session).await;
     session.borrow_mut().reset();
     let failed = aggregate(errors);
@@ -177,7 +202,6 @@ pub async fn rollback(
         );
         session.borrow_mut().warn(0, text);
     }
-    ended(session, "rollback");
     failed.map_or(Ok(()), Err)
 }
 

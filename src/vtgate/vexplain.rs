@@ -3,7 +3,7 @@
 //! ```text
 //!   queries   a row a statement on a shard, in the order of the answers; BEGIN has the number of
 //!             the statement that it came with
-//!   all       the plan; in Vitess with what MySQL says of each route's first query
+//!   all       the plan, with what MySQL's EXPLAIN says of each node's first query
 //!   trace     the plan; with each node its calls and rows, with each route its shards
 //! ```
 //!
@@ -11,8 +11,8 @@
 //! appear where a lookup commits by itself: the statement's own comes after the answer. See
 //! `engine/vexplain.go`, `executorcontext/logging.go`.
 //!
-//! MySQL's own EXPLAIN is not modelled: its costs and rows come from statistics that the model does
-//! not have. So `vexplain all` is refused, before anything runs, where the plan sends a query.
+//! Servers explain what they model ([`sim::mysql`]): which index is read, and how. What they refuse
+//! to explain is the answer to `vexplain all`, after the statement has run.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -24,10 +24,11 @@ use sim::mysql::outcome::Outcome;
 use sim::sql::ast::Statement;
 use sim::value::{Binds, Value};
 
-use super::executor::{Run, unsupported};
+use super::executor::Run;
 use super::sends;
 use super::session::ShardSession;
-use crate::planner::node::{Node, NodeId, annotate};
+use crate::key::Code;
+use crate::planner::node::{Node, NodeId, annotate, append};
 use crate::planner::primitive::Primitive;
 use crate::planner::statement::VExplainKind;
 use crate::planner::{json, table};
@@ -50,6 +51,8 @@ struct Entry {
     number: usize,
     target: Target,
     query: String,
+    /// The node that sent it.
+    node: Option<NodeId>,
 }
 
 impl Log {
@@ -90,7 +93,8 @@ impl Log {
             return;
         }
         let number = self.next_number();
-        let entry = |query: String| Entry { number, target: target.clone(), query };
+        let node = self.running.borrow().last().copied();
+        let entry = |query: String| Entry { number, target: target.clone(), query, node };
         if began {
             self.entries.borrow_mut().push(entry("begin".to_owned()));
         }
@@ -106,12 +110,33 @@ impl Log {
             let number = self.next_number();
             let query = "commit".to_owned();
             let target = shard.target.clone();
-            self.entries.borrow_mut().push(Entry { number, target, query });
+            self.entries.borrow_mut().push(Entry { number, target, query, node: None });
         }
     }
 
     fn next_number(&self) -> usize {
         self.entries.borrow().last().map_or(0, |last| last.number + 1)
+    }
+
+    /// The first query of each node that MySQL can explain, where it went, and the question.
+    fn to_explain(&self) -> Vec<(NodeId, Target, String, Statement)> {
+        let mut found: Vec<(NodeId, Target, String, Statement)> = Vec::new();
+        for entry in self.entries.borrow().iter() {
+            let Some(node) = entry.node else { continue };
+            let sql = format!("explain format = json {}", entry.query);
+            let Ok(Statement::Explain(explain)) = sim::sql::parse(&sql) else { continue };
+            let explains = matches!(
+                *explain.statement,
+                Statement::Query(_)
+                    | Statement::Insert(_)
+                    | Statement::Update(_)
+                    | Statement::Delete(_)
+            );
+            if explains && found.iter().all(|(known, ..)| *known != node) {
+                found.push((node, entry.target.clone(), sql, Statement::Explain(explain)));
+            }
+        }
+        found
     }
 
     fn queries(&self) -> Outcome {
@@ -189,10 +214,6 @@ impl Run {
         input: &Primitive,
         binds: &Arc<Binds>,
     ) -> Result<Outcome, Status> {
-        if kind == VExplainKind::All && sends_queries(input) {
-            let text = "vexplain all, which asks MySQL for its EXPLAIN; use vexplain plan, queries, trace or keys";
-            return Err(unsupported(text));
-        }
         self.log.is_on.set(true);
         self.primitive(input, binds).await?;
         match kind {
@@ -202,15 +223,39 @@ impl Run {
                 annotate(&mut plan, Node::of(input), &|node| self.log.stats(node));
                 Ok(one_text("Trace", &json::indented(&plan)))
             }
-            VExplainKind::All => Ok(one_text("VExplain", &json::indented(&json::describe(input)))),
+            VExplainKind::All => {
+                let explained = self.explained().await?;
+                let mut plan = json::describe(input);
+                append(&mut plan, Node::of(input), &|node| {
+                    let of_node = explained.get(&node.id()).cloned();
+                    of_node
+                        .map(|json| ("mysql_explain_json".to_owned(), json))
+                        .into_iter()
+                        .collect()
+                });
+                Ok(one_text("VExplain", &json::indented(&plan)))
+            }
             VExplainKind::Keys => Ok(Outcome::default()),
         }
     }
-}
 
-/// Whether a plan sends anything to a shard.
-fn sends_queries(input: &Primitive) -> bool {
-    !sends::of(input).is_empty()
+    /// What the shards' servers say of what was sent, outside of the session's transaction.
+    async fn explained(&self) -> Result<BTreeMap<NodeId, Json>, Status> {
+        let mut explained = BTreeMap::new();
+        for (node, target, sql, explain) in self.log.to_explain() {
+            let (explain, binds) = (Arc::new(explain), Arc::default());
+            let shard = format!("Shard({})", target.shard).into();
+            let sends = || vec![sends::to(&target.keyspace, &explain, shard)];
+            let alone = self.on_shard_alone(&target, None, Arc::clone(&explain), Arc::default());
+            let answer = self.told(sends, &sql, &binds, alone).await?;
+            let cell = answer.rows.first().and_then(|row| row.first());
+            let text = cell.map(Value::to_string).unwrap_or_default();
+            let json = serde_json::from_str(&text)
+                .map_err(|error| Status::new(Code::Internal, error.to_string()))?;
+            explained.insert(node, json);
+        }
+        Ok(explained)
+    }
 }
 
 fn one_text(column: &str, text: &str) -> Outcome {

@@ -35,8 +35,8 @@ use super::{QueryError, State, Tablet, errors};
 use crate::history::{self, Event, ShardStatement};
 use crate::key::Code;
 use crate::rpc::{
-    Commit, Execute, ExecuteOptions, Executed, GetSchema, ReadTransaction, Release, Reserved,
-    Rollback, Status, StreamHealth, Target, TxId, Workload,
+    Commit, CreateTransaction, Execute, ExecuteOptions, Executed, GetSchema, ReadTransaction,
+    Release, Reserved, Rollback, Status, StreamHealth, Target, TxId, Workload,
 };
 use crate::topo::TabletType;
 
@@ -65,6 +65,11 @@ pub(super) fn serve(tablet: &Rc<Tablet>, process: Process) {
         async move { tablet.release(process, release.reserved) }
     });
     process.serve(|_, _: Rc<ReadTransaction>| async { errors::two_phases_not_enabled() });
+    let this = Rc::clone(tablet);
+    process.serve(move |_, create: Rc<CreateTransaction>| {
+        let checked = this.check_target(&create.target);
+        async move { checked.err().unwrap_or_else(errors::two_phases_not_enabled) }
+    });
     let this = Rc::clone(tablet);
     process.serve(move |process, stream: Rc<StreamHealth>| {
         let tablet = Rc::clone(&this);

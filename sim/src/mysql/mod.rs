@@ -39,6 +39,7 @@ pub mod durable;
 pub mod engine;
 pub mod error;
 pub mod execution;
+mod explain_json;
 pub mod gtid;
 pub mod key;
 pub mod lock;

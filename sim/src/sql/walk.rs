@@ -2,13 +2,18 @@
 //!
 //! Subqueries are opaque: their expressions are their own. It knows nothing of what is looked for.
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::sql::ast::{Expr, Over};
 
+/// Few expressions have more parts.
+const FEW: usize = 4;
+
 /// The expressions that an expression is made of, from left to right.
-pub fn children(expr: &Expr) -> Vec<&Expr> {
+pub fn children(expr: &Expr) -> SmallVec<[&Expr; FEW]> {
     match expr {
         Expr::And(terms) | Expr::Or(terms) | Expr::Tuple(terms) => terms.iter().collect(),
-        Expr::Xor(left, right) => vec![left, right],
+        Expr::Xor(left, right) => smallvec![&**left, &**right],
         Expr::Not(inner)
         | Expr::Is { expr: inner, .. }
         | Expr::Unary { expr: inner, .. }
@@ -19,12 +24,12 @@ pub fn children(expr: &Expr) -> Vec<&Expr> {
         | Expr::Extract { expr: inner, .. }
         | Expr::Assign { value: inner, .. }
         | Expr::Quantified { left: inner, .. }
-        | Expr::Match { against: inner, .. } => vec![inner],
+        | Expr::Match { against: inner, .. } => smallvec![&**inner],
         Expr::Compare { left, right, escape, .. } => {
             [&**left, &**right].into_iter().chain(escape.as_deref()).collect()
         }
-        Expr::Between { expr, low, high, .. } => vec![expr, low, high],
-        Expr::Binary { left, right, .. } => vec![left, right],
+        Expr::Between { expr, low, high, .. } => smallvec![&**expr, &**low, &**high],
+        Expr::Binary { left, right, .. } => smallvec![&**left, &**right],
         Expr::Case { operand, whens, otherwise } => {
             let whens = whens.iter().flat_map(|(when, then)| [when, then]);
             operand.as_deref().into_iter().chain(whens).chain(otherwise.as_deref()).collect()
@@ -38,7 +43,7 @@ pub fn children(expr: &Expr) -> Vec<&Expr> {
             aggregate.args.iter().chain(order).chain(window).collect()
         }
         Expr::Trim { what, expr, .. } => what.as_deref().into_iter().chain([&**expr]).collect(),
-        Expr::MemberOf { value, array } => vec![value, array],
+        Expr::MemberOf { value, array } => smallvec![&**value, &**array],
         Expr::Literal(_)
         | Expr::Argument { .. }
         | Expr::ListArgument(_)
@@ -48,15 +53,15 @@ pub fn children(expr: &Expr) -> Vec<&Expr> {
         | Expr::Exists(_)
         | Expr::Variable(_)
         | Expr::Default(_)
-        | Expr::Values(_) => Vec::new(),
+        | Expr::Values(_) => SmallVec::new(),
     }
 }
 
 /// The same, to be changed.
-pub fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
+pub fn children_mut(expr: &mut Expr) -> SmallVec<[&mut Expr; FEW]> {
     match expr {
         Expr::And(terms) | Expr::Or(terms) | Expr::Tuple(terms) => terms.iter_mut().collect(),
-        Expr::Xor(left, right) => vec![left, right],
+        Expr::Xor(left, right) => smallvec![&mut **left, &mut **right],
         Expr::Not(inner)
         | Expr::Is { expr: inner, .. }
         | Expr::Unary { expr: inner, .. }
@@ -67,12 +72,12 @@ pub fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
         | Expr::Extract { expr: inner, .. }
         | Expr::Assign { value: inner, .. }
         | Expr::Quantified { left: inner, .. }
-        | Expr::Match { against: inner, .. } => vec![inner],
+        | Expr::Match { against: inner, .. } => smallvec![&mut **inner],
         Expr::Compare { left, right, escape, .. } => {
             [&mut **left, &mut **right].into_iter().chain(escape.as_deref_mut()).collect()
         }
-        Expr::Between { expr, low, high, .. } => vec![expr, low, high],
-        Expr::Binary { left, right, .. } => vec![left, right],
+        Expr::Between { expr, low, high, .. } => smallvec![&mut **expr, &mut **low, &mut **high],
+        Expr::Binary { left, right, .. } => smallvec![&mut **left, &mut **right],
         Expr::Case { operand, whens, otherwise } => {
             let whens = whens.iter_mut().flat_map(|(when, then)| [when, then]);
             let operand = operand.as_deref_mut().into_iter();
@@ -90,7 +95,7 @@ pub fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
         Expr::Trim { what, expr, .. } => {
             what.as_deref_mut().into_iter().chain([&mut **expr]).collect()
         }
-        Expr::MemberOf { value, array } => vec![value, array],
+        Expr::MemberOf { value, array } => smallvec![&mut **value, &mut **array],
         Expr::Literal(_)
         | Expr::Argument { .. }
         | Expr::ListArgument(_)
@@ -100,7 +105,7 @@ pub fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
         | Expr::Exists(_)
         | Expr::Variable(_)
         | Expr::Default(_)
-        | Expr::Values(_) => Vec::new(),
+        | Expr::Values(_) => SmallVec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ mod any_text;
 mod binlog;
 mod crashes;
 mod durability;
+mod explain;
 mod kill;
 mod lock_table;
 mod point;

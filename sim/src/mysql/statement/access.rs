@@ -15,6 +15,7 @@ use crate::eval::{self, Env};
 use crate::mysql::cursor::{Interval, Shape};
 use crate::mysql::schema;
 use crate::sql::ast::{ColumnName, CompareOp, Expr, HintKind, IndexHint, IsTest};
+use crate::sql::walk::children;
 use crate::value::Value;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Access {
     pub kind: Kind,
     /// Leading columns of the index that are one value each.
     pub fixed: usize,
+    /// Leading columns of the index that bound what is read.
+    pub parts: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,12 +92,56 @@ pub fn choose(
     best
 }
 
+/// What the conditions on keys are good for.
+pub struct Usable {
+    /// How many indexes have an access.
+    pub indexes: usize,
+    /// Each condition that names a column of an index says something about a range.
+    pub every_term: bool,
+}
+
+/// Which conditions of a filter the choice of an access can use.
+pub fn usable(
+    table: &schema::Table,
+    filter: &Expr,
+    hints: &[IndexHint],
+    constants: &mut dyn Constants,
+) -> Usable {
+    let all = 0..table.indexes.len();
+    let allowed: Vec<usize> = all.filter(|index| allowed(table, *index, hints)).collect();
+    let keyed: Vec<usize> = allowed.iter().flat_map(|index| table.columns_of(*index)).collect();
+    let terms = match filter {
+        Expr::And(terms) => &terms[..],
+        term => std::slice::from_ref(term),
+    };
+    let mut every_term = true;
+    for term in terms {
+        let mut constraints = Constraints::new();
+        constrain(table, term, constants, &mut constraints);
+        let is_usable = !constraints.is_empty()
+            || allowed.iter().any(|index| access_by(table, *index, term, constants).is_some());
+        every_term &= is_usable || !names_one_of(term, &keyed, &*constants);
+    }
+    let mut has_access = |index: &&usize| {
+        let parts = &table.indexes[**index].parts;
+        !parts.is_empty() && access_by(table, **index, filter, constants).is_some()
+    };
+    Usable { indexes: allowed.iter().filter(|index| has_access(index)).count(), every_term }
+}
+
+fn names_one_of(expr: &Expr, columns: &[usize], constants: &dyn Constants) -> bool {
+    match expr {
+        Expr::Column(name) => constants.column(name).is_some_and(|own| columns.contains(&own)),
+        other => children(other).into_iter().any(|child| names_one_of(child, columns, constants)),
+    }
+}
+
 /// The whole of an index.
 pub fn whole(table: &schema::Table, index: usize) -> Access {
     let shape = Shape::Range { starts_at: None, ends_at: None };
     let interval = Interval { low: None, high: None, shape };
     let index = index.min(table.indexes.len() - 1);
-    Access { index, intervals: vec![interval], kind: Kind::Scan, fixed: 0 }
+    Access { index, intervals: vec![interval], kind: Kind::Scan, fixed: 0, parts: 0 }
 }
 
 /// The smallest index that has all of these columns; the clustered one where none has.
@@ -176,18 +223,20 @@ fn union_of(
     branches: &[Expr],
     constants: &mut dyn Constants,
 ) -> Option<Access> {
-    let mut intervals = Vec::new();
+    let mut accesses = Vec::new();
     for branch in branches {
-        intervals.extend(access_by(table, index, branch, constants)?.intervals);
+        accesses.push(access_by(table, index, branch, constants)?);
     }
-    Some(union(index, intervals))
+    Some(union(index, accesses))
 }
 
-fn union(index: usize, intervals: Vec<Interval>) -> Access {
+fn union(index: usize, accesses: Vec<Access>) -> Access {
+    let parts = accesses.iter().map(|access| access.parts).max().unwrap_or(0);
+    let intervals = accesses.into_iter().flat_map(|access| access.intervals).collect();
     let intervals = merge(intervals);
     let points = intervals.iter().all(|interval| interval.shape == Shape::Unique);
     let kind = if points { Kind::Points } else { Kind::Range };
-    Access { index, intervals, kind, fixed: 0 }
+    Access { index, intervals, kind, fixed: 0, parts }
 }
 
 /// `(a, b) in ((1, 2), ..)` and `(a, b) = (1, 2)`.
@@ -217,7 +266,7 @@ fn tuples(
             item => vec![tuple(item, constants)?],
         },
     };
-    let mut intervals = Vec::new();
+    let mut accesses = Vec::new();
     for row in rows.iter().filter(|row| row.len() == columns.len()) {
         let mut constraints = Constraints::new();
         for (column, value) in columns.iter().zip(row) {
@@ -225,9 +274,9 @@ fn tuples(
                 fit(&table.columns[*column], std::slice::from_ref(value), constants.env())?;
             constraints.push((*column, Constraint::In(values)));
         }
-        intervals.extend(from_constraints(table, index, &constraints)?.intervals);
+        accesses.push(from_constraints(table, index, &constraints)?);
     }
-    Some(union(index, intervals))
+    Some(union(index, accesses))
 }
 
 fn tuple(expr: &Expr, constants: &mut dyn Constants) -> Option<Vec<Value>> {
@@ -426,7 +475,8 @@ fn from_constraints(
             .iter()
             .map(|prefix| range_interval(table, index, prefix, &low, &high))
             .collect();
-        return Some(Access { index, intervals: merge(intervals), kind: Kind::Range, fixed });
+        let (intervals, parts) = (merge(intervals), fixed + 1);
+        return Some(Access { index, intervals, kind: Kind::Range, fixed, parts });
     }
     let intervals: Vec<Interval> = prefixes
         .iter()
@@ -446,7 +496,7 @@ fn from_constraints(
         (false, 1) => Kind::Ref,
         (false, _) => Kind::Range,
     };
-    Some(Access { index, intervals: merge(intervals), kind, fixed })
+    Some(Access { index, intervals: merge(intervals), kind, fixed, parts: fixed })
 }
 
 type Bound = Option<(Value, bool)>;

@@ -59,7 +59,7 @@ pub struct PreparedSelect {
     counts_all: bool,
     limit: Option<Limit>,
     /// The one index end that MIN or MAX reads.
-    extreme: Option<(usize, bool)>,
+    pub(super) extreme: Option<(usize, bool)>,
 }
 
 impl PreparedSelect {
@@ -489,7 +489,12 @@ impl Run {
         }
     }
 
-    fn open_level(&self, loops: &mut Loops<'_>, env: &mut Env, trx: TrxId) -> Result<(), SqlError> {
+    pub(super) fn open_level(
+        &self,
+        loops: &mut Loops<'_>,
+        env: &mut Env,
+        trx: TrxId,
+    ) -> Result<(), SqlError> {
         let depth = loops.levels.len();
         let select = loops.select;
         let table = &select.from.tables[depth];
@@ -614,7 +619,12 @@ fn used_columns(select: &PreparedSelect, loops: &Loops<'_>, table: &InScope) -> 
 }
 
 /// The access of a table, given the rows of those before it.
-fn choose(select: &PreparedSelect, number: usize, row: &[Value], env: &mut Env) -> Access {
+pub(super) fn choose(
+    select: &PreparedSelect,
+    number: usize,
+    row: &[Value],
+    env: &mut Env,
+) -> Access {
     let from = &select.from;
     let table = &from.tables[number];
     let nest = from.nest_of(number);

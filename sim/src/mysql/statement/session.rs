@@ -47,7 +47,7 @@ impl Run {
             },
             Statement::Prepare { name, source } => self.prepare_text(name, source),
             Statement::Deallocate { name } => self.deallocate(name),
-            Statement::Explain(_) => Err(SqlError::not_supported("EXPLAIN")),
+            Statement::Explain(explain) => Box::pin(self.explain(explain)).await,
             Statement::Call { .. } => Err(SqlError::not_supported("CALL")),
             Statement::Execute { name, using } => Box::pin(self.execute(name, using)).await,
             Statement::Verbatim { kind: Verbatim::Do, text } => self.do_expressions(text).await,

@@ -15,6 +15,8 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, Word};
 
+use super::lowered::Lowered;
+
 /// No name in a text begins with it: it marks what the scan and the dialect invent.
 pub const MARK: char = '\u{1}';
 
@@ -249,13 +251,95 @@ impl Base for Dialect {
             let operand = parser.parse_subexpr(precedence);
             return Some(operand.map(|expr| Expr::UnaryOp { op, expr: Box::new(expr) }));
         }
+        match &parser.peek_token_ref().token {
+            Token::Word(word) if is_plain_name(word) => {
+                if let Some(column) = self.column(parser) {
+                    return Some(column);
+                }
+            }
+            Token::Word(_) => {}
+            token => {
+                let is_whole = is_value(token) && ends_value(&parser.peek_nth_token_ref(1).token);
+                return is_whole.then(|| parser.parse_value().map(Expr::Value));
+            }
+        }
         let Token::Word(word) = &parser.peek_token_ref().token else { return None };
         let word = word.clone();
         self.word(parser, &word)
     }
 }
 
+/// A word that can be nothing but a name, unless it is called.
+fn is_plain_name(word: &Word) -> bool {
+    word.quote_style.is_none()
+        && word.keyword == Keyword::NoKeyword
+        && !word.value.starts_with('_')
+        && !is_reserved(Lowered::of(&word.value).as_str())
+}
+
+/// What stands for a value by itself.
+fn is_value(token: &Token) -> bool {
+    matches!(token, Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_))
+}
+
+/// A token before which a value is over: no second part of a text, no COLLATE.
+fn ends_value(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => {
+            matches!(word.keyword, Keyword::AND | Keyword::OR | Keyword::FROM | Keyword::AS)
+                || matches!(word.keyword, Keyword::ORDER | Keyword::GROUP | Keyword::LIMIT)
+        }
+        Token::Comma
+        | Token::RParen
+        | Token::SemiColon
+        | Token::EOF
+        | Token::Plus
+        | Token::Minus
+        | Token::Mul
+        | Token::Div
+        | Token::Eq
+        | Token::Neq
+        | Token::Lt
+        | Token::LtEq
+        | Token::Gt
+        | Token::GtEq => true,
+        _ => false,
+    }
+}
+
 impl Dialect {
+    /// `a` or `a.b` at once, which sqlparser reads as an expression of its own behind each period.
+    /// None where something follows that makes it another thing.
+    fn column(&self, parser: &mut Parser) -> Result_ {
+        let ends = |token: &Token| {
+            !matches!(
+                token,
+                Token::Period
+                    | Token::LParen
+                    | Token::LBracket
+                    | Token::SingleQuotedString(_)
+                    | Token::SingleQuotedByteStringLiteral(_)
+                    | Token::HexStringLiteral(_)
+                    | Token::Number(..)
+            )
+        };
+        let next = &parser.peek_nth_token_ref(1).token;
+        if *next != Token::Period {
+            return ends(next).then(|| parser.parse_identifier().map(Expr::Identifier));
+        }
+        let second = parser.peek_nth_token_ref(2);
+        let Token::Word(word) = &second.token else { return None };
+        if !is_plain_name(word) || !ends(&parser.peek_nth_token_ref(3).token) {
+            return None;
+        }
+        self.note(second.span.start);
+        Some((|| {
+            let table = parser.parse_identifier()?;
+            parser.advance_token();
+            Ok(Expr::CompoundIdentifier(vec![table, parser.parse_identifier()?]))
+        })())
+    }
+
     /// A name, or what begins with a word and sqlparser reads in another way than MySQL.
     fn word(&self, parser: &mut Parser, word: &Word) -> Result_ {
         let next = parser.peek_nth_token_ref(1).token.clone();

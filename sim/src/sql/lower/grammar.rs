@@ -6,6 +6,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::dialect::{Dialect, is_reserved};
+use super::lowered::Lowered;
 use super::scan::{Scanned, is_word};
 use super::{DEPTH_MAX, Parsed, Refused, expr, query, refuse};
 use crate::sql::ast::{ColumnName, Comments, Expr, Ident, OrderBy, Query, Statement, TableName};
@@ -16,11 +17,15 @@ pub struct Grammar<'a> {
 }
 
 impl<'a> Grammar<'a> {
-    pub fn new(scanned: &'a Scanned<'a>, dialect: &'a Dialect) -> Grammar<'a> {
+    pub fn new(
+        scanned: &'a Scanned<'a>,
+        tokens: Vec<TokenWithSpan>,
+        dialect: &'a Dialect,
+    ) -> Grammar<'a> {
         // Every level of ours is a few calls of theirs.
         let parser = Parser::new(dialect)
             .with_recursion_limit(DEPTH_MAX * 16)
-            .with_tokens_with_locations(scanned.tokens.clone());
+            .with_tokens_with_locations(tokens);
         Grammar { parser, scanned }
     }
 
@@ -217,7 +222,8 @@ impl<'a> Grammar<'a> {
     pub fn ident(&mut self) -> Parsed<Ident> {
         match &self.peek().token {
             Token::Word(word)
-                if word.quote_style.is_some() || !is_reserved(&word.value.to_ascii_lowercase()) =>
+                if word.quote_style.is_some()
+                    || !is_reserved(Lowered::of(&word.value).as_str()) =>
             {
                 let ident = Ident::new(&word.value);
                 self.advance();

@@ -2,9 +2,9 @@
 //!
 //! Three steps, each in its own file:
 //!
-//! 1. [`scan`] takes sqlparser's tokens and rewrites what its grammar does not know (list bind
-//!    variables, vindex hints, shard targets ..), keeps the comments after a verb aside, and
-//!    refuses what nests too deeply.
+//! 1. [`scan`] takes tokens (our own of a [`plain`] text, sqlparser's of any other) and rewrites
+//!    what sqlparser's grammar does not know (list bind variables, vindex hints, shard targets ..),
+//!    keeps the comments after a verb aside, and refuses what nests too deeply.
 //! 2. [`dialect`] steers sqlparser's expression parser: MySQL's precedence, flat AND and OR, casts.
 //!    What its tree has no node for travels as a call of a function with an impossible name.
 //! 3. [`query`] and [`expr`] lower its tree to ours. Statements other than queries have a grammar
@@ -17,6 +17,8 @@ mod definition;
 mod dialect;
 mod expr;
 mod grammar;
+mod lowered;
+mod plain;
 mod query;
 mod scan;
 
@@ -32,14 +34,17 @@ use super::parse::ParseError;
 pub const DEPTH_MAX: usize = 128;
 
 pub fn parse(text: &str) -> Result<Statement, ParseError> {
-    let scanned = scan::scan(text)?;
+    let mut scanned = scan::scan(text)?;
+    let tokens = std::mem::take(&mut scanned.tokens);
     let dialect = dialect::Dialect::default();
-    let mut grammar = grammar::Grammar::new(&scanned, &dialect);
+    let mut grammar = grammar::Grammar::new(&scanned, tokens, &dialect);
     grammar.statement().map_err(|refused| {
         let location = refused.location.unwrap_or_else(|| grammar.location());
         // The end of the text has no place of its own, and nothing is further.
         let at_end = location == Location::empty();
-        scanned.error_at(if at_end { location } else { location.max(dialect.furthest()) })
+        let location = if at_end { location } else { location.max(dialect.furthest()) };
+        // The parser has the tokens, by one of which the place is told.
+        scan::scan(text).map_or_else(|error| error, |scanned| scanned.error_at(location))
     })
 }
 

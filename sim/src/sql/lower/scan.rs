@@ -9,12 +9,15 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace
 
 use super::DEPTH_MAX;
 use super::dialect::{Dialect, MARK};
+use super::lowered::Lowered;
+use super::plain;
 use crate::sql::ast::Comments;
 use crate::sql::parse::ParseError;
 
 /// A text as the grammar reads it.
 pub struct Scanned<'a> {
     pub text: &'a str,
+    /// Until the parser takes them.
     pub tokens: Vec<TokenWithSpan>,
     /// Comments right after a verb, by the verb's place.
     pub comments: BTreeMap<Location, Comments>,
@@ -34,6 +37,11 @@ pub fn scan(text: &str) -> Result<Scanned<'_>, ParseError> {
         last_offset: Cell::new((Location::empty(), 0)),
     };
     let dialect = Dialect::default();
+    if let Some(tokens) = plain::tokens(text) {
+        scanned.tokens = scanned.rewritten(tokens);
+        scanned.check_depth()?;
+        return Ok(scanned);
+    }
     let raw = Tokenizer::new(&dialect, text)
         .with_unescape(false)
         .tokenize_with_location()
@@ -111,11 +119,12 @@ impl Scanned<'_> {
     }
 
     fn rewritten(&self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+        let capacity = tokens.len() + 2;
         let mut rewriter = Rewriter {
             scanned: self,
             tokens,
             at: 0,
-            output: Vec::new(),
+            output: Vec::with_capacity(capacity),
             levels: vec![From::default()],
             parameters: 0,
             run: (0, false),
@@ -221,7 +230,7 @@ fn token_weight(token: &Token) -> Weight {
         Token::RParen => Weight::Close,
         Token::Comma | Token::SemiColon => Weight::Separator,
         Token::Word(word) if word.quote_style.is_some() => Weight::None,
-        Token::Word(word) => match word.value.to_ascii_lowercase().as_str() {
+        Token::Word(word) => match Lowered::of(&word.value).as_str() {
             "case" => Weight::Open,
             "end" => Weight::Close,
             "and" => Weight::And,
@@ -260,7 +269,7 @@ fn is_verb(token: &Token) -> bool {
     ];
     match token {
         Token::Word(word) if word.quote_style.is_none() => {
-            VERBS.contains(&word.value.to_ascii_lowercase().as_str())
+            VERBS.contains(&Lowered::of(&word.value).as_str())
         }
         _ => false,
     }
@@ -331,7 +340,11 @@ impl Rewriter<'_> {
     }
 
     fn step(&mut self) {
-        let token = self.tokens[self.at].token.clone();
+        // Only the places of tokens are looked at once they are behind.
+        let token = match &mut self.tokens[self.at].token {
+            Token::LParen => Token::LParen,
+            other => std::mem::replace(other, Token::EOF),
+        };
         let within = self.levels.last().copied().unwrap_or_default();
         match token {
             Token::LParen => {
@@ -419,8 +432,9 @@ impl Rewriter<'_> {
             let name = word.value.replace("``", "`");
             return self.replace(Token::Word(quoted_word(name)), 1);
         }
-        let lower = word.value.to_ascii_lowercase();
-        self.note_clause(&lower);
+        let lower = Lowered::of(&word.value);
+        let lower = lower.as_str();
+        self.note_clause(lower);
         // A shard target: `ks[-80].t`.
         if self.token(1) == Some(&Token::LBracket) && self.adjacent(0) {
             let close = (2..8).find(|&ahead| self.token(ahead) == Some(&Token::RBracket));
@@ -440,13 +454,13 @@ impl Rewriter<'_> {
             return self.replace(Token::Word(quoted_word(name)), 2);
         }
         // `0b01`, which is read as a name.
-        if let Some(digits) = lower.strip_prefix("0b")
+        if let Some(digits) = word.value.strip_prefix("0b").or(word.value.strip_prefix("0B"))
             && !digits.is_empty()
             && digits.bytes().all(|digit| matches!(digit, b'0' | b'1'))
         {
             return self.replace(Token::SingleQuotedByteStringLiteral(digits.to_owned()), 1);
         }
-        match lower.as_str() {
+        match lower {
             // `use vindex (a)` is a hint for an index with marked names.
             "vindex" if self.after_hint_word() && self.token(1) == Some(&Token::LParen) => {
                 self.replace(Token::make_keyword("INDEX"), 1);
