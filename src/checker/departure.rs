@@ -30,10 +30,10 @@ pub enum Departure {
     /// A ROLLBACK TO is undone in one list and not in another, since a shard did not answer. Its
     /// client is told of an error, and still may commit what is left: rows without their entries.
     HalfRolledBack,
-    /// The tablet's transaction killer, or a KILL, ends the post part of a transaction that deleted or
-    /// moved a row, and with it the lock on the row's entry. The same transaction finds the row gone, takes
-    /// the entry over for another and commits that in the pre part, before the row has left for
-    /// anybody else.
+    /// The tablet's transaction killer, or a KILL, ends the post part of a transaction that deleted
+    /// or moved a row, and with it the lock on the row's entry. The same transaction finds the row
+    /// gone, takes the entry over for another and commits that in the pre part, before the row has
+    /// left for anybody else.
     PostKilled,
 }
 

@@ -255,7 +255,8 @@ pub fn interrupted() -> SqlError {
     error(1317, "70100", "Query execution was interrupted")
 }
 
-/// What a client says whose connection is closed, by KILL CONNECTION say: the server answers nothing.
+/// What a client says whose connection is closed, by KILL CONNECTION say: the server answers
+/// nothing.
 pub fn connection_lost() -> SqlError {
     error(LOST_CONNECTION, "HY000", "Lost connection to MySQL server during query")
 }

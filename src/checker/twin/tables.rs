@@ -3,8 +3,9 @@
 //! Sharded tables whose uniqueness a cluster keeps as one server does: every unique key has the
 //! primary vindex's columns in it, or is that of a unique lookup, which becomes a key of the one
 //! server's table. Not those with sequences, foreign keys, columns that a text type makes too long
-//! for a key, lookups that commit by themselves or are somebody else's, a lookup table that is keyed
-//! by other columns or compares them otherwise. Nor lookup tables: nobody's statements write those.
+//! for a key, lookups that commit by themselves or are somebody else's, a lookup table that is
+//! keyed by other columns or compares them otherwise. Nor lookup tables: nobody's statements write
+//! those.
 //!
 //! It knows nothing of statements.
 
@@ -162,7 +163,7 @@ impl Declared {
                 own.ty.name == their.ty.name && own.collation == their.collation
             });
             let fit_a_key = own.iter().all(|c| statement::is_integer(c) || statement::is_text(c));
-            if !compare_alike || own.len() != theirs.len() || !(fit_a_key || !lookup.unique) {
+            if !compare_alike || own.len() != theirs.len() || !fit_a_key && lookup.unique {
                 return None;
             }
             match lookup.unique {
