@@ -7,6 +7,7 @@
 //! It knows nothing of how a strategy searches.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table as Grid, presets};
@@ -103,26 +104,27 @@ fn interleave(arguments: &Arguments, mutant: Mutant) -> Result<Took, CommandErro
     };
     let scenarios = find(std::slice::from_ref(&arguments.interleave))?;
     let scripts: Vec<Script> = scenarios.iter().map(read).collect::<Result<_, _>>()?;
+    // Who has found it ends the others, too.
+    let is_found = AtomicBool::new(false);
     let (mut runs, mut took) = (0, None);
-    // The error that ends the searches early is that there is nothing left to search for.
-    let ended: Result<(), Option<CommandError>> = in_order(
+    let ended = in_order(
         scripts.iter(),
         threads(arguments.jobs),
-        |script| explore(script, Reduction::Commuting, None, || clock.is_over()),
-        |_, explored| {
-            let explored = explored.map_err(|error| Some(bad(error)))?;
+        |script| {
+            let is_over = || clock.is_over() || is_found.load(Ordering::Relaxed);
+            let explored = explore(script, Reduction::Commuting, None, is_over);
+            let finds = explored.as_ref().is_ok_and(|explored| explored.finding.is_some());
+            is_found.fetch_or(finds, Ordering::Relaxed);
+            (explored, clock.elapsed())
+        },
+        |_, (explored, time)| {
+            let explored = explored.map_err(bad)?;
             runs += explored.complete + explored.pruned;
-            match explored.finding {
-                Some(_) => {
-                    took = Some((runs, clock.elapsed()));
-                    Err(None)
-                }
-                None => Ok(()),
+            if explored.finding.is_some() {
+                took = Some(took.map_or(time, |earlier: Duration| earlier.min(time)));
             }
+            Ok::<(), CommandError>(())
         },
     );
-    match ended {
-        Err(Some(error)) => Err(error),
-        Ok(()) | Err(None) => Ok(took),
-    }
+    ended.map(|()| took.map(|time| (runs, time)))
 }
