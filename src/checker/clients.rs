@@ -392,8 +392,10 @@ impl Client {
     fn go_on(&mut self, ask: &Ask, answer: &Answer) {
         match (&*ask.form, answer) {
             (Form::Rollback, _) => self.is_fenced = false,
-            (Form::Commit, _) => {}
-            (_, Answer::Error(error)) => self.is_fenced |= error.message.contains("VT15001"),
+            // vtgate looks for it where plans end: SAVEPOINT and COMMIT have none.
+            (Form::Write(_) | Form::Select(_), Answer::Error(error)) => {
+                self.is_fenced |= error.message.contains("VT15001");
+            }
             _ => {}
         }
         if *ask.form == Form::Begin && matches!(answer, Answer::Ok(_)) {

@@ -81,6 +81,10 @@ impl Judge {
             let since = attempt.parts.iter().map(|part| part.began.time).min();
             live::is_gone(fault, session) && since.is_some_and(|since| since <= at.time)
         });
+        // Of two sessions with one name, nobody can tell whose end it was.
+        if attempt.ended.is_some() && self.faults.iter().any(|(_, f)| live::takes(f, session)) {
+            return;
+        }
         let why = match (attempt.ended, gone) {
             (Some((at, what)), _) if at.time + live::AT_ONCE < now => {
                 format!("its {what} was over {}", shown_ago(now - at.time))
@@ -256,7 +260,8 @@ impl Judge {
     pub fn judge_probe(&mut self, probe: &Probe, way: Way, answer: &Answer) {
         let Answer::Error(error) = answer else { return };
         // Something else may be wrong while a fault lasts.
-        let is_open = self.is_faulty() && error.errno != 1062;
+        let is_cut = error.message.contains("code = Unavailable");
+        let is_open = (self.is_faulty() || is_cut) && error.errno != 1062;
         if is_open || reusable::departure(probe, way, error).is_some() {
             return;
         }

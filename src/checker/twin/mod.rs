@@ -17,10 +17,11 @@
 //!
 //! It ends with whatever makes two answers right: a fault, a second statement under way, another
 //! client while a transaction is open, an operator's step, a new vschema, a session that is aimed
-//! at one shard or has settings, statements that it cannot tell how to compare (IGNORE and its like,
-//! LIMIT without an order, expressions in what is written), a deadlock or a timeout (a session may
-//! wait for itself, where it comes to one value twice). Errors that only vtgate has (`VT12001` and
-//! the others by number) are taken for granted, and undone beside it.
+//! at one shard or has settings, statements that it cannot tell how to compare (IGNORE and its
+//! like, LIMIT without an order, expressions in what is written), a deadlock or a timeout (a
+//! session may wait for itself, where it comes to one value twice), a nested statement that was
+//! undone. Errors that only vtgate has (`VT12001` and the others by number) are taken for granted,
+//! and undone beside it.
 //!
 //! vtgate departs from it where in a transaction an UPDATE gives several rows one unique value
 //! ([`Departure::OneValueTwice`](super::departure::Departure)): the twin ends there.
