@@ -21,7 +21,7 @@ use super::action::Action;
 use super::words::Bad;
 use super::{Options, Run, ScenarioError};
 
-/// [`common_end`] as a scenario has it.
+/// `common_end` as a scenario has it.
 pub const END: &str = "recover\nadvance 130s\nsettle\ncheck\n";
 
 /// Longer than any timeout, and than a client that was left alone waits for a tablet.
