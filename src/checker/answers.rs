@@ -16,7 +16,6 @@ use crate::checker::reads::{self, Read};
 use crate::checker::statement::{Form, Write};
 use crate::checker::verdict::Invariant;
 use crate::checker::versions::{TableVersions, Version};
-use crate::checker::violation::Violation;
 use crate::checker::{atomic, honest, sound_reads, stable_reads};
 use crate::history::{Answer, AskId};
 
@@ -128,7 +127,7 @@ impl Judge {
             })
     }
 
-    fn told_wrongly(
+    pub(super) fn told_wrongly(
         &mut self,
         invariant: Invariant,
         answered: &Answered,
@@ -138,16 +137,7 @@ impl Judge {
         if rows.is_empty() {
             return;
         }
-        let at = self.at;
-        self.violations.push(Violation {
-            invariant,
-            at,
-            subject: format!("session {}", answered.session).into(),
-            value: answered.ask.sql.to_string(),
-            rows,
-            timeline: Vec::new(),
-            lost_at: None,
-            departure,
-        });
+        let subject = format!("session {}", answered.session);
+        self.violate(invariant, subject, answered.ask.sql.to_string(), rows, departure);
     }
 }

@@ -14,6 +14,7 @@ use sim::value::{Row, Value};
 
 use crate::checker::attempt::Attempt;
 use crate::checker::clients::{Fate, Work};
+use crate::checker::departure::Departure;
 use crate::checker::entry::{Entry, TableKind};
 use crate::checker::judge::Judge;
 use crate::checker::kept;
@@ -64,7 +65,7 @@ impl Judge {
                     wait.what,
                     wait.holders.join(", ")
                 );
-                self.violate(Invariant::Live, format!("session {session}"), sql, vec![text]);
+                self.violate(Invariant::Live, format!("session {session}"), sql, vec![text], None);
             }
         }
     }
@@ -95,7 +96,13 @@ impl Judge {
             _ => return,
         };
         let text = format!("a transaction on {shard} was open until the tablet killed it; {why}");
-        self.violate(Invariant::Live, format!("session {session}"), String::new(), vec![text]);
+        self.violate(
+            Invariant::Live,
+            format!("session {session}"),
+            String::new(),
+            vec![text],
+            None,
+        );
     }
 
     /// Whether an UPDATE sets a column of a lookup vindex.
@@ -131,7 +138,13 @@ impl Judge {
             .collect();
         for (session, sql) in unanswered {
             let text = vec!["it has no answer".to_owned()];
-            self.violate(Invariant::Live, format!("session {session}"), sql.to_string(), text);
+            self.violate(
+                Invariant::Live,
+                format!("session {session}"),
+                sql.to_string(),
+                text,
+                None,
+            );
         }
         let of_session = |held: &&Held| {
             live::session(&held.tag).is_some_and(|session| !self.clients.has_settings(session))
@@ -139,7 +152,7 @@ impl Judge {
         let left: Vec<Held> = held.iter().filter(of_session).cloned().collect();
         for Held { tablet, tag, what } in left {
             let text = vec![format!("{tag} has {what}")];
-            self.violate(Invariant::Live, tablet.to_string(), String::new(), text);
+            self.violate(Invariant::Live, tablet.to_string(), String::new(), text, None);
         }
     }
 
@@ -167,7 +180,7 @@ impl Judge {
         let broken: Vec<String> =
             kept::broken(&lost, is_durable, machines).iter().map(ToString::to_string).collect();
         for text in broken {
-            self.violate(Invariant::Kept, "commits".to_owned(), String::new(), vec![text]);
+            self.violate(Invariant::Kept, "commits".to_owned(), String::new(), vec![text], None);
         }
     }
 
@@ -196,7 +209,7 @@ impl Judge {
         let rows = routing_equal::difference(question, &outcome.rows);
         if !rows.is_empty() {
             let Question { vindex, value, .. } = question;
-            self.violate(Invariant::RoutingEqual, vindex.to_string(), value.clone(), rows);
+            self.violate(Invariant::RoutingEqual, vindex.to_string(), value.clone(), rows, None);
         }
     }
 
@@ -274,7 +287,7 @@ impl Judge {
             format!("`{}` {how}: {error}", probe.sql),
         ];
         let Probe { vindex, value, .. } = probe;
-        self.violate(Invariant::Reusable, vindex.to_string(), value.clone(), rows);
+        self.violate(Invariant::Reusable, vindex.to_string(), value.clone(), rows, None);
     }
 
     /// Its owner can be named, and reads go by it.
@@ -301,7 +314,14 @@ impl Judge {
             && !entry.values.contains(&Value::Null)
     }
 
-    fn violate(&mut self, invariant: Invariant, subject: String, value: String, rows: Vec<String>) {
+    pub(super) fn violate(
+        &mut self,
+        invariant: Invariant,
+        subject: String,
+        value: String,
+        rows: Vec<String>,
+        departure: Option<Departure>,
+    ) {
         self.violations.push(Violation {
             invariant,
             at: self.at,
@@ -310,7 +330,7 @@ impl Judge {
             rows,
             timeline: Vec::new(),
             lost_at: None,
-            departure: None,
+            departure,
         });
     }
 }

@@ -114,7 +114,9 @@ impl Invariant {
             Invariant::Reusable => "a value whose lookup row has no owner row can be inserted",
             Invariant::SoundReads => "a row that a read returns was there and matched",
             Invariant::StableReads => "a row that matched all the time is in the answer",
-            Invariant::RoutingEqual => "rows by a lookup are the rows that there are",
+            Invariant::RoutingEqual => {
+                "by a lookup, by a scatter and on one server the answers are the same"
+            }
         }
     }
 }

@@ -128,14 +128,25 @@ impl Placement {
 }
 
 fn lookup_side(vschema: &VSchema, keyspace: &str, vindex: &VindexSource) -> Side {
-    let named = TableName::parse(param(vindex, "table")).unwrap_or_default();
-    let keyspace = if named.keyspace.is_empty() { keyspace } else { named.keyspace.as_str() };
+    let (keyspace, table) = lookup_table(keyspace, vindex);
     Side {
-        keyspace: keyspace.into(),
-        table: named.name.as_str().into(),
-        columns: param(vindex, "from").split(',').map(|name| name.trim().to_owned()).collect(),
-        placed_by: placement(vschema, keyspace, &named.name),
+        keyspace: keyspace.as_str().into(),
+        table: table.as_str().into(),
+        columns: from(vindex),
+        placed_by: placement(vschema, &keyspace, &table),
     }
+}
+
+/// The keyspace and the name of a lookup vindex's table.
+pub(super) fn lookup_table(keyspace: &str, vindex: &VindexSource) -> (String, String) {
+    let named = TableName::parse(param(vindex, "table")).unwrap_or_default();
+    let of = if named.keyspace.is_empty() { keyspace } else { named.keyspace.as_str() };
+    (of.to_owned(), named.name.to_string())
+}
+
+/// The lookup table's columns of the values.
+pub(super) fn from(vindex: &VindexSource) -> Vec<String> {
+    param(vindex, "from").split(',').map(|name| name.trim().to_owned()).collect()
 }
 
 fn placement(vschema: &VSchema, keyspace: &str, table: &str) -> Option<Placement> {
@@ -146,7 +157,8 @@ fn placement(vschema: &VSchema, keyspace: &str, table: &str) -> Option<Placement
     Some(Placement { columns: columns(first), vindex: Arc::clone(vindex) })
 }
 
-fn columns(column_vindex: &ColumnVindexSource) -> Vec<String> {
+/// Which columns of its table a vindex takes.
+pub(super) fn columns(column_vindex: &ColumnVindexSource) -> Vec<String> {
     match column_vindex.column.is_empty() {
         true => column_vindex.columns.clone(),
         false => vec![column_vindex.column.clone()],

@@ -44,7 +44,6 @@ use crate::checker::rows::Rows;
 use crate::checker::statement::{Form, Given, Kind, Write};
 use crate::checker::value::{show, show_id};
 use crate::checker::verdict::Invariant;
-use crate::checker::violation::Violation;
 use crate::history::{Answer, AskId};
 
 /// Whether there is a twin.
@@ -191,16 +190,7 @@ impl Judge {
     }
 
     fn twin_differs(&mut self, answered: &Answered, rows: Vec<String>) -> Twin {
-        self.violations.push(Violation {
-            invariant: Invariant::RoutingEqual,
-            at: self.at,
-            subject: format!("session {}", answered.session).into(),
-            value: answered.ask.sql.to_string(),
-            rows,
-            timeline: Vec::new(),
-            lost_at: None,
-            departure: None,
-        });
+        self.told_wrongly(Invariant::RoutingEqual, answered, rows, None);
         Twin::Over("it differs")
     }
 }

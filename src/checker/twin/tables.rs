@@ -16,8 +16,9 @@ use std::sync::Arc;
 use sim::mysql::schema::{Column, Table};
 
 use crate::checker::statement;
-use crate::vschema::source::{ColumnVindexSource, ForeignKeyMode, KeyspaceSource, VindexSource};
-use crate::vschema::{TableName, VSchema};
+use crate::checker::watched::{columns, from, lookup_table};
+use crate::vschema::VSchema;
+use crate::vschema::source::{ColumnVindexSource, ForeignKeyMode, KeyspaceSource};
 
 /// A table that the vschema lets be compared.
 #[derive(Clone, Debug)]
@@ -107,28 +108,13 @@ fn declared_lookup(
         return None;
     }
     let (lookup_keyspace, lookup_table) = lookup_table(keyspace, vindex);
-    let from = vindex.params.get("from")?.split(',').map(|name| name.trim().to_owned());
     Some(Some(DeclaredLookup {
         columns: columns(column_vindex),
         unique: vindex.type_name.contains("unique"),
         keyspace: lookup_keyspace,
         table: lookup_table,
-        from: from.collect(),
+        from: from(vindex),
     }))
-}
-
-fn lookup_table(keyspace: &str, vindex: &VindexSource) -> (String, String) {
-    let named = vindex.params.get("table").map_or("", String::as_str);
-    let named = TableName::parse(named).unwrap_or_default();
-    let of = if named.keyspace.is_empty() { keyspace } else { named.keyspace.as_str() };
-    (of.to_owned(), named.name.to_string())
-}
-
-fn columns(column_vindex: &ColumnVindexSource) -> Vec<String> {
-    match column_vindex.column.is_empty() {
-        true => column_vindex.columns.clone(),
-        false => vec![column_vindex.column.clone()],
-    }
 }
 
 impl Declared {
