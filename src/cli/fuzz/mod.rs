@@ -73,7 +73,7 @@ pub(in crate::cli) struct SearchArguments {
     /// How many orderings of messages a bug needs, for --search pct
     #[arg(long, value_name = "D", default_value = "3",
           value_parser = clap::value_parser!(u64).range(1..=16))]
-    depth: u64,
+    pub depth: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -88,12 +88,8 @@ impl SearchArguments {
     pub fn search(self) -> Search {
         match self.search {
             Strategy::Random => Search::Random,
-            Strategy::Pct => self.by_priorities(),
+            Strategy::Pct => Search::Pct { depth: self.depth },
         }
-    }
-
-    pub fn by_priorities(self) -> Search {
-        Search::Pct { depth: self.depth }
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let scenarios = find(&arguments.paths)?;
     let clock = Clock::start(None);
     let scripts: Vec<Script> =
-        scenarios.iter().map(|one| arguments.read(one)).collect::<Result<_, _>>()?;
+        scenarios.iter().map(|one| read(one, &arguments.mutants)).collect::<Result<_, _>>()?;
     let mut jobs = Vec::new();
     for (scenario, script) in scripts.iter().enumerate() {
         let lines = arguments.lines(script).map_err(|error| bad(&scenarios[scenario], error))?;
@@ -115,16 +115,20 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     Ok(worst)
 }
 
-impl Arguments {
-    fn read(&self, scenario: &Scenario) -> Result<Script, CommandError> {
-        let options = Options {
-            host: HostKind::Plain,
-            mutants: self.mutants.clone(),
-            ..Options::beside(&scenario.path)
-        };
-        Script::read(&scenario.text, options).map_err(|error| bad(scenario, error))
-    }
+/// A scenario whose orders are searched, with these bugs in.
+pub(in crate::cli) fn read(
+    scenario: &Scenario,
+    mutants: &[Mutant],
+) -> Result<Script, CommandError> {
+    let options = Options {
+        host: HostKind::Plain,
+        mutants: mutants.to_vec(),
+        ..Options::beside(&scenario.path)
+    };
+    Script::read(&scenario.text, options).map_err(|error| bad(scenario, error))
+}
 
+impl Arguments {
     /// What may go otherwise while the statements run.
     fn lines(&self, script: &Script) -> Result<Vec<String>, ScenarioError> {
         if self.faults == 0 {
@@ -179,6 +183,6 @@ impl Arguments {
     }
 }
 
-fn bad(scenario: &Scenario, error: ScenarioError) -> CommandError {
+pub(in crate::cli) fn bad(scenario: &Scenario, error: ScenarioError) -> CommandError {
     CommandError::Scenario(Box::new(BadScenario::new(&scenario.path, &scenario.text, error)))
 }

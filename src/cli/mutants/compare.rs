@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table as Grid, presets};
 use serde_json::json;
-use sim::host::HostKind;
 use sim::order::explore::Reduction;
 use sim::seed::Seed;
 
 use super::{Arguments, search};
+use crate::cli::interleave::{bad, read};
 use crate::cli::many::{Clock, threads};
 use crate::cli::order::in_order;
 use crate::cli::run::files::find;
@@ -24,7 +24,6 @@ use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::Search;
 use crate::fuzz::interleave::explore;
 use crate::mutant::Mutant;
-use crate::scenario::Options;
 use crate::scenario::interleave::Script;
 
 /// How far apart the first seeds of searches are.
@@ -38,9 +37,7 @@ pub(super) fn run(
     mutants: &[Mutant],
     out: &mut dyn Write,
 ) -> Result<Verdict, CommandError> {
-    let Search::Pct { depth } = arguments.search.by_priorities() else {
-        return Err(CommandError::usage("a search by priorities has a depth"));
-    };
+    let depth = arguments.search.depth;
     let pct = format!("pct {depth}");
     let mut grid = Grid::new();
     grid.load_style(presets::NOTHING);
@@ -96,29 +93,24 @@ fn median(arguments: &Arguments, mutant: Mutant, by: Search) -> Result<Took, Com
 
 fn interleave(arguments: &Arguments, mutant: Mutant) -> Result<Took, CommandError> {
     let clock = Clock::start(Some(arguments.time));
-    let bad = |error: crate::scenario::ScenarioError| CommandError::usage(error.to_string());
-    let read = |scenario: &crate::cli::run::files::Scenario| {
-        let host = HostKind::Plain;
-        let options = Options { host, mutants: vec![mutant], ..Options::beside(&scenario.path) };
-        Script::read(&scenario.text, options).map_err(bad)
-    };
     let scenarios = find(std::slice::from_ref(&arguments.interleave))?;
-    let scripts: Vec<Script> = scenarios.iter().map(read).collect::<Result<_, _>>()?;
+    let scripts: Vec<Script> =
+        scenarios.iter().map(|one| read(one, &[mutant])).collect::<Result<_, _>>()?;
     // Who has found it ends the others, too.
     let is_found = AtomicBool::new(false);
     let (mut runs, mut took) = (0, None);
     let ended = in_order(
-        scripts.iter(),
+        scenarios.iter().zip(&scripts),
         threads(arguments.jobs),
-        |script| {
+        |(_, script)| {
             let is_over = || clock.is_over() || is_found.load(Ordering::Relaxed);
             let explored = explore(script, Reduction::Commuting, None, is_over);
             let finds = explored.as_ref().is_ok_and(|explored| explored.finding.is_some());
             is_found.fetch_or(finds, Ordering::Relaxed);
             (explored, clock.elapsed())
         },
-        |_, (explored, time)| {
-            let explored = explored.map_err(bad)?;
+        |(scenario, _), (explored, time)| {
+            let explored = explored.map_err(|error| bad(scenario, error))?;
             runs += explored.complete + explored.pruned;
             if explored.finding.is_some() {
                 took = Some(took.map_or(time, |earlier: Duration| earlier.min(time)));
