@@ -200,6 +200,17 @@ fn a_client_alone_is_told_what_one_server_says() {
     let left = [&[delete, "a post product/0 begins"][..], &gone];
     let left = [&left.concat()[..], &["a post product/0 rolls", ENDS, "a told ok 1"]].concat();
     beside("its entry is left", &left, "routing_equal, unknown");
+    let insert = |sku: &str| {
+        format!(
+            "a asks insert into customer.corder (order_id, customer_id, sku) values (5, 1, {sku})"
+        )
+    };
+    let (taken, null) = (insert("'x'"), insert("null"));
+    beside("taken", &[&taken, "a told error 1062 duplicate"], "held");
+    beside("another error", &[&taken, "a told error 1048 null"], "routing_equal");
+    beside("one of two errors", &[&null, "a told error 1048 null"], "held");
+    let behind = "a told error 1105 rolled back: VT09023: could not map [NULL] to a keyspace id";
+    beside("vtgate's own", &[&taken, behind], "held");
     let again = "a asks insert into customer.corder values (5, 1, 'x')";
     beside("what it cannot tell", &[again, "a told error 1105 no", NOBODY, "a told rows"], "held");
 }

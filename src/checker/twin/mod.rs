@@ -308,7 +308,7 @@ impl Beside {
             (Answer::Ok(_), Err(error)) => allowed(&error),
             (Answer::Error(error), Ok(_)) => refused(error),
             (Answer::Error(theirs), Err(own)) => {
-                match theirs.errno == own.errno || is_vtgates(theirs) {
+                match theirs.errno == own.errno || is_vtgates(theirs) || has_null(write) {
                     true => Shown::Same,
                     false if WAITED.contains(&theirs.errno) => Shown::Over("a wait"),
                     false => Shown::Differs(vec![
@@ -344,10 +344,18 @@ fn allowed(error: &SqlError) -> Shown {
     Shown::Differs(vec![format!("told of success; one server says {error}")])
 }
 
-/// An error of the router itself: `VT12001: unsupported: ..`.
+/// An error of the router itself: `VT12001: unsupported: ..`, also behind what it had undone.
 fn is_vtgates(error: &SqlError) -> bool {
-    let number = error.message.strip_prefix("VT").and_then(|rest| rest.get(..5));
-    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    error.message.split("VT").skip(1).any(|rest| {
+        let number = rest.get(..5).filter(|_| rest.get(5..6) == Some(":"));
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+/// Where a NULL is refused and a value is taken, nothing says which of the two is told: one server
+/// looks at row after row, vtgate at lookup after lookup.
+fn has_null(write: &Write) -> bool {
+    write.rows.iter().flatten().flatten().any(|value| *value == Given::Null)
 }
 
 fn only_reads(sql: &str) -> bool {
