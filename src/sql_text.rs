@@ -1,6 +1,8 @@
-//! Several statements in one text.
+//! Several statements in one text, and the places of a statement that wait for a value.
 //!
-//! It knows nothing of what a statement means: only strings, comments and `;`.
+//! It knows nothing of what a statement means: only strings, comments, `;`, `?` and `:name`.
+
+use std::ops::Range;
 
 /// The statements of a text, without their semicolons; blank ones are left out.
 pub fn statements(text: &str) -> Vec<&str> {
@@ -8,22 +10,63 @@ pub fn statements(text: &str) -> Vec<&str> {
     let (mut start, mut at) = (0, 0);
     let bytes = text.as_bytes();
     while at < bytes.len() {
-        match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => at = skip_string(bytes, at, quote),
-            b'-' if bytes[at..].starts_with(b"-- ") => at = skip_to(bytes, at, b"\n"),
-            b'#' => at = skip_to(bytes, at, b"\n"),
-            b'/' if bytes[at..].starts_with(b"/*") => at = skip_to(bytes, at + 2, b"*/"),
-            b';' => {
-                found.push(text[start..at].trim());
+        match skip(bytes, at) {
+            Some(end) => at = end,
+            None => {
+                if bytes[at] == b';' {
+                    found.push(text[start..at].trim());
+                    start = at + 1;
+                }
                 at += 1;
-                start = at;
             }
-            _ => at += 1,
         }
     }
     found.push(text[start..].trim());
     found.retain(|statement| !statement.is_empty());
     found
+}
+
+/// Where `?`, `:name` and `::name` stand in a statement.
+pub fn placeholders(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let bytes = text.as_bytes();
+    while at < bytes.len() {
+        if let Some(end) = skip(bytes, at) {
+            at = end;
+            continue;
+        }
+        let start = at;
+        at += 1;
+        match bytes[start] {
+            b'?' => found.push(start..at),
+            b':' => {
+                at += usize::from(bytes.get(at) == Some(&b':'));
+                let name = bytes[at..].iter().take_while(|byte| is_of_name(**byte)).count();
+                at += name;
+                if 0 < name {
+                    found.push(start..at);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Where a string or a comment ends that begins here.
+fn skip(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes[at] {
+        quote @ (b'\'' | b'"' | b'`') => Some(skip_string(bytes, at, quote)),
+        b'-' if bytes[at..].starts_with(b"-- ") => Some(skip_to(bytes, at, b"\n")),
+        b'#' => Some(skip_to(bytes, at, b"\n")),
+        b'/' if bytes[at..].starts_with(b"/*") => Some(skip_to(bytes, at + 2, b"*/")),
+        _ => None,
+    }
 }
 
 fn skip_string(bytes: &[u8], start: usize, quote: u8) -> usize {
@@ -52,5 +95,12 @@ mod tests {
         check("'it\\'s;' ; `;`", &["'it\\'s;'", "`;`"]);
         check("", &[]);
         check("'open", &["'open"]);
+    }
+
+    #[test]
+    fn placeholders_stand_outside_of_strings() {
+        let text = "a = ? and b = :b1 and c in ::c and d = ':x ?' /* ? */ and @e := 1 -- :f";
+        let found: Vec<&str> = placeholders(text).into_iter().map(|range| &text[range]).collect();
+        assert_eq!(found, ["?", ":b1", "::c"]);
     }
 }

@@ -10,7 +10,7 @@ use sim::host::HostKind;
 use sim::seed::Seed;
 use vindicate::checker::departure::Departure;
 use vindicate::fuzz::campaign::{Campaign, Chance, Finding, Search};
-use vindicate::fuzz::case::Case;
+use vindicate::fuzz::case::{Case, Source};
 use vindicate::fuzz::profile::{PROFILES, Profile};
 use vindicate::fuzz::shrink::{Shrunk, shrink};
 use vindicate::fuzz::strategy::Cases;
@@ -24,6 +24,7 @@ fn profile(name: &str) -> &'static Profile {
 fn campaign(name: &str, mutants: &[Mutant]) -> Campaign {
     Campaign {
         profile: profile(name),
+        source: Source::Drawn,
         mutants: mutants.to_vec(),
         search: Search::Random,
         host: HostKind::default(),

@@ -8,8 +8,12 @@
 use std::fmt;
 use std::rc::Rc;
 
+use sim::value::Value;
+
 use crate::checker::attempt::{Attempt, Fate, Part, SharedAttempt};
 use crate::checker::entry::{Entry, Note, TableKind};
+use crate::checker::statement::{Form, Given};
+use crate::checker::value::ValueKey;
 use crate::checker::verdict::Invariant;
 use crate::checker::watched::Watched;
 use crate::history::List;
@@ -35,14 +39,19 @@ pub enum Departure {
     /// gone, takes the entry over for another and commits that in the pre part, before the row has
     /// left for anybody else.
     PostKilled,
+    /// One INSERT has two values that MySQL takes for one and that differ in their bytes, 'p1' and
+    /// 'P1'. Of a duplicate, vtgate asks whether a row before it has the same value, and compares
+    /// bytes: the second row takes the entry over from the first, and both are inserted.
+    TwinsByBytes,
 }
 
 impl Departure {
-    pub const ALL: [Departure; 4] = [
+    pub const ALL: [Departure; 5] = [
         Departure::NestedRevert,
         Departure::OneValueTwice,
         Departure::HalfRolledBack,
         Departure::PostKilled,
+        Departure::TwinsByBytes,
     ];
 
     pub fn name(self) -> &'static str {
@@ -51,6 +60,7 @@ impl Departure {
             Departure::OneValueTwice => "one_value_twice",
             Departure::HalfRolledBack => "half_rolled_back",
             Departure::PostKilled => "post_killed",
+            Departure::TwinsByBytes => "twins_by_bytes",
         }
     }
 
@@ -68,6 +78,9 @@ impl Departure {
             }
             Departure::PostKilled => {
                 "a transaction whose post part was killed takes an entry over before its row has left"
+            }
+            Departure::TwinsByBytes => {
+                "two values of one INSERT that differ in their bytes alone are not seen to be one"
             }
         }
     }
@@ -98,6 +111,11 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
     if came.iter().any(|note| of(note, &|attempt| !attempt.failed_reverts.is_empty())) {
         return Some(Departure::HalfRolledBack);
     }
+    if watched.unique
+        && came.iter().any(|note| of(note, &|attempt| has_twins(attempt, entry, watched)))
+    {
+        return Some(Departure::TwinsByBytes);
+    }
     // Before the next: each of its takings over a row's entry also reverts something.
     let is_update = |attempt: &Attempt| attempt.is_explicit() && attempt.says(&["update"]);
     let updates: Vec<&SharedAttempt> =
@@ -123,4 +141,24 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
             && attempt.parts_of(List::Post).any(killed)
     };
     taken.iter().any(|note| of(note, &lost_its_lock)).then_some(Departure::PostKilled)
+}
+
+/// Whether an INSERT of a transaction has this value twice, written in two ways.
+fn has_twins(attempt: &Attempt, entry: &Entry, watched: &Watched) -> bool {
+    let collations = watched.collations.as_deref().unwrap_or_default();
+    let own = ValueKey::new(&entry.values, collations);
+    attempt.statements.iter().any(|(_, sql)| {
+        let Form::Write(write) = Form::of(sql) else { return false };
+        let place = |name: &String| write.columns.iter().position(|c| c.eq_ignore_ascii_case(name));
+        let places: Option<Vec<usize>> = watched.owner.columns.iter().map(place).collect();
+        let (Some(places), Some(rows)) = (places, &write.rows) else { return false };
+        let written = rows.iter().filter_map(|row| {
+            let given: Option<Vec<&Given>> = places.iter().map(|place| row.get(*place)).collect();
+            let given = given?;
+            let values: Option<Vec<Value>> = given.iter().map(|given| given.value()).collect();
+            (ValueKey::new(&values?, collations) == own).then_some(given)
+        });
+        let written: Vec<Vec<&Given>> = written.collect();
+        written.windows(2).any(|pair| pair[0] != pair[1])
+    })
 }

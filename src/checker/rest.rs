@@ -213,13 +213,13 @@ impl Judge {
         }
     }
 
-    /// For each value that dangles: an INSERT of it.
-    pub fn probes(&self) -> Vec<Probe> {
+    /// For each value that dangles: an INSERT of it. Numbers from `first` on tell the probes apart.
+    pub fn probes(&self, first: usize) -> Vec<Probe> {
         let mut probes = Vec::new();
         for vindex in self.vindexes.iter().filter(|vindex| self.can_be_asked(vindex)) {
             let entries = vindex.values.values().filter(|entry| self.is_dangling(vindex, entry));
             for entry in entries.take(ASKED) {
-                let number = probes.len();
+                let number = first + probes.len();
                 probes.extend(self.probe(vindex, entry, number));
             }
         }
@@ -275,7 +275,7 @@ impl Judge {
         // Something else may be wrong while a fault lasts.
         let is_cut = error.message.contains("code = Unavailable");
         let is_open = (self.is_faulty() || is_cut) && error.errno != 1062;
-        if is_open || reusable::departure(probe, way, error).is_some() {
+        if is_open || reusable::departure(probe, way, error).is_some() || !self.dangles(probe) {
             return;
         }
         let how = match way {
@@ -288,6 +288,14 @@ impl Judge {
         ];
         let Probe { vindex, value, .. } = probe;
         self.violate(Invariant::Reusable, vindex.to_string(), value.clone(), rows, None);
+    }
+
+    /// Whether the probe's value still has no owner: the probe may have waited for one.
+    fn dangles(&self, probe: &Probe) -> bool {
+        let mut vindexes = self.vindexes.iter();
+        let of = vindexes.find(|vindex| vindex.watched.full_name() == *probe.vindex);
+        let mut entries = of.into_iter().flat_map(|vindex| vindex.values.values());
+        entries.any(|entry| entry.owners.is_empty() && show(&entry.values) == probe.value)
     }
 
     /// Its owner can be named, and reads go by it.

@@ -113,7 +113,7 @@ const DANGLES: [&str; 2] = ["b pre product/0 commits +lookup x 4", "fault Crash(
 fn a_value_that_dangles_can_be_inserted() {
     let found = |answer: &Answer, way: Way| {
         let mut history = play(&DANGLES);
-        let probes = history.judge.probes();
+        let probes = history.judge.probes(0);
         let [probe] = probes.as_slice() else { panic!("{probes:?}") };
         assert!(probe.sql.ends_with(", 'x')"), "{}", probe.sql);
         history.judge.judge_probe(probe, way, answer);
@@ -126,9 +126,15 @@ fn a_value_that_dangles_can_be_inserted() {
         assert_eq!(found(&error(1062), way), "reusable, lost-session");
         assert_eq!(found(&Answer::Unknown("connection lost".into()), way), "lost-session");
     }
-    assert!(play(&[]).judge.probes().is_empty());
+    assert!(play(&[]).judge.probes(0).is_empty());
     // What is on its way is not asked for.
-    assert!(play(&DANGLES[..1]).judge.probes().is_empty());
+    assert!(play(&DANGLES[..1]).judge.probes(0).is_empty());
+    // A probe may wait for the owner row, and is a duplicate then.
+    let mut history = play(&DANGLES);
+    let probes = history.judge.probes(0);
+    history.line("b normal customer/-80 commits +order 4 4 x");
+    history.judge.judge_probe(&probes[0], Way::InTransaction, &error(1062));
+    assert_eq!(history.found(), "held");
 }
 
 #[test]

@@ -157,6 +157,18 @@ impl Filter {
 }
 
 impl Given {
+    /// The value, none for NULL and for what is computed.
+    pub fn value(&self) -> Option<Value> {
+        match self {
+            Given::Number(number) => match i64::try_from(*number) {
+                Ok(number) => Some(Value::Int(number)),
+                Err(_) => u64::try_from(*number).ok().map(Value::Uint),
+            },
+            Given::Text(text) => Some(Value::text(text)),
+            Given::Null | Given::Computed => None,
+        }
+    }
+
     pub fn sorted(&self, column: &Column) -> Option<Sorted> {
         match self {
             Given::Number(number) if is_integer(column) => Some(number.to_string().into_bytes()),

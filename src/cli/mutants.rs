@@ -25,6 +25,7 @@ use crate::cli::order::in_order;
 use crate::cli::run::mutant_parser;
 use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::{BadCase, Campaign, Finding, Search};
+use crate::fuzz::case::Source;
 use crate::fuzz::profile::Profile;
 use crate::fuzz::shrink::{Shrunk, shrink};
 use crate::mutant::Mutant;
@@ -106,6 +107,7 @@ fn search(
 ) -> Result<Outcome, CommandError> {
     let campaign = Campaign {
         profile: arguments.profile,
+        source: Source::Drawn,
         mutants: vec![mutant],
         search,
         host: HostKind::default(),

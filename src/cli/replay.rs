@@ -14,6 +14,7 @@ use crate::cli::fuzz::{SearchArguments, profile_parser};
 use crate::cli::run::mutant_parser;
 use crate::cli::{CommandError, Verdict, read_text};
 use crate::fuzz::campaign::Campaign;
+use crate::fuzz::case::Source;
 use crate::fuzz::profile::Profile;
 use crate::mutant::Mutant;
 use crate::scenario::{self, Options, Run};
@@ -59,6 +60,7 @@ impl Arguments {
         let seed = Seed::parse(&self.what);
         let campaign = Campaign {
             profile: self.profile,
+            source: Source::Drawn,
             mutants: self.mutants.clone(),
             search: self.search.search(),
             host: HostKind::default(),

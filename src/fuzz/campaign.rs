@@ -18,7 +18,7 @@ use sim::order::Counted;
 use sim::order::pct::Pct;
 use sim::seed::{Draw, Seed};
 
-use super::case::Case;
+use super::case::{Case, Source};
 use super::profile::Profile;
 use crate::mutant::Mutant;
 use crate::scenario::{self, JITTER, Options, Story, Verdict};
@@ -27,6 +27,7 @@ use crate::scenario::{self, JITTER, Options, Story, Verdict};
 #[derive(Clone, Debug)]
 pub struct Campaign {
     pub profile: &'static Profile,
+    pub source: Source,
     pub mutants: Vec<Mutant>,
     pub search: Search,
     pub host: HostKind,
@@ -99,7 +100,7 @@ pub struct BadCase {
 
 impl Campaign {
     pub fn case(&self, seed: Seed) -> Case {
-        Case::draw(self.profile, seed)
+        Case::draw(self.profile, seed, &self.source)
     }
 
     /// Runs a case.

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sim::decide::Tape;
@@ -14,7 +15,9 @@ use sim::seed::{Draw, Seed};
 use super::faults::{self, Kind, Targets};
 use super::profile::Profile;
 use super::schema::Schema;
-use super::workload::Mix;
+use super::schema::given::Given;
+use super::tables::{self, Table};
+use super::workload::{Queries, Workload};
 
 /// See the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +49,14 @@ pub enum Step {
     Command(String),
 }
 
+/// Where the schemas of a campaign's cases come from.
+#[derive(Clone, Debug, Default)]
+pub enum Source {
+    #[default]
+    Drawn,
+    Given(Arc<Given>),
+}
+
 /// A statement that a client has still to send.
 #[derive(Clone)]
 enum Queued {
@@ -62,8 +73,10 @@ impl Step {
     /// As a scenario's line.
     pub fn line(&self) -> String {
         match self {
-            Step::Send { session, sql } => format!("send {session} \"{sql}\""),
-            Step::Ask { session, sql } => format!("{session}:> {sql}"),
+            Step::Send { session, sql } => format!("send {session} \"{}\"", escaped(sql, '"')),
+            Step::Ask { session, sql } => {
+                format!("{session}:> {}", sql.split_whitespace().collect::<Vec<&str>>().join(" "))
+            }
             Step::Advance(time) if time.subsec_micros() % 1000 != 0 => {
                 format!("advance {}us", time.as_micros())
             }
@@ -78,10 +91,30 @@ impl Step {
 
 impl Case {
     /// The case of a seed.
-    pub fn draw(profile: &Profile, seed: Seed) -> Case {
-        let mut schema = Schema::draw(&mut Draw::new(seed, "fuzz/schema"));
+    pub fn draw(profile: &Profile, seed: Seed, source: &Source) -> Case {
+        let draw = &mut Draw::new(seed, "fuzz/schema");
+        match source {
+            Source::Drawn => {
+                let schema = Schema::draw(draw, profile);
+                // Drawn definitions can be read.
+                let tables = tables::read(&schema).unwrap_or_default();
+                Case::with(profile, seed, schema, &tables, None)
+            }
+            Source::Given(given) => {
+                let schema = given.draw(draw, profile);
+                Case::with(profile, seed, schema, given.tables(), given.queries())
+            }
+        }
+    }
+
+    fn with(
+        profile: &Profile,
+        seed: Seed,
+        schema: Schema,
+        tables: &[Table],
+        queries: Option<&Queries>,
+    ) -> Case {
         let draw = &mut Draw::new(seed, "fuzz/size");
-        profile.restrict(&mut schema);
         let vtgates = draw.between(1, profile.vtgates);
         let is_alone = draw.chance(profile.alone_percent);
         let clients = draw.between(profile.clients.0, profile.clients.1);
@@ -92,7 +125,9 @@ impl Case {
         let tablets = if draw.chance(profile.replicas_percent) { 3 } else { 1 };
         let transactions = draw.between(profile.transactions.0, profile.transactions.1);
         let mut case = Case { schema, tablets, vtgates, sessions, steps: Vec::new() };
-        case.steps = case.work(&mut Draw::new(seed, "fuzz/workload"), transactions);
+        let draw = &mut Draw::new(seed, "fuzz/workload");
+        let mut workload = Workload::draw(draw, tables, queries);
+        case.steps = case.work(draw, &mut workload, transactions);
         if !is_alone {
             case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile);
         }
@@ -100,17 +135,15 @@ impl Case {
     }
 
     /// The clients' transactions, in an order that keeps each client's own.
-    fn work(&self, draw: &mut Draw, transactions: u64) -> Vec<Step> {
-        let mix = Mix::draw(draw);
+    fn work(&self, draw: &mut Draw, workload: &mut Workload, transactions: u64) -> Vec<Step> {
         let clients = self.sessions.len();
         let mut queues: Vec<VecDeque<Queued>> = vec![VecDeque::new(); clients];
-        if mix.single {
-            let set = || Queued::Alone("set transaction_mode = 'single'".to_owned());
-            queues.iter_mut().for_each(|queue| queue.push_back(set()));
+        if let Some(setting) = workload.settings(draw) {
+            queues.iter_mut().for_each(|queue| queue.push_back(Queued::Alone(setting.clone())));
         }
         let mut drawn = 0;
         while drawn < transactions {
-            if let Some(storm) = mix.storm(draw, &self.schema, clients) {
+            if let Some(storm) = workload.storm(draw, clients) {
                 drawn += clients as u64;
                 for (queue, sql) in queues.iter_mut().zip(storm) {
                     queue.push_back(Queued::Storm(sql));
@@ -119,7 +152,7 @@ impl Case {
             }
             drawn += 1;
             let client = draw.below(clients as u64) as usize;
-            let transaction = mix.transaction(draw, &self.schema);
+            let transaction = workload.transaction(draw);
             queues[client].extend(transaction.into_iter().map(Queued::Alone));
         }
         // How close statements of different clients are to each other, in this run.
@@ -189,13 +222,14 @@ impl Case {
         let vtgates =
             if self.vtgates == 1 { String::new() } else { format!(" vtgates={}", self.vtgates) };
         let mut head = format!("cluster tablets={tablets}{vtgates}\n");
-        let keyspaces = self.schema.keyspaces();
-        for (keyspace, shards) in &keyspaces {
-            let _ = writeln!(head, "keyspace {keyspace} shards='{shards}'");
+        for keyspace in &self.schema.keyspaces {
+            let _ = writeln!(head, "keyspace {} shards='{}'", keyspace.name, keyspace.shards);
         }
-        for (keyspace, _) in &keyspaces {
-            let _ = writeln!(head, "vschema {keyspace} '{}'", self.schema.vschema(keyspace));
-            let _ = writeln!(head, "schema {keyspace} '{}'", self.schema.definitions(keyspace));
+        for keyspace in &self.schema.keyspaces {
+            let (name, definitions) = (&keyspace.name, keyspace.definitions.join("; "));
+            let vschema = escaped(&keyspace.vschema.print_line(), '\'');
+            let _ = writeln!(head, "vschema {name} '{vschema}'");
+            let _ = writeln!(head, "schema {name} '{}'", escaped(&definitions, '\''));
         }
         head
     }
@@ -213,7 +247,7 @@ impl Case {
         text.push_str("---\n\n");
         for (name, vtgate) in &self.sessions {
             let vtgate = if *vtgate == 1 { String::new() } else { format!(" vtgate={vtgate}") };
-            let _ = writeln!(text, "session {name}{vtgate} target=customer");
+            let _ = writeln!(text, "session {name}{vtgate} target={}", self.schema.home);
         }
         for step in self.steps.iter().chain(&faults::end()) {
             let _ = writeln!(text, "{}", step.line());
@@ -226,4 +260,19 @@ impl Case {
     pub fn lines(&self, tape: &Tape) -> usize {
         self.steps.len() + tape.len()
     }
+}
+
+/// Text inside of a scenario's quotes.
+fn escaped(text: &str, quote: char) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\t' => escaped.push_str("\\t"),
+            char if char == quote || char == '\\' => escaped.extend(['\\', char]),
+            char => escaped.push(char),
+        }
+    }
+    escaped
 }

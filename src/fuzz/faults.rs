@@ -236,18 +236,17 @@ impl Targets<'_> {
     }
 
     fn shard(&self, draw: &mut Draw) -> String {
-        let all = self.schema.keyspaces();
-        let (keyspace, shards) = *draw.pick(&all);
-        let shards: Vec<&str> = shards.split(',').collect();
-        format!("{keyspace}/{}", draw.pick(&shards))
+        let keyspace = draw.pick(&self.schema.keyspaces);
+        let shards: Vec<&str> = keyspace.shards().collect();
+        format!("{}/{}", keyspace.name, draw.pick(&shards))
     }
 
     /// The alias of a shard's tablet: keyspaces are numbered in their order, shards by hundreds.
     fn alias(&self, shard: &str, number: u64) -> String {
         let mut uid = 300;
-        for (keyspace, shards) in self.schema.keyspaces() {
-            for name in shards.split(',') {
-                if shard.split_once('/') == Some((keyspace, name)) {
+        for keyspace in &self.schema.keyspaces {
+            for name in keyspace.shards() {
+                if shard.split_once('/') == Some((&keyspace.name, name)) {
                     return format!("zone1-{:010}", uid + number);
                 }
                 uid += 100;

@@ -20,4 +20,5 @@ pub mod profile;
 pub mod schema;
 pub mod shrink;
 pub mod strategy;
+pub mod tables;
 pub mod workload;

@@ -1,7 +1,5 @@
 //! Profiles: how big the runs of a campaign are, and what they have.
 
-use super::schema::{Place, Schema};
-
 /// See the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -59,12 +57,5 @@ pub const PROFILES: [Profile; 3] = [
 impl Profile {
     pub fn named(name: &str) -> Option<&'static Profile> {
         PROFILES.iter().find(|profile| profile.name == name)
-    }
-
-    pub fn restrict(&self, schema: &mut Schema) {
-        if self.fixed_cluster {
-            schema.shards = "-80,80-";
-            schema.place = Place::Unsharded;
-        }
     }
 }

@@ -12,6 +12,7 @@ use sim::seed::Seed;
 
 use super::campaign::{BadCase, Campaign, Chance, Finding};
 use super::case::{Case, Step};
+use super::schema::Schema;
 use crate::scenario::Story;
 
 /// A finding that is as small as it gets.
@@ -39,6 +40,7 @@ pub fn shrink(campaign: &Campaign, finding: &Finding) -> Result<Option<Shrunk>, 
         let before = (shrinker.best.case.clone(), shrinker.best.tape.clone());
         shrinker.steps()?;
         shrinker.cluster()?;
+        shrinker.schema()?;
         shrinker.deviations()?;
         shrinker.words()?;
         shrinker.readable()?;
@@ -129,6 +131,28 @@ impl Shrinker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Lookups and their flags, and all shards but two, where nothing needs them.
+    fn schema(&mut self) -> Result<(), BadCase> {
+        let fewer = self.best.case.schema.with_fewer_shards();
+        if fewer != self.best.case.schema {
+            self.attempt_schema(fewer)?;
+        }
+        let mut at = 0;
+        while let Some(schema) = self.best.case.schema.simpler().into_iter().nth(at) {
+            if !self.attempt_schema(schema)? {
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// A step may name a shard that is no more; a vschema may be none without what was taken away.
+    fn attempt_schema(&mut self, schema: Schema) -> Result<bool, BadCase> {
+        let case = Case { schema, ..self.best.case.clone() };
+        let shown = self.attempt_anew(case);
+        Ok(shown.unwrap_or(false))
     }
 
     fn deviations(&mut self) -> Result<(), BadCase> {

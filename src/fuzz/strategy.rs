@@ -7,7 +7,7 @@ use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use sim::seed::Seed;
 
-use super::case::Case;
+use super::case::{Case, Source};
 use super::profile::Profile;
 
 /// All cases of a profile.
@@ -39,7 +39,7 @@ impl Strategy for Cases {
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let seed = Seed(proptest::num::u64::ANY.new_tree(runner)?.current());
-        let whole = Case::draw(self.0, seed);
+        let whole = Case::draw(self.0, seed, &Source::Drawn);
         let kept = (0..whole.steps.len()).collect();
         Ok(Tree { seed, whole, kept, taken: None, next: 0 })
     }

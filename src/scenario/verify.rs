@@ -19,6 +19,8 @@ use crate::history::Answer;
 
 /// Who asks.
 const SESSION: &str = "probe";
+/// More probes than a round has.
+const ROUND: usize = 10_000;
 /// `innodb_lock_wait_timeout` is 50 s.
 const LOCKS: Duration = Duration::from_secs(60);
 
@@ -60,9 +62,10 @@ impl Runner {
     }
 
     fn insert_what_dangles(&mut self) -> Result<usize, String> {
-        let probes = self.watch.borrow().judge().probes();
         let mut inserted = 0;
-        for way in [Way::InTransaction, Way::Alone] {
+        // A lookup that commits by itself keeps what was rolled back: each way has rows of its own.
+        for (way, first) in [(Way::InTransaction, 0), (Way::Alone, ROUND)] {
+            let probes = self.watch.borrow().judge().probes(first);
             for probe in &probes {
                 if self.watch.borrow().judge().is_taken(probe) {
                     continue;

@@ -221,6 +221,11 @@ impl KeyspaceSource {
         pretty(&self.to_json())
     }
 
+    /// The same on one line.
+    pub fn print_line(&self) -> String {
+        line(&self.to_json())
+    }
+
     fn read(node: &Node) -> Result<KeyspaceSource, JsonError> {
         // A keyspace without anything may be null.
         if node.value.is_null() {
@@ -402,6 +407,20 @@ fn read_kind(node: &Node, field: &str) -> Result<Kind, JsonError> {
 
 fn pretty(value: &Json) -> String {
     format!("{value:#}\n")
+}
+
+/// With a space where people put one.
+fn line(value: &Json) -> String {
+    let of = |entries: Vec<String>| entries.join(", ");
+    match value {
+        Json::Object(fields) => {
+            let entry =
+                |(name, value): (&String, &Json)| format!("{}: {}", json!(name), line(value));
+            format!("{{{}}}", of(fields.iter().map(entry).collect()))
+        }
+        Json::Array(values) => format!("[{}]", of(values.iter().map(line).collect())),
+        other => other.to_string(),
+    }
 }
 
 /// An object being printed; empty fields are left out.

@@ -120,6 +120,8 @@ pub struct Session {
     pub error_until_rollback: bool,
     /// Counts this session's internal savepoints, for their names.
     pub savepoint_count: u64,
+    /// A copy that runs one statement and commits it at once: its end is not the client's.
+    pub is_copy: bool,
 }
 
 impl Session {
@@ -148,6 +150,7 @@ impl Session {
             prepared: BTreeMap::new(),
             error_until_rollback: false,
             savepoint_count: 0,
+            is_copy: false,
         }
     }
 
@@ -156,6 +159,7 @@ impl Session {
         let mut session = self.clone();
         session.in_transaction = false;
         session.autocommit = true;
+        session.is_copy = true;
         session.pre.clear();
         session.normal.clear();
         session.post.clear();

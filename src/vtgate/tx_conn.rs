@@ -245,7 +245,10 @@ fn shard_name(shard: &ShardSession) -> Rc<str> {
 }
 
 fn ended(session: &RefCell<Session>, what: &'static str) {
-    history::emit(Event::Ended { session: Rc::clone(&session.borrow().name), what });
+    let session = session.borrow();
+    if !session.is_copy {
+        history::emit(Event::Ended { session: Rc::clone(&session.name), what });
+    }
 }
 
 /// Several shards' errors as one: the most telling code, the texts sorted, a line each. None of

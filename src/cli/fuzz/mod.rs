@@ -27,6 +27,7 @@ use crate::cli::order::in_order;
 use crate::cli::run::{SeedRange, mutant_parser};
 use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::{BadCase, Campaign, Finding, Ran, Search};
+use crate::fuzz::case::Source;
 use crate::fuzz::profile::{PROFILES, Profile};
 use crate::fuzz::shrink::{Shrunk, shrink};
 use crate::mutant::Mutant;
@@ -110,6 +111,7 @@ const SHRUNK: usize = 3;
 pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let campaign = Campaign {
         profile: arguments.profile,
+        source: Source::Drawn,
         mutants: arguments.mutants.clone(),
         search: arguments.search.search(),
         host: HostKind::default(),

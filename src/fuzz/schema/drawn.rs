@@ -1,0 +1,313 @@
+//! A drawn schema: an owner table with its lookups, and perhaps a table that uses one of them.
+//!
+//! `customer.corder` holds orders of customers, each with a sku, as in Vitess's guide to lookup
+//! vindexes; `customer.invoice` has the sku of an order, by the same lookup, which it does not own.
+//! What varies is what the protocol depends on: the sharding, whether a row's key is its sharding
+//! column, where the lookup tables live, how many lookups there are, of which types, which of
+//! Vitess's parameters they have, the columns' types, NULLs. The first lookup is a consistent one,
+//! which is what the promises are for.
+
+use sim::seed::Draw;
+
+use super::{Keyspace, Schema, TWO_SHARDS};
+use crate::fuzz::profile::Profile;
+use crate::vschema::source::{ColumnVindexSource, KeyspaceSource, TableSource, VindexSource};
+
+/// What is drawn.
+struct Drawn {
+    shards: &'static str,
+    /// The type of the owner's primary vindex.
+    primary: &'static str,
+    /// The key is the sharding column: one row a keyspace id.
+    key_is_sharding: bool,
+    /// The primary key is the sharding column and the order's number.
+    is_composite: bool,
+    place: Place,
+    lookups: Vec<Lookup>,
+    /// There is a table that uses the first lookup.
+    has_user: bool,
+}
+
+/// Of a column that a lookup is for.
+#[derive(Clone, Copy)]
+enum ValueType {
+    Bigint,
+    Varchar,
+    Varbinary,
+}
+
+/// Where the lookup tables are.
+#[derive(Clone, Copy)]
+enum Place {
+    SameKeyspace,
+    Unsharded,
+    Sharded(&'static str),
+}
+
+/// An owned lookup.
+struct Lookup {
+    column: &'static str,
+    value: ValueType,
+    /// Of the vindex.
+    kind: &'static str,
+    nullable: bool,
+    /// The owner's columns that make an entry its own: none of a unique lookup.
+    key: Vec<&'static str>,
+    /// Parameters beside the tables and columns.
+    flags: Vec<(&'static str, &'static str)>,
+}
+
+const OWNER: &str = "corder";
+const USER: &str = "invoice";
+const OWNERS: &str = "customer";
+const ELSEWHERE: &str = "product";
+
+impl Schema {
+    /// The schema of a seed.
+    pub fn draw(draw: &mut Draw, profile: &Profile) -> Schema {
+        let mut drawn = Drawn::draw(draw);
+        if profile.fixed_cluster {
+            drawn.shards = TWO_SHARDS;
+            drawn.place = Place::Unsharded;
+        }
+        drawn.schema()
+    }
+}
+
+impl Drawn {
+    fn draw(draw: &mut Draw) -> Drawn {
+        let key_is_sharding = draw.chance(50);
+        let is_composite = !key_is_sharding && draw.chance(30);
+        let key: &[&str] = if is_composite { &["customer_id", "order_id"] } else { &["order_id"] };
+        let first = [(3, "consistent_lookup_unique"), (1, "consistent_lookup")];
+        let mut lookups = vec![Lookup::draw(draw, "sku", &first, key)];
+        if draw.chance(40) {
+            // Two names of which one and a row's number are the other and a row's number.
+            let column = *draw.pick(&["ean", "ean", "sku1"]);
+            let kinds = [
+                (4, "consistent_lookup_unique"),
+                (3, "consistent_lookup"),
+                (2, "lookup_unique"),
+                (2, "lookup"),
+            ];
+            lookups.push(Lookup::draw(draw, column, &kinds, key));
+        }
+        let place = draw.weighted(&[
+            (4, Place::SameKeyspace),
+            (2, Place::Unsharded),
+            (2, Place::Sharded(TWO_SHARDS)),
+        ]);
+        Drawn {
+            shards: draw.weighted(&[(8, TWO_SHARDS), (2, "-40,40-80,80-")]),
+            primary: draw.weighted(&[(9, "hash"), (1, "xxhash")]),
+            key_is_sharding,
+            is_composite,
+            place,
+            lookups,
+            has_user: draw.chance(25),
+        }
+    }
+
+    fn lookup_keyspace(&self) -> &'static str {
+        match self.place {
+            Place::SameKeyspace => OWNERS,
+            Place::Unsharded | Place::Sharded(_) => ELSEWHERE,
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        let mut owners = Keyspace {
+            name: OWNERS.to_owned(),
+            shards: self.shards.to_owned(),
+            vschema: KeyspaceSource { sharded: true, ..KeyspaceSource::default() },
+            definitions: vec![self.owner_definition()],
+        };
+        let mut elsewhere = match self.place {
+            Place::SameKeyspace => None,
+            Place::Unsharded => Some(("0", false)),
+            Place::Sharded(shards) => Some((shards, true)),
+        }
+        .map(|(shards, sharded)| Keyspace {
+            name: ELSEWHERE.to_owned(),
+            shards: shards.to_owned(),
+            vschema: KeyspaceSource { sharded, ..KeyspaceSource::default() },
+            definitions: Vec::new(),
+        });
+        let first = column_vindex(&[self.sharding_column()], self.primary);
+        let owned = self.lookups.iter().map(Lookup::column_vindex);
+        let table = std::iter::once(first.clone()).chain(owned).collect();
+        owners.vschema.add_table(OWNER, table);
+        owners.vschema.add_vindex(self.primary, functional(self.primary));
+        if let Some(used) = self.lookups.first().filter(|_| self.has_user) {
+            owners.definitions.push(self.user_definition(used));
+            owners.vschema.add_table(USER, vec![first, used.column_vindex()]);
+        }
+        for lookup in &self.lookups {
+            owners.vschema.add_vindex(&lookup.table(), lookup.vindex(self.lookup_keyspace()));
+            let at = elsewhere.as_mut().unwrap_or(&mut owners);
+            at.definitions.push(lookup.definition());
+            let placed_by = lookup.value.vindex();
+            let is_sharded = at.vschema.sharded;
+            if is_sharded {
+                at.vschema.add_vindex(placed_by, functional(placed_by));
+            }
+            let vindexes = is_sharded.then(|| column_vindex(&[lookup.column], placed_by));
+            at.vschema.add_table(&lookup.table(), vindexes.into_iter().collect());
+        }
+        let keyspaces = elsewhere.into_iter().chain([owners]).collect();
+        Schema { keyspaces, home: OWNERS.to_owned() }
+    }
+
+    fn owner_definition(&self) -> String {
+        let mut columns = vec!["order_id bigint not null".to_owned()];
+        if !self.key_is_sharding {
+            let null = if self.is_composite { " not null" } else { "" };
+            columns.push(format!("customer_id bigint{null}"));
+        }
+        for Lookup { column, value, nullable, .. } in &self.lookups {
+            let null = if *nullable { "" } else { " not null" };
+            columns.push(format!("{column} {}{null}", value.sql()));
+        }
+        columns.push("price bigint".to_owned());
+        columns.push(match self.is_composite {
+            true => "primary key (customer_id, order_id)".to_owned(),
+            false => "primary key (order_id)".to_owned(),
+        });
+        columns.extend(self.lookups.iter().map(|lookup| format!("key ({})", lookup.column)));
+        format!("create table {OWNER} ({})", columns.join(", "))
+    }
+
+    fn user_definition(&self, used: &Lookup) -> String {
+        let sharding = self.sharding_column();
+        let key = used.key.iter().filter(|name| **name != sharding);
+        let key: String = key.map(|name| format!("{name} bigint, ")).collect();
+        let (column, ty) = (used.column, used.value.sql());
+        format!(
+            "create table {USER} (invoice_id bigint not null, {sharding} bigint not null, {key}\
+             {column} {ty}, primary key ({sharding}, invoice_id))"
+        )
+    }
+
+    fn sharding_column(&self) -> &'static str {
+        if self.key_is_sharding { "order_id" } else { "customer_id" }
+    }
+}
+
+impl Lookup {
+    fn draw(
+        draw: &mut Draw,
+        column: &'static str,
+        kinds: &[(u64, &'static str)],
+        key: &[&'static str],
+    ) -> Lookup {
+        let kind = draw.weighted(kinds);
+        let key = if kind.ends_with("unique") { Vec::new() } else { key.to_vec() };
+        let value = draw.weighted(&[
+            (3, ValueType::Bigint),
+            (2, ValueType::Varchar),
+            (2, ValueType::Varbinary),
+        ]);
+        let nullable = draw.chance(40);
+        let mut flags = Vec::new();
+        // Without it a NULL would be an entry, which the tables here cannot hold.
+        if nullable || draw.chance(10) {
+            flags.push(("ignore_nulls", "true"));
+        }
+        if draw.chance(20) {
+            flags.push(("batch_lookup", "true"));
+        }
+        if draw.chance(6) {
+            flags.push(("write_only", "true"));
+        }
+        if draw.chance(6) {
+            flags.push(("read_lock", *draw.pick(&["exclusive", "shared", "none"])));
+        }
+        if !kind.starts_with("consistent") {
+            if draw.chance(30) {
+                flags.push(("autocommit", "true"));
+            }
+            if draw.chance(15) {
+                flags.push(("no_verify", "true"));
+            }
+        }
+        Lookup { column, value, kind, nullable, key, flags }
+    }
+
+    fn table(&self) -> String {
+        format!("{OWNER}_{}", self.column)
+    }
+
+    /// The columns whose values an entry is for.
+    fn columns(&self) -> Vec<&'static str> {
+        std::iter::once(self.column).chain(self.key.iter().copied()).collect()
+    }
+
+    fn column_vindex(&self) -> ColumnVindexSource {
+        column_vindex(&self.columns(), &self.table())
+    }
+
+    fn definition(&self) -> String {
+        let (table, column, ty) = (self.table(), self.column, self.value.sql());
+        let key: String = self.key.iter().map(|name| format!(", {name} bigint not null")).collect();
+        format!(
+            "create table {table} ({column} {ty} not null{key}, keyspace_id varbinary(128), \
+             primary key ({}))",
+            self.columns().join(", ")
+        )
+    }
+
+    fn vindex(&self, keyspace: &str) -> VindexSource {
+        let table = format!("{keyspace}.{}", self.table());
+        let from = self.columns().join(", ");
+        let mut params = vec![("table", &*table), ("from", &from), ("to", "keyspace_id")];
+        params.extend(&self.flags);
+        let text = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        VindexSource {
+            type_name: self.kind.to_owned(),
+            params: params.into_iter().map(text).collect(),
+            owner: OWNER.to_owned(),
+        }
+    }
+}
+
+impl KeyspaceSource {
+    fn add_table(&mut self, name: &str, column_vindexes: Vec<ColumnVindexSource>) {
+        let table = TableSource { column_vindexes, ..TableSource::default() };
+        self.tables.insert(name.to_owned(), table);
+    }
+
+    fn add_vindex(&mut self, name: &str, vindex: VindexSource) {
+        self.vindexes.insert(name.to_owned(), vindex);
+    }
+}
+
+fn functional(type_name: &str) -> VindexSource {
+    VindexSource { type_name: type_name.to_owned(), ..VindexSource::default() }
+}
+
+fn column_vindex(columns: &[&str], name: &str) -> ColumnVindexSource {
+    let (column, columns) = match columns {
+        [only] => ((*only).to_owned(), Vec::new()),
+        several => (String::new(), several.iter().map(|name| (*name).to_owned()).collect()),
+    };
+    ColumnVindexSource { column, columns, name: name.to_owned() }
+}
+
+impl ValueType {
+    fn sql(self) -> &'static str {
+        match self {
+            ValueType::Bigint => "bigint",
+            ValueType::Varchar => "varchar(64)",
+            ValueType::Varbinary => "varbinary(64)",
+        }
+    }
+
+    /// The vindex that shards a lookup table by a value.
+    fn vindex(self) -> &'static str {
+        match self {
+            ValueType::Bigint => "hash",
+            ValueType::Varchar => "unicode_loose_xxhash",
+            ValueType::Varbinary => "xxhash",
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The tables that clients work with, as a schema's texts say: their columns, which of them find
+//! and place a row, and how a value of each is written.
+//!
+//! Lookup tables, sequences and reference tables are not among them: clients do not write those.
+//! It knows nothing of statements.
+
+use std::collections::BTreeSet;
+
+use sim::sql::ast::{ColumnDefinition, ColumnName, CreateTable, Expr, Ident, IndexKind, Statement};
+use sim::sql::parse;
+
+use super::schema::{Keyspace, Schema};
+use crate::vschema::TableName;
+use crate::vschema::source::{ColumnVindexSource, TableSource};
+
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// As statements name it: with its keyspace, where sessions do not begin in that.
+    pub name: String,
+    pub keyspace: String,
+    pub bare: String,
+    pub columns: Vec<Column>,
+    /// The primary key's columns.
+    pub key: Vec<usize>,
+    /// The primary vindex first; none in a keyspace without shards.
+    pub vindexes: Vec<ColumnVindex>,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: String,
+    pub nullable: bool,
+    /// An INSERT may leave it out.
+    pub has_default: bool,
+    pub role: Role,
+    /// Capital letters are other values to nobody but vtgate. Not where `batch_lookup` is set:
+    /// vtgate then compares values by their bytes, and finds no row of another case.
+    pub has_capitals: bool,
+    written: Written,
+}
+
+/// What a column's values are for; how many there are depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is part of the primary key.
+    Key,
+    /// It places the row, and is no part of its key.
+    Placing,
+    /// A lookup is for it.
+    Value,
+    Other,
+}
+
+/// A vindex of a table.
+#[derive(Clone, Debug)]
+pub struct ColumnVindex {
+    /// With its keyspace, so that tables which share it are known.
+    pub name: String,
+    pub columns: Vec<usize>,
+    pub is_lookup: bool,
+    pub is_owned: bool,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    Number,
+    /// With at most so many characters.
+    Text(Option<u32>),
+    /// Always so many bytes.
+    Padded(u32),
+    Date,
+    Time,
+    Timestamp,
+}
+
+/// Why a schema has no tables to work with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTables {
+    #[error("the definition of a table cannot be read: {0}")]
+    Definition(String),
+    #[error("there is no table that clients could write")]
+    None,
+}
+
+/// The tables of a schema.
+pub fn read(schema: &Schema) -> Result<Vec<Table>, BadTables> {
+    let lookup_tables = lookup_tables(schema);
+    let mut tables = Vec::new();
+    for keyspace in &schema.keyspaces {
+        for text in &keyspace.definitions {
+            let statement =
+                parse(text).map_err(|error| BadTables::Definition(format!("{error}: {text}")))?;
+            let Statement::CreateTable(create) = statement else { continue };
+            let name = create.table.name.as_str();
+            if !lookup_tables.contains(&(keyspace.name.clone(), name.to_owned())) {
+                tables.extend(table(schema, keyspace, &create));
+            }
+        }
+    }
+    if tables.is_empty() { Err(BadTables::None) } else { Ok(tables) }
+}
+
+/// Keyspaces and names of the tables that vindexes read.
+fn lookup_tables(schema: &Schema) -> BTreeSet<(String, String)> {
+    let mut tables = BTreeSet::new();
+    for keyspace in &schema.keyspaces {
+        for vindex in keyspace.vschema.vindexes.values() {
+            let named = vindex.params.get("table").and_then(|name| TableName::parse(name).ok());
+            tables.extend(named.map(|named| {
+                let is_bare = named.keyspace.is_empty();
+                let of = if is_bare { keyspace.name.clone() } else { named.keyspace.to_string() };
+                (of, named.name.to_string())
+            }));
+        }
+    }
+    tables
+}
+
+fn table(schema: &Schema, keyspace: &Keyspace, create: &CreateTable) -> Option<Table> {
+    let name = create.table.name.as_str();
+    let nothing = TableSource::default();
+    let source = keyspace.vschema.tables.get(name).unwrap_or(&nothing);
+    let is_placed = !keyspace.vschema.sharded || !source.column_vindexes.is_empty();
+    if !source.type_name.is_empty() || !is_placed {
+        return None;
+    }
+    let columns = &create.columns;
+    let place = |name: &str| {
+        columns.iter().position(|column| column.name.as_str().eq_ignore_ascii_case(name))
+    };
+    let key = create.indexes.iter().find(|index| index.kind == IndexKind::Primary);
+    let named = key.into_iter().flat_map(|index| &index.parts).map(|part| part.column.as_str());
+    let mut key: Vec<usize> = named.filter_map(place).collect();
+    key.extend(columns.iter().position(|column| column.primary_key));
+    let vindexes: Vec<ColumnVindex> = source
+        .column_vindexes
+        .iter()
+        .map(|of_columns| vindex(keyspace, name, of_columns, &place))
+        .collect();
+    let role = |at: usize| match () {
+        () if key.contains(&at) => Role::Key,
+        () if vindexes.first().is_some_and(|first| first.columns.contains(&at)) => Role::Placing,
+        () if vindexes.iter().any(|vindex| vindex.columns.contains(&at)) => Role::Value,
+        () => Role::Other,
+    };
+    let is_batch = |at: usize| {
+        let of_column = |vindex: &&ColumnVindexSource| {
+            place(&vindex.column) == Some(at)
+                || vindex.columns.iter().any(|name| place(name) == Some(at))
+        };
+        source.column_vindexes.iter().filter(of_column).any(|vindex| {
+            let vindex = keyspace.vschema.vindexes.get(&vindex.name);
+            vindex.is_some_and(|vindex| vindex.params.contains_key("batch_lookup"))
+        })
+    };
+    let columns =
+        columns.iter().enumerate().map(|(at, column)| Column::of(column, role(at), !is_batch(at)));
+    let bare = escaped(&create.table.name);
+    let name = match keyspace.name == schema.home {
+        true => bare.clone(),
+        false => format!("{}.{bare}", escaped(&Ident::new(&keyspace.name))),
+    };
+    Some(Table {
+        name,
+        keyspace: keyspace.name.clone(),
+        bare,
+        columns: columns.collect(),
+        key,
+        vindexes,
+    })
+}
+
+fn vindex(
+    keyspace: &Keyspace,
+    table: &str,
+    of_columns: &ColumnVindexSource,
+    place: &impl Fn(&str) -> Option<usize>,
+) -> ColumnVindex {
+    let source = keyspace.vschema.vindexes.get(&of_columns.name);
+    let one = std::iter::once(&of_columns.column).filter(|name| !name.is_empty());
+    let named = one.chain(&of_columns.columns);
+    ColumnVindex {
+        name: format!("{}.{}", keyspace.name, of_columns.name),
+        columns: named.filter_map(|name| place(name)).collect(),
+        is_lookup: source.is_some_and(|vindex| vindex.type_name.contains("lookup")),
+        is_owned: source.is_some_and(|vindex| vindex.owner == table),
+    }
+}
+
+/// As SQL writes it: with backticks where it is a word of SQL's own.
+fn escaped(name: &Ident) -> String {
+    Expr::Column(ColumnName { table: None, name: name.clone() }).to_string()
+}
+
+impl Table {
+    /// Its owned lookups, or all if it owns none.
+    pub fn lookups(&self) -> Vec<&ColumnVindex> {
+        let all = || self.vindexes.iter().filter(|vindex| vindex.is_lookup);
+        let owned: Vec<&ColumnVindex> = all().filter(|vindex| vindex.is_owned).collect();
+        if owned.is_empty() { all().collect() } else { owned }
+    }
+
+    pub fn owns(&self) -> bool {
+        self.vindexes.iter().any(|vindex| vindex.is_owned)
+    }
+
+    /// Its columns of a role.
+    pub fn columns_of(&self, role: Role) -> Vec<usize> {
+        (0..self.columns.len()).filter(|at| self.columns[*at].role == role).collect()
+    }
+}
+
+impl Column {
+    fn of(column: &ColumnDefinition, role: Role, has_capitals: bool) -> Column {
+        let ty = &column.ty;
+        let written = match &*ty.name {
+            "binary" => Written::Padded(ty.length.unwrap_or(1)),
+            "char" => Written::Text(Some(ty.length.unwrap_or(1))),
+            "varchar" | "varbinary" => Written::Text(ty.length),
+            name if name.ends_with("text") || name.ends_with("blob") => Written::Text(None),
+            "date" => Written::Date,
+            "time" => Written::Time,
+            "datetime" | "timestamp" => Written::Timestamp,
+            _ => Written::Number,
+        };
+        let nullable = !column.not_null && !column.primary_key && role != Role::Key;
+        let has_default = nullable || column.default.is_some() || column.auto_increment;
+        let is_text = matches!(written, Written::Text(_));
+        let has_capitals = has_capitals && is_text && role == Role::Value;
+        let name = escaped(&column.name);
+        Column { name, nullable, has_default, role, has_capitals, written }
+    }
+
+    pub fn is_number(&self) -> bool {
+        self.written == Written::Number
+    }
+
+    /// A value as SQL: as many different ones as there are numbers.
+    pub fn literal(&self, number: u64) -> String {
+        match self.written {
+            Written::Number => number.to_string(),
+            Written::Text(Some(1)) => {
+                format!("'{}'", char::from(b'a' + u8::try_from(number % 26).unwrap_or(0)))
+            }
+            Written::Text(_) => format!("'p{number}'"),
+            Written::Padded(length) => {
+                let digits = usize::try_from(length).unwrap_or(1).saturating_mul(2);
+                format!("x'{number:0digits$x}'")
+            }
+            Written::Date => format!("'2026-01-{:02}'", 1 + number % 28),
+            Written::Time => format!("'10:00:{:02}'", number % 60),
+            Written::Timestamp => format!("'2026-01-01 10:00:{:02}'", number % 60),
+        }
+    }
+}
