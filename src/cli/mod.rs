@@ -16,8 +16,10 @@ mod plan;
 mod replay;
 pub mod run;
 mod sweep;
+mod tables;
 mod vindex;
 mod vschema;
+mod vschema_files;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -10,11 +10,10 @@ use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::seed::Seed;
 
-use crate::cli::fuzz::{SearchArguments, profile_parser};
+use crate::cli::fuzz::{SchemaArguments, SearchArguments, profile_parser};
 use crate::cli::run::mutant_parser;
 use crate::cli::{CommandError, Verdict, read_text};
 use crate::fuzz::campaign::Campaign;
-use crate::fuzz::case::Source;
 use crate::fuzz::profile::Profile;
 use crate::mutant::Mutant;
 use crate::scenario::{self, Options, Run};
@@ -30,6 +29,8 @@ pub(super) struct Arguments {
     /// Put a bug in; may be repeated
     #[arg(long = "mutant", value_name = "M", value_parser = mutant_parser())]
     mutants: Vec<Mutant>,
+    #[command(flatten)]
+    schema: SchemaArguments,
     #[command(flatten)]
     search: SearchArguments,
     /// Every message and event, too
@@ -60,7 +61,7 @@ impl Arguments {
         let seed = Seed::parse(&self.what);
         let campaign = Campaign {
             profile: self.profile,
-            source: Source::Drawn,
+            source: self.schema.source()?,
             mutants: self.mutants.clone(),
             search: self.search.search(),
             host: HostKind::default(),

@@ -103,6 +103,14 @@ impl Campaign {
         Case::draw(self.profile, seed, &self.source)
     }
 
+    /// Whether a seed's cluster and tables can be made: a given schema's may not. What is wrong, if
+    /// not.
+    pub fn try_out(&self, seed: Seed) -> Result<(), String> {
+        let empty = Case { steps: Vec::new(), ..self.case(seed) };
+        let run = scenario::run(&empty.text("", &Tape::default()), &Options::default());
+        run.map(|_| ()).map_err(|error| error.message)
+    }
+
     /// Runs a case.
     pub fn run(&self, case: &Case, chance: Chance, record: bool) -> Result<Ran, BadCase> {
         self.run_with(case, chance, record, &self.mutants)

@@ -73,10 +73,8 @@ impl Step {
     /// As a scenario's line.
     pub fn line(&self) -> String {
         match self {
-            Step::Send { session, sql } => format!("send {session} \"{}\"", escaped(sql, '"')),
-            Step::Ask { session, sql } => {
-                format!("{session}:> {}", sql.split_whitespace().collect::<Vec<&str>>().join(" "))
-            }
+            Step::Send { session, sql } => format!("send {session} \"{}\"", escaped(&line(sql), '"')),
+            Step::Ask { session, sql } => format!("{session}:> {}", line(sql)),
             Step::Advance(time) if time.subsec_micros() % 1000 != 0 => {
                 format!("advance {}us", time.as_micros())
             }
@@ -262,14 +260,16 @@ impl Case {
     }
 }
 
+/// A statement on one line.
+fn line(sql: &str) -> String {
+    sql.lines().map(str::trim).collect::<Vec<&str>>().join(" ")
+}
+
 /// Text inside of a scenario's quotes.
 fn escaped(text: &str, quote: char) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
             char if char == quote || char == '\\' => escaped.extend(['\\', char]),
             char => escaped.push(char),
         }

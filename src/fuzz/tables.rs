@@ -35,8 +35,8 @@ pub struct Column {
     /// An INSERT may leave it out.
     pub has_default: bool,
     pub role: Role,
-    /// Capital letters are other values to nobody but vtgate. Not where `batch_lookup` is set:
-    /// vtgate then compares values by their bytes, and finds no row of another case.
+    /// A value may be written in capital letters: it is the same to MySQL. Not where `batch_lookup`
+    /// is set: vtgate then compares values by their bytes, and finds no row of another case.
     pub has_capitals: bool,
     written: Written,
 }
@@ -228,8 +228,8 @@ impl Column {
         };
         let nullable = !column.not_null && !column.primary_key && role != Role::Key;
         let has_default = nullable || column.default.is_some() || column.auto_increment;
-        let is_text = matches!(written, Written::Text(_));
-        let has_capitals = has_capitals && is_text && role == Role::Value;
+        let has_case = ty.name.contains("char") || ty.name.contains("text");
+        let has_capitals = has_capitals && has_case && role == Role::Value;
         let name = escaped(&column.name);
         Column { name, nullable, has_default, role, has_capitals, written }
     }

@@ -1,21 +1,23 @@
 //! A finding as a file: a scenario of a page that fails when it is run, and holds when the bug is
 //! gone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::Arguments;
 use crate::cli::CommandError;
 use crate::cli::run::replace::replace;
 use crate::fuzz::campaign::{Campaign, Finding, Search};
 use crate::fuzz::shrink::Shrunk;
 use crate::scenario::{self, Options};
 
-/// Writes a finding below `folder`; gives its path.
+/// Writes a finding; gives its path.
 pub(super) fn write(
     campaign: &Campaign,
     finding: &Finding,
     small: &Shrunk,
-    folder: &Path,
+    arguments: &Arguments,
 ) -> Result<PathBuf, CommandError> {
+    let folder = &arguments.out;
     let mut comments = String::from(small.story.text.trim_end());
     let mutants: Vec<String> = campaign.mutants.iter().map(ToString::to_string).collect();
     if !mutants.is_empty() {
@@ -25,6 +27,7 @@ pub(super) fn write(
     if let Search::Pct { depth } = campaign.search {
         with.push_str(&format!(" --search pct --depth {depth}"));
     }
+    with.push_str(&arguments.schema.words());
     comments.push_str(&format!(
         "\n\nThe run that showed it: vindicate replay {} --profile {}{with}",
         finding.seed.0, campaign.profile.name
@@ -39,7 +42,7 @@ pub(super) fn write(
     })?;
     let text = run.output;
     std::fs::create_dir_all(folder)
-        .map_err(|source| CommandError::Replace { path: folder.to_path_buf(), source })?;
+        .map_err(|source| CommandError::Replace { path: folder.clone(), source })?;
     let of = if mutants.is_empty() { String::new() } else { format!("-{}", mutants.join("-")) };
     let path =
         folder.join(format!("{}{of}-{}", small.story.invariant.replace('_', "-"), finding.seed.0));

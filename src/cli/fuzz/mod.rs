@@ -7,6 +7,7 @@
 //! It knows nothing of what a case is.
 
 mod finding;
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -23,11 +24,11 @@ use sim::order::{Counted, pct};
 use sim::seed::Seed;
 
 use crate::cli::many::{Clock, progress_bar, threads};
+pub(in crate::cli) use self::schema::SchemaArguments;
 use crate::cli::order::in_order;
 use crate::cli::run::{SeedRange, mutant_parser};
 use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::{BadCase, Campaign, Finding, Ran, Search};
-use crate::fuzz::case::Source;
 use crate::fuzz::profile::{PROFILES, Profile};
 use crate::fuzz::shrink::{Shrunk, shrink};
 use crate::mutant::Mutant;
@@ -50,6 +51,8 @@ pub(super) struct Arguments {
     /// Put a bug in; may be repeated
     #[arg(long = "mutant", value_name = "M", value_parser = mutant_parser())]
     mutants: Vec<Mutant>,
+    #[command(flatten)]
+    schema: SchemaArguments,
     #[command(flatten)]
     search: SearchArguments,
     /// Where findings are written, a scenario each
@@ -111,7 +114,7 @@ const SHRUNK: usize = 3;
 pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let campaign = Campaign {
         profile: arguments.profile,
-        source: Source::Drawn,
+        source: arguments.schema.source()?,
         mutants: arguments.mutants.clone(),
         search: arguments.search.search(),
         host: HostKind::default(),
@@ -122,6 +125,9 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
         (None, Some(_)) => (first, u64::MAX),
         (None, None) => (first, first.saturating_add(SEEDS)),
     };
+    campaign.try_out(Seed(first)).map_err(|message| {
+        CommandError::usage(format!("the cluster cannot be made: {message}"))
+    })?;
     let bar = progress_bar(last - first);
     let mut out = io::stdout();
     let mut tally = Tally::new(&arguments, &campaign);
@@ -239,7 +245,7 @@ impl<'a> Tally<'a> {
             )?;
             return Ok(());
         };
-        let path = finding::write(self.campaign, finding, &small, &self.arguments.out)?;
+        let path = finding::write(self.campaign, finding, &small, self.arguments)?;
         let Shrunk { case, tape, story, runs } = &small;
         match self.arguments.format {
             Format::Json => writeln!(

@@ -11,12 +11,11 @@
 
 mod diff;
 mod lines;
-mod queries;
+pub(in crate::cli) mod queries;
 mod server;
 mod setup;
 mod shards;
 mod stand_in;
-mod tables;
 mod tree;
 
 use std::io::{self, BufWriter, Write};

@@ -2,16 +2,14 @@
 //!
 //! It knows nothing of where queries come from.
 
-use std::path::Path;
-
+use crate::cli::plan::Sources;
 use crate::cli::plan::setup::Setup;
-use crate::cli::plan::{Sources, tables};
-use crate::cli::{CommandError, read_text, vschema as vschema_check};
+use crate::cli::{CommandError, read_text, tables, vschema as vschema_check, vschema_files};
 use crate::planner::environment::Environment;
 use crate::planner::planning::{Step, Trace};
 use crate::planner::primitive::Plan;
 use crate::planner::{self, Context, PlanError};
-use crate::vschema::{Build, KeyspaceSource, SrvVSchema, VSchema, definition};
+use crate::vschema::{Build, VSchema, definition};
 
 /// Everything that planning reads besides the query.
 pub struct Server {
@@ -31,13 +29,7 @@ impl Server {
             Some(path) => Setup::parse(&read_text(path)?, &path.display().to_string())?,
             None => Setup::default(),
         };
-        let mut source = SrvVSchema::default();
-        let mut texts = Vec::new();
-        for path in &sources.vschema {
-            let text = read_text(path)?;
-            merge(&mut source, parse(path, &text)?);
-            texts.push((path, text));
-        }
+        let (mut source, texts) = vschema_files::read(&sources.vschema)?;
         let mut definitions = Vec::new();
         for path in &sources.schema {
             definitions.extend(tables::read(path, &read_text(path)?, &source)?);
@@ -46,7 +38,7 @@ impl Server {
         setup.prepare(&mut source);
         let (mut vschema, problems) =
             VSchema::build_with_problems(&source, &setup.registry(), Build::AsVitess);
-        if let [(path, text)] = &texts[..] {
+        if let ([path], [text]) = (&sources.vschema[..], &texts[..]) {
             vschema_check::warn(path, text, problems);
         }
         definition::track(&definitions, &mut vschema);
@@ -83,30 +75,6 @@ impl Server {
         };
         planner::build(query, &context)
     }
-}
-
-/// A whole vschema, or that of the keyspace that the file is named after.
-fn parse(path: &Path, text: &str) -> Result<SrvVSchema, CommandError> {
-    let is_whole = matches!(
-        serde_json::from_str(text),
-        Ok(serde_json::Value::Object(map)) if map.contains_key("keyspaces")
-    );
-    let unreadable = |error| vschema_check::unreadable(path, text, error);
-    if is_whole {
-        return SrvVSchema::parse(text).map_err(unreadable);
-    }
-    let keyspace = KeyspaceSource::parse(text).map_err(unreadable)?;
-    let file_name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-    let name = file_name.split('.').next().unwrap_or("").to_string();
-    Ok(SrvVSchema { keyspaces: [(name, keyspace)].into(), ..SrvVSchema::default() })
-}
-
-fn merge(into: &mut SrvVSchema, from: SrvVSchema) {
-    into.keyspaces.extend(from.keyspaces);
-    into.routing_rules.extend(from.routing_rules);
-    into.shard_routing_rules.extend(from.shard_routing_rules);
-    into.keyspace_routing_rules.extend(from.keyspace_routing_rules);
-    into.mirror_rules.extend(from.mirror_rules);
 }
 
 fn keyspace(

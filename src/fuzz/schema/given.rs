@@ -3,12 +3,14 @@
 //! What varies from run to run is how many shards the keyspaces have. It knows nothing of files.
 
 use sim::seed::Draw;
+use sim::sql::ast::{CreateTable, Statement};
 
 use super::{Keyspace, Schema, TWO_SHARDS};
 use crate::fuzz::profile::Profile;
 use crate::fuzz::tables::{self, BadTables, Table};
 use crate::fuzz::workload::{BadQueries, Queries};
 use crate::vschema::SrvVSchema;
+use crate::vschema::definition::Definition;
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -32,11 +34,11 @@ pub enum BadGiven {
 }
 
 impl Given {
-    /// `definitions` are `create table` statements, each with its keyspace.
+    /// `queries` are statements, each with its line.
     pub fn new(
         vschema: &SrvVSchema,
-        definitions: &[(String, String)],
-        queries: Option<&str>,
+        definitions: &[Definition],
+        queries: Option<&[(usize, String)]>,
     ) -> Result<Given, BadGiven> {
         let has_rules = !vschema.routing_rules.is_empty()
             || !vschema.shard_routing_rules.is_empty()
@@ -51,8 +53,8 @@ impl Given {
             vschema: source.clone(),
             definitions: definitions
                 .iter()
-                .filter(|(keyspace, _)| keyspace == name)
-                .map(|(_, text)| text.clone())
+                .filter(|definition| definition.keyspace == *name)
+                .map(text)
                 .collect(),
         });
         let mut keyspaces: Vec<Keyspace> = keyspaces.collect();
@@ -64,7 +66,7 @@ impl Given {
         let home = keyspaces.last().ok_or(BadGiven::NoKeyspace)?.name.clone();
         let schema = Schema { keyspaces, home };
         let tables = tables::read(&schema)?;
-        let queries = queries.map(|text| Queries::parse(text, &tables)).transpose()?;
+        let queries = queries.map(|queries| Queries::parse(queries, &tables)).transpose()?;
         Ok(Given { schema, tables, queries })
     }
 
@@ -85,4 +87,11 @@ impl Given {
     pub fn queries(&self) -> Option<&Queries> {
         self.queries.as_ref()
     }
+}
+
+/// Without the keyspace, which is no database of the servers'.
+fn text(definition: &Definition) -> String {
+    let mut create: CreateTable = definition.create.clone();
+    create.table.qualifier = None;
+    Statement::CreateTable(create).to_string().replace('\t', "  ")
 }

@@ -12,7 +12,7 @@ use sim::sql::walk::children;
 
 use super::Workload;
 use crate::fuzz::tables::Table;
-use crate::sql_text::{placeholders, statements};
+use crate::sql_text::placeholders;
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -44,23 +44,24 @@ struct Place {
 /// Statements that cannot be a workload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadQueries {
-    #[error("statement {number}: {message}: {text}")]
-    Statement { number: usize, message: String, text: String },
+    #[error("line {line}: {message}: {text}")]
+    Statement { line: usize, message: String, text: String },
     #[error("there is no statement")]
     None,
 }
 
 impl Queries {
-    pub fn parse(text: &str, tables: &[Table]) -> Result<Queries, BadQueries> {
+    /// Statements, each with its line.
+    pub fn parse(texts: &[(usize, String)], tables: &[Table]) -> Result<Queries, BadQueries> {
         let mut transactions = Vec::new();
         let mut open: Option<Vec<Own>> = None;
-        for (at, text) in statements(text).into_iter().enumerate() {
+        for (line, own) in texts {
             let bad = |message: String| BadQueries::Statement {
-                number: at + 1,
+                line: *line,
                 message,
-                text: text.to_owned(),
+                text: own.clone(),
             };
-            let (text, names) = named(text);
+            let (text, names) = named(own);
             let statement = sim::sql::parse(&text).map_err(|error| bad(error.to_string()))?;
             let own = Own { pieces: pieces(&text, &names, &columns(&statement), tables) };
             match (&statement, open.as_mut()) {

@@ -145,12 +145,13 @@ impl<'a> Workload<'a> {
         }
     }
 
-    /// The owners of lookups more often than others.
+    /// The owners of lookups more often than others, however many there are of those.
     fn table(&self, draw: &mut Draw) -> &'a Table {
-        let weight = |table: &Table| if table.owns() { 3 } else { 1 };
-        let places = self.tables.iter().enumerate().map(|(at, table)| (weight(table), at));
-        let places: Vec<(u64, usize)> = places.collect();
-        &self.tables[draw.weighted(&places)]
+        let owners: Vec<&'a Table> = self.tables.iter().filter(|table| table.owns()).collect();
+        match owners.is_empty() || draw.chance(40) {
+            true => draw.pick(self.tables),
+            false => *draw.pick(&owners),
+        }
     }
 
     /// A table's name; now and then with a destination in it.

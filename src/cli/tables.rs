@@ -1,9 +1,10 @@
-//! `--schema FILE`: table definitions, which tell the planner what columns the tables have.
+//! `--schema FILE`: table definitions.
 //!
-//! In Vitess schema tracking reads them from the tablets; a table that is defined here has an
-//! authoritative column list from then on, a primary key and foreign keys. A file belongs to the
-//! keyspace of its name (`customer.sql`), unless a table names another or only one keyspace can be
-//! meant. It knows nothing of queries.
+//! They tell the planner what columns the tables have, and a search which tables to make. In Vitess
+//! schema tracking reads them from the tablets; a table that is defined here has an authoritative
+//! column list from then on, a primary key and foreign keys. A file belongs to the keyspace of its
+//! name (`customer.sql`), unless a table names another or only one keyspace can be meant. It knows
+//! nothing of queries.
 
 use std::path::Path;
 
