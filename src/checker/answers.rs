@@ -27,7 +27,11 @@ impl Judge {
         let Some(answered) = self.clients.answered(session, ask, answer) else {
             return self.twin_disturbed("a client that is not judged");
         };
-        let lies = honest::lies(&answered, |write| self.is_owner(write));
+        let lies = honest::lies(
+            &answered,
+            |write| self.is_owner(write),
+            |write| self.is_owner(write) && self.is_consistent(write),
+        );
         self.told_wrongly(Invariant::Honest, &answered, lies, None);
         for work in &answered.ask.ended {
             let broken = atomic::broken(work, |write| self.is_owner(write));
@@ -48,6 +52,12 @@ impl Judge {
             table.eq_ignore_ascii_case(&write.table)
                 && write.keyspace.as_ref().is_none_or(|named| named == keyspace)
         })
+    }
+
+    /// Whether no lookup of a table is without promises.
+    fn is_consistent(&self, write: &Write) -> bool {
+        let mut unpromised = self.versions.unpromised.iter();
+        !unpromised.any(|(_, table, _)| table.eq_ignore_ascii_case(&write.table))
     }
 
     fn judge_read(&mut self, answered: &Answered) {

@@ -15,6 +15,10 @@
 //!
 //! After VT15001 everything is rolled back, and nothing but ROLLBACK may succeed.
 //!
+//! In mode SINGLE a statement of several shards is refused; an INSERT of one row is of one, where
+//! its lookups are consistent: those write in the pre list, and the check of a duplicate's owner row
+//! reads.
+//!
 //! Legal, by what a failure may leave: a post list that failed (a warning), an error after some of
 //! several shards have committed, anything where a commit's answer was lost. COMMIT outside of a
 //! transaction is well, also after an error had rolled one back: that error told it.
@@ -29,8 +33,13 @@ use crate::checker::clients::{Answered, Fate, Part, UNDONE, Work};
 use crate::checker::statement::{Form, Kind, Write};
 use crate::history::Answer;
 
-/// What the client was told and did not happen. `counts` says of which tables rows are counted.
-pub fn lies(answered: &Answered, counts: impl Fn(&Write) -> bool) -> Vec<String> {
+/// What the client was told and did not happen. `counts` says of which tables rows are counted,
+/// `is_consistent` whose lookups are all consistent.
+pub fn lies(
+    answered: &Answered,
+    counts: impl Fn(&Write) -> bool,
+    is_consistent: impl Fn(&Write) -> bool,
+) -> Vec<String> {
     let mut lies = Vec::new();
     let ask = &answered.ask;
     for work in &ask.ended {
@@ -52,6 +61,16 @@ pub fn lies(answered: &Answered, counts: impl Fn(&Write) -> bool) -> Vec<String>
         }
         Answer::Error(error) => {
             lies.extend(false_error(answered, error));
+            let is_one_row = |write: &&Write| {
+                write.kind == Kind::Insert && write.rows.as_ref().is_some_and(|r| r.len() == 1)
+            };
+            let mut works = ask.ended.iter().chain(&answered.work);
+            let is_alone = !works.any(|work| work.is_explicit);
+            let one = ask.form.write().filter(is_one_row).filter(|_| is_alone);
+            let is_refused = error.message.contains(SEVERAL_SHARDS);
+            if is_refused && one.is_some_and(is_consistent) {
+                lies.push(format!("told of several shards; one row has one: {}", error.message));
+            }
             let open = answered
                 .work
                 .as_ref()
@@ -65,6 +84,9 @@ pub fn lies(answered: &Answered, counts: impl Fn(&Write) -> bool) -> Vec<String>
     }
     lies
 }
+
+/// A transaction in mode SINGLE would have changed a second shard.
+const SEVERAL_SHARDS: &str = "multi-db transaction attempted";
 
 fn has_rows(part: &Part) -> bool {
     let commit = part.commit.as_ref();

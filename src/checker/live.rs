@@ -13,8 +13,9 @@
 //! wait for itself where a transaction comes to one value twice (a DELETE and then an INSERT of it;
 //! an UPDATE that gives one row another's value), and for what an earlier work has left locked
 //! until a timeout, since its commit failed. So a wait for oneself is judged in a work with a
-//! single statement that changes data: an INSERT, a DELETE, or an UPDATE that sets no column of a
-//! lookup vindex. With more the judge cannot tell.
+//! single statement that changes data: an INSERT, a DELETE, or an UPDATE that does not come to an
+//! entry of its own: it sets no column of a lookup vindex, or only to values other than the one
+//! that it finds its rows by. With more the judge cannot tell.
 //!
 //! A transaction that its vtgate has ended, or whose client is gone, is open on no shard: the
 //! tablet's killer has nothing to do there. Judged where no fault but a client's has come.
@@ -73,9 +74,9 @@ fn list(word: &str) -> Option<List> {
     [List::Pre, List::Normal, List::Post].into_iter().find(|list| list.to_string() == word)
 }
 
-/// Whether a work cannot come to one value twice. `sets_value` says whether an UPDATE may give a
-/// row another value of a lookup vindex.
-pub fn must_not_wait(work: &Work, sets_value: impl Fn(&Write) -> bool) -> bool {
+/// Whether a work cannot come to one value twice. `meets_itself` says whether an UPDATE may, by what
+/// it sets and what it finds its rows by.
+pub fn must_not_wait(work: &Work, meets_itself: impl Fn(&Write) -> bool) -> bool {
     let mut writes = Vec::new();
     for said in &work.statements {
         match &*said.form {
@@ -87,7 +88,7 @@ pub fn must_not_wait(work: &Work, sets_value: impl Fn(&Write) -> bool) -> bool {
     match writes.as_slice() {
         [only] => match only.kind {
             Kind::Insert | Kind::Delete => true,
-            Kind::Update => !sets_value(only),
+            Kind::Update => !meets_itself(only),
             Kind::LooseInsert => false,
         },
         _ => false,

@@ -22,7 +22,7 @@ use crate::checker::ledger::{Residue, Standing};
 use crate::checker::live::{self, Held, Waiting};
 use crate::checker::reusable::{self, Probe, Way};
 use crate::checker::routing_equal::{self, Question};
-use crate::checker::statement::Write;
+use crate::checker::statement::{Given, Write};
 use crate::checker::value::{show, show_id};
 use crate::checker::verdict::Invariant;
 use crate::checker::vindex_values::VindexValues;
@@ -43,7 +43,7 @@ impl Judge {
     pub fn waits(&mut self, waits: &[Waiting]) {
         for wait in waits {
             let Some((session, lists)) = wait.oneself() else { continue };
-            let sets_value = |write: &Write| self.sets_value(write);
+            let meets_itself = |write: &Write| self.meets_itself(write);
             let own = self.clients.under_way(session);
             let shard = self.tablets.get(&wait.tablet).map(|tablet| tablet.shard);
             let shard = shard.map(|shard| &self.shards[shard].full_name);
@@ -52,7 +52,7 @@ impl Judge {
                 parts.any(|part| lists.contains(&part.list) && part.fate == Fate::Open)
             };
             let Some((ask, _)) =
-                own.filter(|(_, work)| holds(work) && live::must_not_wait(work, sets_value))
+                own.filter(|(_, work)| holds(work) && live::must_not_wait(work, meets_itself))
             else {
                 continue;
             };
@@ -105,15 +105,39 @@ impl Judge {
         );
     }
 
-    /// Whether an UPDATE sets a column of a lookup vindex.
-    fn sets_value(&self, write: &Write) -> bool {
-        self.vindexes.iter().any(|vindex| {
-            let owner = &vindex.watched.owner;
-            owner.table.eq_ignore_ascii_case(&write.table)
-                && owner
-                    .columns
-                    .iter()
-                    .any(|own| write.columns.iter().any(|column| column.eq_ignore_ascii_case(own)))
+    /// Whether an UPDATE may come to an entry in two of its lists: it finds its rows by a lookup,
+    /// in the post list, and gives them a value that this has locked, in the pre list. A lookup
+    /// that is not unique locks ranges, and so does one that looks for several values.
+    fn meets_itself(&self, write: &Write) -> bool {
+        let is_owner = |vindex: &&VindexValues| {
+            vindex.watched.owner.table.eq_ignore_ascii_case(&write.table)
+        };
+        let has = |vindex: &VindexValues, name: &str| {
+            vindex.watched.owner.columns.iter().any(|own| own.eq_ignore_ascii_case(name))
+        };
+        let of_table = || self.vindexes.iter().filter(is_owner);
+        let each = write.columns.iter().zip(&write.set);
+        let mut set = each.filter(|(name, _)| of_table().any(|vindex| has(vindex, name)));
+        let Some(filter) = &write.filter else { return set.next().is_some() };
+        let mut by = of_table().filter(|vindex| has(vindex, &filter.column)).peekable();
+        let is_found_by_lookup = by.peek().is_some();
+        let is_exact = filter.values.len() == 1 && by.all(|vindex| vindex.watched.unique);
+        let is_same = |given: &Given| match (given, filter.values.first()) {
+            (Given::Number(one), Some(Given::Number(other))) => one == other,
+            // Beyond ASCII their collation knows.
+            (Given::Text(one), Some(Given::Text(other))) if one.is_ascii() && other.is_ascii() => {
+                one.trim_end().eq_ignore_ascii_case(other.trim_end())
+            }
+            (Given::Null, _) => false,
+            _ => true,
+        };
+        // An entry that is not there yet locks what is between its neighbours.
+        let is_partial = of_table().any(|vindex| vindex.watched.write_only);
+        set.any(|(name, given)| {
+            is_partial
+                || *given == Given::Computed
+                || is_found_by_lookup && !is_exact
+                || *name == filter.column && is_same(given)
         })
     }
 

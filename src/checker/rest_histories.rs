@@ -50,10 +50,17 @@ fn a_session_does_not_wait_for_itself() {
     assert_eq!(found(&[delete, "a pre product/0 begins"], "a post", "a pre"), "live");
     // What an earlier work has left.
     assert_eq!(found(&[delete, "a normal product/0 begins"], "a post", "a pre"), "held");
-    let update = |sets: &str| format!("a asks update corder set {sets} where order_id = 5");
-    let (other, value) = (update("customer_id = 1"), update("sku = 'Product_5'"));
-    assert_eq!(found(&[&other, "a post product/0 begins"], "a pre", "a post"), "live");
-    assert_eq!(found(&[&value, "a post product/0 begins"], "a pre", "a post"), "held");
+    let waits = |update: &str| {
+        let asks = format!("a asks update corder set {update}");
+        found(&[&asks, "a post product/0 begins"], "a pre", "a post")
+    };
+    assert_eq!(waits("customer_id = 1 where order_id = 5"), "live");
+    assert_eq!(waits("sku = 'Product_5' where order_id = 5"), "live");
+    assert_eq!(waits("sku = 'x' where sku = 'Product_5'"), "live");
+    // What it finds its rows by is locked in the post list, what it sets in the pre one.
+    assert_eq!(waits("sku = 'product_5' where sku = 'Product_5'"), "held");
+    assert_eq!(waits("sku = 'y' where sku in ('x', 'y')"), "held");
+    assert_eq!(waits("sku = concat(sku, 'x') where order_id = 5"), "held");
 }
 
 #[test]

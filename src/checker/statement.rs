@@ -15,6 +15,7 @@ use sim::sql::ast::{
     self, CompareOp, Expr, Ident, InsertSource, Literal, Query, SelectItem, Statement, TableExpr,
     TableName,
 };
+use sim::sql::walk::children;
 use sim::value::Value;
 
 /// A statement's form.
@@ -41,6 +42,8 @@ pub struct Write {
     pub table: Rc<str>,
     /// The columns that it sets.
     pub columns: Vec<Rc<str>>,
+    /// What an UPDATE sets each to.
+    pub set: Vec<Given>,
     /// An INSERT's rows, none where they are not literals or there is no column list.
     pub rows: Option<Vec<Vec<Given>>>,
     /// What an UPDATE or DELETE finds its rows by.
@@ -238,6 +241,7 @@ fn write_of_insert(insert: ast::Insert) -> Option<Write> {
         keyspace: keyspace(&insert.table),
         table: text(&insert.table.name),
         columns: insert.columns.iter().flatten().map(text).collect(),
+        set: Vec::new(),
         rows,
         filter: None,
     })
@@ -251,6 +255,7 @@ fn write_of_update(update: ast::Update) -> Option<Write> {
         keyspace: keyspace(table),
         table: text(&table.name),
         columns: update.set.iter().map(|item| text(&item.column.name)).collect(),
+        set: update.set.iter().map(|item| given(&item.value)).collect(),
         rows: None,
         filter: update.filter.as_ref().filter(|_| simple).and_then(filter),
     })
@@ -264,6 +269,7 @@ fn write_of_delete(delete: ast::Delete) -> Option<Write> {
         keyspace: keyspace(table),
         table: text(&table.name),
         columns: Vec::new(),
+        set: Vec::new(),
         rows: None,
         filter: delete.filter.as_ref().filter(|_| simple).and_then(filter),
     })
@@ -295,6 +301,41 @@ fn select_of(select: &ast::Select) -> Option<Select> {
         columns,
         filter: filter(select.filter.as_ref()?)?,
     })
+}
+
+/// The keyspace and the table of a query whose rows depend on that table alone, in no order: no
+/// LIMIT, and nothing called but aggregates.
+pub fn read_of(sql: &str) -> Option<(Option<Rc<str>>, Rc<str>)> {
+    let Ok(Statement::Query(Query::Select(select))) = sim::sql::parse(sql) else { return None };
+    let is_plain = select.with.is_none() && select.limit.is_none() && select.into.is_none();
+    let table = only_table(&select.from).filter(|_| is_plain)?;
+    let is_plain_item = |item: &SelectItem| match item {
+        SelectItem::Star(_) => true,
+        SelectItem::Expr { expr, .. } => is_plain_expr(expr),
+        SelectItem::Next(_) => false,
+    };
+    let all_plain = select.items.iter().all(is_plain_item)
+        && select.filter.iter().chain(&select.having).all(is_plain_expr)
+        && select.group_by.iter().all(is_plain_expr);
+    all_plain.then(|| (keyspace(table), text(&table.name)))
+}
+
+fn is_plain_expr(expr: &Expr) -> bool {
+    let is_plain = matches!(
+        expr,
+        Expr::Literal(_)
+            | Expr::Column(_)
+            | Expr::And(_)
+            | Expr::Or(_)
+            | Expr::Not(_)
+            | Expr::Compare { .. }
+            | Expr::Is { .. }
+            | Expr::Between { .. }
+            | Expr::Binary { .. }
+            | Expr::Tuple(_)
+            | Expr::Aggregate(_)
+    );
+    is_plain && children(expr).into_iter().all(is_plain_expr)
 }
 
 fn only_table(tables: &[TableExpr]) -> Option<&TableName> {
@@ -370,5 +411,27 @@ mod tests {
             assert_eq!(Form::of(sql), Form::Other, "{sql}");
         }
         assert!(matches!(Form::of("select *from t where a = 'x' order by a"), Form::Select(_)));
+    }
+
+    #[test]
+    fn a_read_of_one_table_is_known() {
+        let read = |sql: &str| read_of(sql).map(|(keyspace, table)| (keyspace.is_some(), table));
+        for sql in [
+            "select count(*) from t where a = 5 and b in (1, 2)",
+            "select a from t where a = 5 for update",
+            "select * from t where a between 1 and 3 order by b",
+        ] {
+            assert_eq!(read(sql), Some((false, "t".into())), "{sql}");
+        }
+        assert_eq!(read("select a from k.t"), Some((true, "t".into())));
+        for sql in [
+            "select a from t limit 1",
+            "select a from t, u",
+            "select now() from t",
+            "select a from t where b in (select c from u)",
+            "delete from t",
+        ] {
+            assert_eq!(read(sql), None, "{sql}");
+        }
     }
 }

@@ -65,6 +65,9 @@ enum Queued {
     Storm(String),
 }
 
+/// Percent of runs with faults that begin with an entry without its row.
+const DANGLES: u64 = 12;
+
 pub fn millis(number: u64) -> Duration {
     Duration::from_millis(number)
 }
@@ -125,11 +128,23 @@ impl Case {
         let mut case = Case { schema, tablets, vtgates, sessions, steps: Vec::new() };
         let draw = &mut Draw::new(seed, "fuzz/workload");
         let mut workload = Workload::draw(draw, tables, queries);
+        let dangles = 0 < profile.most_faults && !is_alone && draw.chance(DANGLES);
+        let first = if dangles { case.leave_an_entry(draw, &mut workload) } else { Vec::new() };
         case.steps = case.work(draw, &mut workload, transactions);
+        case.steps.splice(0..0, first);
         if !is_alone {
             case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile);
         }
         case
+    }
+
+    /// A row whose entry is committed and the row is not, so that others meet what dangles.
+    fn leave_an_entry(&self, draw: &mut Draw, workload: &mut Workload) -> Vec<Step> {
+        let session = draw.pick(&self.sessions).0.clone();
+        let Some(sql) = workload.owner_row(draw) else { return Vec::new() };
+        let at = format!("at session={session} point=pre-committed do='break Commit before'");
+        let insert = Step::Send { session, sql };
+        vec![Step::Command(at), insert, Step::Advance(millis(draw.between(5, 20)))]
     }
 
     /// The clients' transactions, in an order that keeps each client's own.

@@ -177,7 +177,11 @@ impl Tablet {
                 self.query(process, connection, &statement, &Arc::default(), timeout).await;
             if let Err(error) = result {
                 return Err(match error {
-                    QueryError::Sql(sql) => errors::plain(&sql).wrap("vttablet"),
+                    QueryError::Sql(sql) => {
+                        // It is in a transaction that nobody knows.
+                        process.send(self.mysqld, mysqld::Quit { connection });
+                        errors::plain(&sql).wrap("vttablet")
+                    }
                     QueryError::TimedOut | QueryError::Gone => errors::connection_lost(),
                 });
             }

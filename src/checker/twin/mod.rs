@@ -17,15 +17,16 @@
 //!
 //! It ends with whatever makes two answers right: a fault, a second statement under way, another
 //! client while a transaction is open, an operator's step, a new vschema, a session that is aimed
-//! at one shard or has settings, statements that it cannot tell how to compare (IGNORE and its
-//! like, LIMIT without an order, expressions in what is written), a deadlock or a timeout (a
-//! session may wait for itself, where it comes to one value twice), a nested statement that was
-//! undone. Errors that only vtgate has (`VT12001` and the others by number) are taken for granted,
+//! at one shard or has settings, statements that it cannot tell how to compare (ON DUPLICATE KEY
+//! UPDATE and REPLACE, IGNORE but for one row by itself where a keyspace id has one row, LIMIT,
+//! expressions in what is written), a deadlock or a timeout (a session may wait for itself, where
+//! it comes to one value twice), a nested statement that was undone. Errors that only vtgate has (`VT12001` and the others by number) are taken for granted,
 //! and undone beside it.
 //!
 //! vtgate departs from it where in a transaction an UPDATE gives several rows one unique value
 //! ([`Departure::OneValueTwice`](super::departure::Departure)): the twin ends there.
 
+mod borrowed;
 mod server;
 pub mod tables;
 
@@ -41,7 +42,7 @@ use self::tables::{Declared, TwinTable};
 use crate::checker::clients::Answered;
 use crate::checker::judge::Judge;
 use crate::checker::rows::Rows;
-use crate::checker::statement::{Form, Given, Kind, Write};
+use crate::checker::statement::{Form, Given, Kind, Write, read_of};
 use crate::checker::value::{show, show_id};
 use crate::checker::verdict::Invariant;
 use crate::history::{Answer, AskId};
@@ -64,6 +65,8 @@ pub struct Beside {
     asked: Option<(Rc<str>, AskId)>,
     /// The session whose transaction is open.
     open: Option<Rc<str>>,
+    /// That transaction has been on a shard: what is wrong with a savepoint, the shard says.
+    is_on_shard: bool,
 }
 
 /// What a statement has shown.
@@ -105,6 +108,8 @@ impl Judge {
             Shown::Same if twin.open.is_some() => Twin::Beside(twin),
             Shown::Same => match self.differences(&twin) {
                 rows if rows.is_empty() => Twin::Beside(twin),
+                // A row that was ignored has left its entry, which is in the way of others.
+                _ if is_ignoring(answered) => Twin::Over("an entry of a row that was ignored"),
                 rows => self.twin_differs(answered, rows),
             },
             Shown::Differs(rows) => self.twin_differs(answered, rows),
@@ -138,7 +143,7 @@ impl Judge {
                 return Twin::Over("a table or its rows that one server would not have");
             }
         }
-        let twin = Beside { server, tables, asked: None, open: None };
+        let twin = Beside { server, tables, asked: None, open: None, is_on_shard: false };
         match self.differences(&twin).is_empty() {
             true => Twin::Beside(Box::new(twin)),
             false => Twin::Over("lookup rows that were there"),
@@ -211,22 +216,24 @@ impl Beside {
             }
             Form::Use(_) => Shown::Same,
             Form::Set => Shown::Over("settings"),
-            Form::Select(select) => {
-                match self.compares(select.keyspace.as_ref(), &select.table, answered) {
-                    true => self.read(answered),
-                    false => Shown::Same,
-                }
-            }
             Form::Write(write) => {
                 match self.compares(write.keyspace.as_ref(), &write.table, answered) {
                     true => self.write(answered, write),
                     false => Shown::Over("a table that is not compared"),
                 }
             }
-            Form::Other if only_reads(&answered.ask.sql) => Shown::Same,
-            Form::Other => Shown::Over("a statement that is not compared"),
+            Form::Select(_) | Form::Other => match read_of(&answered.ask.sql) {
+                Some((keyspace, table)) if self.reads(keyspace.as_ref(), &table, answered) => {
+                    self.read(answered)
+                }
+                _ if only_reads(&answered.ask.sql) => Shown::Same,
+                _ => Shown::Over("a statement that is not compared"),
+            },
         };
         self.open = (!self.server.is_at_rest(session)).then(|| Rc::clone(session));
+        let runs = matches!(&*answered.ask.form, Form::Select(_) | Form::Write(_));
+        let is_ok = matches!(answered.answer, Answer::Ok(_));
+        self.is_on_shard = self.open.is_some() && (self.is_on_shard || runs && is_ok);
         shown
     }
 
@@ -240,12 +247,21 @@ impl Beside {
         self.tables.iter().any(is) && self.server.text(&answered.session, &use_it).is_ok()
     }
 
+    /// Whether a table's rows are the twin's, whichever way they are found. By a lookup that another
+    /// table owns, those are found whose owner is still there.
+    fn reads(&mut self, named: Option<&Rc<str>>, table: &str, answered: &Answered) -> bool {
+        let is = |known: &TwinTable| known.schema.name.eq_ignore_ascii_case(table);
+        let borrows = self.tables.iter().any(|known| is(known) && !known.borrowed.is_empty());
+        !borrows && self.compares(named, table, answered)
+    }
+
     fn transaction(&mut self, answered: &Answered) -> Shown {
         let own = self.server.text(&answered.session, &answered.ask.sql);
         match (answered.answer, own) {
             (Answer::Ok(_), Ok(_)) | (Answer::Error(_), Err(_)) => Shown::Same,
             (Answer::Error(error), Ok(_)) => refused(error),
-            // Outside of a transaction vtgate takes ROLLBACK TO for granted.
+            (Answer::Ok(_), Err(error)) if self.is_on_shard => allowed(&error),
+            // Before a shard is reached vtgate takes ROLLBACK TO for granted.
             (Answer::Ok(_), Err(_)) => Shown::Over("a savepoint that is not there"),
             (Answer::Unknown(_), _) => Shown::Over("no answer"),
         }
@@ -266,11 +282,14 @@ impl Beside {
     }
 
     fn write(&mut self, answered: &Answered, write: &Write) -> Shown {
-        if !can_be_told(write, &answered.ask.sql) {
+        let is_explicit = self.open.is_some();
+        if !self.can_be_told(write, &answered.ask.sql, is_explicit) {
             return Shown::Over("a statement that is not compared");
         }
+        if let Some(shown) = self.borrowing(answered, write, is_explicit) {
+            return shown;
+        }
         let session = &answered.session;
-        let is_explicit = self.open.is_some();
         let before = if is_explicit { "savepoint twin" } else { "begin" };
         let own = match (self.server.text(session, before), sim::sql::parse_once(&answered.ask.sql))
         {
@@ -321,6 +340,31 @@ impl Beside {
         }
     }
 
+    /// Whether what is written does not depend on the order of rows, on a clock, or on what a server
+    /// ignores.
+    fn can_be_told(&self, write: &Write, sql: &str, is_explicit: bool) -> bool {
+        let is_literal = |rows: &&Vec<Vec<Given>>| {
+            rows.iter().flatten().all(|value| *value != Given::Computed)
+        };
+        let rows = write.rows.as_ref().filter(is_literal);
+        match write.kind {
+            Kind::Insert => rows.is_some(),
+            // Of several rows with one value the first comes in here, and in vtgate that with the
+            // lowest keyspace id. Two rows of one keyspace id share an entry.
+            Kind::LooseInsert => {
+                let is_ignore = sql.trim_start().to_ascii_lowercase().starts_with("insert ignore");
+                let table = self.tables.iter().find(|t| *t.schema.name == *write.table);
+                let is_known = table.is_some_and(|t| t.is_keyed_by_id && t.borrowed.is_empty());
+                let is_plain = is_ignore && !sql.to_ascii_lowercase().contains("on duplicate");
+                is_plain && is_known && !is_explicit && rows.is_some_and(|rows| rows.len() == 1)
+            }
+            Kind::Update | Kind::Delete => {
+                let words = sql.to_ascii_lowercase();
+                !words.contains(" limit ") && !words.contains("ignore") && !words.contains("/*vt+")
+            }
+        }
+    }
+
     /// Whether an UPDATE sets a column of a unique lookup.
     fn sets_unique(&self, write: &Write) -> bool {
         let columns = self.tables.iter().flat_map(|table| table.unique.iter().flatten());
@@ -358,23 +402,13 @@ fn has_null(write: &Write) -> bool {
     write.rows.iter().flatten().flatten().any(|value| *value == Given::Null)
 }
 
+fn is_ignoring(answered: &Answered) -> bool {
+    answered.ask.form.write().is_some_and(|write| write.kind == Kind::LooseInsert)
+}
+
 fn only_reads(sql: &str) -> bool {
     let first = sql.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
     ["select", "show", "explain", "vexplain", "describe", "desc"].contains(&&*first)
-}
-
-/// Whether what is written does not depend on the order of rows, on a clock, or on what a server
-/// ignores.
-fn can_be_told(write: &Write, sql: &str) -> bool {
-    let is_literal = |rows: &Vec<Vec<Given>>| rows.iter().flatten().all(|v| *v != Given::Computed);
-    match write.kind {
-        Kind::LooseInsert => false,
-        Kind::Insert => write.rows.as_ref().is_some_and(is_literal),
-        Kind::Update | Kind::Delete => {
-            let words = sql.to_ascii_lowercase();
-            !words.contains(" limit ") && !words.contains("ignore") && !words.contains("/*vt+")
-        }
-    }
 }
 
 /// Rows as text, sorted: what is no row of a table has no order.

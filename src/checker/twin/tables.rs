@@ -3,9 +3,11 @@
 //! Sharded tables whose uniqueness a cluster keeps as one server does: every unique key has the
 //! primary vindex's columns in it, or is that of a unique lookup, which becomes a key of the one
 //! server's table. Not those with sequences, foreign keys, columns that a text type makes too long
-//! for a key, lookups that commit by themselves or are somebody else's, a lookup table that is
-//! keyed by other columns or compares them otherwise. Nor lookup tables: nobody's statements write
-//! those.
+//! for a key, lookups that commit by themselves, a lookup table that is keyed by other columns or
+//! compares them otherwise. Nor lookup tables: nobody's statements write those.
+//!
+//! A lookup that another table owns is no key of this one: it is asked whether a row's value leads to
+//! the row's keyspace id ([`Borrowed`]). Not where it is not asked (`write_only`, `no_verify`).
 //!
 //! It knows nothing of statements.
 
@@ -28,6 +30,20 @@ pub struct Declared {
     /// The primary vindex's columns.
     placed_by: Vec<String>,
     lookups: Vec<DeclaredLookup>,
+    borrowed: Vec<Borrowed>,
+}
+
+/// A lookup that another table owns. A row's value must be that of a row of the owner with the same
+/// primary vindex columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Borrowed {
+    /// The column that is asked for: a lookup's first.
+    pub column: String,
+    /// The owner, its column of the value.
+    pub owner: String,
+    pub owner_column: String,
+    /// The primary vindex's columns here and there: of one vindex.
+    pub placed_by: Vec<(String, String)>,
 }
 
 /// One of its owned lookups.
@@ -49,6 +65,9 @@ pub struct TwinTable {
     pub schema: Arc<Table>,
     /// Columns of the keys that are added, one for each unique lookup.
     pub unique: Vec<Vec<String>>,
+    pub borrowed: Vec<Borrowed>,
+    /// Each row has a keyspace id of its own.
+    pub is_keyed_by_id: bool,
 }
 
 /// All that a vschema has.
@@ -76,45 +95,79 @@ pub fn declared(vschema: &VSchema) -> Vec<Declared> {
                 && definition.pinned.is_empty()
                 && !lookup_tables.contains(&(keyspace.clone(), table.clone()));
             let Some((first, others)) = definition.column_vindexes.split_first() else { continue };
-            let lookups = others.iter().map(|vindex| declared_lookup(keyspace, table, of, vindex));
-            // A functional vindex that is not the first only routes.
-            let lookups: Option<Vec<Option<DeclaredLookup>>> = lookups.collect();
-            if let Some(lookups) = lookups.filter(|_| is_plain) {
-                all.push(Declared {
+            let used = others.iter().map(|vindex| Used::of(keyspace, table, first, of, vindex));
+            let used: Option<Vec<Used>> = used.collect();
+            if let Some(used) = used.filter(|_| is_plain) {
+                let mut declared = Declared {
                     keyspace: keyspace.as_str().into(),
                     table: table.as_str().into(),
                     placed_by: columns(first),
-                    lookups: lookups.into_iter().flatten().collect(),
-                });
+                    lookups: Vec::new(),
+                    borrowed: Vec::new(),
+                };
+                for used in used {
+                    match used {
+                        Used::Routing => {}
+                        Used::Owned(lookup) => declared.lookups.push(lookup),
+                        Used::Borrowed(lookup) => declared.borrowed.push(lookup),
+                    }
+                }
+                all.push(declared);
             }
         }
     }
     all
 }
 
-/// None where the table cannot be compared; inside, none where the vindex is no lookup.
-fn declared_lookup(
-    keyspace: &str,
-    table: &str,
-    of: &KeyspaceSource,
-    column_vindex: &ColumnVindexSource,
-) -> Option<Option<DeclaredLookup>> {
-    let vindex = of.vindexes.get(&column_vindex.name)?;
-    if !vindex.type_name.contains("lookup") {
-        return Some(None);
+/// What a table has of a vindex that is not its first.
+enum Used {
+    /// A functional one only routes.
+    Routing,
+    Owned(DeclaredLookup),
+    Borrowed(Borrowed),
+}
+
+impl Used {
+    /// None where the table cannot be compared.
+    fn of(
+        keyspace: &str,
+        table: &str,
+        first: &ColumnVindexSource,
+        of: &KeyspaceSource,
+        column_vindex: &ColumnVindexSource,
+    ) -> Option<Used> {
+        let vindex = of.vindexes.get(&column_vindex.name)?;
+        if !vindex.type_name.contains("lookup") {
+            return Some(Used::Routing);
+        }
+        let is_on = |name: &str| vindex.params.get(name).is_some_and(|flag| flag == "true");
+        if is_on("autocommit") || is_on("multi_shard_autocommit") {
+            return None;
+        }
+        if vindex.owner == table {
+            let (lookup_keyspace, lookup_table) = lookup_table(keyspace, vindex);
+            return Some(Used::Owned(DeclaredLookup {
+                columns: columns(column_vindex),
+                unique: vindex.type_name.contains("unique"),
+                keyspace: lookup_keyspace,
+                table: lookup_table,
+                from: from(vindex),
+            }));
+        }
+        if is_on("write_only") || is_on("no_verify") {
+            return None;
+        }
+        let owner = of.tables.get(&vindex.owner)?;
+        let owners_first = owner.column_vindexes.first().filter(|own| own.name == first.name)?;
+        let owned = owner.column_vindexes.iter().find(|own| own.name == column_vindex.name)?;
+        let placed_by = columns(first).into_iter().zip(columns(owners_first));
+        Some(Used::Borrowed(Borrowed {
+            column: columns(column_vindex).into_iter().next()?,
+            owner: vindex.owner.clone(),
+            owner_column: columns(owned).into_iter().next()?,
+            placed_by: placed_by.collect(),
+        }))
     }
-    let commits_aside = vindex.params.get("autocommit").is_some_and(|flag| flag == "true");
-    if vindex.owner != table || commits_aside {
-        return None;
-    }
-    let (lookup_keyspace, lookup_table) = lookup_table(keyspace, vindex);
-    Some(Some(DeclaredLookup {
-        columns: columns(column_vindex),
-        unique: vindex.type_name.contains("unique"),
-        keyspace: lookup_keyspace,
-        table: lookup_table,
-        from: from(vindex),
-    }))
 }
 
 impl Declared {
@@ -159,10 +212,15 @@ impl Declared {
                 false => return None,
             }
         }
+        let primary = schema.indexes.first()?.parts.iter();
+        let mut primary = primary.filter_map(|part| schema.columns.get(part.column));
+        let is_keyed_by_id = primary.all(|column| has(&self.placed_by, &column.name));
         Some(TwinTable {
             keyspace: Rc::clone(&self.keyspace),
             schema: renamed(&schema, self),
             unique,
+            borrowed: self.borrowed.clone(),
+            is_keyed_by_id,
         })
     }
 }

@@ -1,7 +1,8 @@
 //! A drawn schema: an owner table with its lookups, and perhaps a table that uses one of them.
 //!
 //! `customer.corder` holds orders of customers, each with a sku, as in Vitess's guide to lookup
-//! vindexes; `customer.invoice` has the sku of an order, by the same lookup, which it does not own.
+//! vindexes; `customer.invoice` has the sku of an order, by the same lookup, which it does not own;
+//! `customer.note` is sharded like them and has none.
 //! What varies is what the protocol depends on: the sharding, whether a row's key is its sharding
 //! column, where the lookup tables live, how many lookups there are, of which types, which of
 //! Vitess's parameters they have, the columns' types, NULLs. The first lookup is a consistent one,
@@ -26,6 +27,8 @@ struct Drawn {
     lookups: Vec<Lookup>,
     /// There is a table that uses the first lookup.
     has_user: bool,
+    /// There is a table without any.
+    has_plain: bool,
 }
 
 /// Of a column that a lookup is for.
@@ -59,6 +62,7 @@ struct Lookup {
 
 const OWNER: &str = "corder";
 const USER: &str = "invoice";
+const PLAIN: &str = "note";
 const OWNERS: &str = "customer";
 const ELSEWHERE: &str = "product";
 
@@ -105,6 +109,7 @@ impl Drawn {
             place,
             lookups,
             has_user: draw.chance(25),
+            has_plain: draw.chance(15),
         }
     }
 
@@ -140,7 +145,11 @@ impl Drawn {
         owners.vschema.add_vindex(self.primary, functional(self.primary));
         if let Some(used) = self.lookups.first().filter(|_| self.has_user) {
             owners.definitions.push(self.user_definition(used));
-            owners.vschema.add_table(USER, vec![first, used.column_vindex()]);
+            owners.vschema.add_table(USER, vec![first.clone(), used.column_vindex()]);
+        }
+        if self.has_plain {
+            owners.definitions.push(self.plain_definition());
+            owners.vschema.add_table(PLAIN, vec![first]);
         }
         for lookup in &self.lookups {
             owners.vschema.add_vindex(&lookup.table(), lookup.vindex(self.lookup_keyspace()));
@@ -185,6 +194,14 @@ impl Drawn {
         format!(
             "create table {USER} (invoice_id bigint not null, {sharding} bigint not null, {key}\
              {column} {ty}, primary key ({sharding}, invoice_id))"
+        )
+    }
+
+    fn plain_definition(&self) -> String {
+        let sharding = self.sharding_column();
+        format!(
+            "create table {PLAIN} (note_id bigint not null, {sharding} bigint not null, \
+             words varchar(64), primary key ({sharding}, note_id))"
         )
     }
 

@@ -72,13 +72,24 @@ impl<'a> Workload<'a> {
         draw.chance(8).then_some(single)
     }
 
+    /// An INSERT of one row into a table that owns lookups.
+    pub fn owner_row(&mut self, draw: &mut Draw) -> Option<String> {
+        let table = self.owner(draw)?;
+        let row = self.row(draw, table);
+        Some(statements::insert(table, "insert", &[row]))
+    }
+
+    fn owner(&self, draw: &mut Draw) -> Option<&'a Table> {
+        let owners: Vec<&'a Table> = self.tables.iter().filter(|table| table.owns()).collect();
+        if owners.is_empty() { None } else { Some(*draw.pick(&owners)) }
+    }
+
     /// Now and then an INSERT for each client, all with the same values and different keys.
     pub fn storm(&mut self, draw: &mut Draw, clients: usize) -> Option<Vec<String>> {
         if !draw.chance(self.mix.storms) {
             return None;
         }
-        let owners: Vec<&Table> = self.tables.iter().filter(|table| table.owns()).collect();
-        let table = (!owners.is_empty()).then(|| *draw.pick(&owners))?;
+        let table = self.owner(draw)?;
         let shared = self.row(draw, table);
         let first = draw.between(1, self.mix.keys);
         let insert = |client: usize| {
@@ -121,6 +132,9 @@ impl<'a> Workload<'a> {
                 }
             } else {
                 statements.push(self.statement(draw));
+            }
+            if draw.chance(self.mix.savepoints / 2) {
+                statements.push("rollback to s".to_owned());
             }
             if draw.chance(self.mix.begun_twice) {
                 statements.push("begin".to_owned());

@@ -35,7 +35,7 @@ const KINDS: [(u64, u64, Kind); 17] = [
     (10, 70, Kind::Insert),
     (4, 70, Kind::InsertRows),
     (1, 8, Kind::InsertMany),
-    (1, 15, Kind::InsertIgnore),
+    (2, 20, Kind::InsertIgnore),
     (1, 15, Kind::InsertSelect),
     (1, 15, Kind::Upsert),
     (1, 10, Kind::Replace),
@@ -147,11 +147,8 @@ impl<'a> Workload<'a> {
 
     /// The owners of lookups more often than others, however many there are of those.
     fn table(&self, draw: &mut Draw) -> &'a Table {
-        let owners: Vec<&'a Table> = self.tables.iter().filter(|table| table.owns()).collect();
-        match owners.is_empty() || draw.chance(40) {
-            true => draw.pick(self.tables),
-            false => *draw.pick(&owners),
-        }
+        let owner = if draw.chance(60) { self.owner(draw) } else { None };
+        owner.unwrap_or_else(|| draw.pick(self.tables))
     }
 
     /// A table's name; now and then with a destination in it.
