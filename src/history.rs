@@ -3,8 +3,13 @@
 //! Processes emit events; nothing in the protocol reads them. An observer (the judge) sees each as
 //! it happens, so that it can decide at every commit; all are kept for reports. It knows nothing of
 //! what makes a history right.
+//!
+//! A session is one connection of a client. What a vtgate still does for a connection that its
+//! client has given up comes beside what it does for the next one, so each has a name of its own
+//! ([`session_name`]).
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,6 +27,11 @@ use crate::topo::Alias;
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// A client begins a session: its next statement is the first of it.
+    Opened { session: Rc<str>, vtgate: Rc<str>, target: Rc<str> },
+    /// A client is gone, in the middle of whatever it did. One that has waited too long for an
+    /// answer, or has lost its vtgate, is told so instead.
+    Disconnected { session: Rc<str> },
     /// A client sends a statement; it may never arrive.
     Asked { session: Rc<str>, ask: AskId, sql: Rc<str> },
     /// What a client was told of a statement.
@@ -267,6 +277,22 @@ pub enum Outcome {
     Unknown(String),
 }
 
+/// Between a client's name and the number of its connection.
+pub const NTH: char = '#';
+
+/// The name of a client's `nth` connection, from 1: `a`, `a#2`, `a#3`.
+pub fn session_name(client: &str, nth: u32) -> Rc<str> {
+    match nth {
+        0 | 1 => client.into(),
+        nth => format!("{client}{NTH}{nth}").into(),
+    }
+}
+
+/// Whose session it is.
+pub fn client_of(session: &str) -> &str {
+    session.split_once(NTH).map_or(session, |(client, _)| client)
+}
+
 /// Sees events as they happen.
 pub type Observer = Box<dyn FnMut(&Event)>;
 
@@ -276,6 +302,9 @@ struct Recorder {
     plans: PlanId,
     asks: AskId,
     observer: Option<Observer>,
+    /// What an observer has done while it saw an event, and has yet to see.
+    waiting: VecDeque<Event>,
+    is_observing: bool,
 }
 
 thread_local! {
@@ -284,12 +313,37 @@ thread_local! {
 
 /// Adds an event to this thread's run.
 pub fn emit(event: Event) {
-    let observer = RECORDER.with(|recorder| recorder.borrow_mut().observer.take());
-    if let Some(mut observer) = observer {
-        observer(&event);
-        RECORDER.with(|recorder| recorder.borrow_mut().observer = Some(observer));
+    let is_observing = RECORDER.with(|recorder| {
+        let mut recorder = recorder.borrow_mut();
+        recorder.waiting.push_back(event);
+        std::mem::replace(&mut recorder.is_observing, true)
+    });
+    if !is_observing {
+        observe();
     }
-    RECORDER.with(|recorder| recorder.borrow_mut().events.push(event));
+}
+
+/// Shows what waits: one event after the other.
+fn observe() {
+    let next = || {
+        RECORDER.with(|recorder| {
+            let mut recorder = recorder.borrow_mut();
+            let event = recorder.waiting.pop_front();
+            recorder.is_observing = event.is_some();
+            event.map(|event| (event, recorder.observer.take()))
+        })
+    };
+    while let Some((event, observer)) = next() {
+        let observer = observer.map(|mut observer| {
+            observer(&event);
+            observer
+        });
+        RECORDER.with(|recorder| {
+            let mut recorder = recorder.borrow_mut();
+            recorder.observer = observer;
+            recorder.events.push(event);
+        });
+    }
 }
 
 /// A number for a plan that begins to run.
@@ -325,4 +379,38 @@ pub fn end() -> Vec<Event> {
 /// Reads the events so far.
 pub fn with<R>(read: impl FnOnce(&[Event]) -> R) -> R {
     RECORDER.with(|recorder| read(&recorder.borrow().events))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_has_a_name_of_its_own() {
+        for (nth, expected) in [(1, "a"), (2, "a#2"), (11, "a#11")] {
+            assert_eq!(&*session_name("a", nth), expected);
+            assert_eq!(client_of(expected), "a");
+        }
+    }
+
+    #[test]
+    fn what_an_observer_does_is_seen_after_what_it_saw() {
+        let seen: Rc<RefCell<Vec<String>>> = Rc::default();
+        let note = Rc::clone(&seen);
+        begin(Some(Box::new(move |event| {
+            let Event::Fault(text) = event else { return };
+            note.borrow_mut().push(text.to_string());
+            if &**text == "first" {
+                emit(Event::Fault("second".into()));
+                note.borrow_mut().push("first is over".to_owned());
+            }
+        })));
+        emit(Event::Fault("first".into()));
+        assert_eq!(*seen.borrow(), ["first", "first is over", "second"]);
+        let texts = end().into_iter().map(|event| match event {
+            Event::Fault(text) => text,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(texts.collect::<Vec<_>>(), ["first".into(), Rc::from("second")]);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! An attempt is one transaction of a session, an explicit one or that of a single statement: from
 //! its first shard transaction to `Ended`. It ends early when its vtgate dies: nobody says so, but
-//! a fault is told of, or the session's name begins another.
+//! a fault is told of.
 //!
 //! It knows nothing of rows.
 

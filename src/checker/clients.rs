@@ -11,10 +11,10 @@
 //! is over when vtgate has ended it. What comes of it is judged when the client is told, by
 //! [`honest`](super::honest) and [`atomic`](super::atomic).
 //!
-//! A client whose connection was lost is not judged any more: its name begins a new session while
-//! the old one may still run, and events carry the name. Nor is one whose target is not a whole
-//! keyspace's primaries, nor any where a lookup vindex commits by itself: its transactions end
-//! under the session's name.
+//! A session whose connection was lost is not judged any more: nobody is told what comes of it, and
+//! its client goes on in another session. Nor is one whose target is not a whole keyspace's
+//! primaries, nor any where a lookup vindex commits by itself: its transactions end under the
+//! session's name.
 //!
 //! Nor is one of which a commit comes that may belong to a work that is over: its tag is the same.
 //!
@@ -180,10 +180,9 @@ impl Clients {
         client.ask = Some(Ask { id: ask, at, sql, form, ended, direct });
     }
 
-    /// A fault may take a client away.
-    pub fn fault(&mut self, fault: &str) {
-        let gone = fault.strip_prefix("disconnect ").and_then(|of| of.split_whitespace().next());
-        if let Some(client) = gone.and_then(|session| self.by_name.get_mut(session)) {
+    /// Nobody is there any more who could be told of anything.
+    pub fn disconnected(&mut self, session: &str) {
+        if let Some(client) = self.by_name.get_mut(session) {
             client.is_lost = true;
             client.work = None;
         }

@@ -897,3 +897,29 @@ fn a_replica_holds_a_prefix() {
     let errant = found(&["promote customer/-80 102"]);
     assert!(errant.contains("excused it has 65656565-"), "{errant}");
 }
+
+#[test]
+fn an_excuse_is_of_its_own_session() {
+    // A client gives up, and its next statements come while the first one's commit is under way.
+    let between = |ending: &str| {
+        let insert = "a#2 sends insert into corder (order_id, customer_id, sku) values (6, 1, 'x')";
+        let lines = [
+            "a sends insert into corder (order_id, customer_id, sku) values (5, 1, 'x')",
+            "a pre product/0 commits +lookup x 1",
+            "a normal customer/-80 begins",
+            "a#2 sends delete from corder where order_id = 9",
+            "a#2 normal customer/-80 commits",
+            "a#2 ends commit",
+            &format!("{insert}{ending}"),
+            "a#2 pre product/0 begins",
+            "a normal customer/-80 commits +order 5 1 x",
+            "a ends commit",
+            "a#2 pre product/0 commits",
+            "a#2 normal customer/-80 commits +order 6 1 x",
+            "a#2 ends commit",
+        ];
+        History::run(Shape::Unique, false, &lines).found()
+    };
+    assert_eq!(between(" on duplicate key update sku = sku"), "unique excused by plain_inserts");
+    assert_eq!(between(""), "unique");
+}

@@ -56,6 +56,8 @@ pub struct Judge {
     pub(super) by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
     pub(super) sessions: Sessions,
     pub(super) clients: Clients,
+    /// Sessions whose client is gone.
+    pub(super) gone: BTreeMap<Rc<str>, At>,
     /// Owner tables by keyspace, whose rows statements name and nothing else changes.
     pub(super) owners: BTreeSet<(Rc<str>, Rc<str>)>,
     pub(super) versions: Versions,
@@ -128,24 +130,20 @@ impl Judge {
         }
     }
 
-    /// Says on which vtgate a session is, so that the vtgate's death is the session's. Without it
-    /// the death of any vtgate ends every session that says nothing more.
-    pub fn session_on(&mut self, session: &str, vtgate: &str) {
-        self.sessions.on(session, vtgate);
-    }
-
-    /// Says where a session's connection was opened to: a keyspace, or one shard of it. Later USE
-    /// statements are in the history.
-    pub fn session_target(&mut self, session: &str, target: &str) {
-        self.sessions.aim(session, target);
-        self.clients.aim(session, target);
-    }
-
     /// Takes the next event of the history.
     pub fn observe(&mut self, event: &Event, now: Nanos) {
         self.advance(now);
         let at = self.at;
         match event {
+            Event::Opened { session, vtgate, target } => {
+                self.sessions.on(session, vtgate);
+                self.sessions.aim(session, target);
+                self.clients.aim(session, target);
+            }
+            Event::Disconnected { session } => {
+                self.clients.disconnected(session);
+                self.gone.insert(Rc::clone(session), at);
+            }
             Event::Statement { session, sql } => self.sessions.statement(at, session, sql),
             Event::ShardBegin { session, list, shard, transaction } => {
                 self.sessions.begin(at, session, *list, shard, *transaction);
@@ -201,7 +199,6 @@ impl Judge {
             }
             Event::Fault(text) => {
                 self.twin_over("a fault");
-                self.clients.fault(text);
                 self.faults.push((at, Rc::clone(text)));
                 if let Some(vtgate) = dead_vtgate(text) {
                     self.sessions.vtgate_died(at, vtgate);

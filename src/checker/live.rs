@@ -105,17 +105,6 @@ pub fn is_of_client(fault: &str) -> bool {
         || fault == "recover"
 }
 
-/// Whether a fault may give a session's name to another one.
-pub fn takes(fault: &str, session: &str) -> bool {
-    is_gone(fault, session)
-        || fault.strip_prefix("client-timeout ").is_some_and(|of| first(of) == Some(session))
-}
-
-/// Whether a fault takes a session's client away.
-pub fn is_gone(fault: &str, session: &str) -> bool {
-    fault.strip_prefix("disconnect ").is_some_and(|of| first(of) == Some(session))
-}
-
 /// Faults that last, and the word that undoes each; `recover` undoes all.
 const LASTING: [(&str, &[&str]); 28] = [
     ("crash", &["restart", "power-on"]),

@@ -78,19 +78,11 @@ impl Judge {
             return;
         }
         let now = self.at.time;
-        let gone = self.faults.iter().find(|(at, fault)| {
-            let since = attempt.parts.iter().map(|part| part.began.time).min();
-            live::is_gone(fault, session) && since.is_some_and(|since| since <= at.time)
-        });
-        // Of two sessions with one name, nobody can tell whose end it was.
-        if attempt.ended.is_some() && self.faults.iter().any(|(_, f)| live::takes(f, session)) {
-            return;
-        }
-        let why = match (attempt.ended, gone) {
+        let why = match (attempt.ended, self.gone.get(session)) {
             (Some((at, what)), _) if at.time + live::AT_ONCE < now => {
                 format!("its {what} was over {}", shown_ago(now - at.time))
             }
-            (None, Some((at, _))) if at.time + live::AT_ONCE < now => {
+            (None, Some(at)) if at.time + live::AT_ONCE < now => {
                 format!("its client was gone {}", shown_ago(now - at.time))
             }
             _ => return,

@@ -81,8 +81,7 @@ impl Waiting {
             self.explorer.borrow().iter().for_each(Explorer::counted);
             let open = hand.open.borrow();
             let list = armed.moment.list();
-            let left =
-                list.is_some_and(|(name, list)| open.of(name, Some(list), None).count() != 0);
+            let left = list.is_some_and(|(client, list)| open.has(client, list));
             if armed.moment.is_nth(armed.seen, left) {
                 armed.fired = true;
                 self.explorer.borrow().iter().for_each(Explorer::struck);

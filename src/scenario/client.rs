@@ -1,7 +1,8 @@
 //! A client: a session on a vtgate, and the statements that it sends, one after the other.
 //!
 //! The session is opened with the first statement, and again with the next one where the connection
-//! was lost. What is sent while a statement is under way waits in the client, as in an application
+//! was lost: under another name, since its vtgate may not have done with the one before. What is
+//! sent while a statement is under way waits in the client, as in an application
 //! with one connection. A client may have a limit for an answer; when it has passed, the client
 //! closes the connection, and never learns what came of the statement.
 
@@ -31,9 +32,13 @@ pub struct Client {
 /// Where a client's statements go.
 #[derive(Clone)]
 struct Connection {
-    name: Rc<str>,
+    client: Rc<str>,
     vtgate: Program,
     target: Rc<str>,
+    /// The name of the last one that was opened.
+    session: Rc<RefCell<Rc<str>>>,
+    /// How many were.
+    opened: Rc<Cell<u32>>,
     /// At the vtgate; none before the first statement and after a lost connection.
     id: Rc<RefCell<Option<u64>>>,
     /// How long it waits for an answer.
@@ -64,9 +69,11 @@ pub type Answered = Rc<RefCell<Option<Answer>>>;
 impl Client {
     pub fn new(name: &str, program: Program, vtgate: Program, target: &str) -> Client {
         let connection = Connection {
-            name: name.into(),
+            client: name.into(),
             vtgate,
             target: target.into(),
+            session: Rc::new(RefCell::new(name.into())),
+            opened: Rc::default(),
             id: Rc::default(),
             limit: Rc::default(),
             asked: Rc::default(),
@@ -76,7 +83,7 @@ impl Client {
 
     /// Sends a statement now.
     pub fn ask(&self, sql: &str) -> (Token, Answered) {
-        let token = fault::token(&format!("session {}: {sql}", self.connection.name));
+        let token = fault::token(&format!("session {}: {sql}", self.connection.client));
         let answer: Answered = Rc::default();
         let (connection, cell) = (self.connection.clone(), Rc::clone(&answer));
         let sql: Rc<str> = sql.into();
@@ -98,7 +105,7 @@ impl Client {
     }
 
     fn send_waiting(&self) {
-        let token = fault::token(&format!("session {}", self.connection.name));
+        let token = fault::token(&format!("session {}", self.connection.client));
         self.queue.borrow_mut().token = Some(token);
         let (connection, queue) = (self.connection.clone(), Rc::clone(&self.queue));
         fault::spawn(self.program, Some(token), "statements", move |process| {
@@ -125,6 +132,11 @@ impl Client {
         self.queue.borrow_mut().answers.drain(..).collect()
     }
 
+    /// The name of its present connection in the history; between two, that of the last.
+    pub fn session(&self) -> Rc<str> {
+        self.connection.session()
+    }
+
     /// The statement that is under way.
     pub fn asked(&self) -> Option<Rc<str>> {
         self.connection.asked.borrow().as_ref().map(|asked| Rc::clone(&asked.sql))
@@ -143,13 +155,14 @@ impl Client {
         *self.connection.id.borrow_mut() = None;
         let answer = Answer::Unknown("the client has closed the connection".into());
         if let Some(Asked { ask, sql, cell }) = self.connection.asked.borrow_mut().take() {
-            let session = Rc::clone(&self.connection.name);
+            let session = self.session();
             history::emit(Event::Answered { session, ask, answer: answer.clone() });
             match cell {
                 Some(cell) => *cell.borrow_mut() = Some(answer),
                 None => self.queue.borrow_mut().answers.push_back((sql, answer)),
             }
         }
+        history::emit(Event::Disconnected { session: self.session() });
         let is_sending = self.queue.borrow_mut().token.take().is_some();
         if is_sending && !self.queue.borrow().waiting.is_empty() {
             self.send_waiting();
@@ -158,17 +171,31 @@ impl Client {
 }
 
 impl Connection {
+    fn session(&self) -> Rc<str> {
+        Rc::clone(&self.session.borrow())
+    }
+
+    /// The session that a statement is sent in: where there is none, the next one.
+    fn session_now(&self) -> Rc<str> {
+        if self.id.borrow().is_none() {
+            self.opened.set(self.opened.get() + 1);
+            let session = history::session_name(&self.client, self.opened.get());
+            *self.session.borrow_mut() = Rc::clone(&session);
+            let vtgate = fault::name_of(self.vtgate).into();
+            history::emit(Event::Opened { session, vtgate, target: Rc::clone(&self.target) });
+        }
+        self.session()
+    }
+
     async fn ask(&self, process: Process, sql: &Rc<str>, cell: Option<Answered>) -> Answer {
-        let ask = history::next_ask();
-        let session = Rc::clone(&self.name);
-        history::emit(Event::Asked { session, ask, sql: Rc::clone(sql) });
+        let (session, ask) = (self.session_now(), history::next_ask());
+        history::emit(Event::Asked { session: Rc::clone(&session), ask, sql: Rc::clone(sql) });
         *self.asked.borrow_mut() = Some(Asked { ask, sql: Rc::clone(sql), cell });
         let answer = match process.limit(self.limit.get(), self.answer(process, sql)).await {
             Ok(answer) => answer,
             Err(_) => self.give_up(process),
         };
         *self.asked.borrow_mut() = None;
-        let session = Rc::clone(&self.name);
         history::emit(Event::Answered { session, ask, answer: answer.clone() });
         answer
     }
@@ -186,8 +213,7 @@ impl Connection {
         let session = match known {
             Some(session) => session,
             None => {
-                let open =
-                    OpenSession { name: Rc::clone(&self.name), target: Rc::clone(&self.target) };
+                let open = OpenSession { name: self.session(), target: Rc::clone(&self.target) };
                 match process.call(self.vtgate, open).await {
                     Ok(session) => session,
                     Err(error) => {

@@ -53,9 +53,11 @@ impl Hand {
         &self.tablets
     }
 
-    /// The statement that a session is in.
+    /// The statement that a session is in: none where its client has given it up.
     pub fn asked(&self, session: &str) -> Option<Rc<str>> {
-        self.clients.borrow().get(session).and_then(Client::asked)
+        let clients = self.clients.borrow();
+        let client = clients.get(history::client_of(session))?;
+        (*client.session() == *session).then(|| client.asked())?
     }
 
     /// When a session's transaction on a shard began.
@@ -249,17 +251,17 @@ impl Hand {
         Ok(())
     }
 
-    /// Ends what a session has on shards: all lists, all shards where none is named.
+    /// Ends what a client's session has on shards: all lists, all shards where none is named.
     fn kill(
         &self,
         what: Kill,
-        session: &str,
+        client: &str,
         list: Option<List>,
         shard: Option<&str>,
         token: Option<Token>,
     ) -> Result<(), String> {
-        self.client(session)?;
-        for (tablet, transaction) in self.transactions(session, list, shard) {
+        let session = self.client(client)?.session();
+        for (tablet, transaction) in self.transactions(&session, list, shard) {
             match what {
                 Kill::Query => {}
                 Kill::Connection => {
@@ -278,7 +280,7 @@ impl Hand {
             .into_iter()
             .filter(|own| list.is_none_or(|list| list == *own))
             .map(|list| format!("{session} {list}"))
-            .chain(list.is_none().then(|| session.to_owned()))
+            .chain(list.is_none().then(|| session.to_string()))
             .collect();
         for tablet in self.tablets.iter().filter(|tablet| self.is_of(tablet, shard)) {
             for connection in tablet.connections_of(&tags) {
@@ -380,9 +382,9 @@ impl Hand {
         found.ok_or_else(|| format!("there is no tablet {name}"))
     }
 
-    fn client(&self, session: &str) -> Result<Client, String> {
-        let found = self.clients.borrow().get(session).cloned();
-        found.ok_or_else(|| format!("there is no session {session}"))
+    fn client(&self, name: &str) -> Result<Client, String> {
+        let found = self.clients.borrow().get(name).cloned();
+        found.ok_or_else(|| format!("there is no session {name}"))
     }
 
     /// `primary(customer/80-)` is the tablet that is primary now, `mysqld(customer/80-)` its

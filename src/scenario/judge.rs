@@ -111,11 +111,6 @@ impl Watch {
         self.judge.violations().iter().skip(after).map(Violation::headline).collect()
     }
 
-    pub fn session_on(&mut self, session: &str, vtgate: &str, target: &str) {
-        self.judge.session_on(session, vtgate);
-        self.judge.session_target(session, target);
-    }
-
     pub fn observe(&mut self, event: &Event) {
         self.learn_vschema();
         self.judge.observe(event, world::now());

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A number says at which of them, counted from where the fault is armed; 1 where it is left out.
-//! `all` is the last shard of a list. It knows nothing of faults.
+//! `all` is the last shard of a list. A session's are those of all connections that it has had. It
+//! knows nothing of faults.
 
 use std::fmt;
 
@@ -16,7 +17,7 @@ use sim::step::Step;
 use sim::world::fault::name_of;
 
 use super::words::{Bad, Read, Words};
-use crate::history::{Event, List, LookupStep, Outcome, Sent, StreamStep};
+use crate::history::{Event, List, LookupStep, Outcome, Sent, StreamStep, client_of};
 
 /// See the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,7 +233,7 @@ impl SessionPoint {
     }
 
     fn matches(self, name: &str, event: &Event) -> bool {
-        let is_own = |session: &str| session == name;
+        let is_own = |session: &str| client_of(session) == name;
         match (self, event) {
             (SessionPoint::Listed(own, stage), event) => {
                 listed(own, stage, event).is_some_and(is_own)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sim::clock::Nanos;
 
-use crate::history::{Event, List, Outcome};
+use crate::history::{Event, List, Outcome, client_of};
 
 /// See the [module](self).
 #[derive(Default)]
@@ -44,6 +44,12 @@ impl Open {
     pub fn began(&self, session: &str, list: List, shard: &str) -> Option<Duration> {
         let open = self.transactions.get(&(session.into(), list, shard.into()))?;
         Some(Duration::from_nanos(open.began))
+    }
+
+    /// Whether a client has one in a list, over any connection.
+    pub fn has(&self, client: &str, list: List) -> bool {
+        let mut all = self.transactions.keys();
+        all.any(|(session, in_list, _)| *in_list == list && client_of(session) == client)
     }
 
     /// Those of a session, in the order of their commits: shard and transaction.

@@ -361,6 +361,9 @@ impl Runner {
     }
 
     fn open(&mut self, name: &str, vtgate: usize, target: Option<String>) -> Result<(), String> {
+        if name.contains(history::NTH) {
+            return Err(format!("{name} is the name of a connection, not of a session"));
+        }
         let cluster = self.ready()?;
         let gate = vtgate.checked_sub(1).and_then(|at| cluster.vtgates.get(at)).copied();
         let gate = gate.ok_or_else(|| format!("there is no vtgate-{vtgate}"))?;
@@ -369,7 +372,6 @@ impl Runner {
         let machine = cluster.world.machine(&host);
         let client = cluster.world.client(machine, &host);
         let target = target.or(default).unwrap_or_default();
-        self.watch.borrow_mut().session_on(name, &format!("vtgate-{vtgate}"), &target);
         let client = Client::new(name, client, gate, &target);
         if let Some(hand) = &self.hand {
             hand.clients.borrow_mut().insert(name.to_owned(), client.clone());
