@@ -1,11 +1,17 @@
-//! What commands that make many runs share: how many at a time, a bar, and the time on this
-//! machine, which no run feels.
+//! What commands that make many runs share: how many at a time, a bar, the time on this machine,
+//! which no run feels, and the words that make a run again.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
+
+/// The words of a command line that put these bugs in, each after a space.
+pub(super) fn with_mutants<M: fmt::Display>(mutants: &[M]) -> String {
+    mutants.iter().map(|mutant| format!(" --mutant {mutant}")).collect()
+}
 
 /// As many as were asked for, or else as there are processors.
 pub(super) fn threads(jobs: Option<NonZeroUsize>) -> NonZeroUsize {

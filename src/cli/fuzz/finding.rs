@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Arguments;
 use crate::cli::CommandError;
+use crate::cli::many::with_mutants;
 use crate::cli::run::replace::replace;
 use crate::fuzz::campaign::{Campaign, Finding, Search};
 use crate::fuzz::shrink::Shrunk;
@@ -23,7 +24,7 @@ pub(super) fn write(
     if !mutants.is_empty() {
         comments.push_str(&format!("\n\nWith mutant {}.", mutants.join(", ")));
     }
-    let mut with: String = mutants.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
+    let mut with = with_mutants(&mutants);
     if let Search::Pct { depth } = campaign.search {
         with.push_str(&format!(" --search pct --depth {depth}"));
     }

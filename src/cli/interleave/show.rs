@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, Table as Grid, presets};
 use serde_json::{Value, json};
 
 use crate::cli::Verdict;
+use crate::cli::many::with_mutants;
 use crate::cli::sweep::show::{grouped, indented};
 use crate::fuzz::interleave::Explored;
 use crate::mutant::Mutant;
@@ -91,8 +92,7 @@ impl Searched {
                 let _ = writeln!(text, "    decide '{line}'");
             }
             if let Some(file) = &self.file {
-                let with: String =
-                    mutants.iter().map(|mutant| format!(" --mutant {mutant}")).collect();
+                let with = with_mutants(mutants);
                 let _ = writeln!(text, "    vindicate run {}{with}", file.display());
             }
         }

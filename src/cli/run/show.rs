@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use sim::clock::Nanos;
 use sim::host::HostKind;
 
+use crate::cli::many::with_mutants;
 use crate::cli::run::files::Scenario;
 use crate::cli::run::once::{Chance, Finished, Problem, Settings, Status};
 use crate::cli::{Format, Verdict};
@@ -64,9 +65,7 @@ fn replay(scenario: &Scenario, chance: Chance, settings: &Settings) -> String {
     if let Chance::Seed(seed) = chance {
         line.push_str(&format!(" --seed {}", seed.0));
     }
-    for mutant in &settings.mutants {
-        line.push_str(&format!(" --mutant {mutant}"));
-    }
+    line.push_str(&with_mutants(&settings.mutants));
     if settings.host != HostKind::default() {
         line.push_str(&format!(" --host {}", settings.host));
     }
