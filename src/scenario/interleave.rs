@@ -95,7 +95,7 @@ impl Script {
         let mut extra = Extra { end: vec![Action::Settle], ..Extra::default() };
         if let Some(line) = line {
             extra.deviations = vec![steps::read(line, &self.options.folder)?];
-            extra.end = steps::common_end();
+            extra.end = steps::common_end(&self.options.folder)?;
         }
         // Steps are told to who waits for one, or counts them.
         extra.counter = (line.is_some() || record).then(|| counter.clone());

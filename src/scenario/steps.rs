@@ -10,7 +10,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 
 use sim::order::explore::Explorer;
 use sim::step::Step;
@@ -21,11 +20,9 @@ use super::action::Action;
 use super::words::Bad;
 use super::{Options, Run, ScenarioError};
 
-/// `common_end` as a scenario has it.
+/// The end that all runs have in which something goes otherwise. The time is longer than any
+/// timeout, and than a client that was left alone waits for a tablet.
 pub const END: &str = "recover\nadvance 130s\nsettle\ncheck\n";
-
-/// Longer than any timeout, and than a client that was left alone waits for a tablet.
-const TIMEOUTS: Duration = Duration::from_secs(130);
 
 /// What one program did so often.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +88,7 @@ pub fn deviate(
             .collect::<Result<_, _>>()?,
         counter: Some(counter.clone()),
         explorer: None,
-        end: common_end(),
+        end: common_end(&options.folder)?,
     };
     super::play(text, options, extra, || counter.deeds())
 }
@@ -106,9 +103,9 @@ pub(super) struct Extra {
     pub end: Vec<Action>,
 }
 
-/// The end that all runs have in which something goes otherwise.
-pub(super) fn common_end() -> Vec<Action> {
-    vec![Action::Recover, Action::Advance(TIMEOUTS), Action::Settle, Action::Check]
+/// [`END`] as commands.
+pub(super) fn common_end(folder: &Path) -> Result<Vec<Action>, ScenarioError> {
+    read_all(&format!("{END}---\n"), folder)
 }
 
 /// Reads one command.
