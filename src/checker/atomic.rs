@@ -36,7 +36,7 @@ use sim::mysql::binlog::{BinlogTransaction, Event, RowsEvent, RowsKind};
 use sim::mysql::schema::Table;
 use sim::value::Row;
 
-use crate::checker::clients::{Answered, Fate, Said, Told, Work};
+use crate::checker::clients::{Answered, Said, Told, Work};
 use crate::checker::departure::Departure;
 use crate::checker::statement::{self, Form, Kind, Sorted, Write};
 use crate::checker::value::show;
@@ -186,7 +186,7 @@ fn stray(table: &Table, row: &Row, key: &Key, failed: &[&(&Said, &Write)]) -> St
 
 /// Rows that an INSERT was said to have brought, and that never came.
 fn absent(work: &Work, events: &[&RowsEvent], writes: &[(&Said, &Write)]) -> Vec<String> {
-    let all_done = work.binding().all(|part| part.fate == Fate::Committed);
+    let all_done = work.binding().all(|part| part.fate.is_committed());
     let Some(table) = events.first().map(|rows| &rows.table).filter(|_| all_done) else {
         return Vec::new();
     };
@@ -222,8 +222,7 @@ fn vanished(
     tables: &BTreeMap<String, Vec<&RowsEvent>>,
     judged: impl Fn(&Write) -> bool,
 ) -> Vec<String> {
-    let normal = || work.parts.iter().filter(|part| part.list == List::Normal);
-    if work.went_back || normal().any(|part| part.fate != Fate::Committed) {
+    if work.went_back || work.parts.of(List::Normal).any(|part| !part.fate.is_committed()) {
         return Vec::new();
     }
     let only_inserts = |table: &str| {

@@ -9,7 +9,11 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use sim::mysql::binlog::BinlogTransaction;
+
+use crate::checker::part::{Fate, Parts};
 use crate::checker::verdict::At;
 use crate::history::{List, Outcome};
 
@@ -18,7 +22,7 @@ use crate::history::{List, Outcome};
 pub struct Attempt {
     pub session: Rc<str>,
     pub statements: Vec<(At, Rc<str>)>,
-    pub parts: Vec<Part>,
+    pub parts: Parts,
     pub ended: Option<(At, &'static str)>,
     /// When its vtgate died, as far as is known.
     pub lost: Option<At>,
@@ -28,31 +32,6 @@ pub struct Attempt {
     pub reverts: Vec<At>,
     /// When a ROLLBACK TO did not succeed on all shards.
     pub failed_reverts: Vec<At>,
-}
-
-/// One shard's share of an attempt.
-#[derive(Debug)]
-pub struct Part {
-    pub list: List,
-    /// `keyspace/shard`
-    pub shard: Rc<str>,
-    pub transaction: u64,
-    pub began: At,
-    pub fate: Fate,
-    /// A server has committed it, whatever vtgate was told.
-    pub committed: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Open,
-    Committed(At),
-    Failed(At, Rc<str>),
-    /// No answer.
-    Unknown(At, Rc<str>),
-    RolledBack(At),
-    /// By the tablet's transaction killer, or with its connection.
-    Killed(At),
 }
 
 pub type SharedAttempt = Rc<RefCell<Attempt>>;
@@ -112,19 +91,12 @@ impl Sessions {
         shard: &Rc<str>,
         transaction: u64,
     ) {
-        let attempt = match self.open(session).filter(|attempt| !attempt.borrow().has(list, shard))
-        {
-            Some(attempt) => attempt,
-            None => self.new_attempt(at, session),
-        };
-        attempt.borrow_mut().parts.push(Part {
-            list,
-            shard: Rc::clone(shard),
-            transaction,
-            began: at,
-            fate: Fate::Open,
-            committed: false,
-        });
+        let attempt =
+            match self.open(session).filter(|attempt| !attempt.borrow().parts.has(list, shard)) {
+                Some(attempt) => attempt,
+                None => self.new_attempt(at, session),
+            };
+        attempt.borrow_mut().parts.begin(at, list, shard, transaction);
     }
 
     pub fn committed(
@@ -135,11 +107,7 @@ impl Sessions {
         transaction: u64,
         outcome: &Outcome,
     ) {
-        let fate = match outcome {
-            Outcome::Ok => Fate::Committed(at),
-            Outcome::Failed(error) => Fate::Failed(at, error.as_str().into()),
-            Outcome::Unknown(error) => Fate::Unknown(at, error.as_str().into()),
-        };
+        let fate = Fate::of_commit(at, outcome);
         self.settle(session, shard, transaction, fate);
     }
 
@@ -151,10 +119,10 @@ impl Sessions {
     pub fn killed(&mut self, at: At, shard: &str, transaction: u64) -> Option<SharedAttempt> {
         let of = self.attempts.values().flatten().find(|attempt| {
             let mut attempt = attempt.borrow_mut();
-            attempt.part(shard, transaction).is_some_and(|part| part.fate == Fate::Open)
+            attempt.parts.get_mut(shard, transaction).is_some_and(|part| part.fate == Fate::Open)
         })?;
         let of = Rc::clone(of);
-        if let Some(part) = of.borrow_mut().part(shard, transaction) {
+        if let Some(part) = of.borrow_mut().parts.get_mut(shard, transaction) {
             part.fate = Fate::Killed(at);
         }
         Some(of)
@@ -200,23 +168,19 @@ impl Sessions {
         }
     }
 
-    /// The attempt that a server's commit with this session's tag belongs to. A commit may come
-    /// after its vtgate has died and the session's name has begun anew.
-    pub fn of_commit(&mut self, session: &str, list: List, shard: &str) -> Option<SharedAttempt> {
-        let attempts = self.attempts.get(session)?;
-        let awaits = |attempt: &&SharedAttempt| {
-            let attempt = attempt.borrow();
-            let mut parts = attempt.parts.iter();
-            parts.any(|part| part.list == list && &*part.shard == shard && !part.committed)
-        };
-        let attempt = attempts.iter().rev().find(awaits)?;
-        let mut parts = attempt.borrow_mut();
-        let part =
-            parts.parts.iter_mut().rev().find(|part| part.list == list && *part.shard == *shard);
-        if let Some(part) = part {
-            part.committed = true;
-        }
-        Some(Rc::clone(attempt))
+    /// The attempt that a server's commit of this session is of. It may come after its vtgate has
+    /// died.
+    pub fn of_commit(
+        &mut self,
+        session: &str,
+        list: List,
+        shard: &str,
+        commit: &Arc<BinlogTransaction>,
+    ) -> Option<SharedAttempt> {
+        let mut attempts = self.attempts.get(session)?.iter().rev();
+        let is_of =
+            |attempt: &&SharedAttempt| attempt.borrow_mut().parts.commit(list, shard, commit);
+        attempts.find(is_of).map(Rc::clone)
     }
 
     fn open(&self, session: &str) -> Option<SharedAttempt> {
@@ -231,7 +195,7 @@ impl Sessions {
         let attempt = Rc::new(RefCell::new(Attempt {
             session: Rc::clone(session),
             statements: self.statements.remove(session).unwrap_or_default(),
-            parts: Vec::new(),
+            parts: Parts::default(),
             ended: None,
             lost: None,
             targeted: self.targeted.contains(session),
@@ -248,31 +212,14 @@ impl Sessions {
 
     fn settle(&mut self, session: &str, shard: &str, transaction: u64, fate: Fate) {
         for attempt in self.attempts.get(session).into_iter().flatten().rev() {
-            let mut attempt = attempt.borrow_mut();
-            let Some(part) = attempt.part(shard, transaction) else { continue };
-            // The rollback that follows a failed commit is not the part's fate.
-            if matches!(part.fate, Fate::Open | Fate::Killed(_)) {
-                part.fate = fate;
+            if attempt.borrow_mut().parts.settle(shard, transaction, fate.clone()) {
+                return;
             }
-            return;
         }
     }
 }
 
 impl Attempt {
-    fn has(&self, list: List, shard: &str) -> bool {
-        self.parts.iter().any(|part| part.list == list && &*part.shard == shard)
-    }
-
-    fn part(&mut self, shard: &str, transaction: u64) -> Option<&mut Part> {
-        let is = |part: &&mut Part| part.transaction == transaction && &*part.shard == shard;
-        self.parts.iter_mut().find(is)
-    }
-
-    pub fn parts_of(&self, list: List) -> impl Iterator<Item = &Part> {
-        self.parts.iter().filter(move |part| part.list == list)
-    }
-
     /// It was begun by BEGIN.
     pub fn is_explicit(&self) -> bool {
         self.statements.first().is_some_and(|(_, sql)| begins(sql))
@@ -324,6 +271,17 @@ mod tests {
         At { time: seq, seq }
     }
 
+    fn commit() -> Arc<BinlogTransaction> {
+        let server = sim::mysql::gtid::ServerUuid([1; 16]);
+        Arc::new(BinlogTransaction {
+            gtid: sim::mysql::gtid::Gtid { server, sequence: 1 },
+            events: Vec::new(),
+            committed_at: jiff::Timestamp::UNIX_EPOCH,
+            tag: "a normal".into(),
+            xid: 0,
+        })
+    }
+
     #[test]
     fn an_attempt_takes_the_statements_that_made_it() {
         let mut sessions = Sessions::default();
@@ -334,11 +292,14 @@ mod tests {
         }
         sessions.begin(at(9), &a, List::Normal, &shard, 7);
         sessions.statement(at(10), &a, &"commit".into());
-        let attempt = sessions.of_commit("a", List::Normal, &shard).unwrap();
+        let attempt = sessions.of_commit("a", List::Normal, &shard, &commit()).unwrap();
         let statements: Vec<Rc<str>> =
             attempt.borrow().statements.iter().map(|(_, sql)| Rc::clone(sql)).collect();
         assert_eq!(statements, ["begin".into(), "delete from t".into(), Rc::from("commit")]);
-        assert!(sessions.of_commit("a", List::Normal, &shard).is_none(), "one commit a part");
+        assert!(
+            sessions.of_commit("a", List::Normal, &shard, &commit()).is_none(),
+            "one commit a part"
+        );
     }
 
     #[test]
@@ -355,7 +316,7 @@ mod tests {
             sessions.ended(at(4), &a, "commit");
             sessions.statement(at(5), &a, &"delete from t".into());
             sessions.begin(at(6), &a, List::Normal, &shard, 2);
-            let attempt = sessions.of_commit("a", List::Normal, &shard).unwrap();
+            let attempt = sessions.of_commit("a", List::Normal, &shard, &commit()).unwrap();
             assert!(attempt.borrow().is_explicit(), "{before}");
             sessions.ended(at(7), &a, "commit");
         }
@@ -367,7 +328,7 @@ mod tests {
         let a: Rc<str> = "a".into();
         let shard: Rc<str> = "customer/-80".into();
         sessions.begin(at(1), &a, List::Pre, &shard, 1);
-        let first = sessions.of_commit("a", List::Pre, &shard).unwrap();
+        let first = sessions.of_commit("a", List::Pre, &shard, &commit()).unwrap();
         sessions.begin(at(2), &a, List::Pre, &shard, 2);
         assert_eq!(first.borrow().lost, Some(at(2)));
         sessions.ended(at(3), &a, "commit");
@@ -384,7 +345,7 @@ mod tests {
         let lost = |sessions: &mut Sessions| {
             names.clone().map(|name| {
                 sessions.begin(at(1), &name, List::Pre, &shard, 1);
-                sessions.of_commit(&name, List::Pre, &shard).unwrap()
+                sessions.of_commit(&name, List::Pre, &shard, &commit()).unwrap()
             })
         };
         let attempts = lost(&mut sessions);

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use sim::mysql::binlog::BinlogTransaction;
 use sim::mysql::gtid::Gtid;
 
+use crate::checker::part::{Fate, Part, Parts, of_tag};
 use crate::checker::statement::Form;
 use crate::checker::verdict::At;
 use crate::history::{Answer, AskId, List, Outcome};
@@ -93,7 +94,7 @@ pub struct Work {
     /// The client said BEGIN.
     pub is_explicit: bool,
     pub statements: Vec<Said>,
-    pub parts: Vec<Part>,
+    pub parts: Parts,
     /// The client went back to a savepoint: what came before may be undone.
     pub went_back: bool,
     pub ended: Option<&'static str>,
@@ -115,27 +116,6 @@ pub struct Said {
 pub enum Told {
     Ok { affected: u64 },
     Error(Rc<str>),
-}
-
-/// A shard's share.
-#[derive(Clone, Debug)]
-pub struct Part {
-    pub list: List,
-    pub shard: Rc<str>,
-    pub transaction: u64,
-    pub fate: Fate,
-    /// What its server committed.
-    pub commit: Option<Arc<BinlogTransaction>>,
-}
-
-/// The first that vtgate knew of a part's end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Open,
-    Committed,
-    Failed(Rc<str>),
-    Unknown,
-    RolledBack,
 }
 
 /// A statement and its answer.
@@ -250,37 +230,27 @@ impl Clients {
             });
             Work { statements: said.into_iter().collect(), ..Work::new(at) }
         });
-        work.parts.push(Part {
-            list,
-            shard: Rc::clone(shard),
-            transaction: number,
-            fate: Fate::Open,
-            commit: None,
-        });
+        work.parts.begin(at, list, shard, number);
     }
 
-    pub fn committed(&mut self, session: &str, shard: &str, number: u64, outcome: &Outcome) {
-        let fate = match outcome {
-            Outcome::Ok => Fate::Committed,
-            Outcome::Failed(error) => Fate::Failed(error.as_str().into()),
-            Outcome::Unknown(_) => Fate::Unknown,
-        };
-        self.settle(session, shard, number, fate);
+    pub fn committed(
+        &mut self,
+        at: At,
+        session: &str,
+        shard: &str,
+        number: u64,
+        outcome: &Outcome,
+    ) {
+        self.settle(session, shard, number, Fate::of_commit(at, outcome));
     }
 
-    pub fn rolled_back(&mut self, session: &str, shard: &str, number: u64) {
-        self.settle(session, shard, number, Fate::RolledBack);
+    pub fn rolled_back(&mut self, at: At, session: &str, shard: &str, number: u64) {
+        self.settle(session, shard, number, Fate::RolledBack(at));
     }
 
     fn settle(&mut self, session: &str, shard: &str, number: u64, fate: Fate) {
-        let Some(work) = self.judged(session).and_then(|client| client.work.as_mut()) else {
-            return;
-        };
-        let is = |part: &&mut Part| part.transaction == number && *part.shard == *shard;
-        if let Some(part) = work.parts.iter_mut().rev().find(is)
-            && part.fate == Fate::Open
-        {
-            part.fate = fate;
+        if let Some(work) = self.judged(session).and_then(|client| client.work.as_mut()) {
+            work.parts.settle(shard, number, fate);
         }
     }
 
@@ -299,7 +269,7 @@ impl Clients {
         client.late.extend(
             work.parts
                 .iter()
-                .filter(|part| part.may_be_late())
+                .filter(|part| may_be_late(part))
                 .map(|part| (part.list, Some(Rc::clone(&part.shard)))),
         );
         if let Some(ask) = &mut client.ask {
@@ -307,19 +277,13 @@ impl Clients {
         }
     }
 
-    /// A server has committed something with this tag.
-    pub fn commit(&mut self, tag: &str, shard: &str, transaction: &Arc<BinlogTransaction>) {
+    /// A server has committed something.
+    pub fn commit(&mut self, shard: &str, transaction: &Arc<BinlogTransaction>) {
         let known = self.seen.get(&transaction.gtid);
         if known.is_some_and(|known| Arc::ptr_eq(known, transaction) || same(known, transaction)) {
             return;
         }
-        let Some((session, list)) = tag.rsplit_once(' ') else { return };
-        let list = match list {
-            "pre" => List::Pre,
-            "normal" => List::Normal,
-            "post" => List::Post,
-            _ => return,
-        };
+        let Some((session, list)) = of_tag(&transaction.tag) else { return };
         self.seen.insert(transaction.gtid, Arc::clone(transaction));
         let Some(client) = self.judged(session) else { return };
         if client
@@ -332,13 +296,10 @@ impl Clients {
             client.work = None;
             return;
         }
-        let parts = client.work.iter_mut().flat_map(|work| work.parts.iter_mut());
-        let awaits =
-            |part: &&mut Part| part.list == list && *part.shard == *shard && part.commit.is_none();
-        match (parts.rev().find(awaits), &mut client.ask) {
-            (Some(part), _) => part.commit = Some(Arc::clone(transaction)),
-            (None, Some(ask)) if list == List::Normal => ask.direct.push(Arc::clone(transaction)),
-            _ => {}
+        let work = client.work.as_mut();
+        let is_part = work.is_some_and(|work| work.parts.commit(list, shard, transaction));
+        if let (false, Some(ask), List::Normal) = (is_part, &mut client.ask, list) {
+            ask.direct.push(Arc::clone(transaction));
         }
     }
 
@@ -412,24 +373,13 @@ impl Client {
     }
 }
 
-impl Part {
-    fn may_be_late(&self) -> bool {
-        self.commit.is_none()
-            && match &self.fate {
-                Fate::Committed | Fate::RolledBack => false,
-                Fate::Open | Fate::Unknown => true,
-                Fate::Failed(error) => !error.contains("connection refused"),
-            }
-    }
-}
-
 impl Work {
     fn new(since: At) -> Work {
         Work {
             since,
             is_explicit: false,
             statements: Vec::new(),
-            parts: Vec::new(),
+            parts: Parts::default(),
             went_back: false,
             ended: None,
         }
@@ -446,9 +396,17 @@ impl Work {
 
     /// What its normal list has committed.
     pub fn commits(&self) -> impl Iterator<Item = &Arc<BinlogTransaction>> {
-        let normal = self.parts.iter().filter(|part| part.list == List::Normal);
-        normal.filter_map(|part| part.commit.as_ref())
+        self.parts.of(List::Normal).filter_map(|part| part.commit.as_ref())
     }
+}
+
+fn may_be_late(part: &Part) -> bool {
+    part.commit.is_none()
+        && match &part.fate {
+            Fate::Committed(_) | Fate::RolledBack(_) => false,
+            Fate::Open | Fate::Unknown(..) | Fate::Killed(_) => true,
+            Fate::Failed(_, error) => !error.contains("connection refused"),
+        }
 }
 
 fn same(a: &BinlogTransaction, b: &BinlogTransaction) -> bool {

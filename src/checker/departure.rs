@@ -10,8 +10,9 @@ use std::rc::Rc;
 
 use sim::value::Value;
 
-use crate::checker::attempt::{Attempt, Fate, Part, SharedAttempt};
+use crate::checker::attempt::{Attempt, SharedAttempt};
 use crate::checker::entry::{Entry, Note, TableKind};
+use crate::checker::part::{Fate, Part};
 use crate::checker::statement::{Form, Given};
 use crate::checker::value::ValueKey;
 use crate::checker::verdict::Invariant;
@@ -138,7 +139,7 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
         let killed = |part: &Part| matches!(part.fate, Fate::Killed(_));
         attempt.is_explicit()
             && attempt.says(&["update", "delete"])
-            && attempt.parts_of(List::Post).any(killed)
+            && attempt.parts.of(List::Post).any(killed)
     };
     taken.iter().any(|note| of(note, &lost_its_lock)).then_some(Departure::PostKilled)
 }

@@ -29,7 +29,8 @@
 use sim::mysql::binlog::{Event, RowsKind};
 use sim::sql_error::SqlError;
 
-use crate::checker::clients::{Answered, Fate, Part, UNDONE, Work};
+use crate::checker::clients::{Answered, UNDONE, Work};
+use crate::checker::part::{Fate, Part};
 use crate::checker::statement::{Form, Kind, Write};
 use crate::history::Answer;
 
@@ -43,7 +44,7 @@ pub fn lies(
     let mut lies = Vec::new();
     let ask = &answered.ask;
     for work in &ask.ended {
-        let undone = work.parts.iter().filter(|part| part.fate == Fate::RolledBack);
+        let undone = work.parts.iter().filter(|part| part.fate.is_rolled_back());
         lies.extend(undone.filter(|part| has_rows(part)).map(|part| {
             format!("{} of {} was rolled back, and its server has committed", part.list, part.shard)
         }));
@@ -71,10 +72,7 @@ pub fn lies(
             if is_refused && one.is_some_and(is_consistent) {
                 lies.push(format!("told of several shards; one row has one: {}", error.message));
             }
-            let open = answered
-                .work
-                .as_ref()
-                .is_some_and(|work| work.parts.iter().any(|part| part.fate == Fate::Open));
+            let open = answered.work.as_ref().is_some_and(|work| work.parts.is_open());
             let runs = matches!(*ask.form, Form::Write(_) | Form::Select(_));
             if open && runs && error.message.contains("VT15001") {
                 lies.push("told to roll back; its transaction is still open".to_owned());
@@ -94,7 +92,7 @@ fn has_rows(part: &Part) -> bool {
 }
 
 fn was_refused(fate: &Fate) -> bool {
-    matches!(fate, Fate::Failed(error) if error.contains("connection refused"))
+    matches!(fate, Fate::Failed(_, error) if error.contains("connection refused"))
 }
 
 fn false_success(answered: &Answered) -> Vec<String> {
@@ -105,7 +103,7 @@ fn false_success(answered: &Answered) -> Vec<String> {
     }
     for work in &ask.ended {
         if work.is_committed() {
-            let open = work.binding().filter(|part| part.fate != Fate::Committed);
+            let open = work.binding().filter(|part| !part.fate.is_committed());
             lies.extend(open.map(|part| {
                 let fate = fate(&part.fate);
                 format!("told of success; commit of {} of {}: {fate}", part.list, part.shard)
@@ -126,11 +124,12 @@ fn false_success(answered: &Answered) -> Vec<String> {
 
 fn fate(fate: &Fate) -> String {
     match fate {
-        Fate::Open => "it was never sent".to_owned(),
-        Fate::Committed => "done".to_owned(),
-        Fate::Failed(error) => format!("failed ({error})"),
-        Fate::Unknown => "no answer".to_owned(),
-        Fate::RolledBack => "rolled back instead".to_owned(),
+        // Nobody tells a client of a kill.
+        Fate::Open | Fate::Killed(_) => "it was never sent".to_owned(),
+        Fate::Committed(_) => "done".to_owned(),
+        Fate::Failed(_, error) => format!("failed ({error})"),
+        Fate::Unknown(..) => "no answer".to_owned(),
+        Fate::RolledBack(_) => "rolled back instead".to_owned(),
     }
 }
 
@@ -140,7 +139,7 @@ fn false_error(answered: &Answered, error: &SqlError) -> Option<String> {
     let all_done = |work: &Work| {
         let mut parts = work.binding();
         let has_some = !work.parts.is_empty();
-        has_some && work.is_committed() && parts.all(|part| part.fate == Fate::Committed)
+        has_some && work.is_committed() && parts.all(|part| part.fate.is_committed())
     };
     if commits && !ask.ended.is_empty() && ask.ended.iter().all(all_done) {
         return Some(format!("told of an error, and all is committed: {}", error.message));

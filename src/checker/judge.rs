@@ -21,6 +21,7 @@ use crate::checker::entry::{Entry, Mark, Origin, OwnerRow, ShardId, TableKind};
 use crate::checker::excuse;
 use crate::checker::ledger::{self, Dangling};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
+use crate::checker::part::of_tag;
 use crate::checker::rows::Copy;
 use crate::checker::summary::{Summary, VindexSummary};
 use crate::checker::twin::Twin;
@@ -32,7 +33,7 @@ use crate::checker::vindex_values::{Commit, Place, VindexValues};
 use crate::checker::violation::{self, Violation};
 use crate::checker::watched::Watched;
 use crate::checker::{no_missing, unique};
-use crate::history::{AskId, Event, List};
+use crate::history::{AskId, Event};
 use crate::key::{self, KeyRange};
 use crate::topo::{Alias, Topo};
 
@@ -151,11 +152,11 @@ impl Judge {
             }
             Event::ShardCommit { session, shard, transaction, outcome, .. } => {
                 self.sessions.committed(at, session, shard, *transaction, outcome);
-                self.clients.committed(session, shard, *transaction, outcome);
+                self.clients.committed(at, session, shard, *transaction, outcome);
             }
             Event::ShardRollback { session, shard, transaction, .. } => {
                 self.sessions.rolled_back(at, session, shard, *transaction);
-                self.clients.rolled_back(session, shard, *transaction);
+                self.clients.rolled_back(at, session, shard, *transaction);
             }
             Event::Reverted { session } => {
                 self.sessions.reverted(at, session);
@@ -347,7 +348,7 @@ impl Judge {
         tablet.copy.executed.add(transaction.gtid);
         tablet.copy.log.push(transaction.gtid);
         let shard = tablet.shard;
-        self.clients.commit(&transaction.tag, &self.shards[shard].full_name, transaction);
+        self.clients.commit(&self.shards[shard].full_name, transaction);
         self.transactions.entry(transaction.gtid).or_insert_with(|| Arc::clone(transaction));
         if self.shards[shard].primary.as_ref() != Some(alias) {
             self.apply(alias, transaction, None);
@@ -356,7 +357,7 @@ impl Judge {
         self.learn_uuid(alias, transaction.gtid.server);
         // It is back; another one under its GTID is not.
         self.lost.retain(|(of, lost)| *of != shard || lost != transaction);
-        let origin = self.origin(&transaction.tag, shard);
+        let origin = self.origin(transaction, shard);
         if let Origin::Session { attempt, list } = &origin {
             let committer = Committer { attempt: Rc::clone(attempt), list: *list };
             self.committers.entry(transaction.gtid).or_insert(committer);
@@ -523,18 +524,14 @@ impl Judge {
 
     /// Who is behind a commit on a primary, by its tag: `<session> <list>` in a session's
     /// transaction, `vreplication ..` for a stream, anything else beside them.
-    fn origin(&mut self, tag: &str, shard: ShardId) -> Origin {
-        let list = match tag.rsplit_once(' ') {
-            _ if tag == "vreplication" || tag.starts_with("vreplication ") => {
-                return Origin::Backfill(tag.into());
-            }
-            Some((session, "pre")) => Some((session, List::Pre)),
-            Some((session, "normal")) => Some((session, List::Normal)),
-            Some((session, "post")) => Some((session, List::Post)),
-            _ => None,
-        };
-        let Some((session, list)) = list else { return Origin::Direct(tag.into()) };
-        match self.sessions.of_commit(session, list, &self.shards[shard].full_name) {
+    fn origin(&mut self, transaction: &Arc<BinlogTransaction>, shard: ShardId) -> Origin {
+        let tag = &*transaction.tag;
+        if tag == "vreplication" || tag.starts_with("vreplication ") {
+            return Origin::Backfill(tag.into());
+        }
+        let Some((session, list)) = of_tag(tag) else { return Origin::Direct(tag.into()) };
+        let shard = &self.shards[shard].full_name;
+        match self.sessions.of_commit(session, list, shard, transaction) {
             Some(attempt) => Origin::Session { attempt, list },
             None => Origin::Stray(tag.into()),
         }

@@ -12,8 +12,9 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::checker::attempt::{Attempt, Fate, Part};
+use crate::checker::attempt::Attempt;
 use crate::checker::entry::{Change, Entry, LookupRow, Note, Origin, ShardId, TableKind};
+use crate::checker::part::{Fate, Part};
 use crate::checker::verdict::{At, Cause};
 use crate::history::List;
 use crate::key::KeyspaceId;
@@ -110,10 +111,10 @@ fn of_attempt(attempt: &Attempt, note: &Note, lookup_shard: &str, write_only: bo
         return left(Cause::ShardTargeted, format!("session {session} wrote to one shard"));
     }
     let failure = |list: List, failed: Cause| {
-        attempt.parts_of(list).find_map(|part| part_failure(part, session, failed))
+        attempt.parts.of(list).find_map(|part| part_failure(part, session, failed))
     };
     let post = || {
-        let here = attempt.parts_of(List::Post).filter(|part| &*part.shard == lookup_shard);
+        let here = attempt.parts.of(List::Post).filter(|part| &*part.shard == lookup_shard);
         here.filter_map(|part| part_failure(part, session, Cause::FailedPostCommit)).next()
     };
     let failed = failure(List::Pre, Cause::FailedPreCommit)
@@ -156,7 +157,7 @@ fn part_failure(part: &Part, session: &str, failed: Cause) -> Option<(Cause, Str
             Some((failed, format!("{list} commit of session {session} failed ({error})")))
         }
         // The entry is there and no server has committed: that it did not happen is known by now.
-        Fate::Unknown(_, error) if list == List::Post && !part.committed => {
+        Fate::Unknown(_, error) if list == List::Post && part.commit.is_none() => {
             Some((failed, format!("{list} commit of session {session} failed ({error})")))
         }
         Fate::Unknown(_, error) => Some((

@@ -27,6 +27,7 @@
 //! It knows nothing of how locks are taken.
 
 use crate::checker::clients::Work;
+use crate::checker::part::of_tag;
 use crate::checker::statement::{Form, Kind, Write};
 use crate::history::List;
 use crate::topo::Alias;
@@ -58,7 +59,7 @@ impl Waiting {
         let own = self.holders.iter().filter(|tag| **tag != self.waiter);
         let lists: Vec<List> = own
             .filter(|tag| session(tag) == Some(waiter))
-            .filter_map(|tag| list(tag.rsplit_once(' ')?.1))
+            .filter_map(|tag| of_tag(tag).map(|(_, list)| list))
             .collect();
         (!lists.is_empty()).then_some((waiter, lists))
     }
@@ -66,12 +67,7 @@ impl Waiting {
 
 /// The session of a connection of one of its lists.
 pub fn session(tag: &str) -> Option<&str> {
-    let (session, list) = tag.rsplit_once(' ')?;
-    self::list(list).map(|_| session)
-}
-
-fn list(word: &str) -> Option<List> {
-    [List::Pre, List::Normal, List::Post].into_iter().find(|list| list.to_string() == word)
+    of_tag(tag).map(|(session, _)| session)
 }
 
 /// Whether a work cannot come to one value twice. `meets_itself` says whether an UPDATE may, by what
@@ -105,57 +101,6 @@ pub fn is_of_client(fault: &str) -> bool {
         || fault == "recover"
 }
 
-/// Faults that last, and the word that undoes each; `recover` undoes all.
-const LASTING: [(&str, &[&str]); 28] = [
-    ("crash", &["restart", "power-on"]),
-    ("power-off", &["power-on"]),
-    ("pause", &["resume"]),
-    ("cut", &["mend", "heal"]),
-    ("partition", &["heal"]),
-    ("isolate", &["heal"]),
-    ("latency", &[]),
-    ("silent", &["heal"]),
-    ("delay", &["heal"]),
-    ("slow-node", &["heal"]),
-    ("topo-down", &["heal"]),
-    ("topo-slow", &["heal"]),
-    ("topo-stale", &["heal"]),
-    ("topo-lost-event", &[]),
-    ("slow-disk", &["mend-disk"]),
-    ("silent-disk", &["mend-disk"]),
-    ("full-disk", &["mend-disk"]),
-    ("failing-disk", &["mend-disk"]),
-    ("lying-disk", &["mend-disk"]),
-    ("fail-sync", &["restart"]),
-    ("clock-offset", &["clock-right"]),
-    ("clock-step", &["clock-right"]),
-    ("clock-drift", &["clock-right"]),
-    ("clock-freeze", &["clock-right"]),
-    ("stop-replication", &["start-replication"]),
-    ("lag", &["lag"]),
-    ("read-only", &["read-write"]),
-    ("fill-pool", &["free-pool"]),
-];
-
-/// Whether faults are not undone, by what a history says of them.
-pub fn is_faulty<'a>(faults: impl Iterator<Item = &'a str>) -> bool {
-    let mut open: Vec<(&[&str], &str)> = Vec::new();
-    for fault in faults {
-        let (what, target) = fault.split_once(' ').unwrap_or((fault, ""));
-        if what == "recover" {
-            open.clear();
-        }
-        // `heal` is of the whole network, the others of their target.
-        open.retain(|(undone, of)| {
-            !(undone.contains(&what) && (what == "heal" || first(of) == first(target)))
-        });
-        if let Some((_, undone)) = LASTING.iter().find(|(word, _)| *word == what) {
-            open.push((undone, target));
-        }
-    }
-    !open.is_empty()
-}
-
 fn first(target: &str) -> Option<&str> {
     target.split_whitespace().next()
 }
@@ -163,21 +108,6 @@ fn first(target: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fault_is_undone_by_its_counterpart() {
-        let check = |faults: &[&str], expected: bool| {
-            assert_eq!(is_faulty(faults.iter().copied()), expected, "{faults:?}");
-        };
-        check(&[], false);
-        check(&["crash vtgate-1"], true);
-        check(&["crash vtgate-1", "restart vtgate-1"], false);
-        check(&["crash vtgate-1", "restart vtgate-2"], true);
-        check(&["cut a b", "delay Commit 1s", "heal"], false);
-        check(&["break Commit before", "zone1-0000000301 is primary of customer/-80"], false);
-        check(&["power-off a torn=1", "latency a b 5ms", "recover"], false);
-        check(&["silent-disk a", "mend-disk a"], false);
-    }
 
     #[test]
     fn a_session_waits_for_itself_through_two_connections() {

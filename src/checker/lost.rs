@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use sim::mysql::gtid::Gtid;
 
-use crate::checker::attempt::{Fate, SharedAttempt};
+use crate::checker::attempt::SharedAttempt;
+use crate::checker::part::Fate;
 use crate::history::List;
 use crate::topo::Alias;
 
@@ -58,7 +59,7 @@ pub struct Committer {
 impl Committer {
     pub fn told(&self, shard: &str) -> Told {
         let attempt = self.attempt.borrow();
-        let part = attempt.parts_of(self.list).find(|part| *part.shard == *shard);
+        let part = attempt.parts.of(self.list).find(|part| *part.shard == *shard);
         match part.map(|part| &part.fate) {
             Some(Fate::Committed(_)) => Told::Committed,
             Some(Fate::Failed(..) | Fate::RolledBack(_) | Fate::Killed(_)) => Told::Failed,

@@ -13,13 +13,15 @@ use sim::mysql::schema::Table;
 use sim::value::{Row, Value};
 
 use crate::checker::attempt::Attempt;
-use crate::checker::clients::{Fate, Work};
+use crate::checker::clients::Work;
 use crate::checker::departure::Departure;
 use crate::checker::entry::{Entry, TableKind};
 use crate::checker::judge::Judge;
 use crate::checker::kept;
+use crate::checker::lasting;
 use crate::checker::ledger::{Residue, Standing};
 use crate::checker::live::{self, Held, Waiting};
+use crate::checker::part::Fate;
 use crate::checker::reusable::{self, Probe, Way};
 use crate::checker::routing_equal::{self, Question};
 use crate::checker::statement::{Given, Write};
@@ -139,7 +141,7 @@ impl Judge {
     }
 
     pub fn is_faulty(&self) -> bool {
-        live::is_faulty(self.faults.iter().map(|(_, fault)| &**fault))
+        lasting::is_faulty(self.faults.iter().map(|(_, fault)| &**fault))
     }
 
     /// Every timeout is past: what is held by whom, now.

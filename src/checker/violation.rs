@@ -8,9 +8,10 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::checker::attempt::{Attempt, Fate, SharedAttempt};
+use crate::checker::attempt::{Attempt, SharedAttempt};
 use crate::checker::departure::Departure;
 use crate::checker::entry::{Change, Entry, Note, Origin, TableKind};
+use crate::checker::part::Fate;
 use crate::checker::value::{show, show_id};
 use crate::checker::verdict::{At, Invariant};
 use crate::checker::watched::Watched;
@@ -188,7 +189,7 @@ fn attempt_lines(attempt: &Attempt) -> Vec<Line> {
         .iter()
         .map(|(at, sql)| line(*at, session, None, "", &cut(sql)))
         .collect();
-    for part in &attempt.parts {
+    for part in attempt.parts.iter() {
         let told = match &part.fate {
             Fate::Open | Fate::Committed(_) => continue,
             Fate::Failed(at, error) => (*at, format!("commit failed: {}", cut(error))),
