@@ -33,6 +33,7 @@
 //!    takes away steps, machines and deviations as long as the same invariant breaks, and holds
 //!    without the campaign's mutants.
 //! 4. What is left is written as a scenario with `decide` lines, before the next result is taken.
+//!    [`fuzz::explain`] has run it without each of its lines, and its comments say what happened.
 //!
 //! # What always holds
 //!

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use sim::decide::Tape;
@@ -10,7 +11,8 @@ use sim::host::HostKind;
 use sim::seed::Seed;
 use vindicate::checker::departure::Departure;
 use vindicate::fuzz::campaign::{Campaign, Chance, Finding, Search};
-use vindicate::fuzz::case::{Case, Source};
+use vindicate::fuzz::case::{Case, Source, Step};
+use vindicate::fuzz::explain::{Then, explain};
 use vindicate::fuzz::profile::{PROFILES, Profile};
 use vindicate::fuzz::shrink::{Shrunk, shrink};
 use vindicate::fuzz::strategy::Cases;
@@ -86,7 +88,21 @@ fn a_planted_bug_is_found_and_its_counterexample_is_minimal() {
         assert!(small.case.steps.len() <= finding.case.steps.len());
         minimal(&campaign, &small, mutant);
         stands_as_a_scenario(&small, mutant);
+        is_explained(&campaign, &small);
     }
+}
+
+/// Each of its lines is said to be needed.
+fn is_explained(campaign: &Campaign, small: &Shrunk) {
+    let explanation = explain(campaign, small).expect("cases that run");
+    assert_eq!(explanation.lines().count(), small.case.lines(&small.tape));
+    assert!(explanation.is_minimal(), "{}", explanation.summary());
+    assert!(explanation.lines().all(|(_, then)| *then != Then::Same));
+    // With a line too many it says so.
+    let mut more = small.clone();
+    more.case.steps.push(Step::Advance(Duration::from_millis(1)));
+    let explanation = explain(campaign, &more).expect("cases that run");
+    assert!(!explanation.is_minimal(), "{}", explanation.summary());
 }
 
 /// As a file, `decide` lines and all, it fails with the mutant and holds without.

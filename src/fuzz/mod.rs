@@ -7,13 +7,14 @@
 //!
 //! A [`case::Case`] is drawn from a seed; it prints as a scenario and runs as one. What the seed
 //! further decides, the order and delay of messages, is recorded as a tape, so that a finding is
-//! data: case and tape. [`shrink`] takes away what it can live without, and the rest is written as
-//! a scenario.
+//! data: case and tape. [`shrink`] takes away what it can live without, [`explain`] says of what is
+//! left what it is for, and that is written as a scenario.
 //!
 //! It knows nothing of how a violation is found.
 
 pub mod campaign;
 pub mod case;
+pub mod explain;
 pub mod faults;
 pub mod interleave;
 pub mod profile;

@@ -245,7 +245,7 @@ impl<'a> Tally<'a> {
             )?;
             return Ok(());
         };
-        let path = finding::write(self.campaign, finding, &small, self.arguments)?;
+        let written = finding::write(self.campaign, finding, &small, self.arguments)?;
         let Shrunk { case, tape, story, runs } = &small;
         match self.arguments.format {
             Format::Json => writeln!(
@@ -253,16 +253,20 @@ impl<'a> Tally<'a> {
                 "{}",
                 json!({ "seed": finding.seed.0, "invariant": story.invariant,
                         "lines": case.lines(tape), "shrinking_runs": runs,
-                        "file": path.display().to_string(), "story": story.text })
+                        "file": written.path.display().to_string(), "story": story.text,
+                        "without": written.json(), "minimal": written.is_minimal() })
             )?,
             Format::Text => {
                 write!(out, "{}", story.text)?;
+                for text in written.texts() {
+                    writeln!(out, "  {text}")?;
+                }
                 writeln!(
                     out,
                     "seed {}, {} lines after {runs} runs: {}",
                     finding.seed.0,
                     case.lines(tape),
-                    path.display()
+                    written.path.display()
                 )?;
             }
         }
