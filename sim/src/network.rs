@@ -76,6 +76,16 @@ impl Rule {
     }
 }
 
+/// A rule with a message's name has struck, for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strike {
+    pub from: String,
+    pub to: String,
+    pub leg: Leg,
+    pub name: &'static str,
+    pub verdict: Verdict,
+}
+
 /// Handle of an installed rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleId(u32);
@@ -129,6 +139,9 @@ pub struct Network {
     next_rule: u32,
     /// A rule has counted a message, since this was last asked.
     has_counted: bool,
+    /// Rules that have struck, and those of them that nobody was told of yet.
+    met: BTreeSet<RuleId>,
+    struck: Vec<Strike>,
     pub noise: Noise,
 }
 
@@ -145,6 +158,8 @@ impl Network {
             rules: BTreeMap::new(),
             next_rule: 0,
             has_counted: false,
+            met: BTreeSet::new(),
+            struck: Vec::new(),
             noise: Noise::default(),
         }
     }
@@ -245,6 +260,11 @@ impl Network {
         std::mem::take(&mut self.has_counted)
     }
 
+    /// The rules that have struck since this was last asked.
+    pub(crate) fn take_struck(&mut self) -> Vec<Strike> {
+        std::mem::take(&mut self.struck)
+    }
+
     /// Decides what becomes of one message.
     pub(crate) fn fate(
         &mut self,
@@ -294,6 +314,10 @@ impl Network {
                 continue;
             }
             let (id, verdict) = (*id, rule.verdict);
+            if rule.name.is_some() && self.met.insert(id) {
+                let (from, to) = (from.clone(), to.clone());
+                self.struck.push(Strike { from, to, leg, name, verdict });
+            }
             if let Some(times) = &mut rule.times {
                 *times = times.saturating_sub(1);
                 if *times == 0 {

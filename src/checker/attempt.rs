@@ -60,6 +60,11 @@ impl Sessions {
         self.vtgates.insert(session.into(), vtgate.into());
     }
 
+    /// A session's vtgate, where told.
+    pub fn vtgate(&self, session: &str) -> Option<&str> {
+        self.vtgates.get(session).map(|vtgate| &**vtgate)
+    }
+
     /// Says what a session's target is.
     pub fn aim(&mut self, session: &str, target: &str) {
         match is_one_shard(target) {

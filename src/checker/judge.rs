@@ -16,6 +16,8 @@ use sim::value::Row;
 
 use crate::checker::attempt::Sessions;
 use crate::checker::clients::Clients;
+use crate::checker::coverage::Coverage;
+use crate::checker::coverage::goal::Goal;
 use crate::checker::departure::departure;
 use crate::checker::entry::{Entry, Mark, Origin, OwnerRow, ShardId, TableKind};
 use crate::checker::excuse;
@@ -76,6 +78,7 @@ pub struct Judge {
     pub(super) faults: Vec<(At, Rc<str>)>,
     pub(super) violations: Vec<Violation>,
     pub(super) excuses: Vec<Excuse>,
+    pub(super) coverage: Coverage,
 }
 
 pub(super) struct Shard {
@@ -134,6 +137,7 @@ impl Judge {
     /// Takes the next event of the history.
     pub fn observe(&mut self, event: &Event, now: Nanos) {
         self.advance(now);
+        self.cover(event);
         let at = self.at;
         match event {
             Event::Opened { session, vtgate, target } => {
@@ -554,6 +558,10 @@ impl Judge {
         let vindex = &mut self.vindexes[index];
         let (is_unique, write_only) = (vindex.watched.unique, vindex.watched.write_only);
         let Some(entry) = vindex.values.get_mut(value) else { return };
+        let shard_name = |shard: ShardId| &*self.shards[shard].full_name;
+        if ledger::is_reused(entry, commit, write_only, shard_name) {
+            self.coverage.reached(Goal::DanglingReused);
+        }
         ledger::settle(entry);
         if let Some(mark) = excuse::mark_of(commit.origin) {
             entry.mark = Some(mark);

@@ -16,6 +16,7 @@ use crate::checker::attempt::Attempt;
 use crate::checker::entry::{Change, Entry, LookupRow, Note, Origin, ShardId, TableKind};
 use crate::checker::part::{Fate, Part};
 use crate::checker::verdict::{At, Cause};
+use crate::checker::vindex_values::Commit;
 use crate::history::List;
 use crate::key::KeyspaceId;
 
@@ -59,6 +60,36 @@ pub fn settle(entry: &mut Entry) {
         };
         entry.residues.push(residue);
     }
+}
+
+/// Whether a session's commit has just made a row that dangles its own: it leads elsewhere now, or
+/// what it leads to has come. To be asked before the residues are settled.
+pub fn is_reused<'a>(
+    entry: &Entry,
+    commit: Commit,
+    write_only: bool,
+    shard_name: impl Fn(ShardId) -> &'a str,
+) -> bool {
+    let Origin::Session { attempt, .. } = commit.origin else { return false };
+    let is_own = |residue: &Residue| {
+        let by = residue.left_by.as_ref().and_then(|note| note.origin.attempt());
+        by.is_some_and(|by| Rc::ptr_eq(by, attempt))
+    };
+    let leads_elsewhere = |residue: &Residue| {
+        let now = entry.notes.iter().rev().take_while(|note| note.at == commit.at);
+        now.into_iter().any(|note| {
+            note.shard == residue.shard
+                && note.change == Change::MovedFrom(residue.keyspace_id.clone())
+        })
+    };
+    entry.residues.iter().any(|residue| {
+        (entry.has_owner(&residue.keyspace_id) || leads_elsewhere(residue))
+            && !is_own(residue)
+            && matches!(
+                residue.standing(shard_name(residue.shard), write_only),
+                Standing::Left { .. }
+            )
+    })
 }
 
 /// The newest change that made this entry one without an owner row.

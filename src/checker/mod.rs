@@ -17,7 +17,8 @@
 //! is judged is the committed state of the current primaries; a change of primary or of the
 //! vschema is a commit of everything.
 //!
-//! Beside it, [`planned_shards`] asks whether statements went where their plans say.
+//! Beside it, [`planned_shards`] asks whether statements went where their plans say, and
+//! [`coverage`] counts what a run has come to see.
 //!
 //! What clients were told is held against what happened ([`honest`], [`atomic`]) and against what
 //! the tables held ([`sound_reads`], [`stable_reads`]); who waits for whom is looked at whenever
@@ -32,6 +33,7 @@ pub mod atomic;
 pub mod attempt;
 pub mod clients;
 mod compare;
+pub mod coverage;
 pub mod departure;
 pub mod entry;
 pub mod excuse;

@@ -43,6 +43,7 @@ impl Judge {
 
     /// Looks at who waits for whom.
     pub fn waits(&mut self, waits: &[Waiting]) {
+        self.cover_waits(waits);
         for wait in waits {
             let Some((session, lists)) = wait.oneself() else { continue };
             let meets_itself = |write: &Write| self.meets_itself(write);

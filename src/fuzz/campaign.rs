@@ -20,6 +20,7 @@ use sim::seed::{Draw, Seed};
 
 use super::case::{Case, Source};
 use super::profile::Profile;
+use crate::checker::coverage::Seen;
 use crate::mutant::Mutant;
 use crate::scenario::{self, JITTER, Options, Story, Verdict};
 
@@ -53,6 +54,8 @@ pub struct Ran {
     pub counted: Counted,
     /// Its deviations, where recorded.
     pub tape: Tape,
+    /// What it has come to see.
+    pub seen: Seen,
 }
 
 /// Which chance a run has.
@@ -137,6 +140,7 @@ impl Campaign {
             virtual_time: run.virtual_time,
             counted: run.counted,
             tape: run.tape,
+            seen: run.seen,
         })
     }
 

@@ -8,8 +8,10 @@ use std::rc::Rc;
 use sim::mysql::execution::LockWait;
 use sim::mysql::options::{FlushLog, SemiSync};
 use sim::mysql::server::Server;
+use sim::mysqld::lock_wait::Began;
 use sim::world;
 
+use crate::checker::coverage::fault::Struck;
 use crate::checker::departure::Departure;
 use crate::checker::live::{self, Held, Waiting};
 use crate::checker::{Judge, ShardsCheck, Violation};
@@ -113,8 +115,19 @@ impl Watch {
 
     pub fn observe(&mut self, event: &Event) {
         self.learn_vschema();
+        for strike in world::fault::take_struck() {
+            if let Some(struck) = Struck::of(&strike) {
+                self.judge.rule_struck(&struck, world::now());
+            }
+        }
         self.judge.observe(event, world::now());
         self.shards.observe(event, &self.store.read(), world::now());
+    }
+
+    /// A statement begins to wait for a lock.
+    pub fn lock_wait_began(&mut self, began: &Began) {
+        let (table, _) = began.index.split_once('.').unwrap_or((&began.index, ""));
+        self.judge.lock_wait_began(&began.waiter, &began.holders, table);
     }
 
     fn learn_vschema(&mut self) {

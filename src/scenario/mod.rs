@@ -40,6 +40,7 @@ use sim::order::pct::Pct;
 use sim::seed::Seed;
 use sim::trace::Trace;
 
+use crate::checker::coverage::Seen;
 use crate::history;
 use crate::mutant::{self, Mutant};
 use action::Action;
@@ -123,6 +124,8 @@ pub struct Run {
     pub tape: Tape,
     /// What the scenario says of mutants.
     pub planted: Vec<Planted>,
+    /// What it has come to see.
+    pub seen: Seen,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +209,7 @@ fn play<T>(
         });
     history::end();
     sim::step::observe(None);
+    sim::mysqld::lock_wait::observe(None);
     let output = output?;
     let Some(cluster) = runner.cluster() else {
         return Err(ScenarioError::of_script("the scenario starts no cluster"));
@@ -221,6 +225,7 @@ fn play<T>(
         trace: if options.record { cluster.world.trace() } else { Trace::default() },
         tape: cluster.world.tape(),
         planted: runner.planted.clone(),
+        seen: runner.watch.borrow().judge().seen(),
     };
     Ok((run, told))
 }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use goldenscript::{Block, Command, Context};
+use sim::mysqld::lock_wait;
 use sim::order::Order;
 use sim::order::explore::Explorer;
 use sim::wait::{Token, TokenState};
@@ -244,6 +245,10 @@ impl Runner {
             first_stream: flags.first_stream.unwrap_or(1),
         };
         let watch = Rc::clone(&self.watch);
+        let of_waits = Rc::clone(&self.watch);
+        lock_wait::observe(Some(Box::new(move |began| {
+            of_waits.borrow_mut().lock_wait_began(began);
+        })));
         let (armed, explorer) = (self.armed.clone(), self.extra.explorer.clone());
         history::begin(Some(Box::new(move |event| {
             // The judge looks at each state that a commit makes, and holds answers against them.

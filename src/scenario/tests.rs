@@ -7,6 +7,8 @@ use sim::host::HostKind;
 use super::fault::kinds::KINDS;
 use super::steps::{What, deviate};
 use super::{Options, Run, Verdict, run};
+use crate::checker::coverage::fault;
+use crate::checker::coverage::goal::Goal;
 use crate::mutant::Mutant;
 
 const HEAD: &str = "\
@@ -272,4 +274,48 @@ fn a_mutant_that_does_not_show_is_told() {
         "violates no_missing",
         "mutant delete-in-pre violates no_missing: with it the scenario holds with the same output",
     );
+}
+
+/// Each goal of a search is reached by a scenario that is about it, and none by a calm one.
+#[test]
+fn goals_are_reached_where_scenarios_are_about_them() {
+    let changed_by_break = Goal::Changed("break");
+    for (name, expected) in [
+        ("lookup/insert_update_delete", &[][..]),
+        ("lookup/duplicate_is_live", &[]),
+        ("lookup/duplicate_dangles", &[Goal::DanglingReused]),
+        ("lookup/duplicate_waits_for_its_owner", &[Goal::OwnerWaitedFor]),
+        (
+            "lookup/post_commit_fails",
+            &[Goal::DanglingReused, Goal::PostCommitFailed, changed_by_break],
+        ),
+        ("protocol/deadlock_on_a_lookup_shard", &[Goal::Deadlock]),
+        ("legal/waits_that_end_by_a_timeout", &[Goal::WaitCycle]),
+    ] {
+        let path = PathBuf::from("scenarios").join(name);
+        let text = std::fs::read_to_string(&path).expect("a scenario of this name");
+        let run = run(&text, &Options::beside(&path)).expect("a scenario");
+        let reached: Vec<Goal> = run.seen.goals.reached().map(|(goal, _)| goal).collect();
+        assert_eq!(reached, expected, "{name}");
+    }
+}
+
+/// What counts as a kind that strikes is every kind but those that undo another.
+#[test]
+fn the_kinds_that_strike_are_those_that_undo_nothing() {
+    let undo = [
+        "restart",
+        "resume",
+        "power-on",
+        "mend",
+        "heal",
+        "mend-disk",
+        "clock-right",
+        "start-replication",
+        "read-write",
+        "free-pool",
+    ];
+    let strike: Vec<&str> =
+        KINDS.iter().map(|kind| kind.word).filter(|word| !undo.contains(word)).collect();
+    assert_eq!(strike, fault::KINDS);
 }

@@ -13,7 +13,7 @@ use super::request::{
     Connect, DescribeTable, Executed, Kill, KillConnection, Query, Quit, SetReadOnly,
     ShowCreateTables, Tag, WaitExecuted,
 };
-use super::{Mysqld, Writers};
+use super::{Mysqld, Writers, lock_wait};
 use crate::mysql::error;
 use crate::mysql::execution::{Cancel, LockWait, Step, SyncPoint};
 use crate::mysql::outcome::Outcome;
@@ -202,6 +202,7 @@ impl Mysqld {
                 }
                 Step::Wait(wait) => {
                     let limit = Some(wait.timeout);
+                    lock_wait::tell(|| self.began(process, connection, &wait));
                     let waited = process.wait(self.describe(&wait), limit, woken).await;
                     let cancel = match waited {
                         Err(_) => Some(Cancel::Timeout),
@@ -244,6 +245,15 @@ impl Mysqld {
             let _ = process.wait("statements that write", None, changed).await;
         }
         refused
+    }
+
+    fn began(&self, process: Process, waiter: ConnectionId, wait: &LockWait) -> lock_wait::Began {
+        lock_wait::Began {
+            server: process.program,
+            waiter: self.tag_of(waiter),
+            holders: wait.holders.iter().map(|holder| self.tag_of(*holder)).collect(),
+            index: wait.index.clone(),
+        }
     }
 
     /// Who holds what is waited for, by their tags.

@@ -14,6 +14,7 @@
 
 mod connections;
 pub mod files;
+pub mod lock_wait;
 mod replica;
 pub mod request;
 mod source;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::clock::{Clock, ClockChange, Nanos, nanos};
 use crate::disk::DiskState;
-use crate::network::Rule;
+use crate::network::{Rule, Strike};
 use crate::wait::{Token, TokenCore};
 
 // ---------------------------------------------------------------- names
@@ -216,6 +216,11 @@ pub fn forget_link_latencies() {
 
 pub fn install_rule(rule: Rule) {
     with(|core| core.network.install(rule));
+}
+
+/// The named rules that have struck for the first time since this was last asked.
+pub fn take_struck() -> Vec<Strike> {
+    with(|core| core.network.take_struck())
 }
 
 /// Ends cuts, rules and noise, and lets held messages go.
