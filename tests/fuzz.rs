@@ -9,8 +9,11 @@ use proptest::prelude::*;
 use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::seed::Seed;
+use vindicate::checker::coverage::goal::Goal;
+use vindicate::checker::coverage::grid::Grid;
 use vindicate::checker::departure::Departure;
 use vindicate::fuzz::campaign::{Campaign, Chance, Finding, Search};
+use vindicate::fuzz::card::Card;
 use vindicate::fuzz::case::{Case, Source, Step};
 use vindicate::fuzz::explain::{Then, explain};
 use vindicate::fuzz::profile::{PROFILES, Profile};
@@ -152,6 +155,28 @@ fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
         let rest = small.tape.without(at, 1);
         assert!(!shows(&small.case, &rest), "{mutant}: not needed: {left_out}");
     }
+}
+
+/// What runs have come to see is theirs alone: the same again, and without faults no fault's.
+#[test]
+fn a_card_tells_of_what_there_was() {
+    let card = |name: &str| {
+        let campaign = campaign(name, &[]);
+        let mut card = Card::default();
+        for seed in 0..40 {
+            card.take(&campaign.seed(Seed(seed)).expect("a case that runs").0.seen);
+        }
+        card
+    };
+    let (small, again, calm) = (card("small"), card("small"), card("calm"));
+    assert_eq!((&small.goals, &small.grid), (&again.goals, &again.grid));
+    assert_eq!((small.behaviours(), small.ways()), (again.behaviours(), again.ways()));
+    assert!(20 < small.behaviours() && 50 < small.ways(), "{}", small.ways());
+    assert!(5 < small.grid.kinds().len(), "{:?}", small.grid);
+    assert!(0 < small.goals.count(Goal::Deadlock), "{:?}", small.goals);
+    assert_eq!(calm.grid, Grid::default());
+    let by_faults = calm.goals.reached().filter(|(goal, _)| matches!(goal, Goal::Changed(_)));
+    assert_eq!(by_faults.count(), 0, "{:?}", calm.goals);
 }
 
 /// By priorities, too: the same seed is the same run, its tape makes it again, a bug is found.

@@ -72,7 +72,7 @@ impl Draw {
 }
 
 /// FNV-1a, spread by [`mix`]: names are short and few.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
+pub fn hash(bytes: &[u8]) -> u64 {
     let mut state = 0xcbf2_9ce4_8422_2325u64;
     for byte in bytes {
         state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -81,7 +81,7 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// Two words into one, each bit of both reaching each bit of the result (splitmix64's finaliser).
-pub(crate) fn mix(left: u64, right: u64) -> u64 {
+pub fn mix(left: u64, right: u64) -> u64 {
     let mut word = left ^ right.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

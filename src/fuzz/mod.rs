@@ -13,6 +13,7 @@
 //! It knows nothing of how a violation is found.
 
 pub mod campaign;
+pub mod card;
 pub mod case;
 pub mod explain;
 pub mod faults;

@@ -117,7 +117,7 @@ impl Watch {
         self.learn_vschema();
         for strike in world::fault::take_struck() {
             if let Some(struck) = Struck::of(&strike) {
-                self.judge.rule_struck(&struck, world::now());
+                self.judge.rule_struck(&struck);
             }
         }
         self.judge.observe(event, world::now());

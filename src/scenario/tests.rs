@@ -300,6 +300,31 @@ fn goals_are_reached_where_scenarios_are_about_them() {
     }
 }
 
+/// A fault that makes a client's statement fail, or leaves it without an answer, is said to.
+#[test]
+fn a_fault_that_changes_an_outcome_is_named() {
+    let open = format!("a:> begin\na:> {INSERT} (1, 1, 'Product_1', 100)\n");
+    let blocked = format!("{open}b:> {INSERT} (2, 4, 'Product_1', 101)\n");
+    let alone = format!("a:> {INSERT} (1, 1, 'Product_1', 100)\n");
+    for (kind, text) in [
+        ("kill-query", format!("{blocked}kill-query b\n")),
+        ("kill-connection", format!("{open}kill-connection a\na:> commit\n")),
+        ("kill-transaction", format!("{open}kill-transaction a\na:> commit\n")),
+        ("disconnect", format!("{blocked}disconnect b\n")),
+        ("client-timeout", format!("session b\nclient-timeout b 5s\n{blocked}")),
+        ("crash", format!("{blocked}crash vtgate-1\n")),
+        ("break", format!("break Commit before\n{alone}")),
+        ("silent", format!("silent Commit after\n{alone}advance 60s\n")),
+        ("read-only", format!("read-only zone1-0000000300\n{alone}")),
+        ("fill-pool", format!("fill-pool zone1-0000000300\n{alone}")),
+    ] {
+        let goals = play(&format!("{text}advance 10s\n")).seen.goals;
+        assert_ne!(goals.count(Goal::Changed(kind)), 0, "{kind}: {goals:?}");
+    }
+    let calm = play(&format!("{blocked}a:> rollback\n")).seen.goals;
+    assert_eq!(calm.reached().count(), 0, "{calm:?}");
+}
+
 /// What counts as a kind that strikes is every kind but those that undo another.
 #[test]
 fn the_kinds_that_strike_are_those_that_undo_nothing() {
@@ -315,7 +340,8 @@ fn the_kinds_that_strike_are_those_that_undo_nothing() {
         "read-write",
         "free-pool",
     ];
-    let strike: Vec<&str> =
-        KINDS.iter().map(|kind| kind.word).filter(|word| !undo.contains(word)).collect();
+    let words = KINDS.iter().map(|kind| kind.word).filter(|word| !undo.contains(word));
+    // An operator's command strikes as well.
+    let strike: Vec<&str> = words.chain([fault::REPARENT]).collect();
     assert_eq!(strike, fault::KINDS);
 }

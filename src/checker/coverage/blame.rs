@@ -1,109 +1,67 @@
 //! Which fault may be why something did not go well.
 //!
-//! A fault is suspected of a session's trouble if it was in force at some time since the last
-//! answer before the session's transaction: what struck before that has been felt before. One that
-//! names another session, or another vtgate, is not. Only where all suspects are of one kind is
-//! that kind said to have changed the outcome: so of two faults at once nothing is claimed, and too
-//! little is counted rather than too much.
+//! Without any fault a statement is told of a duplicate, of a deadlock, of a lock that others held
+//! for too long, and of what follows from these in its transaction: such errors are ordinary. Any
+//! other, and an answer that does not come, is a fault's doing. Suspected are all kinds that have
+//! struck so far in the run, also where they are over: what they did may be felt late. A fault that
+//! names another session, or another vtgate, is not suspected; it can be felt through locks only.
 //!
-//! What a statement may be told without any fault is ordinary, and nobody's doing: a duplicate, a
-//! deadlock, a lock that others hold for too long, and what follows from these in a transaction.
+//! Only a sole suspect is said to have changed the outcome. So where kinds come together nothing is
+//! claimed, and too little is counted rather than too much.
 //!
 //! It knows nothing of what a fault does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use sim::sql_error::SqlError;
-
 use super::reach::Reach;
-use crate::checker::clients::UNDONE;
-use crate::checker::live::LASTING;
-use crate::checker::verdict::At;
-use crate::history::Answer;
 
-/// The faults of a run, and since when each session may feel them.
+/// The faults of a run, and which sessions have waited.
 #[derive(Default)]
 pub struct Blame {
-    faults: Vec<Fault>,
+    faults: Vec<(&'static str, Reach)>,
     sessions: BTreeMap<Rc<str>, Session>,
-}
-
-struct Fault {
-    kind: &'static str,
-    /// None while it is in force.
-    over: Option<At>,
-    reach: Reach,
-    /// The first name in its text.
-    target: Rc<str>,
 }
 
 #[derive(Default)]
 struct Session {
-    /// The last answer.
-    answered: At,
-    /// The last answer before its transaction.
-    since: At,
+    /// A transaction that BEGIN began has not ended, as far as is known.
     is_open: bool,
+    /// It has waited for a lock in it, or in its statement.
+    has_waited: bool,
 }
 
 /// Faults that take something from a server's disk, or end it before that is written.
 const LOSING: [&str; 6] =
     ["crash", "bounce", "power-off", "failing-disk", "fail-sync", "lying-disk"];
 
-/// Whether a statement is told this without any fault; `has_waited` says whether somebody waited
-/// for what only a timeout ends.
-pub fn is_ordinary(error: &SqlError, has_waited: bool) -> bool {
-    let timeouts = [
-        "maximum statement execution time exceeded",
-        "exceeded timeout",
-        "unlocked closed connection",
-    ];
-    UNDONE.contains(&error.errno)
-        || error.message.contains("VT15001")
-        || has_waited && timeouts.iter().any(|text| error.message.contains(text))
-}
+/// Errors that a statement gets by its own rows, by others' locks, or since a deadlock has ended
+/// its transaction: there is no such savepoint then.
+pub const ORDINARY: [u16; 11] = [1048, 1054, 1062, 1064, 1146, 1205, 1213, 1305, 1364, 1451, 1452];
 
-/// Whether a fault of this kind is in force until something undoes it. A call that is not answered
-/// is one call; its caller waits.
-fn lasts(kind: &str) -> bool {
-    kind != "silent" && LASTING.iter().any(|(word, _)| *word == kind)
-}
+/// What is told of a transaction that has met an ordinary error, or may not go to two shards.
+const FOLLOWING: [&str; 3] =
+    ["VT15001", "previous transaction failed", "multi-db transaction attempted"];
+
+/// What is told of a lock that is waited for too long, and of the transaction afterwards.
+const TIMEOUTS: [&str; 3] =
+    ["maximum statement execution time exceeded", "exceeded timeout", "unlocked closed connection"];
 
 impl Blame {
-    /// `target` is what stands behind the fault's word.
-    pub fn struck(&mut self, at: At, kind: &'static str, reach: Reach, target: &str) {
-        let over = (!lasts(kind)).then_some(at);
-        self.faults.push(Fault { kind, over, reach, target: first(target).into() });
-    }
-
-    /// A fault's text may say that others are over.
-    pub fn undo(&mut self, at: At, text: &str) {
-        let (what, target) = text.split_once(' ').unwrap_or((text, ""));
-        let target = first(target);
-        for fault in self.faults.iter_mut().filter(|fault| fault.over.is_none()) {
-            let by = LASTING.iter().find(|(word, _)| *word == fault.kind);
-            let undone = by.is_some_and(|(_, by)| by.contains(&what));
-            if what == "recover" || undone && (what == "heal" || *fault.target == *target) {
-                fault.over = Some(at);
-            }
-        }
+    pub fn struck(&mut self, kind: &'static str, reach: Reach) {
+        self.faults.push((kind, reach));
     }
 
     pub fn asked(&mut self, session: &Rc<str>, sql: &str) {
         let session = self.sessions.entry(Rc::clone(session)).or_default();
-        if !session.is_open {
-            session.since = session.answered;
-        }
-        let word = first(sql);
+        session.has_waited &= session.is_open;
+        let word = sql.split_whitespace().next().unwrap_or_default();
         session.is_open |= ["begin", "start"].iter().any(|own| word.eq_ignore_ascii_case(own));
     }
 
-    pub fn answered(&mut self, at: At, session: &str, answer: &Answer) {
-        let Some(session) = self.sessions.get_mut(session) else { return };
-        session.answered = at;
-        if matches!(answer, Answer::Unknown(_)) {
-            session.is_open = false;
+    pub fn waits(&mut self, session: &str) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.has_waited = true;
         }
     }
 
@@ -113,24 +71,24 @@ impl Blame {
         }
     }
 
-    /// The one kind that may be why something of this session did not go well, now.
+    /// Whether a session is told this without any fault.
+    pub fn is_ordinary(&self, session: &str, error: &str) -> bool {
+        let says = |texts: &[&str]| texts.iter().any(|text| error.contains(text));
+        let has_waited = self.sessions.get(session).is_some_and(|session| session.has_waited);
+        says(&FOLLOWING) || has_waited && says(&TIMEOUTS)
+    }
+
+    /// The one kind that may be why something of a session on this vtgate did not go well.
     pub fn suspect(&self, session: &str, vtgate: Option<&str>) -> Option<&'static str> {
-        let since = self.sessions.get(session)?.since;
-        let suspects = self.faults.iter().filter(|fault| {
-            fault.over.is_none_or(|over| since <= over) && fault.reach.has(session, vtgate)
-        });
-        let kinds: BTreeSet<&'static str> = suspects.map(|fault| fault.kind).collect();
-        if kinds.len() == 1 { kinds.into_iter().next() } else { None }
+        let suspects = self.faults.iter().filter(|(_, reach)| reach.has(session, vtgate));
+        let kinds: BTreeSet<&'static str> = suspects.map(|(kind, _)| *kind).collect();
+        kinds.first().copied().filter(|_| kinds.len() == 1)
     }
 
     /// The kind that took commits from a server of this shard: the last that can have.
     pub fn of_loss(&self, shard: &str) -> Option<&'static str> {
-        let hit = self.faults.iter().filter(|fault| LOSING.contains(&fault.kind));
-        let last = hit.rev().find(|fault| fault.reach.shard.as_deref() == Some(shard));
-        last.map(|fault| fault.kind)
+        let hit = self.faults.iter().filter(|(kind, _)| LOSING.contains(kind));
+        let last = hit.rev().find(|(_, reach)| reach.shard.as_deref() == Some(shard));
+        last.map(|(kind, _)| *kind)
     }
-}
-
-fn first(text: &str) -> &str {
-    text.split_whitespace().next().unwrap_or_default()
 }

@@ -8,7 +8,7 @@
 use sim::network::{Leg, Strike, Verdict};
 
 /// All kinds.
-pub const KINDS: [&str; 37] = [
+pub const KINDS: [&str; 38] = [
     "disconnect",
     "client-timeout",
     "kill-query",
@@ -46,7 +46,16 @@ pub const KINDS: [&str; 37] = [
     "errant",
     "read-only",
     "fill-pool",
+    REPARENT,
 ];
+
+/// An operator's reparent of a shard, planned or not.
+pub const REPARENT: &str = "reparent";
+
+/// Whether an operator's step says that a reparent begins.
+pub fn reparents(step: &str) -> bool {
+    ["PlannedReparentShard begins", "EmergencyReparentShard begins"].contains(&step)
+}
 
 /// The kind that a history's text tells of; none where it did nothing, or undid another.
 pub fn kind(text: &str) -> Option<&'static str> {

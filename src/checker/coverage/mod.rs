@@ -1,9 +1,10 @@
 //! What a run has come to see, for who asks how hard a search has searched.
 //!
 //! ```text
-//!   history ──┐                     ┌─> goals      what should happen sometimes
-//!   waits ────┼─> what is under way ┤
-//!   strikes ──┘                     └─> blame      which fault changed an outcome
+//!   history ──┐   ┌─> goals      what should happen sometimes
+//!   waits ────┼───┼─> blame      which fault changed an outcome
+//!   strikes ──┘   ├─> grid       which fault struck in which phase of the protocol
+//!                 └─> behaviour  what was done, as numbers that can be counted
 //! ```
 //!
 //! Nothing here judges: a run that reaches no goal holds as well as any other. But a campaign that
@@ -12,10 +13,13 @@
 //!
 //! It knows nothing of promises.
 
+pub mod behaviour;
 pub mod blame;
 pub mod cycle;
 pub mod fault;
 pub mod goal;
+pub mod grid;
+pub mod phase;
 pub mod reach;
 
 #[cfg(test)]
@@ -24,28 +28,30 @@ mod tests;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use sim::clock::Nanos;
-
 use crate::checker::judge::Judge;
 use crate::checker::live::{self, Waiting};
-use crate::checker::verdict::At;
 use crate::history::{Answer, Event, List, LookupStep, Outcome};
 use crate::topo::Alias;
+use behaviour::Behaviour;
 use blame::Blame;
 use fault::Struck;
 use goal::{Goal, Goals};
+use grid::Grid;
+use phase::UnderWay;
+use reach::Reach;
 
 /// What a run has seen so far.
 #[derive(Default)]
 pub struct Coverage {
     goals: Goals,
     blame: Blame,
+    grid: Grid,
+    under_way: UnderWay,
+    behaviour: Behaviour,
     /// Sessions that have met an entry, and do not know yet whether its owner's row is there.
     settling: BTreeSet<Rc<str>>,
     /// Who waited in a cycle when this was last looked at.
     in_cycles: BTreeSet<String>,
-    /// Somebody waited for what only a timeout ends.
-    has_waited: bool,
     /// What follows is not the run's own.
     is_over: bool,
 }
@@ -54,6 +60,10 @@ pub struct Coverage {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     pub goals: Goals,
+    pub grid: Grid,
+    /// What it did, and how each of its statements went: see [`behaviour`].
+    pub behaviour: u64,
+    pub ways: BTreeSet<u64>,
 }
 
 impl Coverage {
@@ -70,7 +80,13 @@ const DEADLOCK: u16 = 1213;
 impl Judge {
     /// What the run has seen so far.
     pub fn seen(&self) -> Seen {
-        Seen { goals: self.coverage.goals.clone() }
+        let Coverage { goals, grid, behaviour, .. } = &self.coverage;
+        Seen {
+            goals: goals.clone(),
+            grid: grid.clone(),
+            behaviour: behaviour.hash(),
+            ways: behaviour.ways().clone(),
+        }
     }
 
     /// The run is over but for questions.
@@ -83,10 +99,11 @@ impl Judge {
         if self.coverage.is_over {
             return;
         }
-        let at = self.at;
+        self.coverage.under_way.observe(event);
+        self.coverage.behaviour.observe(event);
         match event {
             Event::Asked { session, sql, .. } => self.coverage.blame.asked(session, sql),
-            Event::Answered { session, answer, .. } => self.cover_answer(at, session, answer),
+            Event::Answered { session, answer, .. } => self.cover_answer(session, answer),
             Event::Lookup { session, step: LookupStep::DuplicateFound } => {
                 self.coverage.settling.insert(Rc::clone(session));
             }
@@ -94,11 +111,7 @@ impl Judge {
                 self.coverage.settling.remove(session);
             }
             Event::ShardCommit { session, list: List::Post, outcome, .. } => {
-                if *outcome != Outcome::Ok {
-                    self.coverage.reached(Goal::PostCommitFailed);
-                    // The client is told of no error.
-                    self.blame_for(session);
-                }
+                self.cover_post_commit(session, outcome);
             }
             Event::Ended { session, .. } => self.coverage.blame.ended(session),
             Event::Lost { tablet, gtids, .. } if !gtids.is_empty() => {
@@ -107,37 +120,57 @@ impl Judge {
                 let kind = shard.and_then(|shard| self.coverage.blame.of_loss(shard));
                 kind.into_iter().for_each(|kind| self.coverage.reached(Goal::Changed(kind)));
             }
-            Event::Fault(text) => self.cover_fault(at, text),
+            Event::Fault(text) => self.cover_fault(text),
+            Event::Operator(text) if fault::reparents(text) => {
+                self.struck(fault::REPARENT, Reach::default());
+            }
             _ => {}
         }
     }
 
-    fn cover_answer(&mut self, at: At, session: &Rc<str>, answer: &Answer) {
+    fn cover_answer(&mut self, session: &Rc<str>, answer: &Answer) {
         self.coverage.settling.remove(session);
         match answer {
             Answer::Ok(_) => {}
             Answer::Error(error) if error.errno == DEADLOCK => {
                 self.coverage.reached(Goal::Deadlock)
             }
-            Answer::Error(error) if blame::is_ordinary(error, self.coverage.has_waited) => {}
+            Answer::Error(error) if blame::ORDINARY.contains(&error.errno) => {}
+            Answer::Error(error) if self.coverage.blame.is_ordinary(session, &error.message) => {}
             Answer::Error(_) | Answer::Unknown(_) => self.blame_for(session),
         }
-        self.coverage.blame.answered(at, session, answer);
     }
 
-    fn cover_fault(&mut self, at: At, text: &str) {
-        self.coverage.blame.undo(at, text);
-        if let Some(kind) = fault::kind(text).filter(|kind| !fault::strikes_later(kind)) {
-            let (_, target) = text.split_once(' ').unwrap_or_default();
-            self.coverage.blame.struck(at, kind, self.reach(text), target);
+    /// The client is told of a warning, and of no error.
+    fn cover_post_commit(&mut self, session: &str, outcome: &Outcome) {
+        let is_ordinary = match outcome {
+            Outcome::Ok => return,
+            Outcome::Failed(error) => self.coverage.blame.is_ordinary(session, error),
+            Outcome::Unknown(_) => false,
+        };
+        self.coverage.reached(Goal::PostCommitFailed);
+        if !is_ordinary {
+            self.blame_for(session);
         }
+    }
+
+    fn cover_fault(&mut self, text: &str) {
+        if let Some(kind) = fault::kind(text).filter(|kind| !fault::strikes_later(kind)) {
+            self.struck(kind, self.reach(text));
+        }
+    }
+
+    fn struck(&mut self, kind: &'static str, reach: Reach) {
+        let vtgate_of = |session: &str| self.sessions.vtgate(session);
+        let phase = self.coverage.under_way.furthest(&reach, vtgate_of);
+        self.coverage.grid.strike(kind, phase);
+        self.coverage.blame.struck(kind, reach);
     }
 
     /// A rule of the network has struck a message.
-    pub fn rule_struck(&mut self, struck: &Struck, now: Nanos) {
+    pub fn rule_struck(&mut self, struck: &Struck) {
         if !self.coverage.is_over {
-            let at = At { time: now, ..self.at };
-            self.coverage.blame.struck(at, struck.kind, self.reach(&struck.text()), "");
+            self.struck(struck.kind, self.reach(&struck.text()));
         }
     }
 
@@ -151,10 +184,11 @@ impl Judge {
 
     /// A statement of `waiter` begins to wait on a table for who holds it; both are tags.
     pub fn lock_wait_began(&mut self, waiter: &str, holders: &[String], table: &str) {
-        let settling = &self.coverage.settling;
-        let Some(waiting) = live::session(waiter).filter(|of| settling.contains(*of)) else {
+        let Some(waiting) = live::session(waiter) else { return };
+        self.coverage.blame.waits(waiting);
+        if !self.coverage.settling.contains(waiting) {
             return;
-        };
+        }
         let mut vindexes = self.vindexes.iter();
         let is_owner = vindexes.any(|vindex| *vindex.watched.owner.table == *table);
         let mut others = holders.iter().filter_map(|holder| live::session(holder));
@@ -169,14 +203,12 @@ impl Judge {
         if !found.is_subset(&self.coverage.in_cycles) {
             self.coverage.reached(Goal::WaitCycle);
         }
-        self.coverage.has_waited |=
-            !found.is_empty() || waits.iter().any(|wait| wait.oneself().is_some());
         self.coverage.in_cycles = found;
     }
 
     /// What a fault can reach, by the names in its text.
-    fn reach(&self, text: &str) -> reach::Reach {
-        reach::Reach::of(text, |alias: &Alias| {
+    fn reach(&self, text: &str) -> Reach {
+        Reach::of(text, |alias: &Alias| {
             let tablet = self.tablets.get(alias)?;
             Some(Rc::clone(&self.shards[tablet.shard].full_name))
         })

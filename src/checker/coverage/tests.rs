@@ -111,7 +111,7 @@ fn struck(kind: &'static str, target: &str, answer: &str) -> Goals {
     if strikes_later(kind) {
         assert_eq!(history.judge.seen().goals, Goals::default(), "{kind} has not struck");
         let (from, to) = ("vtgate-1".to_owned(), "zone1-0000000101".to_owned());
-        history.judge.rule_struck(&Struck { kind, from, to }, 5_000_000);
+        history.judge.rule_struck(&Struck { kind, from, to });
     }
     history.line(&format!("a told {answer}"));
     history.judge.seen().goals
@@ -137,15 +137,36 @@ fn only_the_sole_suspect_is_blamed() {
     let crash = Goal::Changed("crash");
     check(&[asks, "fault crash vtgate-1", "fault cut vtgate-1 vtgate-2", "a told unknown"], &[]);
     check(&[asks, "fault crash vtgate-1", "fault crash vtgate-2", "a told unknown"], &[crash]);
+    // What is over may be felt late.
     check(&["fault crash vtgate-1", "fault restart vtgate-1", asks, "a told unknown"], &[crash]);
-    // Whoever was told something since has felt it already.
-    let felt = ["a asks begin", "fault crash vtgate-1", "fault restart vtgate-1", "a told ok 0"];
-    check(&[&felt[..], &["a asks select 1", "a told unknown"]].concat(), &[crash]);
-    let over = [&felt[..], &["a ends rollback", asks, "a told unknown"]].concat();
-    check(&over, &[]);
+    let over = ["fault crash vtgate-1", "fault recover", "fault cut vtgate-1 vtgate-2"];
+    check(&[&over[..], &[asks, "a told unknown"]].concat(), &[]);
     check(&[asks, "fault disconnect b", "a told unknown"], &[]);
     check(&[asks, "fault crash vtgate-1 (did nothing: it is down)", "a told unknown"], &[]);
     check(&[asks, "fault recover", "a told unknown"], &[]);
+}
+
+#[test]
+fn a_timeout_is_ordinary_for_who_has_waited() {
+    let told = "a told error 3024 maximum statement execution time exceeded";
+    let seen = |lines: &[&str]| {
+        let mut history = History::new(Shape::Unique, false);
+        for line in lines {
+            match *line {
+                "a waits" => history.judge.lock_wait_began("a pre", &[], "corder_lookup"),
+                line => history.line(line),
+            }
+        }
+        history.judge.seen().goals.count(Goal::Changed("pause"))
+    };
+    let pause = "fault pause vtgate-1";
+    assert_eq!(seen(&[pause, "a asks commit", told]), 1);
+    assert_eq!(seen(&[pause, "a asks commit", "a waits", told]), 0);
+    // In its transaction, too, and no longer.
+    let begins = [pause, "a asks begin", "a waits", "a told ok 0", "a asks commit"];
+    assert_eq!(seen(&[&begins[..], &[told]].concat()), 0);
+    let ends = ["a ends commit", "a told ok 0", "a asks select 1", told];
+    assert_eq!(seen(&[&begins[..], &ends].concat()), 1);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //!
 //! It knows nothing of what a case is.
 
+mod card;
 mod finding;
 mod schema;
 
@@ -29,10 +30,12 @@ use crate::cli::order::in_order;
 use crate::cli::run::{SeedRange, mutant_parser};
 use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::{BadCase, Campaign, Finding, Ran, Search};
+use crate::fuzz::card::Card;
 use crate::fuzz::profile::{PROFILES, Profile};
 use crate::fuzz::shrink::{Shrunk, shrink};
 use crate::mutant::Mutant;
 use crate::scenario;
+use card::Bound;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -163,6 +166,7 @@ struct Tally<'a> {
     first: Option<u64>,
     /// The most of any run.
     counted: Counted,
+    card: Card,
 }
 
 impl<'a> Tally<'a> {
@@ -179,6 +183,7 @@ impl<'a> Tally<'a> {
             violated: BTreeMap::new(),
             first: None,
             counted: Counted::default(),
+            card: Card::default(),
         }
     }
 
@@ -198,6 +203,7 @@ impl<'a> Tally<'a> {
             }
         };
         self.events += ran.events;
+        self.card.take(&ran.seen);
         self.virtual_time = self.virtual_time.saturating_add(ran.virtual_time);
         self.counted.steps = self.counted.steps.max(ran.counted.steps);
         self.counted.chains = self.counted.chains.max(ran.counted.chains);
@@ -274,14 +280,12 @@ impl<'a> Tally<'a> {
         Ok(())
     }
 
-    /// The depth of a search by priorities, and how likely one run finds what is as deep, at least.
-    fn bound(&self) -> Option<(u64, f64)> {
-        match self.campaign.search {
-            Search::Random => None,
-            Search::Pct { depth } => {
-                Some((depth, pct::bound(self.counted.chains, self.counted.steps, depth)))
-            }
-        }
+    /// What a search by priorities promises.
+    fn bound(&self) -> Option<Bound> {
+        let Search::Pct { depth } = self.campaign.search else { return None };
+        let counted = self.counted;
+        let probability = pct::bound(counted.chains, counted.steps, depth);
+        Some(Bound { depth, counted, probability })
     }
 
     fn end(self, wall: Duration, out: &mut dyn Write) -> Result<Verdict, CommandError> {
@@ -303,18 +307,13 @@ impl<'a> Tally<'a> {
                         "departures": self.departures, "stuck": self.stuck,
                         "faults": self.faults, "first": self.first, "events": self.events,
                         "virtual_seconds": virtual_seconds, "seconds": seconds,
-                        "pct": self.bound().map(|(depth, bound)| json!({
-                            "depth": depth, "chains": self.counted.chains,
-                            "steps": self.counted.steps, "bound": bound })) })
+                        "pct": self.bound().map(|bound| json!({
+                            "depth": bound.depth, "chains": bound.counted.chains,
+                            "steps": bound.counted.steps, "bound": bound.probability })),
+                        "card": card::json(&self.card) })
             )?,
             Format::Text => {
-                if let Some((depth, bound)) = self.bound() {
-                    let Counted { steps, chains } = self.counted;
-                    writeln!(
-                        out,
-                        "pct: depth {depth}, at most {chains} chains and {steps} steps: one run finds a bug of that depth with a probability of at least {bound:.1e}"
-                    )?;
-                }
+                write!(out, "{}", card::text(&self.card, self.bound()))?;
                 let word = verdict.word();
                 let (by, known) = (counts(&self.violated), counts(&self.departures));
                 let departed: usize = self.departures.values().sum();
