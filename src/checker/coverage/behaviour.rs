@@ -109,7 +109,10 @@ fn word(event: &Event) -> Option<(Option<&Rc<str>>, Word)> {
         Event::Lost { .. } => (None, Word(12, 0)),
         Event::Promoted { .. } => (None, Word(13, 0)),
         Event::Fault(text) => (None, Word(14, hash(fault::kind(text)?.as_bytes()))),
-        Event::Statement { .. }
+        // A client's end is told as a fault, too.
+        Event::Opened { .. }
+        | Event::Disconnected { .. }
+        | Event::Statement { .. }
         | Event::Plan(_)
         | Event::ShardStatement(_)
         | Event::PlanEnded { .. }
