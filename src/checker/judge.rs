@@ -203,7 +203,10 @@ impl Judge {
                 self.twin_disturbed("an operator's step");
             }
             Event::Fault(text) => {
-                self.twin_over("a fault");
+                // Nothing is mended where nothing was broken.
+                if !(self.faults.is_empty() && &**text == "recover") {
+                    self.twin_over("a fault");
+                }
                 self.faults.push((at, Rc::clone(text)));
                 if let Some(vtgate) = dead_vtgate(text) {
                     self.sessions.vtgate_died(at, vtgate);

@@ -104,9 +104,8 @@ impl Judge {
     /// in the post list, and gives them a value that this has locked, in the pre list. A lookup
     /// that is not unique locks ranges, and so does one that looks for several values.
     fn meets_itself(&self, write: &Write) -> bool {
-        let is_owner = |vindex: &&VindexValues| {
-            vindex.watched.owner.table.eq_ignore_ascii_case(&write.table)
-        };
+        let is_owner =
+            |vindex: &&VindexValues| vindex.watched.owner.table.eq_ignore_ascii_case(&write.table);
         let has = |vindex: &VindexValues, name: &str| {
             vindex.watched.owner.columns.iter().any(|own| own.eq_ignore_ascii_case(name))
         };

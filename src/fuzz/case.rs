@@ -76,7 +76,9 @@ impl Step {
     /// As a scenario's line.
     pub fn line(&self) -> String {
         match self {
-            Step::Send { session, sql } => format!("send {session} \"{}\"", escaped(&line(sql), '"')),
+            Step::Send { session, sql } => {
+                format!("send {session} \"{}\"", escaped(&line(sql), '"'))
+            }
             Step::Ask { session, sql } => format!("{session}:> {}", line(sql)),
             Step::Advance(time) if time.subsec_micros() % 1000 != 0 => {
                 format!("advance {}us", time.as_micros())

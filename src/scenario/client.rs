@@ -162,7 +162,10 @@ impl Client {
                 None => self.queue.borrow_mut().answers.push_back((sql, answer)),
             }
         }
-        history::emit(Event::Disconnected { session: self.session() });
+        // Before its first statement there is nobody to miss.
+        if 0 < self.connection.opened.get() {
+            history::emit(Event::Disconnected { session: self.session() });
+        }
         let is_sending = self.queue.borrow_mut().token.take().is_some();
         if is_sending && !self.queue.borrow().waiting.is_empty() {
             self.send_waiting();

@@ -24,8 +24,17 @@ impl Beside {
     ) -> Option<Shown> {
         let is = |table: &&TwinTable| table.schema.name.eq_ignore_ascii_case(&write.table);
         let table = self.tables.iter().find(is).filter(|table| !table.borrowed.is_empty())?;
-        if write.kind != Kind::Insert {
-            return None;
+        match write.kind {
+            Kind::Insert => {}
+            // What an UPDATE sets is asked for as well, if another column has not changed.
+            Kind::Update => {
+                let mut borrowed = table.borrowed.iter().map(|borrowed| &borrowed.column);
+                let sets =
+                    |name: &String| write.columns.iter().any(|c| c.eq_ignore_ascii_case(name));
+                let is_asked = borrowed.any(sets);
+                return is_asked.then_some(Shown::Over("an UPDATE of a borrowed lookup's column"));
+            }
+            Kind::Delete | Kind::LooseInsert => return None,
         }
         // In a transaction the pre list is asked, which has its own view of the entries.
         if is_explicit {
@@ -43,15 +52,13 @@ impl Beside {
         match all_led {
             None => Some(Shown::Over("a value that is not compared")),
             Some(true) if is_refused => Some(Shown::Differs(vec![
-                "told that a value does not lead to its row; a row of the owner has both".to_owned(),
+                "told that a value does not lead to its row; a row of the owner has both"
+                    .to_owned(),
             ])),
             Some(false) if is_refused => Some(Shown::Same),
-            Some(false) if matches!(answered.answer, Answer::Ok(_)) => {
-                Some(Shown::Differs(vec![
-                    "told of success; no row of the owner has the value and the keyspace id"
-                        .to_owned(),
-                ]))
-            }
+            Some(false) if matches!(answered.answer, Answer::Ok(_)) => Some(Shown::Differs(vec![
+                "told of success; no row of the owner has the value and the keyspace id".to_owned(),
+            ])),
             // Whatever else is wrong with it.
             Some(false) => Some(Shown::Same),
             Some(true) => None,
@@ -59,7 +66,12 @@ impl Beside {
     }
 
     /// Whether each value of a row leads to it; none where that cannot be told.
-    fn is_led(&self, table: &TwinTable, columns: &[std::rc::Rc<str>], row: &[Given]) -> Option<bool> {
+    fn is_led(
+        &self,
+        table: &TwinTable,
+        columns: &[std::rc::Rc<str>],
+        row: &[Given],
+    ) -> Option<bool> {
         let given = |name: &str| {
             let place = columns.iter().position(|column| column.eq_ignore_ascii_case(name));
             place.map_or(Some(&Given::Null), |place| row.get(place))

@@ -24,16 +24,19 @@
 //! and undone beside it.
 //!
 //! vtgate departs from it where in a transaction an UPDATE gives several rows one unique value
-//! ([`Departure::OneValueTwice`](super::departure::Departure)): the twin ends there.
+//! ([`Departure::OneValueTwice`](super::departure::Departure)), and where an INSERT has one twice, in
+//! other bytes ([`Departure::TwinsByBytes`](super::departure::Departure)): the twin ends there.
 
 mod borrowed;
 mod server;
 pub mod tables;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use sim::mysql::outcome::Outcome;
+use sim::mysql::schema::Column;
 use sim::sql_error::SqlError;
 use sim::value::Row;
 
@@ -42,7 +45,7 @@ use self::tables::{Declared, TwinTable};
 use crate::checker::clients::Answered;
 use crate::checker::judge::Judge;
 use crate::checker::rows::Rows;
-use crate::checker::statement::{Form, Given, Kind, Write, read_of};
+use crate::checker::statement::{Form, Given, Kind, Sorted, Write, read_of};
 use crate::checker::value::{show, show_id};
 use crate::checker::verdict::Invariant;
 use crate::history::{Answer, AskId};
@@ -324,6 +327,7 @@ impl Beside {
             // Which of several rows comes first to a value, nothing says.
             (Answer::Ok(theirs), Err(_)) if many(theirs) => Shown::Over("one value twice"),
             (Answer::Error(_), Ok(own)) if many(&own) => Shown::Over("one value twice"),
+            (Answer::Ok(_), Err(_)) if self.has_twins(write) => Shown::Over("twins by bytes"),
             (Answer::Ok(_), Err(error)) => allowed(&error),
             (Answer::Error(error), Ok(_)) => refused(error),
             (Answer::Error(theirs), Err(own)) => {
@@ -343,9 +347,8 @@ impl Beside {
     /// Whether what is written does not depend on the order of rows, on a clock, or on what a server
     /// ignores.
     fn can_be_told(&self, write: &Write, sql: &str, is_explicit: bool) -> bool {
-        let is_literal = |rows: &&Vec<Vec<Given>>| {
-            rows.iter().flatten().all(|value| *value != Given::Computed)
-        };
+        let is_literal =
+            |rows: &&Vec<Vec<Given>>| rows.iter().flatten().all(|value| *value != Given::Computed);
         let rows = write.rows.as_ref().filter(is_literal);
         match write.kind {
             Kind::Insert => rows.is_some(),
@@ -363,6 +366,37 @@ impl Beside {
                 !words.contains(" limit ") && !words.contains("ignore") && !words.contains("/*vt+")
             }
         }
+    }
+
+    /// Whether an INSERT has a value of a unique lookup twice, written in two ways.
+    fn has_twins(&self, write: &Write) -> bool {
+        let is = |table: &&TwinTable| table.schema.name.eq_ignore_ascii_case(&write.table);
+        let (Some(table), Some(rows)) = (self.tables.iter().find(is), &write.rows) else {
+            return false;
+        };
+        table.unique.iter().any(|columns| {
+            let places: Vec<(usize, &Column)> = columns
+                .iter()
+                .filter_map(|name| {
+                    let at = write.columns.iter().position(|c| c.eq_ignore_ascii_case(name))?;
+                    Some((at, table.schema.columns.get(table.schema.column(name)?)?))
+                })
+                .collect();
+            let given = |row: &Vec<Given>| {
+                places.iter().filter_map(|(at, _)| row.get(*at).cloned()).collect::<Vec<Given>>()
+            };
+            let key = |row: &Vec<Given>| {
+                places
+                    .iter()
+                    .map(|(at, column)| row.get(*at)?.sorted(column))
+                    .collect::<Option<Vec<Sorted>>>()
+            };
+            let mut known: BTreeMap<Vec<Sorted>, Vec<Given>> = BTreeMap::new();
+            rows.iter().any(|row| {
+                let Some(key) = key(row) else { return false };
+                known.insert(key, given(row)).is_some_and(|before| before != given(row))
+            })
+        })
     }
 
     /// Whether an UPDATE sets a column of a unique lookup.

@@ -3,8 +3,9 @@
 //! Sharded tables whose uniqueness a cluster keeps as one server does: every unique key has the
 //! primary vindex's columns in it, or is that of a unique lookup, which becomes a key of the one
 //! server's table. Not those with sequences, foreign keys, columns that a text type makes too long
-//! for a key, lookups that commit by themselves, a lookup table that is keyed by other columns or
-//! compares them otherwise. Nor lookup tables: nobody's statements write those.
+//! for a key, lookups that commit by themselves or lock less than by default, a lookup table that is
+//! keyed by other columns or compares them otherwise. Nor lookup tables: nobody's statements write
+//! those.
 //!
 //! A lookup that another table owns is no key of this one: it is asked whether a row's value leads to
 //! the row's keyspace id ([`Borrowed`]). Not where it is not asked (`write_only`, `no_verify`).
@@ -142,6 +143,10 @@ impl Used {
         }
         let is_on = |name: &str| vindex.params.get(name).is_some_and(|flag| flag == "true");
         if is_on("autocommit") || is_on("multi_shard_autocommit") {
+            return None;
+        }
+        // A change that finds its rows without a lock does not see its own transaction's entries.
+        if vindex.params.get("read_lock").is_some_and(|lock| lock != "exclusive") {
             return None;
         }
         if vindex.owner == table {

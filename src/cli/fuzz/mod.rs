@@ -24,8 +24,8 @@ use sim::host::HostKind;
 use sim::order::{Counted, pct};
 use sim::seed::Seed;
 
-use crate::cli::many::{Clock, progress_bar, threads};
 pub(in crate::cli) use self::schema::SchemaArguments;
+use crate::cli::many::{Clock, progress_bar, threads};
 use crate::cli::order::in_order;
 use crate::cli::run::{SeedRange, mutant_parser};
 use crate::cli::{CommandError, Format, Verdict};
@@ -128,9 +128,9 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
         (None, Some(_)) => (first, u64::MAX),
         (None, None) => (first, first.saturating_add(SEEDS)),
     };
-    campaign.try_out(Seed(first)).map_err(|message| {
-        CommandError::usage(format!("the cluster cannot be made: {message}"))
-    })?;
+    campaign
+        .try_out(Seed(first))
+        .map_err(|message| CommandError::usage(format!("the cluster cannot be made: {message}")))?;
     let bar = progress_bar(last - first);
     let mut out = io::stdout();
     let mut tally = Tally::new(&arguments, &campaign);

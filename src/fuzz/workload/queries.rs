@@ -56,11 +56,8 @@ impl Queries {
         let mut transactions = Vec::new();
         let mut open: Option<Vec<Own>> = None;
         for (line, own) in texts {
-            let bad = |message: String| BadQueries::Statement {
-                line: *line,
-                message,
-                text: own.clone(),
-            };
+            let bad =
+                |message: String| BadQueries::Statement { line: *line, message, text: own.clone() };
             let (text, names) = named(own);
             let statement = sim::sql::parse(&text).map_err(|error| bad(error.to_string()))?;
             let own = Own { pieces: pieces(&text, &names, &columns(&statement), tables) };
