@@ -16,7 +16,7 @@ use super::durable::Durable;
 use super::gtid::GtidSet;
 use super::key::{IndexId, Key, Place, TableId};
 use super::lock::mode::{Mode, Span};
-use super::lock::queue::{Answer, LockTable, Request};
+use super::lock::queue::{Answer, GrantOrder, LockTable, Request};
 use super::metadata::{Duration, MetadataId, MetadataLocks, MetadataMode};
 use super::options::Options;
 use super::pages::Slot;
@@ -273,31 +273,40 @@ impl Engine {
         self.transactions.get(&trx).map_or(0, |t| t.undo.len()) + self.lock_structs(trx)
     }
 
-    /// A cycle of row locks costs its lightest transaction; at equal weight the requester, who
-    /// closed it.
+    /// A cycle of row locks costs its lightest transaction.
     fn break_cycles(&mut self, requester: TrxId) {
         let waits = |trx: TrxId| self.locks.blocker(trx).is_some();
         if !self.options.deadlock_detection || !self.locks.blocker(requester).is_some_and(waits) {
             return;
         }
-        while let Some(cycle) =
+        while let Some(mut cycle) =
             cycle_of(requester, |trx| self.locks.blocker(trx).into_iter().collect())
         {
-            let weight = |trx: TrxId| self.weight(trx);
-            let lightest = cycle.iter().map(|trx| weight(*trx)).min().unwrap_or(0);
-            let candidates: Vec<TrxId> =
-                cycle.iter().copied().filter(|trx| weight(*trx) == lightest).collect();
-            // At equal weight who came last dies, if it is one of them.
-            let last = cycle.iter().copied().max_by_key(|trx| self.locks.waits_since(*trx));
-            let last = last.unwrap_or(requester);
-            let victim = if candidates.contains(&last) {
-                last
-            } else {
-                candidates[self.options.choose("deadlock-victim", candidates.len())]
-            };
+            // From behind who came last, along the waits, to himself.
+            let came = |trx: &TrxId| self.locks.waits_since(*trx);
+            let last = cycle.iter().enumerate().max_by_key(|(_, trx)| came(trx));
+            let behind = last.map_or(0, |(at, _)| at + 1);
+            cycle.rotate_left(behind);
+            let Some(victim) = self.victim(&cycle) else { return };
             self.locks.cancel_wait(victim);
             self.transaction_mut(victim).doomed = true;
             self.wake(victim);
+        }
+    }
+
+    /// Of transactions in the order of their waits, the last to come at the end. At equal weight he
+    /// dies; where he is heavier, the one that waits for him, and so on against the waits. See
+    /// `lock_wait_choose_victim` in InnoDB's lock0wait.cc. MariaDB takes one or another.
+    fn victim(&mut self, cycle: &[TrxId]) -> Option<TrxId> {
+        let lightest = cycle.iter().map(|trx| self.weight(*trx)).min()?;
+        let is_lightest = |trx: &TrxId| self.weight(*trx) == lightest;
+        let light: Vec<TrxId> = cycle.iter().copied().filter(is_lightest).collect();
+        match self.options.grant_order {
+            GrantOrder::Fifo if light.last() != cycle.last() => {
+                let chosen = self.options.choose("deadlock-victim", light.len());
+                light.get(chosen).copied()
+            }
+            _ => light.last().copied(),
         }
     }
 

@@ -235,6 +235,12 @@ pub fn unknown_statement(name: &str, to: &str) -> SqlError {
     error(1243, "HY000", message)
 }
 
+pub fn locks_or_transaction() -> SqlError {
+    let message = "Can't execute the given command because you have active locked tables or an \
+                   active transaction";
+    error(1192, "HY000", message)
+}
+
 /// `option` is `--read-only` or `--super-read-only`.
 pub fn read_only_server(option: &str) -> SqlError {
     let message = format!(

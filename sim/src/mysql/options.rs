@@ -1,4 +1,4 @@
-//! How a server is set up: identity, durability, and where MySQL leaves something open.
+//! How a server is set up: identity, durability, and what a server leaves open.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::gtid::ServerUuid;
 use super::lock::queue::GrantOrder;
 use super::transaction::Isolation;
 
-/// Picks one of n where MySQL leaves the choice open; told what for.
+/// Picks one of n where a server leaves the choice open; told what for.
 pub type Choose = Box<dyn FnMut(&str, usize) -> usize>;
 
 pub struct Options {
@@ -26,6 +26,9 @@ pub struct Options {
     /// `relay_log_recovery`: a start throws away what was received and not applied, and asks the
     /// source again.
     pub relay_log_recovery: bool,
+    /// `replica_net_timeout`: after so long without a word from its source a replica takes the
+    /// connection for broken. 60 s, as in Vitess's config/mycnf/default.cnf.
+    pub replica_net_timeout: Duration,
     /// `replica_transaction_retries`.
     pub transaction_retries: u64,
     /// `max_binlog_size`.
@@ -119,6 +122,7 @@ impl Options {
             semi_sync_replica: false,
             sync_relay_log: 10_000,
             relay_log_recovery: false,
+            replica_net_timeout: Duration::from_secs(60),
             transaction_retries: 10,
             max_binlog_size: 1 << 30,
             log_bin: true,

@@ -127,6 +127,16 @@ impl Session {
         }
     }
 
+    /// Tables that it has locked, or a transaction: what SET GLOBAL read_only refuses.
+    pub fn holds_something(&self) -> bool {
+        self.locked_tables.is_some() || self.transaction.is_some()
+    }
+
+    /// It has locked tables for writing: whoever wants nobody to write waits for it.
+    pub fn locks_for_writing(&self) -> bool {
+        self.locked_tables.as_ref().is_some_and(|tables| tables.values().any(|write| *write))
+    }
+
     /// root and the Vitess users with CONNECTION_ADMIN may write under read_only.
     pub fn is_super(&self) -> bool {
         self.user.starts_with("root") || self.user.starts_with("vt_dba")

@@ -4,22 +4,26 @@
 //! that is closed in the middle of a commit is closed behind it: the transaction is in the binlog,
 //! and its thread goes on, also where it waits for an acknowledgment.
 //!
-//! `SET GLOBAL read_only` and `super_read_only` wait for the statements that write, and let no new
-//! one begin meanwhile; transactions that are open fail at their COMMIT.
+//! `SET GLOBAL read_only` and `super_read_only` take the global read lock ([`global_read_lock`]);
+//! transactions that are open then fail at their COMMIT.
+//!
+//! [`global_read_lock`]: super::global_read_lock
 
 use std::rc::Rc;
 
+use super::global_read_lock::{Closed, Inside};
 use super::request::{
     Connect, DescribeTable, Executed, Kill, KillConnection, Query, Quit, SetReadOnly,
     ShowCreateTables, Tag, WaitExecuted,
 };
-use super::{Mysqld, Writers, lock_wait};
+use super::{Mysqld, lock_wait};
 use crate::mysql::error;
 use crate::mysql::execution::{Cancel, LockWait, Step, SyncPoint};
 use crate::mysql::outcome::Outcome;
-use crate::mysql::session::ConnectionId;
+use crate::mysql::server::Server;
+use crate::mysql::session::{ConnectionId, Session};
 use crate::mysql::statement::show::create_text;
-use crate::sql::ast::{Statement, Variable};
+use crate::sql::ast::{Expr, Statement, Variable};
 use crate::sql_error::SqlError;
 use crate::world::{Process, Program};
 
@@ -79,7 +83,7 @@ impl Mysqld {
         process.serve(move |process, set: Rc<SetReadOnly>| {
             let mysqld = mysqld.clone();
             async move {
-                let _refused = if set.0 { Some(mysqld.quiesce(process).await) } else { None };
+                let _closed = if set.0 { Some(mysqld.quiesce(process).await) } else { None };
                 mysqld.with(|server| {
                     server.options_mut().read_only = set.0;
                     server.options_mut().super_read_only = set.0;
@@ -137,6 +141,7 @@ impl Mysqld {
             return;
         }
         self.with(|server| server.disconnect(connection));
+        self.global_read_lock.statements.look_again();
         if let Some(signal) = self.granted.borrow_mut().remove(&connection) {
             signal.raise();
         }
@@ -148,14 +153,13 @@ impl Mysqld {
     }
 
     async fn query(&self, process: Process, query: &Query) -> Result<Outcome, SqlError> {
-        let _refused = match sets_read_only(&query.statement) {
-            true => Some(self.quiesce(process).await),
-            false => None,
+        let holds_something = |server: &mut Server| {
+            server.session(query.connection).is_some_and(Session::holds_something)
         };
-        let _writer = match writes(&query.statement) {
-            true => Some(self.begin_writing(process).await),
-            false => None,
-        };
+        // Refused: it is not even waited for.
+        let sets = sets_read_only(&query.statement) && !self.with(holds_something);
+        let _closed = if sets { Some(self.quiesce(process).await) } else { None };
+        let _inside = self.enter(process, query).await;
         if matches!(&*query.statement, Statement::Show(_)) {
             let status = self.replica_status(process);
             self.with(|server| server.set_replica_status(status));
@@ -164,6 +168,7 @@ impl Mysqld {
         self.end_commit(query.connection);
         let is_closed = self.with(|server| server.session(query.connection).is_none());
         let result = if is_closed { Err(error::connection_lost()) } else { result };
+        self.global_read_lock.statements.look_again();
         self.tell_commits();
         let kills = self.with(|server| server.take_kills());
         for (connection, only_statement) in kills {
@@ -227,24 +232,30 @@ impl Mysqld {
         }
     }
 
-    async fn begin_writing(&self, process: Process) -> Writing {
-        while 0 < self.writers.refused.get() {
-            let changed = self.writers.changed.raised();
-            let _ = process.wait("the global read lock", None, changed).await;
+    /// Enters what the statement must not do while somebody makes the server read-only.
+    async fn enter(&self, process: Process, query: &Query) -> Option<Inside> {
+        let lock = &self.global_read_lock;
+        match &*query.statement {
+            Statement::Commit => Some(lock.commits.enter(process).await),
+            // Its tables are locked for writing: it is in already.
+            statement if writes(statement) && !self.locks_for_writing(query.connection) => {
+                Some(lock.statements.enter(process).await)
+            }
+            _ => None,
         }
-        self.writers.running.set(self.writers.running.get() + 1);
-        Writing(self.writers.clone())
     }
 
-    /// Waits until nobody writes; nobody begins to until the result is dropped.
-    async fn quiesce(&self, process: Process) -> Refused {
-        self.writers.refused.set(self.writers.refused.get() + 1);
-        let refused = Refused(self.writers.clone());
-        while 0 < self.writers.running.get() {
-            let changed = self.writers.changed.raised();
-            let _ = process.wait("statements that write", None, changed).await;
-        }
-        refused
+    fn locks_for_writing(&self, connection: ConnectionId) -> bool {
+        self.with(|server| server.session(connection).is_some_and(Session::locks_for_writing))
+    }
+
+    /// Waits until nobody writes or commits; nobody begins to until the result is dropped.
+    async fn quiesce(&self, process: Process) -> (Closed, Closed) {
+        let lock = &self.global_read_lock;
+        let holds = || self.with(|server| server.sessions().any(Session::locks_for_writing));
+        let statements = lock.statements.close(process, "statements that write", holds).await;
+        let commits = lock.commits.close(process, "commits", || false).await;
+        (statements, commits)
     }
 
     fn began(&self, process: Process, waiter: ConnectionId, wait: &LockWait) -> lock_wait::Began {
@@ -269,28 +280,11 @@ impl Mysqld {
     }
 }
 
-/// A statement that writes; over when dropped.
-struct Writing(Writers);
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.0.running.set(self.0.running.get() - 1);
-        self.0.changed.raise();
-    }
-}
-
-/// Writers are kept out until it is dropped.
-struct Refused(Writers);
-
-impl Drop for Refused {
-    fn drop(&mut self) {
-        self.0.refused.set(self.0.refused.get() - 1);
-        self.0.changed.raise();
-    }
-}
-
-/// Takes the global read lock's intention: changes of rows and definitions, and commits.
+/// Takes the global read lock's intention: changes of rows and definitions, locks for them.
 fn writes(statement: &Statement) -> bool {
+    if let Statement::LockTables(tables) = statement {
+        return tables.iter().any(|(_, _, lock)| lock.is_write());
+    }
     !matches!(
         statement,
         Statement::Query(_)
@@ -303,17 +297,21 @@ fn writes(statement: &Statement) -> bool {
             | Statement::Describe { .. }
             | Statement::Kill { .. }
             | Statement::Savepoint(_)
-            | Statement::LockTables(_)
+            | Statement::Commit
             | Statement::UnlockTables
     )
 }
 
+/// Sets one of the two; to take it back waits for nobody.
 fn sets_read_only(statement: &Statement) -> bool {
     let Statement::Set(assignments) = statement else { return false };
+    let is_off = |value: &Expr| {
+        let value = value.to_string().to_ascii_lowercase();
+        ["0", "off", "'off'", "false", "default"].contains(&value.as_str())
+    };
     assignments.iter().any(|assignment| {
         matches!(&assignment.variable, Variable::System { name, .. }
-            if ["read_only", "super_read_only"]
-                .iter()
-                .any(|own| name.as_str().eq_ignore_ascii_case(own)))
+            if name.is("read_only") || name.is("super_read_only"))
+            && !is_off(&assignment.value)
     })
 }

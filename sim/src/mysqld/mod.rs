@@ -14,17 +14,20 @@
 
 mod connections;
 pub mod files;
+mod global_read_lock;
+mod line;
 pub mod lock_wait;
 mod replica;
 pub mod request;
 mod source;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::global_read_lock::GlobalReadLock;
 use crate::disk::Stored;
 use crate::mysql::binlog::BinlogTransaction;
 use crate::mysql::execution::{Cancel, Step};
@@ -72,6 +75,7 @@ pub fn run_at_once(
 
 #[derive(Clone)]
 struct Mysqld {
+    process: Process,
     files: Rc<RefCell<Files>>,
     /// Raised for a connection whose lock wait is over.
     granted: Rc<RefCell<BTreeMap<ConnectionId, Signal>>>,
@@ -86,20 +90,11 @@ struct Mysqld {
     killed: Rc<RefCell<BTreeSet<ConnectionId>>>,
     /// Connections in the middle of a commit; true for those that are to be closed behind it.
     committing: Rc<RefCell<BTreeMap<ConnectionId, bool>>>,
-    writers: Writers,
+    global_read_lock: GlobalReadLock,
     semi_sync: source::SemiSyncSource,
     replica: replica::Replica,
     /// Raised when a setting of the logs may have changed.
     settings_changed: Signal,
-}
-
-/// Statements that write, and those that want none of them.
-#[derive(Clone, Default)]
-struct Writers {
-    running: Rc<Cell<usize>>,
-    /// `SET GLOBAL read_only`s that wait: no new writer begins.
-    refused: Rc<Cell<usize>>,
-    changed: Signal,
 }
 
 /// Serves a MySQL server. `name` is its file on the machine's disk.
@@ -108,6 +103,7 @@ pub async fn serve(process: Process, name: Rc<str>, options: MakeOptions, observ
     let files = opened.expect("the file holds a server");
     files.borrow_mut().start();
     let mysqld = Mysqld {
+        process,
         files,
         granted: Rc::default(),
         committed: Signal::default(),
@@ -116,7 +112,7 @@ pub async fn serve(process: Process, name: Rc<str>, options: MakeOptions, observ
         observer,
         killed: Rc::default(),
         committing: Rc::default(),
-        writers: Writers::default(),
+        global_read_lock: GlobalReadLock::default(),
         semi_sync: source::SemiSyncSource::default(),
         replica: replica::Replica::default(),
         settings_changed: Signal::default(),
@@ -137,10 +133,19 @@ impl Mysqld {
             let server = files.server();
             (f(server), server.take_granted())
         };
-        for connection in granted {
-            self.signal(connection).raise();
-        }
+        self.wake(granted);
         result
+    }
+
+    /// Threads that one release wakes go on in an order that nobody knows. It decides who dies
+    /// where both then want what the other has, as two inserts of one value whose first row was
+    /// rolled back.
+    fn wake(&self, mut granted: Vec<ConnectionId>) {
+        while !granted.is_empty() {
+            let last = granted.len() as u64 - 1;
+            let next = if last == 0 { 0 } else { self.process.choose("next woken", 0, 0..=last) };
+            self.signal(granted.remove(next as usize)).raise();
+        }
     }
 
     fn signal(&self, connection: ConnectionId) -> Signal {

@@ -5,7 +5,12 @@
 //! tries again after 1205 and 1213; any other error stops it, as a source that has purged what is
 //! missing stops the IO thread. A stopped thread stands still until START REPLICA.
 //!
-//! Left out: parallel appliers (one applies in the source's order), the relay log's files.
+//! A source that says nothing is not gone: its connection stands until `replica_net_timeout` has
+//! passed without a word, and only then does the IO thread connect anew. Where there is nothing to
+//! send, a heartbeat comes, twice as often in MySQL and every second here. What was lost meanwhile
+//! is asked for again every few seconds, as TCP sends again what was not acknowledged.
+//!
+//! Left out: SOURCE_RETRY_COUNT (the IO thread tries for ever), parallel appliers (one applies in the source's order), the relay log's files.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Mysqld;
+use super::line::Line;
 use super::request::{
     Acknowledge, ChangeSource, Dump, DumpReplica, Dumped, SetDelay, ShowReplicaStatus,
     StartReplica, StopReplica,
@@ -26,9 +32,10 @@ use crate::sql_error::SqlError;
 use crate::wait::{Signal, until};
 use crate::world::Process;
 
-/// How long the IO thread waits before it connects again, and for an answer.
+/// How long the IO thread waits before it connects again.
 const CONNECT_RETRY: Duration = Duration::from_secs(1);
-const NET_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it waits for an answer before it asks again.
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
 
 /// What the two threads are to do, and do.
 #[derive(Clone)]
@@ -151,8 +158,11 @@ impl Mysqld {
             error.borrow().as_ref().map(|error| (error.errno, error.message.clone()))
         };
         let sql_running = replica.sql_wanted.get() && files.source.is_some();
-        let behind = files.relay.transactions.front().map_or(0, |next| {
-            u64::try_from(process.now().duration_since(next.committed_at).as_secs()).unwrap_or(0)
+        // With nothing left to apply, who is not connected cannot know.
+        let is_connected = (replica.io.get() == IoThread::Yes).then_some(0);
+        let behind = files.relay.transactions.front().map_or(is_connected, |next| {
+            let behind = process.now().duration_since(next.committed_at).as_secs();
+            Some(u64::try_from(behind).unwrap_or(0))
         });
         ReplicaStatus {
             source: files.source.map(|source| process.name_of(source)),
@@ -161,7 +171,7 @@ impl Mysqld {
             sql_running,
             retrieved: files.relay.retrieved.clone(),
             executed,
-            seconds_behind: sql_running.then_some(behind),
+            seconds_behind: behind.filter(|_| sql_running),
             delay: files.delay.as_secs(),
             last_io_error: told(&replica.last_io_error),
             last_sql_error: told(&replica.last_sql_error),
@@ -172,15 +182,17 @@ impl Mysqld {
 
     async fn receive(self, process: Process) {
         let mut is_first = true;
+        let mut line = Line::down(process);
         loop {
             let source = self.files.borrow().source.filter(|_| self.replica.io_wanted.get());
             let Some(source) = source else {
                 self.replica.io.set(IoThread::No);
                 is_first = true;
                 self.replica.changed.raised().await;
+                line = Line::down(process);
                 continue;
             };
-            if is_first {
+            if !line.is_up {
                 self.replica.io.set(IoThread::Connecting);
             }
             let (server, semi_sync, executed) = self.with(|server| {
@@ -190,13 +202,20 @@ impl Mysqld {
             let mut executed = executed;
             executed.union(&self.files.borrow().relay.retrieved);
             let replica = Some(DumpReplica { server, semi_sync, is_first });
-            let dump = process.call(source, Dump { executed, replica }).within(NET_TIMEOUT);
+            let dump = process.call(source, Dump { executed, replica }).within(ASKED_AGAIN);
             let changed = self.replica.changed.raised();
             match until(changed, dump).await {
                 // Somebody has changed something: look again.
-                None => is_first = true,
+                None => {
+                    is_first = true;
+                    if !self.replica.io_wanted.get() || self.files.borrow().source != Some(source) {
+                        line = Line::down(process);
+                    }
+                }
                 Some(Ok(Ok(Dumped { server: source_uuid, transactions }))) => {
                     is_first = false;
+                    line = Line::up(process);
+                    *self.replica.last_io_error.borrow_mut() = None;
                     self.files.borrow_mut().source_uuid = Some(source_uuid);
                     self.replica.io.set(IoThread::Yes);
                     if !transactions.is_empty() {
@@ -220,8 +239,15 @@ impl Mysqld {
                     self.replica.io_wanted.set(false);
                     is_first = true;
                 }
-                Some(Err(_)) => {
-                    self.replica.io.set(IoThread::Connecting);
+                Some(Err(lost)) => {
+                    let timeout = self.with(|server| server.options().replica_net_timeout);
+                    if let Some(failed) = line.lost(process, &lost, timeout) {
+                        let told = failed.told(&process.name_of(source), CONNECT_RETRY);
+                        *self.replica.last_io_error.borrow_mut() = Some(told);
+                    }
+                    if !line.is_up {
+                        self.replica.io.set(IoThread::Connecting);
+                    }
                     is_first = true;
                     let changed = self.replica.changed.raised();
                     until(changed, process.sleep(CONNECT_RETRY)).await;

@@ -960,6 +960,12 @@ pub enum TableLock {
     LowPriorityWrite,
 }
 
+impl TableLock {
+    pub fn is_write(self) -> bool {
+        matches!(self, TableLock::Write | TableLock::LowPriorityWrite)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum PrepareSource {
     Text(Arc<str>),

@@ -82,6 +82,8 @@ impl Point {
         let key = self.key(binds)?;
         let trx = engine.sessions.get(&connection)?.transaction?;
         if engine.transaction(trx).stage != Stage::Active
+            || engine.options.read_only
+            || engine.options.super_read_only
             || !self.may_lock_metadata(engine, connection, MetadataMode::Write)
         {
             return None;

@@ -69,6 +69,7 @@ impl Engine {
     ) -> AtOnce {
         let session = self.sessions.get(&connection);
         let plain = !begin.consistent_snapshot
+            && begin.read_only != Some(false)
             && session.is_some_and(|s| s.transaction.is_none() && s.locked_tables.is_none());
         let trx = if plain { self.session_transaction(connection, now) } else { None };
         let Some(trx) = trx else { return AtOnce::Nothing };

@@ -22,7 +22,7 @@ use crate::mysql::engine::Engine;
 use crate::mysql::error;
 use crate::mysql::execution::{Run, SyncPoint};
 use crate::mysql::gtid::Gtid;
-use crate::mysql::options::{FlushLog, WaitPoint};
+use crate::mysql::options::{FlushLog, Options, WaitPoint};
 use crate::mysql::session::ConnectionId;
 use crate::mysql::transaction::{Stage, TrxId};
 use crate::sql_error::SqlError;
@@ -175,16 +175,18 @@ impl Engine {
         }
     }
 
-    /// 1290: what a commit of changes still asks, since the server may have become read-only.
+    /// 1290: what a commit of changes still asks, since the server may have become read-only. Who
+    /// could write under `read_only` is told of `super_read_only`, anybody else of the first.
     pub fn check_commit(&self, connection: ConnectionId) -> Result<(), SqlError> {
         let session = self.sessions.get(&connection).ok_or_else(error::interrupted)?;
-        if self.options.super_read_only && !session.applier {
-            return Err(error::read_only_server("--super-read-only"));
+        let Options { read_only, super_read_only, .. } = self.options;
+        match (session.applier, session.is_super()) {
+            (false, true) if super_read_only => Err(error::read_only_server("--super-read-only")),
+            (false, false) if super_read_only || read_only => {
+                Err(error::read_only_server("--read-only"))
+            }
+            _ => Ok(()),
         }
-        if self.options.read_only && !session.applier && !session.is_super() {
-            return Err(error::read_only_server("--read-only"));
-        }
-        Ok(())
     }
 
     /// Writes what the transaction did to the redo log; returns the log's position behind it.

@@ -118,6 +118,10 @@ impl Run {
         }
         let opened = self.open(&table.name, mode).await?;
         self.check_not_rebuilt(&opened)?;
+        // FOR UPDATE locks the table as a write does.
+        if mode == MetadataMode::Write {
+            self.check_writable()?;
+        }
         for name in table.hints.iter().flat_map(|hint| &hint.indexes) {
             if opened.schema.index(name.as_str()).is_none() {
                 return Err(error::key_missing(name.as_str(), &opened.schema.name));

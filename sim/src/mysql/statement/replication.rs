@@ -100,6 +100,7 @@ pub fn variables(options: &Options) -> Vec<(&'static str, Value)> {
         ("innodb_flush_log_at_trx_commit", number(options.flush_log.number())),
         ("max_binlog_size", number(options.max_binlog_size)),
         ("relay_log_recovery", flag(options.relay_log_recovery)),
+        ("replica_net_timeout", number(options.replica_net_timeout.as_secs())),
         ("replica_transaction_retries", number(options.transaction_retries)),
         ("rpl_semi_sync_replica_enabled", flag(options.semi_sync_replica)),
         ("rpl_semi_sync_source_enabled", flag(options.semi_sync.enabled)),
@@ -135,6 +136,9 @@ fn set(options: &mut Options, name: &str, value: &Value) -> Result<(), SqlError>
             options.flush_log = setting.unwrap_or(FlushLog::Sync);
         }
         "max_binlog_size" => options.max_binlog_size = number.clamp(4096, 1 << 30),
+        "replica_net_timeout" => {
+            options.replica_net_timeout = Duration::from_secs(number.clamp(1, 31_536_000));
+        }
         "replica_transaction_retries" => options.transaction_retries = number,
         "rpl_semi_sync_replica_enabled" => options.semi_sync_replica = number != 0,
         "rpl_semi_sync_source_enabled" => options.semi_sync.enabled = number != 0,

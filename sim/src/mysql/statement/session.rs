@@ -64,6 +64,9 @@ impl Run {
         });
         self.commit().await?;
         self.release_table_locks()?;
+        if begin.read_only == Some(false) {
+            self.check_writable()?;
+        }
         let trx = self.transaction()?;
         let isolation = self.engine(|engine| {
             let transaction = engine.transaction_mut(trx);
@@ -193,12 +196,14 @@ impl Run {
     ) -> Result<Outcome, SqlError> {
         self.commit().await?;
         self.release_table_locks()?;
+        if tables.iter().any(|(_, _, lock)| lock.is_write()) {
+            self.check_writable()?;
+        }
         let mut wanted: BTreeMap<TablePath, bool> = BTreeMap::new();
         for (name, _, lock) in tables {
             let path = self.path(name)?;
             self.find(&path)?;
-            let write = matches!(lock, TableLock::Write | TableLock::LowPriorityWrite);
-            *wanted.entry(path).or_default() |= write;
+            *wanted.entry(path).or_default() |= lock.is_write();
         }
         // In the order of names, as MySQL locks them: two sessions cannot meet head on.
         for (path, write) in &wanted {

@@ -247,6 +247,11 @@ impl Run {
                 self.session(|session| session.variables.insert(name.into(), value)).map(drop)
             }
             "read_only" | "super_read_only" if !global => Err(error::global_variable(name)),
+            "read_only" | "super_read_only"
+                if self.session(|session| session.holds_something())? =>
+            {
+                Err(error::locks_or_transaction())
+            }
             "read_only" => {
                 let on = flag(name, value.as_ref(), false)?;
                 self.engine(|engine| {

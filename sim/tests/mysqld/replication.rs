@@ -1,191 +1,16 @@
 //! Two or three MySQL servers in a World: what replicas receive and apply, who waits for whom, what
 //! a crash of a process or of a machine leaves.
 
-#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
-
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use sim::call::{CallError, Request};
+use sim::call::CallError;
 use sim::host::HostKind;
 use sim::mysql::gtid::ServerUuid;
 use sim::mysql::options::{FlushLog, Options, SemiSync, WaitPoint};
-use sim::mysql::replica_status::{IoThread, ReplicaStatus};
-use sim::mysql::session::ConnectionId;
-use sim::mysqld::{self, *};
-use sim::wait::{Token, TokenState};
-use sim::world::{self, Goal, Program, World};
+use sim::mysql::replica_status::IoThread;
+use sim::mysqld::*;
 
-struct Servers {
-    world: World,
-    client: Program,
-    servers: Vec<Program>,
-    connections: Vec<ConnectionId>,
-}
-
-/// How each server is set up, by its number.
-type Setup = fn(u8, &mut Options);
-
-fn nothing(_: u8, _: &mut Options) {}
-
-/// Server 0 is the source of all others.
-fn open(host: HostKind, count: u8, setup: Setup) -> Servers {
-    let mut world = World::open(world::Options { host, ..Default::default() }).unwrap();
-    let machine = world.machine("client");
-    let client = world.client(machine, "client");
-    let servers: Vec<Program> = (0..count)
-        .map(|number| {
-            let machine = world.machine(&format!("machine-{number}"));
-            world.program(machine, &format!("mysqld-{number}"), move |process| {
-                let make: MakeOptions = Rc::new(move || {
-                    let mut options =
-                        Options::new(ServerUuid([number + 1; 16]), u32::from(number) + 1);
-                    setup(number, &mut options);
-                    options
-                });
-                let observer = Observer { on_commit: Rc::new(|_| {}), on_loss: Rc::new(|_, _| {}) };
-                mysqld::serve(process, "mysqld".into(), make, observer)
-            })
-        })
-        .collect();
-    let mut servers = Servers { world, client, servers, connections: Vec::new() };
-    servers.connections = (0..count).map(|number| servers.connect(number.into())).collect();
-    for replica in 1..usize::from(count) {
-        let source = Some(servers.servers[0]);
-        servers.ask(replica, ChangeSource { source });
-    }
-    for text in ["create database te", "create table te.t (id int primary key, v int)"] {
-        servers.run(0, text).unwrap();
-    }
-    servers.advance(1100);
-    servers
-}
-
-/// On each host that this build has.
-fn check(count: u8, setup: Setup, check: impl Fn(&mut Servers)) {
-    let hosts: &[HostKind] = match HostKind::default() {
-        HostKind::Nodes => &[HostKind::Nodes, HostKind::Plain],
-        HostKind::Plain => &[HostKind::Plain],
-    };
-    let mut digests = Vec::new();
-    for host in hosts {
-        let mut servers = open(*host, count, setup);
-        check(&mut servers);
-        assert_eq!(servers.world.panics(), Vec::<String>::new());
-        digests.push(servers.world.digest());
-    }
-    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
-}
-
-type Answer<R> = Result<<R as Request>::Reply, CallError>;
-
-/// A call on its way.
-struct Pending<R: Request> {
-    token: Token,
-    answer: Rc<RefCell<Option<Answer<R>>>>,
-}
-
-impl<R: Request> Pending<R>
-where
-    R::Reply: Clone,
-{
-    fn is_done(&self) -> bool {
-        self.answer.borrow().is_some()
-    }
-
-    fn answer(&self) -> Answer<R> {
-        self.answer.borrow().clone().expect("it has been answered")
-    }
-}
-
-impl Servers {
-    fn start<R: Request>(&mut self, server: usize, request: R) -> Pending<R> {
-        let answer: Rc<RefCell<Option<_>>> = Rc::default();
-        let cell = Rc::clone(&answer);
-        let (server, token) = (self.servers[server], self.world.token(R::NAME));
-        self.world.spawn(self.client, Some(token), "call", move |process| {
-            Box::pin(async move {
-                let reply = process.call(server, request).await;
-                *cell.borrow_mut() = Some(reply);
-            })
-        });
-        let _ = self.world.run(Goal::Declared);
-        Pending { token, answer }
-    }
-
-    fn ask<R: Request>(&mut self, server: usize, request: R) -> R::Reply
-    where
-        R::Reply: Clone,
-    {
-        let pending = self.start(server, request);
-        pending.answer().unwrap()
-    }
-
-    fn connect(&mut self, server: usize) -> ConnectionId {
-        let (user, tag) = ("root".into(), "client".into());
-        self.ask(server, Connect { user, database: None, tag })
-    }
-
-    fn query(&mut self, server: usize, connection: ConnectionId, text: &str) -> Pending<Query> {
-        let statement = Arc::new(sim::sql::parse(text).unwrap());
-        self.start(server, Query { connection, statement, binds: Arc::default() })
-    }
-
-    /// Runs a statement that ends; its rows as text, or the error's number.
-    fn run(&mut self, server: usize, text: &str) -> Result<Vec<String>, u16> {
-        let connection = self.connections[server];
-        let pending = self.query(server, connection, text);
-        assert!(pending.is_done(), "{text}: {:?}", self.world.token_state(pending.token));
-        rows(&pending)
-    }
-
-    fn ids(&mut self, server: usize) -> Vec<String> {
-        self.run(server, "select id from te.t").unwrap()
-    }
-
-    fn status(&mut self, server: usize) -> ReplicaStatus {
-        self.ask(server, ShowReplicaStatus)
-    }
-
-    fn advance(&mut self, millis: u64) {
-        let _ = self.world.advance(Duration::from_millis(millis));
-    }
-
-    fn restart(&mut self, server: usize) {
-        let program = self.servers[server];
-        self.world.restart(program);
-        self.advance(1);
-        self.connections[server] = self.connect(server);
-    }
-
-    fn crash(&mut self, server: usize) {
-        self.world.crash(self.servers[server]);
-        self.restart(server);
-    }
-
-    fn lose_power(&mut self, server: usize) {
-        let machine = self.world.machine_of(self.servers[server]);
-        self.world.power_off(machine);
-        self.world.power_on(machine);
-        self.restart(server);
-    }
-
-    fn waits(&self, pending: &Pending<Query>) -> String {
-        match self.world.token_state(pending.token) {
-            TokenState::Blocked(waits) => waits.join(" and "),
-            other => format!("{other:?}"),
-        }
-    }
-}
-
-fn rows(pending: &Pending<Query>) -> Result<Vec<String>, u16> {
-    let text =
-        |row: &sim::value::Row| row.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let outcome = pending.answer().unwrap();
-    outcome.map(|outcome| outcome.rows.iter().map(text).collect()).map_err(|error| error.errno)
-}
+use crate::servers::{Servers, Setup, check, nothing, open, rows};
 
 #[test]
 fn the_two_threads_stop_and_start_by_themselves() {
@@ -209,7 +34,7 @@ fn the_two_threads_stop_and_start_by_themselves() {
         servers.advance(3000);
         assert_eq!(servers.ids(1), ["1", "2"]);
         let status = servers.status(1);
-        assert_eq!((status.io, status.seconds_behind), (IoThread::No, Some(0)));
+        assert_eq!((status.io, status.seconds_behind), (IoThread::No, None));
         servers.ask(1, StartReplica { io: true, sql: false }).unwrap();
         servers.advance(10);
         assert_eq!(servers.ids(1), ["1", "2", "3"]);
@@ -464,32 +289,6 @@ fn the_logs_are_flushed_about_once_a_second() {
         assert_eq!(after(setup, 2500, process), 1);
         assert_eq!(after(setup, 2500, machine), 1);
     }
-}
-
-#[test]
-fn read_only_waits_for_writers_and_stops_commits() {
-    check(1, nothing, |servers| {
-        servers.run(0, "insert into te.t values (1, 1)").unwrap();
-        let (a, b) = (servers.connect(0), servers.connect(0));
-        let c = servers.connect(0);
-        servers.run(0, "begin").unwrap();
-        servers.run(0, "update te.t set v = 2").unwrap();
-        let blocked = servers.query(0, a, "update te.t set v = 3");
-        // It waits for the statement that waits for the row, not for the open transaction.
-        let set = servers.query(0, b, "set global super_read_only = 1");
-        assert_eq!(servers.waits(&set), "statements that write");
-        let late = servers.query(0, c, "delete from te.t");
-        assert_eq!(servers.waits(&late), "the global read lock");
-        servers.advance(51_000);
-        assert_eq!(rows(&blocked), Err(1205));
-        assert!(set.is_done());
-        assert_eq!(rows(&late), Err(1290));
-        assert_eq!(servers.run(0, "commit"), Err(1290));
-        assert_eq!(servers.run(0, "select v from te.t").unwrap(), ["1"]);
-        assert_eq!(servers.ask(0, Executed).count(), 3);
-        servers.ask(0, SetReadOnly(false));
-        servers.run(0, "update te.t set v = 4").unwrap();
-    });
 }
 
 #[test]
