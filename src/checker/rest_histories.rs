@@ -139,7 +139,7 @@ fn a_value_that_dangles_can_be_inserted() {
     // A probe may wait for the owner row, and is a duplicate then.
     let mut history = play(&DANGLES);
     let probes = history.judge.probes(0);
-    history.line("b normal customer/-80 commits +order 4 4 x");
+    history.line("b normal customer/80- commits +order 4 4 x");
     history.judge.judge_probe(&probes[0], Way::InTransaction, &error(1062));
     assert_eq!(history.found(), "held");
 }
