@@ -3,10 +3,11 @@
 //! `customer.corder` holds orders of customers, each with a sku, as in Vitess's guide to lookup
 //! vindexes; `customer.invoice` has the sku of an order, by the same lookup, which it does not own;
 //! `customer.note` is sharded like them and has none.
+//!
 //! What varies is what the protocol depends on: the sharding, whether a row's key is its sharding
 //! column, where the lookup tables live, how many lookups there are, of which types, which of
 //! Vitess's parameters they have, the columns' types, NULLs. The first lookup is a consistent one,
-//! which is what the promises are for.
+//! which is what the promises are for. Where it is not unique it may have a second column.
 
 use sim::seed::Draw;
 
@@ -54,6 +55,8 @@ struct Lookup {
     /// Of the vindex.
     kind: &'static str,
     nullable: bool,
+    /// Another column of the vindex, whose name is this one's and a digit.
+    second: Option<&'static str>,
     /// The owner's columns that make an entry its own: none of a unique lookup.
     key: Vec<&'static str>,
     /// Parameters beside the tables and columns.
@@ -85,16 +88,17 @@ impl Drawn {
         let key: &[&str] = if is_composite { &["customer_id", "order_id"] } else { &["order_id"] };
         let first = [(3, "consistent_lookup_unique"), (1, "consistent_lookup")];
         let mut lookups = vec![Lookup::draw(draw, "sku", &first, key)];
+        if let Some(first) = lookups.first_mut().filter(|lookup| !lookup.key.is_empty()) {
+            first.second = draw.chance(30).then_some("sku1");
+        }
         if draw.chance(40) {
-            // Two names of which one and a row's number are the other and a row's number.
-            let column = *draw.pick(&["ean", "ean", "sku1"]);
             let kinds = [
                 (4, "consistent_lookup_unique"),
                 (3, "consistent_lookup"),
                 (2, "lookup_unique"),
                 (2, "lookup"),
             ];
-            lookups.push(Lookup::draw(draw, column, &kinds, key));
+            lookups.push(Lookup::draw(draw, "ean", &kinds, key));
         }
         let place = draw.weighted(&[
             (4, Place::SameKeyspace),
@@ -173,9 +177,10 @@ impl Drawn {
             let null = if self.is_composite { " not null" } else { "" };
             columns.push(format!("customer_id bigint{null}"));
         }
-        for Lookup { column, value, nullable, .. } in &self.lookups {
+        for Lookup { column, value, nullable, second, .. } in &self.lookups {
             let null = if *nullable { "" } else { " not null" };
             columns.push(format!("{column} {}{null}", value.sql()));
+            columns.extend(second.map(|second| format!("{second} bigint not null")));
         }
         columns.push("price bigint".to_owned());
         columns.push(match self.is_composite {
@@ -188,7 +193,7 @@ impl Drawn {
 
     fn user_definition(&self, used: &Lookup) -> String {
         let sharding = self.sharding_column();
-        let key = used.key.iter().filter(|name| **name != sharding);
+        let key = used.second.iter().chain(&used.key).filter(|name| **name != sharding);
         let key: String = key.map(|name| format!("{name} bigint, ")).collect();
         let (column, ty) = (used.column, used.value.sql());
         format!(
@@ -247,7 +252,7 @@ impl Lookup {
                 flags.push(("no_verify", "true"));
             }
         }
-        Lookup { column, value, kind, nullable, key, flags }
+        Lookup { column, value, kind, nullable, second: None, key, flags }
     }
 
     fn table(&self) -> String {
@@ -256,7 +261,7 @@ impl Lookup {
 
     /// The columns whose values an entry is for.
     fn columns(&self) -> Vec<&'static str> {
-        std::iter::once(self.column).chain(self.key.iter().copied()).collect()
+        std::iter::once(self.column).chain(self.second).chain(self.key.iter().copied()).collect()
     }
 
     fn column_vindex(&self) -> ColumnVindexSource {
@@ -265,7 +270,8 @@ impl Lookup {
 
     fn definition(&self) -> String {
         let (table, column, ty) = (self.table(), self.column, self.value.sql());
-        let key: String = self.key.iter().map(|name| format!(", {name} bigint not null")).collect();
+        let key = self.second.iter().chain(&self.key);
+        let key: String = key.map(|name| format!(", {name} bigint not null")).collect();
         format!(
             "create table {table} ({column} {ty} not null{key}, keyspace_id varbinary(128), \
              primary key ({}))",

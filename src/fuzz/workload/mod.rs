@@ -69,7 +69,7 @@ impl<'a> Workload<'a> {
     /// What each session does first.
     pub fn settings(&self, draw: &mut Draw) -> Option<String> {
         let single = "set transaction_mode = 'single'".to_owned();
-        draw.chance(8).then_some(single)
+        draw.chance(10).then_some(single)
     }
 
     /// An INSERT of one row into a table that owns lookups.
