@@ -157,6 +157,16 @@ fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
     }
 }
 
+/// A fault is blamed for what is not ordinary; so without faults nothing may be anything else.
+#[test]
+fn without_faults_all_errors_are_ordinary() {
+    let campaign = campaign("calm", &[]);
+    for seed in (0..150).map(Seed) {
+        let (ran, _) = campaign.seed(seed).expect("a case that runs");
+        assert_eq!(ran.seen.unexplained, Vec::<String>::new(), "seed {}", seed.0);
+    }
+}
+
 /// What runs have come to see is theirs alone: the same again, and without faults no fault's.
 #[test]
 fn a_card_tells_of_what_there_was() {

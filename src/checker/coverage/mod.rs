@@ -52,6 +52,7 @@ pub struct Coverage {
     settling: BTreeSet<Rc<str>>,
     /// Who waited in a cycle when this was last looked at.
     in_cycles: BTreeSet<String>,
+    unexplained: Vec<String>,
     /// What follows is not the run's own.
     is_over: bool,
 }
@@ -64,6 +65,8 @@ pub struct Seen {
     /// What it did, and how each of its statements went: see [`behaviour`].
     pub behaviour: u64,
     pub ways: BTreeSet<u64>,
+    /// Errors of statements that are not ordinary, where no fault has struck: see [`blame`].
+    pub unexplained: Vec<String>,
 }
 
 impl Coverage {
@@ -80,12 +83,13 @@ const DEADLOCK: u16 = 1213;
 impl Judge {
     /// What the run has seen so far.
     pub fn seen(&self) -> Seen {
-        let Coverage { goals, grid, behaviour, .. } = &self.coverage;
+        let Coverage { goals, grid, behaviour, unexplained, .. } = &self.coverage;
         Seen {
             goals: goals.clone(),
             grid: grid.clone(),
             behaviour: behaviour.hash(),
             ways: behaviour.ways().clone(),
+            unexplained: unexplained.clone(),
         }
     }
 
@@ -102,7 +106,6 @@ impl Judge {
         self.coverage.under_way.observe(event);
         self.coverage.behaviour.observe(event);
         match event {
-            Event::Asked { session, sql, .. } => self.coverage.blame.asked(session, sql),
             Event::Answered { session, answer, .. } => self.cover_answer(session, answer),
             Event::Lookup { session, step: LookupStep::DuplicateFound } => {
                 self.coverage.settling.insert(Rc::clone(session));
@@ -113,7 +116,6 @@ impl Judge {
             Event::ShardCommit { session, list: List::Post, outcome, .. } => {
                 self.cover_post_commit(session, outcome);
             }
-            Event::Ended { session, .. } => self.coverage.blame.ended(session),
             Event::Lost { tablet, gtids, .. } if !gtids.is_empty() => {
                 let shard = self.tablets.get(tablet).map(|tablet| tablet.shard);
                 let shard = shard.map(|shard| &self.shards[shard].full_name);
@@ -137,6 +139,9 @@ impl Judge {
             }
             Answer::Error(error) if blame::ORDINARY.contains(&error.errno) => {}
             Answer::Error(error) if self.coverage.blame.is_ordinary(session, &error.message) => {}
+            Answer::Error(error) if !self.coverage.blame.has_faults() => {
+                self.coverage.unexplained.push(format!("{}: {}", error.errno, error.message));
+            }
             Answer::Error(_) | Answer::Unknown(_) => self.blame_for(session),
         }
     }

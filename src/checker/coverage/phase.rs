@@ -52,6 +52,7 @@ pub struct UnderWay(BTreeMap<Rc<str>, Doing>);
 #[derive(Default)]
 struct Doing {
     phase: Phase,
+    is_asking: bool,
     /// Where its transaction has sent something.
     shards: BTreeSet<Rc<str>>,
 }
@@ -59,8 +60,14 @@ struct Doing {
 impl UnderWay {
     pub fn observe(&mut self, event: &Event) {
         match event {
-            Event::Asked { session, .. } => self.of(session).phase = Phase::Statement,
-            Event::Answered { session, .. } => self.of(session).phase = Phase::Idle,
+            Event::Asked { session, .. } => {
+                let doing = self.of(session);
+                (doing.phase, doing.is_asking) = (Phase::Statement, true);
+            }
+            Event::Answered { session, .. } | Event::Disconnected { session } => {
+                let doing = self.of(session);
+                (doing.phase, doing.is_asking) = (Phase::Idle, false);
+            }
             Event::ShardSend { session, list, shard, what } => {
                 let doing = self.of(session);
                 if !doing.shards.contains(shard) {
@@ -75,8 +82,8 @@ impl UnderWay {
             Event::Ended { session, .. } => {
                 let doing = self.of(session);
                 doing.shards.clear();
-                // A BEGIN may have ended it, and goes on.
-                doing.phase = doing.phase.min(Phase::Statement);
+                // A BEGIN may have ended it, and goes on; a client that is gone does not.
+                doing.phase = if doing.is_asking { Phase::Statement } else { Phase::Idle };
             }
             _ => {}
         }
@@ -143,5 +150,9 @@ mod tests {
         let answer = crate::history::Answer::Unknown("connection lost".into());
         let answered = Event::Answered { session: "a".into(), ask: 1, answer };
         check(&answered, Phase::Idle, Phase::Idle);
+        // Its vtgate goes on without it.
+        let commit = send(List::Normal, customer, Sent::Commit);
+        check(&commit, Phase::Normal, Phase::Normal);
+        check(&ended, Phase::Idle, Phase::Idle);
     }
 }

@@ -1,21 +1,22 @@
-//! What a fault can reach: a session, a vtgate, a shard, by the names in its text.
+//! What a fault can reach: a client, a vtgate, a shard, by the names in its text.
 //!
 //! ```text
 //!   crash vtgate-1                   sessions on that vtgate
 //!   cut vtgate-1 zone1-0000000300    of those, who has something on that shard
-//!   kill-query a list=pre            session a
+//!   kill-query a list=pre            sessions of client a
 //! ```
 //!
 //! It knows nothing of who has what.
 
 use std::rc::Rc;
 
+use crate::history::client_of;
 use crate::topo::Alias;
 
 /// What a fault names; nothing named is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    pub session: Option<Rc<str>>,
+    pub client: Option<Rc<str>>,
     pub vtgate: Option<Rc<str>>,
     /// `keyspace/shard`
     pub shard: Option<Rc<str>>,
@@ -36,8 +37,8 @@ impl Reach {
                 reach.vtgate.get_or_insert_with(|| word.into());
             } else if let Some(shard) = shard(word, &shard_of) {
                 reach.shard.get_or_insert(shard);
-            } else if at == 0 && names_a_session(kind) {
-                reach.session = Some(word.into());
+            } else if at == 0 && names_a_client(kind) {
+                reach.client = Some(word.into());
             }
         }
         reach
@@ -45,7 +46,7 @@ impl Reach {
 
     /// Whether it can reach a session on this vtgate, where that is known.
     pub fn has(&self, session: &str, vtgate: Option<&str>) -> bool {
-        self.session.as_deref().is_none_or(|own| own == session)
+        self.client.as_deref().is_none_or(|own| own == client_of(session))
             && match (self.vtgate.as_deref(), vtgate) {
                 (Some(own), Some(vtgate)) => own == vtgate,
                 _ => true,
@@ -53,7 +54,7 @@ impl Reach {
     }
 }
 
-fn names_a_session(kind: &str) -> bool {
+fn names_a_client(kind: &str) -> bool {
     ["disconnect", "client-timeout"].contains(&kind) || kind.starts_with("kill-")
 }
 
@@ -75,14 +76,13 @@ mod tests {
 
     #[test]
     fn a_fault_names_what_it_reaches() {
-        let check = |fault: &str, session: &str, vtgate: &str, shard: &str| {
+        let check = |fault: &str, client: &str, vtgate: &str, shard: &str| {
             let reach = Reach::of(fault, |alias| {
                 let known = Alias::new("zone1", 300);
                 (*alias == known).then(|| Rc::from("customer/-80"))
             });
             let some = |text: &str| Some(text).filter(|text| !text.is_empty()).map(Rc::from);
-            let expected =
-                Reach { session: some(session), vtgate: some(vtgate), shard: some(shard) };
+            let expected = Reach { client: some(client), vtgate: some(vtgate), shard: some(shard) };
             assert_eq!(reach, expected, "{fault}");
         };
         check("crash vtgate-1", "", "vtgate-1", "");
