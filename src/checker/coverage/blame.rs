@@ -2,9 +2,10 @@
 //!
 //! Without any fault a statement is told of a duplicate, of a value that leads nowhere, of a
 //! deadlock, of a lock that others held for too long, and of what follows from these in its
-//! transaction: such errors are ordinary. Any other, and an answer that does not come, is a fault's doing. Suspected are all kinds that have
-//! struck so far in the run, also where they are over: what they did may be felt late. A fault that
-//! names another session, or another vtgate, is not suspected; it can be felt through locks only.
+//! transaction: such errors are ordinary. Any other, and an answer that does not come, is a fault's
+//! doing. Suspected are all kinds that have struck so far in the run, also where they are over:
+//! what they did may be felt late. A fault that names another client, or another vtgate, is not
+//! suspected; it can be felt through locks only.
 //!
 //! Only a sole suspect is said to have changed the outcome. So where kinds come together nothing is
 //! claimed, and too little is counted rather than too much.
