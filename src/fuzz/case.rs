@@ -212,6 +212,12 @@ impl Case {
             let kind = *draw.pick(&kinds);
             let fault = targets.fault(draw, kind);
             let mut at = draw.below(self.steps.len() as u64 + 1) as usize;
+            // Sending takes no time: a moment later the statement before is under way.
+            if draw.chance(50) {
+                let micros = draw.between(1, 80) * 100;
+                self.steps.insert(at, Step::Advance(Duration::from_micros(micros)));
+                at += 1;
+            }
             for (nth, step) in fault.into_iter().enumerate() {
                 // What mends it comes later, with statements between.
                 if 0 < nth {
