@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use sim::decide::Tape;
 use sim::host::HostKind;
 use sim::seed::Seed;
+use sim::sql::ast::Statement;
 use vindicate::checker::coverage::goal::Goal;
 use vindicate::checker::coverage::grid::Grid;
 use vindicate::checker::departure::Departure;
@@ -17,10 +19,13 @@ use vindicate::fuzz::card::Card;
 use vindicate::fuzz::case::{Case, Source, Step};
 use vindicate::fuzz::explain::{Then, explain};
 use vindicate::fuzz::profile::{PROFILES, Profile};
+use vindicate::fuzz::schema::given::Given;
 use vindicate::fuzz::shrink::{Shrunk, shrink};
 use vindicate::fuzz::strategy::Cases;
 use vindicate::mutant::Mutant;
 use vindicate::scenario::{self, Options, Verdict};
+use vindicate::vschema::definition::Definition;
+use vindicate::vschema::{KeyspaceSource, SrvVSchema};
 
 fn profile(name: &str) -> &'static Profile {
     Profile::named(name).expect("a profile of this name")
@@ -108,6 +113,43 @@ fn is_explained(campaign: &Campaign, small: &Shrunk) {
     assert!(!explanation.is_minimal(), "{}", explanation.summary());
 }
 
+/// A team's vschema, tables and statements are a workload like a drawn one: it holds, and a bug in
+/// the protocol is found in it.
+#[test]
+fn a_given_schema_is_searched() {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let keyspace = KeyspaceSource::parse(&read("scenarios/lookup/customer.vschema.json")).unwrap();
+    let vschema =
+        SrvVSchema { keyspaces: [("customer".into(), keyspace)].into(), ..SrvVSchema::default() };
+    let definitions: Vec<Definition> = read("scenarios/lookup/customer.schema.sql")
+        .split(';')
+        .filter_map(|text| match sim::sql::parse(text) {
+            Ok(Statement::CreateTable(create)) => {
+                Some(Definition { keyspace: "customer".into(), create })
+            }
+            _ => None,
+        })
+        .collect();
+    let queries = [(1, "delete from corder where sku = ?".to_owned())];
+    let given = Given::new(&vschema, &definitions, Some(&queries)).unwrap();
+    let source = Source::Given(Arc::new(given));
+    let of = |mutants: &[Mutant]| Campaign { source: source.clone(), ..campaign("calm", mutants) };
+    let faithful = of(&[]);
+    let mut own = 0;
+    for seed in (0..60).map(Seed) {
+        let case = faithful.case(seed);
+        let is_own = |step: &Step| matches!(step, Step::Send { sql, .. } if sql.starts_with("delete from corder where sku = 'p"));
+        own += case.steps.iter().filter(|step| is_own(step)).count();
+        let ran = faithful.run(&case, Chance::Seed(seed), false).unwrap();
+        assert!(ran.verdict.is_as_vitess(), "seed {}: {:?}", seed.0, ran.verdict);
+    }
+    assert!(100 < own, "{own} statements of the team's");
+    let planted = of(&[Mutant::PostBeforeNormal]);
+    let (_, small) = find(&planted, 200);
+    minimal(&planted, &small, Mutant::PostBeforeNormal);
+    stands_as_a_scenario(&small, Mutant::PostBeforeNormal);
+}
+
 /// As a file, `decide` lines and all, it fails with the mutant and holds without.
 fn stands_as_a_scenario(small: &Shrunk, mutant: Mutant) {
     let text = small.case.text("A finding.", &small.tape);
@@ -150,6 +192,16 @@ fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
         let mut case = small.case.clone();
         let step = case.steps.remove(at);
         assert!(!shows(&case, &small.tape), "{mutant}: not needed: {}", step.line());
+    }
+    for schema in small.case.schema.simpler() {
+        let case = Case { schema, ..small.case.clone() };
+        let holds =
+            !matches!(campaign.violates(&case, &small.tape, small.story.invariant), Ok(Some(_)));
+        assert!(
+            holds,
+            "{mutant}: a lookup or a flag is not needed\n{}",
+            small.case.text("", &small.tape)
+        );
     }
     for (at, left_out) in small.tape.to_string().lines().enumerate() {
         let rest = small.tape.without(at, 1);

@@ -299,3 +299,28 @@ fn escaped(text: &str, quote: char) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Options, run};
+
+    /// What clients say comes through the scenario's own quotes as it is.
+    #[test]
+    fn a_statement_may_have_quotes_and_lines() {
+        let profile = Profile::named("small").unwrap();
+        let sql = "select 'it''s', \"two\", 'a\\\\b'\n  as c";
+        let session = "a".to_owned();
+        let steps = [
+            Step::Send { session: session.clone(), sql: sql.to_owned() },
+            Step::Command("settle".to_owned()),
+            Step::Ask { session, sql: sql.to_owned() },
+        ];
+        let drawn = Case::draw(profile, Seed(1), &Source::Drawn);
+        let case = Case { steps: steps.to_vec(), sessions: vec![("a".to_owned(), 1)], ..drawn };
+        let output = run(&case.text("", &Tape::default()), &Options::default()).unwrap().output;
+        let rows = output.lines().filter(|line| line.contains("it's"));
+        assert!(rows.clone().all(|row| row.contains("two") && row.contains("a\\b")), "{output}");
+        assert_eq!(rows.count(), 4, "both show a heading and a row: {output}");
+    }
+}

@@ -256,3 +256,57 @@ impl Column {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vschema::KeyspaceSource;
+
+    #[test]
+    fn roles_come_from_keys_and_vindexes() {
+        let vschema = r#"{"sharded": true,
+            "vindexes": {"hash": {"type": "hash"}, "hash2": {"type": "hash"},
+                "by_c": {"type": "consistent_lookup_unique", "owner": "t", "params": {
+                    "table": "k.by_c", "from": "c", "to": "id", "batch_lookup": "true"}}},
+            "tables": {"t": {"column_vindexes": [{"column": "b", "name": "hash"},
+                    {"column": "c", "name": "by_c"}]},
+                "u": {"column_vindexes": [{"column": "a", "name": "hash"},
+                    {"column": "c", "name": "by_c"}]},
+                "by_c": {"column_vindexes": [{"column": "c", "name": "hash2"}]},
+                "numbers": {"type": "sequence"}}}"#;
+        let definitions = [
+            "create table t (a bigint, b int, c varchar(9), `order` binary(2) not null, primary key (a))",
+            "create table u (a bigint primary key, c varchar(9), d char)",
+            "create table by_c (c varchar(9) primary key, id varbinary(9))",
+            "create table numbers (id bigint primary key)",
+        ];
+        let keyspace = Keyspace {
+            name: "k".to_owned(),
+            shards: "-".to_owned(),
+            vschema: KeyspaceSource::parse(vschema).unwrap(),
+            definitions: definitions.map(str::to_owned).to_vec(),
+        };
+        let schema = Schema { keyspaces: vec![keyspace], home: "k".to_owned() };
+        let tables = read(&schema).unwrap();
+        let [t, u] = &tables[..] else { panic!("{tables:?}") };
+        let roles: Vec<Role> = t.columns.iter().map(|column| column.role).collect();
+        assert_eq!(roles, [Role::Key, Role::Placing, Role::Value, Role::Other]);
+        assert!(t.owns() && !u.owns());
+        assert_eq!(t.lookups().len() + u.lookups().len(), 2);
+        // A byte-wise comparison in vtgate: values of another case are no values of this one.
+        assert!(t.columns.iter().all(|column| !column.has_capitals));
+        let literals: Vec<String> = t.columns.iter().map(|column| column.literal(3)).collect();
+        assert_eq!(literals, ["3", "3", "'p3'", "x'0003'"]);
+        assert_eq!(t.columns[3].name, "`order`");
+        assert!(!t.columns[3].has_default && t.columns[1].has_default);
+        assert_eq!(u.columns[2].literal(3), "'d'");
+        let away = Schema { home: "elsewhere".to_owned(), ..schema };
+        assert_eq!(read(&away).unwrap()[0].name, "k.t");
+    }
+
+    #[test]
+    fn nothing_to_write_is_an_error() {
+        let empty = Schema { keyspaces: Vec::new(), home: String::new() };
+        assert_eq!(read(&empty).unwrap_err(), BadTables::None);
+    }
+}

@@ -334,3 +334,55 @@ impl ValueType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sim::seed::Seed;
+
+    use super::*;
+    use crate::fuzz::tables;
+    use crate::vindex::Registry;
+    use crate::vschema::{Build, SrvVSchema, VSchema};
+
+    /// What is drawn is a vschema without an error, over tables that can be read; and everything
+    /// that may be drawn is.
+    #[test]
+    fn a_drawn_schema_can_be_made() {
+        let profile = Profile::named("small").unwrap();
+        let mut seen = BTreeSet::new();
+        for seed in 0..500 {
+            let schema = Schema::draw(&mut Draw::new(Seed(seed), "fuzz/schema"), profile);
+            let keyspaces =
+                schema.keyspaces.iter().map(|ks| (ks.name.clone(), ks.vschema.clone())).collect();
+            let source = SrvVSchema { keyspaces, ..SrvVSchema::default() };
+            let (_, problems) =
+                VSchema::build_with_problems(&source, &Registry::standard(), Build::Everything);
+            assert!(problems.is_empty(), "seed {seed}: {problems:?}");
+            for table in tables::read(&schema).unwrap() {
+                seen.insert(table.bare.clone());
+            }
+            for vindex in schema.keyspaces.iter().flat_map(|ks| ks.vschema.vindexes.values()) {
+                seen.insert(vindex.type_name.clone());
+                seen.extend(vindex.params.keys().cloned());
+            }
+        }
+        for expected in [
+            OWNER,
+            USER,
+            PLAIN,
+            "consistent_lookup",
+            "lookup_unique",
+            "lookup",
+            "write_only",
+            "read_lock",
+            "no_verify",
+            "autocommit",
+            "batch_lookup",
+            "ignore_nulls",
+        ] {
+            assert!(seen.contains(expected), "{expected}: {seen:?}");
+        }
+    }
+}

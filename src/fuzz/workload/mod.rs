@@ -225,7 +225,7 @@ impl Mix {
             rolled_back: *draw.pick(&[0, 10, 30]),
             savepoints: *draw.pick(&[0, 0, 20]),
             begun_twice: *draw.pick(&[0, 0, 0, 15]),
-            nulls: *draw.pick(&[0, 0, 10, 30]),
+            nulls: *draw.pick(&[0, 0, 10, 40]),
             by_value: *draw.pick(&[0, 30, 60]),
             storms: *draw.pick(&[0, 0, 20, 50]),
             alike: *draw.pick(&[0, 60, 90]),

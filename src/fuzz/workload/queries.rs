@@ -2,9 +2,10 @@
 //!
 //! What stands between BEGIN and COMMIT or ROLLBACK stays together; every other statement is a
 //! transaction. `?`, `:name` and `::name` are given values, as the column that each is compared
-//! with or written to has them; literals stay as they are.
+//! with or written to has them; a name has one value in a transaction. Literals stay as they are.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use sim::seed::Draw;
 use sim::sql::ast::{Expr, Insert, InsertSource, Query, Statement, UpdateItem};
@@ -29,7 +30,11 @@ struct Own {
 #[derive(Clone, Debug)]
 enum Piece {
     Text(String),
-    Value(Option<Place>),
+    /// Without a name for `?`.
+    Value {
+        name: Option<String>,
+        place: Option<Place>,
+    },
     /// Values in parentheses.
     List(Option<Place>),
 }
@@ -80,16 +85,22 @@ impl Queries {
 impl Workload<'_> {
     /// One of a team's transactions.
     pub(super) fn of_team(&self, draw: &mut Draw, queries: &Queries) -> Vec<String> {
+        let mut known = BTreeMap::new();
         let statements = draw.pick(&queries.transactions).iter();
-        statements.map(|own| self.filled(draw, own)).collect()
+        statements.map(|own| self.filled(draw, own, &mut known)).collect()
     }
 
-    fn filled(&self, draw: &mut Draw, own: &Own) -> String {
+    fn filled(&self, draw: &mut Draw, own: &Own, known: &mut BTreeMap<String, String>) -> String {
         let mut text = String::new();
         for piece in &own.pieces {
             match piece {
                 Piece::Text(piece) => text.push_str(piece),
-                Piece::Value(place) => text.push_str(&self.for_place(draw, *place)),
+                Piece::Value { name: Some(name), place } => {
+                    let value =
+                        known.entry(name.clone()).or_insert_with(|| self.for_place(draw, *place));
+                    text.push_str(value);
+                }
+                Piece::Value { name: None, place } => text.push_str(&self.for_place(draw, *place)),
                 Piece::List(place) => {
                     let values: Vec<String> =
                         (0..draw.between(1, 3)).map(|_| self.for_place(draw, *place)).collect();
@@ -111,15 +122,18 @@ impl Workload<'_> {
     }
 }
 
+/// What `?` are named, so that the parser takes them for bind variables.
+const QUESTION: &str = "vindicate_question_";
+
 /// A statement whose `?` have names, and the places of all.
-fn named(text: &str) -> (String, Vec<std::ops::Range<usize>>) {
+fn named(text: &str) -> (String, Vec<Range<usize>>) {
     let mut whole = String::new();
     let mut end = 0;
     for (at, place) in placeholders(text).into_iter().enumerate() {
         whole.push_str(&text[end..place.start]);
         end = place.end;
         match &text[place] {
-            "?" => whole.push_str(&format!(":question_{at}")),
+            "?" => whole.push_str(&format!(":{QUESTION}{at}")),
             name => whole.push_str(name),
         }
     }
@@ -130,7 +144,7 @@ fn named(text: &str) -> (String, Vec<std::ops::Range<usize>>) {
 
 fn pieces(
     text: &str,
-    places: &[std::ops::Range<usize>],
+    places: &[Range<usize>],
     columns: &BTreeMap<String, String>,
     tables: &[Table],
 ) -> Vec<Piece> {
@@ -144,7 +158,10 @@ fn pieces(
         let place = columns.get(bare).and_then(|column| place(text, column, tables));
         pieces.push(match name.starts_with("::") {
             true => Piece::List(place),
-            false => Piece::Value(place),
+            false => {
+                let name = (!bare.starts_with(QUESTION)).then(|| bare.to_owned());
+                Piece::Value { name, place }
+            }
         });
     }
     pieces.push(Piece::Text(text[end..].to_owned()));
@@ -229,5 +246,77 @@ fn of_value(column: &str, value: &Expr, found: &mut BTreeMap<String, String>) {
         }
         Expr::Tuple(values) => values.iter().for_each(|value| of_value(column, value, found)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sim::seed::Seed;
+
+    use super::*;
+    use crate::fuzz::schema::{Keyspace, Schema};
+    use crate::fuzz::tables;
+    use crate::vschema::KeyspaceSource;
+
+    fn tables() -> Vec<Table> {
+        let vschema = r#"{"sharded": true, "vindexes": {"hash": {"type": "hash"}},
+            "tables": {"t": {"column_vindexes": [{"column": "a", "name": "hash"}]}}}"#;
+        let keyspace = Keyspace {
+            name: "k".to_owned(),
+            shards: "-".to_owned(),
+            vschema: KeyspaceSource::parse(vschema).unwrap(),
+            definitions: vec!["create table t (a bigint primary key, b varchar(9))".to_owned()],
+        };
+        tables::read(&Schema { keyspaces: vec![keyspace], home: "k".to_owned() }).unwrap()
+    }
+
+    fn parse(texts: &[&str]) -> Result<Queries, BadQueries> {
+        let texts: Vec<(usize, String)> =
+            texts.iter().enumerate().map(|(at, text)| (at + 1, (*text).to_owned())).collect();
+        Queries::parse(&texts, &tables())
+    }
+
+    #[test]
+    fn values_are_those_of_their_columns() {
+        let tables = tables();
+        let draw = &mut Draw::new(Seed(1), "test");
+        let workload = Workload::draw(draw, &tables, None);
+        let queries = parse(&[
+            "begin",
+            "insert into t (a, b) values (:a, ?), (7, 'x:y')",
+            "update t set b = :b where a = :a and b in ::bs",
+            "rollback",
+        ]);
+        for _ in 0..50 {
+            let [begin, insert, update, rollback] =
+                &workload.of_team(draw, queries.as_ref().unwrap())[..]
+            else {
+                panic!("a transaction is not whole");
+            };
+            assert_eq!((&**begin, &**rollback), ("begin", "rollback"));
+            let a = insert.strip_prefix("insert into t (a, b) values (").unwrap();
+            let (a, rest) = a.split_once(", 'p").unwrap();
+            assert!(a.parse::<u64>().is_ok() && rest.ends_with("), (7, 'x:y')"), "{insert}");
+            assert!(update.starts_with("update t set b = 'p"), "{update}");
+            assert!(update.contains(&format!(" where a = {a} and b in ('p")), "{update}");
+        }
+    }
+
+    #[test]
+    fn each_statement_is_a_transaction_but_between_begin_and_its_end() {
+        let texts = ["select 1", "begin", "select 2", "commit", "delete from t"];
+        let lengths = |texts: &[&str]| {
+            let queries = parse(texts).unwrap();
+            queries.transactions.iter().map(Vec::len).collect::<Vec<usize>>()
+        };
+        assert_eq!(lengths(&texts), [1, 3, 1]);
+        assert_eq!(lengths(&["begin", "select 1"]), [2]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_its_line() {
+        let error = parse(&["select 1", "selekt 2"]).unwrap_err().to_string();
+        assert!(error.starts_with("line 2: syntax error"), "{error}");
+        assert_eq!(parse(&[]).unwrap_err(), BadQueries::None);
     }
 }

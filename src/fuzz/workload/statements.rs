@@ -88,7 +88,7 @@ impl<'a> Workload<'a> {
             }
             Kind::InsertMany => self.insert_many(draw, table),
             Kind::InsertIgnore => {
-                let rows = draw.between(1, 2);
+                let rows = if draw.chance(70) { 1 } else { 2 };
                 self.insert(draw, table, rows, "insert ignore")
             }
             Kind::InsertSelect => self.insert_select(draw, table),
