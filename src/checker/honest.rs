@@ -16,8 +16,8 @@
 //! After VT15001 everything is rolled back, and nothing but ROLLBACK may succeed.
 //!
 //! In mode SINGLE a statement of several shards is refused; an INSERT of one row is of one, where
-//! its lookups are consistent: those write in the pre list, and the check of a duplicate's owner row
-//! reads.
+//! its lookups are consistent: those write in the pre list, and the check of a duplicate's owner
+//! row reads.
 //!
 //! Legal, by what a failure may leave: a post list that failed (a warning), an error after some of
 //! several shards have committed, anything where a commit's answer was lost. COMMIT outside of a

@@ -70,8 +70,8 @@ pub fn session(tag: &str) -> Option<&str> {
     of_tag(tag).map(|(session, _)| session)
 }
 
-/// Whether a work cannot come to one value twice. `meets_itself` says whether an UPDATE may, by what
-/// it sets and what it finds its rows by.
+/// Whether a work cannot come to one value twice. `meets_itself` says whether an UPDATE may, by
+/// what it sets and what it finds its rows by.
 pub fn must_not_wait(work: &Work, meets_itself: impl Fn(&Write) -> bool) -> bool {
     let mut writes = Vec::new();
     for said in &work.statements {

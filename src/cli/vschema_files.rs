@@ -1,4 +1,5 @@
-//! `--vschema FILE`: vschemas of all keyspaces, or each of the keyspace that its file is named after.
+//! `--vschema FILE`: vschemas of all keyspaces, or each of the keyspace that its file is named
+//! after.
 //!
 //! It knows nothing of what a vschema is for.
 

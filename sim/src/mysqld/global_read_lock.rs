@@ -1,5 +1,5 @@
-//! The global read lock, as far as `SET GLOBAL read_only` takes it: in two steps, so that a COMMIT goes
-//! through while a statement that writes is waited for.
+//! The global read lock, as far as `SET GLOBAL read_only` takes it: in two steps, so that a COMMIT
+//! goes through while a statement that writes is waited for.
 //!
 //! ```text
 //!   statements   closed: no new one that writes begins; those that run, and LOCK TABLES .. WRITE,
@@ -7,8 +7,8 @@
 //!   commits      closed: no COMMIT begins; those that run are waited for
 //! ```
 //!
-//! An open transaction is in neither. See `Global_read_lock` in MySQL's lock.cc. It knows nothing of
-//! what is locked.
+//! An open transaction is in neither. See `Global_read_lock` in MySQL's lock.cc. It knows nothing
+//! of what is locked.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -7,10 +7,12 @@
 //!
 //! A source that says nothing is not gone: its connection stands until `replica_net_timeout` has
 //! passed without a word, and only then does the IO thread connect anew. Where there is nothing to
-//! send, a heartbeat comes, twice as often in MySQL and every second here. What was lost meanwhile
-//! is asked for again every few seconds, as TCP sends again what was not acknowledged.
+//! send, a heartbeat comes: every second here, in MySQL twice in that time. What was lost meanwhile
+//! is asked for again every few seconds, as TCP sends again what was not acknowledged; so a timeout
+//! is noticed that much late.
 //!
-//! Left out: SOURCE_RETRY_COUNT (the IO thread tries for ever), parallel appliers (one applies in the source's order), the relay log's files.
+//! Left out: SOURCE_RETRY_COUNT (the IO thread tries for ever), parallel appliers (one applies in
+//! the source's order), the relay log's files.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,6 +1,6 @@
-//! Who dies in a deadlock. InnoDB says it where one is lighter than the others, and where equals were
-//! waiting when the circle closed; nobody knows which of two threads that one release wakes goes on
-//! first, and with it who closes the circle. That is the Decider's.
+//! Who dies in a deadlock. InnoDB says it where one is lighter than the others, and where equals
+//! were waiting when the circle closed; nobody knows which of two threads that one release wakes
+//! goes on first, and with it who closes the circle. That is the Decider's.
 
 use sim::decide::{Policy, Tape};
 use sim::seed::Seed;

@@ -20,8 +20,8 @@
 //! at one shard or has settings, statements that it cannot tell how to compare (ON DUPLICATE KEY
 //! UPDATE and REPLACE, IGNORE but for one row by itself where a keyspace id has one row, LIMIT,
 //! expressions in what is written), a deadlock or a timeout (a session may wait for itself, where
-//! it comes to one value twice), a nested statement that was undone. Errors that only vtgate has (`VT12001` and the others by number) are taken for granted,
-//! and undone beside it.
+//! it comes to one value twice), a nested statement that was undone. Errors that only vtgate has
+//! (`VT12001` and the others by number) are taken for granted, and undone beside it.
 //!
 //! vtgate departs from it where in a transaction an UPDATE gives several rows one unique value
 //! ([`Departure::OneValueTwice`](super::departure::Departure)), and where an INSERT has one twice, in
@@ -250,8 +250,8 @@ impl Beside {
         self.tables.iter().any(is) && self.server.text(&answered.session, &use_it).is_ok()
     }
 
-    /// Whether a table's rows are the twin's, whichever way they are found. By a lookup that another
-    /// table owns, those are found whose owner is still there.
+    /// Whether a table's rows are the twin's, whichever way they are found. By a lookup that
+    /// another table owns, those are found whose owner is still there.
     fn reads(&mut self, named: Option<&Rc<str>>, table: &str, answered: &Answered) -> bool {
         let is = |known: &TwinTable| known.schema.name.eq_ignore_ascii_case(table);
         let borrows = self.tables.iter().any(|known| is(known) && !known.borrowed.is_empty());
@@ -344,8 +344,8 @@ impl Beside {
         }
     }
 
-    /// Whether what is written does not depend on the order of rows, on a clock, or on what a server
-    /// ignores.
+    /// Whether what is written does not depend on the order of rows, on a clock, or on what a
+    /// server ignores.
     fn can_be_told(&self, write: &Write, sql: &str, is_explicit: bool) -> bool {
         let is_literal =
             |rows: &&Vec<Vec<Given>>| rows.iter().flatten().all(|value| *value != Given::Computed);

@@ -7,8 +7,8 @@
 //! keyed by other columns or compares them otherwise. Nor lookup tables: nobody's statements write
 //! those.
 //!
-//! A lookup that another table owns is no key of this one: it is asked whether a row's value leads to
-//! the row's keyspace id ([`Borrowed`]). Not where it is not asked (`write_only`, `no_verify`).
+//! A lookup that another table owns is no key of this one: it is asked whether a row's value leads
+//! to the row's keyspace id ([`Borrowed`]). Not where it is not asked (`write_only`, `no_verify`).
 //!
 //! It knows nothing of statements.
 
