@@ -24,8 +24,8 @@
 //! (`VT12001` and the others by number) are taken for granted, and undone beside it.
 //!
 //! vtgate departs from it where in a transaction an UPDATE gives several rows one unique value
-//! ([`Departure::OneValueTwice`](super::departure::Departure)), and where an INSERT has one twice, in
-//! other bytes ([`Departure::TwinsByBytes`](super::departure::Departure)): the twin ends there.
+//! ([`Departure::OneValueTwice`](super::departure::Departure)), and where an INSERT has one twice,
+//! in other bytes ([`Departure::TwinsByBytes`](super::departure::Departure)): the twin ends there.
 
 mod borrowed;
 mod server;

@@ -3,9 +3,9 @@
 //! Sharded tables whose uniqueness a cluster keeps as one server does: every unique key has the
 //! primary vindex's columns in it, or is that of a unique lookup, which becomes a key of the one
 //! server's table. Not those with sequences, foreign keys, columns that a text type makes too long
-//! for a key, lookups that commit by themselves or lock less than by default, a lookup table that is
-//! keyed by other columns or compares them otherwise. Nor lookup tables: nobody's statements write
-//! those.
+//! for a key, lookups that commit by themselves or lock less than by default, a lookup table that
+//! is keyed by other columns or compares them otherwise. Nor lookup tables: nobody's statements
+//! write those.
 //!
 //! A lookup that another table owns is no key of this one: it is asked whether a row's value leads
 //! to the row's keyspace id ([`Borrowed`]). Not where it is not asked (`write_only`, `no_verify`).
