@@ -15,7 +15,7 @@ use super::Workload;
 use crate::fuzz::tables::Table;
 use crate::sql_text::placeholders;
 
-/// See the [module](self).
+/// Transactions, with places for values.
 #[derive(Clone, Debug)]
 pub struct Queries {
     transactions: Vec<Vec<Own>>,
