@@ -319,8 +319,7 @@ mod tests {
         let drawn = Case::draw(profile, Seed(1), &Source::Drawn);
         let case = Case { steps: steps.to_vec(), sessions: vec![("a".to_owned(), 1)], ..drawn };
         let output = run(&case.text("", &Tape::default()), &Options::default()).unwrap().output;
-        let rows = output.lines().filter(|line| line.contains("it's"));
-        assert!(rows.clone().all(|row| row.contains("two") && row.contains("a\\b")), "{output}");
-        assert_eq!(rows.count(), 4, "both show a heading and a row: {output}");
+        let rows = output.lines().filter(|line| line.contains("| it's | two  | a\\b  |"));
+        assert_eq!(rows.count(), 2, "{output}");
     }
 }
