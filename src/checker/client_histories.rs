@@ -51,6 +51,22 @@ fn an_answer_is_what_happened() {
 }
 
 #[test]
+fn one_row_is_not_of_several_shards() {
+    const REFUSED: &str = "a told error 1105 multi-db transaction attempted: [..]";
+    let ends = ["a normal customer/-80 begins", "a normal customer/-80 rolls", "a ends rollback"];
+    let asks = |asked: &'static str| [&[asked][..], &ends, &[REFUSED]].concat();
+    check("one row", &asks(ASKS_6), "honest");
+    let two =
+        "a asks insert into corder (order_id, customer_id, sku) values (6, 1, 'x'), (7, 2, 'y')";
+    check("two rows", &asks(two), "held");
+    check(
+        "in a transaction",
+        &[&["a asks begin", "a told ok"], &asks(ASKS_6)[..]].concat(),
+        "held",
+    );
+}
+
+#[test]
 fn a_transaction_that_was_rolled_back_has_not_committed() {
     let begin = ["a asks begin", "a told ok", ASKS_6, "a normal customer/-80 begins"];
     let with = |lines: &[&'static str]| [&begin[..], lines].concat();

@@ -17,8 +17,8 @@ use sim::value::Value;
 use crate::checker::value;
 use crate::key::KeyspaceId;
 use crate::vindex::Vindex;
-use crate::vschema::source::{ColumnVindexSource, KeyspaceSource, VindexSource};
-use crate::vschema::{TableName, VSchema};
+use crate::vschema::VSchema;
+use crate::vschema::source::{KeyspaceSource, VindexSource};
 
 /// A lookup vindex and the two tables that must agree.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ pub fn of_vschema(vschema: &VSchema) -> Vec<Watched> {
                         owner: Side {
                             keyspace: keyspace.as_str().into(),
                             table: table.as_str().into(),
-                            columns: columns(column_vindex),
+                            columns: column_vindex.column_names().to_vec(),
                             placed_by: placement(vschema, keyspace, table),
                         },
                         lookup,
@@ -128,20 +128,13 @@ impl Placement {
 }
 
 fn lookup_side(vschema: &VSchema, keyspace: &str, vindex: &VindexSource) -> Side {
-    let (keyspace, table) = lookup_table(keyspace, vindex);
+    let (keyspace, table) = vindex.lookup_table(keyspace);
     Side {
         keyspace: keyspace.as_str().into(),
         table: table.as_str().into(),
         columns: from(vindex),
         placed_by: placement(vschema, &keyspace, &table),
     }
-}
-
-/// The keyspace and the name of a lookup vindex's table.
-pub(super) fn lookup_table(keyspace: &str, vindex: &VindexSource) -> (String, String) {
-    let named = TableName::parse(param(vindex, "table")).unwrap_or_default();
-    let of = if named.keyspace.is_empty() { keyspace } else { named.keyspace.as_str() };
-    (of.to_owned(), named.name.to_string())
 }
 
 /// The lookup table's columns of the values.
@@ -154,15 +147,7 @@ fn placement(vschema: &VSchema, keyspace: &str, table: &str) -> Option<Placement
     let first = source.tables.get(table).filter(|_| source.sharded)?.column_vindexes.first()?;
     let vindex = vschema.keyspaces.get(keyspace)?.vindexes.get(&first.name)?;
     vindex.functional()?;
-    Some(Placement { columns: columns(first), vindex: Arc::clone(vindex) })
-}
-
-/// Which columns of its table a vindex takes.
-pub(super) fn columns(column_vindex: &ColumnVindexSource) -> Vec<String> {
-    match column_vindex.column.is_empty() {
-        true => column_vindex.columns.clone(),
-        false => vec![column_vindex.column.clone()],
-    }
+    Some(Placement { columns: first.column_names().to_vec(), vindex: Arc::clone(vindex) })
 }
 
 fn param<'a>(vindex: &'a VindexSource, name: &str) -> &'a str {

@@ -10,7 +10,6 @@ use sim::sql::ast::{ColumnDefinition, ColumnName, CreateTable, Expr, Ident, Inde
 use sim::sql::parse;
 
 use super::schema::{Keyspace, Schema};
-use crate::vschema::TableName;
 use crate::vschema::source::{ColumnVindexSource, TableSource};
 
 /// See the [module](self).
@@ -61,6 +60,7 @@ pub struct ColumnVindex {
     pub columns: Vec<usize>,
     pub is_lookup: bool,
     pub is_owned: bool,
+    is_batch: bool,
 }
 
 /// How a value is written.
@@ -105,18 +105,11 @@ pub fn read(schema: &Schema) -> Result<Vec<Table>, BadTables> {
 
 /// Keyspaces and names of the tables that vindexes read.
 fn lookup_tables(schema: &Schema) -> BTreeSet<(String, String)> {
-    let mut tables = BTreeSet::new();
-    for keyspace in &schema.keyspaces {
-        for vindex in keyspace.vschema.vindexes.values() {
-            let named = vindex.params.get("table").and_then(|name| TableName::parse(name).ok());
-            tables.extend(named.map(|named| {
-                let is_bare = named.keyspace.is_empty();
-                let of = if is_bare { keyspace.name.clone() } else { named.keyspace.to_string() };
-                (of, named.name.to_string())
-            }));
-        }
-    }
-    tables
+    let of = |keyspace: &Keyspace| {
+        let vindexes = keyspace.vschema.vindexes.values();
+        vindexes.map(|vindex| vindex.lookup_table(&keyspace.name)).collect::<Vec<_>>()
+    };
+    schema.keyspaces.iter().flat_map(of).collect()
 }
 
 fn table(schema: &Schema, keyspace: &Keyspace, create: &CreateTable) -> Option<Table> {
@@ -124,7 +117,8 @@ fn table(schema: &Schema, keyspace: &Keyspace, create: &CreateTable) -> Option<T
     let nothing = TableSource::default();
     let source = keyspace.vschema.tables.get(name).unwrap_or(&nothing);
     let is_placed = !keyspace.vschema.sharded || !source.column_vindexes.is_empty();
-    if !source.type_name.is_empty() || !is_placed {
+    // CREATE TABLE .. LIKE names no columns.
+    if !source.type_name.is_empty() || !is_placed || create.columns.is_empty() {
         return None;
     }
     let columns = &create.columns;
@@ -146,16 +140,8 @@ fn table(schema: &Schema, keyspace: &Keyspace, create: &CreateTable) -> Option<T
         () if vindexes.iter().any(|vindex| vindex.columns.contains(&at)) => Role::Value,
         () => Role::Other,
     };
-    let is_batch = |at: usize| {
-        let of_column = |vindex: &&ColumnVindexSource| {
-            place(&vindex.column) == Some(at)
-                || vindex.columns.iter().any(|name| place(name) == Some(at))
-        };
-        source.column_vindexes.iter().filter(of_column).any(|vindex| {
-            let vindex = keyspace.vschema.vindexes.get(&vindex.name);
-            vindex.is_some_and(|vindex| vindex.params.contains_key("batch_lookup"))
-        })
-    };
+    let is_batch =
+        |at: usize| vindexes.iter().any(|vindex| vindex.is_batch && vindex.columns.contains(&at));
     let columns =
         columns.iter().enumerate().map(|(at, column)| Column::of(column, role(at), !is_batch(at)));
     let bare = escaped(&create.table.name);
@@ -180,13 +166,15 @@ fn vindex(
     place: &impl Fn(&str) -> Option<usize>,
 ) -> ColumnVindex {
     let source = keyspace.vschema.vindexes.get(&of_columns.name);
-    let one = std::iter::once(&of_columns.column).filter(|name| !name.is_empty());
-    let named = one.chain(&of_columns.columns);
+    let named = of_columns.column_names().iter();
+    let is_true = |flag: &String| flag == "true";
     ColumnVindex {
         name: format!("{}.{}", keyspace.name, of_columns.name),
         columns: named.filter_map(|name| place(name)).collect(),
         is_lookup: source.is_some_and(|vindex| vindex.type_name.contains("lookup")),
         is_owned: source.is_some_and(|vindex| vindex.owner == table),
+        is_batch: source
+            .is_some_and(|vindex| vindex.params.get("batch_lookup").is_some_and(is_true)),
     }
 }
 
@@ -217,7 +205,8 @@ impl Column {
     fn of(column: &ColumnDefinition, role: Role, has_capitals: bool) -> Column {
         let ty = &column.ty;
         let written = match &*ty.name {
-            "binary" => Written::Padded(ty.length.unwrap_or(1)),
+            // No server has a longer one.
+            "binary" => Written::Padded(ty.length.unwrap_or(1).min(255)),
             "char" => Written::Text(Some(ty.length.unwrap_or(1))),
             "varchar" | "varbinary" => Written::Text(ty.length),
             name if name.ends_with("text") || name.ends_with("blob") => Written::Text(None),
@@ -273,12 +262,14 @@ mod tests {
                 "u": {"column_vindexes": [{"column": "a", "name": "hash"},
                     {"column": "c", "name": "by_c"}]},
                 "by_c": {"column_vindexes": [{"column": "c", "name": "hash2"}]},
+                "v": {"column_vindexes": [{"column": "a", "name": "hash"}]},
                 "numbers": {"type": "sequence"}}}"#;
         let definitions = [
             "create table t (a bigint, b int, c varchar(9), `order` binary(2) not null, primary key (a))",
             "create table u (a bigint primary key, c varchar(9), d char)",
             "create table by_c (c varchar(9) primary key, id varbinary(9))",
             "create table numbers (id bigint primary key)",
+            "create table v like u",
         ];
         let keyspace = Keyspace {
             name: "k".to_owned(),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::vindex::Kind;
+use crate::vschema::TableName;
 use crate::vschema::json::{JsonError, Node, parse};
 
 /// Everything that vtgates know of keyspaces.
@@ -131,6 +132,27 @@ pub struct MirrorRuleSource {
     pub from_table: String,
     pub to_table: String,
     pub percent: f64,
+}
+
+impl VindexSource {
+    /// The keyspace and the name of a lookup vindex's table; the name is empty where none can be
+    /// read. `keyspace` is the vindex's own.
+    pub fn lookup_table(&self, keyspace: &str) -> (String, String) {
+        let named = self.params.get("table").and_then(|name| TableName::parse(name).ok());
+        let named = named.unwrap_or_default();
+        let is_bare = named.keyspace.is_empty();
+        (if is_bare { keyspace.to_owned() } else { named.keyspace }, named.name)
+    }
+}
+
+impl ColumnVindexSource {
+    /// `column`, or else `columns`.
+    pub fn column_names(&self) -> &[String] {
+        match self.column.is_empty() {
+            true => &self.columns,
+            false => std::slice::from_ref(&self.column),
+        }
+    }
 }
 
 impl SrvVSchema {

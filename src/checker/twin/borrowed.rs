@@ -22,8 +22,7 @@ impl Beside {
         write: &Write,
         is_explicit: bool,
     ) -> Option<Shown> {
-        let is = |table: &&TwinTable| table.schema.name.eq_ignore_ascii_case(&write.table);
-        let table = self.tables.iter().find(is).filter(|table| !table.borrowed.is_empty())?;
+        let table = self.table(&write.table).filter(|table| !table.borrowed.is_empty())?;
         match write.kind {
             Kind::Insert => {}
             // What an UPDATE sets is asked for as well, if another column has not changed.

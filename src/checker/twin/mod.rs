@@ -250,11 +250,14 @@ impl Beside {
         self.tables.iter().any(is) && self.server.text(&answered.session, &use_it).is_ok()
     }
 
+    fn table(&self, name: &str) -> Option<&TwinTable> {
+        self.tables.iter().find(|table| table.schema.name.eq_ignore_ascii_case(name))
+    }
+
     /// Whether a table's rows are the twin's, whichever way they are found. By a lookup that
     /// another table owns, those are found whose owner is still there.
     fn reads(&mut self, named: Option<&Rc<str>>, table: &str, answered: &Answered) -> bool {
-        let is = |known: &TwinTable| known.schema.name.eq_ignore_ascii_case(table);
-        let borrows = self.tables.iter().any(|known| is(known) && !known.borrowed.is_empty());
+        let borrows = self.table(table).is_some_and(|table| !table.borrowed.is_empty());
         !borrows && self.compares(named, table, answered)
     }
 
@@ -356,8 +359,9 @@ impl Beside {
             // lowest keyspace id. Two rows of one keyspace id share an entry.
             Kind::LooseInsert => {
                 let is_ignore = sql.trim_start().to_ascii_lowercase().starts_with("insert ignore");
-                let table = self.tables.iter().find(|t| *t.schema.name == *write.table);
-                let is_known = table.is_some_and(|t| t.is_keyed_by_id && t.borrowed.is_empty());
+                let is_known = self
+                    .table(&write.table)
+                    .is_some_and(|table| table.is_keyed_by_id && table.borrowed.is_empty());
                 let is_plain = is_ignore && !sql.to_ascii_lowercase().contains("on duplicate");
                 is_plain && is_known && !is_explicit && rows.is_some_and(|rows| rows.len() == 1)
             }
@@ -370,8 +374,7 @@ impl Beside {
 
     /// Whether an INSERT has a value of a unique lookup twice, written in two ways.
     fn has_twins(&self, write: &Write) -> bool {
-        let is = |table: &&TwinTable| table.schema.name.eq_ignore_ascii_case(&write.table);
-        let (Some(table), Some(rows)) = (self.tables.iter().find(is), &write.rows) else {
+        let (Some(table), Some(rows)) = (self.table(&write.table), &write.rows) else {
             return false;
         };
         table.unique.iter().any(|columns| {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use sim::mysql::schema::{Column, Table};
 
 use crate::checker::statement;
-use crate::checker::watched::{columns, from, lookup_table};
+use crate::checker::watched::from;
 use crate::vschema::VSchema;
 use crate::vschema::source::{ColumnVindexSource, ForeignKeyMode, KeyspaceSource};
 
@@ -83,7 +83,7 @@ pub fn declared(vschema: &VSchema) -> Vec<Declared> {
     }
     let mut lookup_tables = BTreeSet::new();
     for (keyspace, of) in &source.keyspaces {
-        lookup_tables.extend(of.vindexes.values().map(|vindex| lookup_table(keyspace, vindex)));
+        lookup_tables.extend(of.vindexes.values().map(|vindex| vindex.lookup_table(keyspace)));
     }
     let mut all = Vec::new();
     for (keyspace, of) in &source.keyspaces {
@@ -102,7 +102,7 @@ pub fn declared(vschema: &VSchema) -> Vec<Declared> {
                 let mut declared = Declared {
                     keyspace: keyspace.as_str().into(),
                     table: table.as_str().into(),
-                    placed_by: columns(first),
+                    placed_by: first.column_names().to_vec(),
                     lookups: Vec::new(),
                     borrowed: Vec::new(),
                 };
@@ -150,9 +150,9 @@ impl Used {
             return None;
         }
         if vindex.owner == table {
-            let (lookup_keyspace, lookup_table) = lookup_table(keyspace, vindex);
+            let (lookup_keyspace, lookup_table) = vindex.lookup_table(keyspace);
             return Some(Used::Owned(DeclaredLookup {
-                columns: columns(column_vindex),
+                columns: column_vindex.column_names().to_vec(),
                 unique: vindex.type_name.contains("unique"),
                 keyspace: lookup_keyspace,
                 table: lookup_table,
@@ -165,12 +165,12 @@ impl Used {
         let owner = of.tables.get(&vindex.owner)?;
         let owners_first = owner.column_vindexes.first().filter(|own| own.name == first.name)?;
         let owned = owner.column_vindexes.iter().find(|own| own.name == column_vindex.name)?;
-        let placed_by = columns(first).into_iter().zip(columns(owners_first));
+        let placed_by = first.column_names().iter().zip(owners_first.column_names());
         Some(Used::Borrowed(Borrowed {
-            column: columns(column_vindex).into_iter().next()?,
+            column: column_vindex.column_names().first()?.clone(),
             owner: vindex.owner.clone(),
-            owner_column: columns(owned).into_iter().next()?,
-            placed_by: placed_by.collect(),
+            owner_column: owned.column_names().first()?.clone(),
+            placed_by: placed_by.map(|(own, theirs)| (own.clone(), theirs.clone())).collect(),
         }))
     }
 }
