@@ -245,4 +245,19 @@ fn the_twin_ends_where_two_answers_are_right() {
     beside("another's transaction", &with(&[BEGIN_B, "b told ok 0", "b asks begin"]), "held");
 }
 
+/// An INSERT that is told of a duplicate, and its transaction, which commits the entry.
+#[test]
+fn the_twin_ends_where_a_statement_was_undone_and_went_on() {
+    let insert =
+        "a asks insert into customer.corder (order_id, customer_id, sku) values (5, 1, 'x')";
+    let fails = |reverts: &[&'static str]| {
+        let told = ["a told error 1062 duplicate", "a asks commit"];
+        let commit = ["a pre product/0 commits +lookup x 1", ENDS, "a told ok 0"];
+        let begin = ["a asks begin", "a told ok", insert, "a pre product/0 begins"];
+        [&begin[..], reverts, &told, &commit].concat()
+    };
+    beside("an entry is left", &fails(&[]), "routing_equal, unknown");
+    beside("after it was undone", &fails(&["a reverts"]), "unknown");
+}
+
 const BEGIN_B: &str = "b asks begin";

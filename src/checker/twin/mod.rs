@@ -42,6 +42,7 @@ use sim::value::Row;
 
 use self::server::{OneServer, Waits};
 use self::tables::{Declared, TwinTable};
+use crate::checker::atomic;
 use crate::checker::clients::Answered;
 use crate::checker::judge::Judge;
 use crate::checker::rows::Rows;
@@ -315,9 +316,8 @@ impl Beside {
             return Shown::Over("a savepoint that is not there");
         }
         // What comes after a nested statement was undone is not undone.
-        if matches!(answered.answer, Answer::Error(error)
-            if error.message.starts_with("lookup.") && error.message.contains("reverted"))
-        {
+        let mut works = answered.work.iter().chain(&answered.ask.ended);
+        if works.any(|work| atomic::departure(work).is_some()) {
             return Shown::Over("a nested statement was undone");
         }
         let many = |outcome: &Outcome| self.sets_unique(write) && 1 < outcome.affected;
