@@ -37,7 +37,7 @@ impl Judge {
             let broken = atomic::broken(work, |write| self.is_owner(write));
             self.told_wrongly(Invariant::Atomic, &answered, broken, atomic::departure(work));
         }
-        let scattered = atomic::scattered(&answered);
+        let scattered = atomic::scattered(&answered, |write| self.borrows(write));
         self.told_wrongly(Invariant::Atomic, &answered, scattered, None);
         if let (Form::Select(_), Answer::Ok(_)) = (&*answered.ask.form, answer) {
             self.judge_read(&answered);
@@ -51,6 +51,16 @@ impl Judge {
         self.owners.iter().any(|(keyspace, table)| {
             table.eq_ignore_ascii_case(&write.table)
                 && write.keyspace.as_ref().is_none_or(|named| named == keyspace)
+        })
+    }
+
+    /// Whether it writes a table that may have a lookup of another table's.
+    fn borrows(&self, write: &Write) -> bool {
+        let mut declared = self.declared.iter();
+        !declared.any(|declared| {
+            declared.table.eq_ignore_ascii_case(&write.table)
+                && write.keyspace.as_ref().is_none_or(|named| *named == declared.keyspace)
+                && declared.borrowed.is_empty()
         })
     }
 

@@ -74,8 +74,8 @@ pub fn broken(work: &Work, judged: impl Fn(&Write) -> bool) -> Vec<String> {
 /// Shards that a statement outside of a transaction changed each by itself, and those that a
 /// transaction of INSERTs changed in mode SINGLE. A shard that a read has opened is not counted
 /// there, nor what follows a lookup's read in the same statement, so others may change more
-/// (vtgate.md 1.4).
-pub fn scattered(answered: &Answered) -> Vec<String> {
+/// (vtgate.md 1.4): `reads_lookup` says whose INSERTs ask a lookup that another table owns.
+pub fn scattered(answered: &Answered, reads_lookup: impl Fn(&Write) -> bool) -> Vec<String> {
     let mut scattered = Vec::new();
     let ask = &answered.ask;
     if 1 < ask.direct.len() && !ask.sql.to_ascii_lowercase().contains("multi_shard_autocommit") {
@@ -84,7 +84,7 @@ pub fn scattered(answered: &Answered) -> Vec<String> {
     let only_writes = |work: &Work| {
         let mut forms = work.statements.iter().map(|said| &*said.form);
         forms.all(|form| match form {
-            Form::Write(write) => write.kind == Kind::Insert,
+            Form::Write(write) => write.kind == Kind::Insert && !reads_lookup(write),
             other => !matches!(other, Form::Select(_) | Form::Other),
         })
     };

@@ -31,7 +31,7 @@ pub struct Declared {
     /// The primary vindex's columns.
     placed_by: Vec<String>,
     lookups: Vec<DeclaredLookup>,
-    borrowed: Vec<Borrowed>,
+    pub borrowed: Vec<Borrowed>,
 }
 
 /// A lookup that another table owns. A row's value must be that of a row of the owner with the same
