@@ -63,6 +63,8 @@ pub enum Event {
         /// As its client knows it.
         outcome: Outcome,
     },
+    /// A statement in a shard transaction had no answer: it may be done.
+    AnswerLost { session: Rc<str>, list: List, shard: Rc<str> },
     /// A shard transaction was rolled back.
     ShardRollback { session: Rc<str>, list: List, shard: Rc<str>, transaction: u64 },
     /// What a statement had done so far was rolled back to its savepoint, in all lists.
@@ -82,6 +84,8 @@ pub enum Event {
     Promoted { keyspace: Rc<str>, shard: Rc<str>, tablet: Alias },
     /// An operator's step.
     Operator(Rc<str>),
+    /// An operator's command is done, and he was told so.
+    Commanded { command: Rc<str> },
     /// A fault was injected.
     Fault(Rc<str>),
 }
@@ -280,6 +284,9 @@ pub enum Outcome {
 /// Between a client's name and the number of its connection.
 pub const NTH: char = '#';
 
+/// What follows a session's name in that of its copy: Vitess's CommitOrder of such a statement.
+const AUTOCOMMIT: &str = " autocommit";
+
 /// The name of a client's `nth` connection, from 1: `a`, `a#2`, `a#3`.
 pub fn session_name(client: &str, nth: u32) -> Rc<str> {
     match nth {
@@ -288,8 +295,19 @@ pub fn session_name(client: &str, nth: u32) -> Rc<str> {
     }
 }
 
+/// The name of a session's copy, which runs a statement and commits it at once: `a autocommit`.
+pub fn copy_name(session: &str) -> Rc<str> {
+    format!("{}{AUTOCOMMIT}", session_of(session)).into()
+}
+
+/// The connection's session, also of its copy.
+pub fn session_of(name: &str) -> &str {
+    name.strip_suffix(AUTOCOMMIT).unwrap_or(name)
+}
+
 /// Whose session it is.
 pub fn client_of(session: &str) -> &str {
+    let session = session_of(session);
     session.split_once(NTH).map_or(session, |(client, _)| client)
 }
 
@@ -390,6 +408,8 @@ mod tests {
         for (nth, expected) in [(1, "a"), (2, "a#2"), (11, "a#11")] {
             assert_eq!(&*session_name("a", nth), expected);
             assert_eq!(client_of(expected), "a");
+            assert_eq!(session_of(&copy_name(expected)), expected);
+            assert_eq!(client_of(&copy_name(expected)), "a");
         }
     }
 

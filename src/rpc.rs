@@ -41,6 +41,15 @@ impl Status {
         self.code == Code::Unavailable && self.message.contains("connection refused")
     }
 
+    /// Whether the call may have been done: it was taken, and has no answer ([`Status::of_call`]).
+    pub fn has_no_answer(&self) -> bool {
+        match self.code {
+            Code::Unavailable => self.message.contains("error reading from server: EOF"),
+            Code::DeadlineExceeded => self.message.contains("rpc error: code = DeadlineExceeded"),
+            _ => false,
+        }
+    }
+
     pub fn wrap(mut self, what: impl fmt::Display) -> Status {
         self.message = format!("{what}: {}", self.message);
         self

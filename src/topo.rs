@@ -196,14 +196,25 @@ impl Topo {
     }
 
     fn rebuild_srv_vschema(&mut self) {
+        let served = Rc::new(self.saved_srv_vschema());
+        self.serve_everywhere(&served);
+    }
+
+    /// What is to be served by the records of the keyspaces and the rules.
+    fn saved_srv_vschema(&self) -> SrvVSchema {
         let keyspaces = self
             .keyspaces
             .iter()
             .map(|(name, record)| (name.to_string(), record.vschema.clone()))
             .collect();
-        let mirror_rules = self.mirror_rules.clone();
-        let served = Rc::new(SrvVSchema { keyspaces, mirror_rules, ..SrvVSchema::default() });
-        self.serve_everywhere(&served);
+        SrvVSchema { keyspaces, mirror_rules: self.mirror_rules.clone(), ..SrvVSchema::default() }
+    }
+
+    /// Cells that serve something else than what is saved.
+    pub fn behind(&self) -> impl Iterator<Item = &Rc<str>> {
+        let saved = self.saved_srv_vschema();
+        let served = self.srv_vschema.iter();
+        served.filter(move |(_, (_, served))| served.keyspaces != saved.keyspaces).map(|(c, _)| c)
     }
 
     fn serve_everywhere(&mut self, served: &Rc<SrvVSchema>) {

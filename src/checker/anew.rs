@@ -6,6 +6,7 @@
 //!
 //! It knows nothing of how a value is judged.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use sim::mysql::schema::Table;
 use sim::mysql::server::TableImage;
 use sim::value::Value;
 
+use crate::checker::departure::{Departure, departure};
+use crate::checker::entry::Entry;
 use crate::checker::entry::{Change, Mark, Note, Origin, ShardId, TableKind};
 use crate::checker::excuse;
 use crate::checker::filled::Shortfall;
@@ -55,6 +58,10 @@ impl Judge {
             self.learn_collations(index);
             self.rebuild(index);
             self.settle_all(index);
+            let vindex = &mut self.vindexes[index];
+            if vindex.watched.write_only {
+                vindex.values.values_mut().for_each(Entry::remember_owners);
+            }
         }
         for index in newly_judged {
             self.judge_filled(index);
@@ -322,7 +329,8 @@ impl Judge {
     fn judge_filled(&mut self, index: usize) {
         let vindex = &mut self.vindexes[index];
         let is_unique = vindex.watched.unique;
-        let (mut shortfall, mut excused) = (Shortfall::default(), Shortfall::default());
+        let mut excused = Shortfall::default();
+        let mut shortfalls: BTreeMap<Option<Departure>, Shortfall> = BTreeMap::new();
         let mut mark = None;
         for entry in vindex.values.values_mut() {
             newly_broken(entry, is_unique);
@@ -333,13 +341,14 @@ impl Judge {
                     }
                 }
                 None => {
-                    shortfall.add(entry, is_unique);
+                    let departs = departure(entry, &vindex.watched, Invariant::Filled);
+                    shortfalls.entry(departs).or_default().add(entry, is_unique);
                 }
             }
         }
         let subject: Rc<str> = vindex.watched.full_name().into();
         let at = self.at;
-        let violation = |shortfall: Shortfall| {
+        let violation = |shortfall: Shortfall, departure: Option<Departure>| {
             let counts = format!(
                 "{} owner rows without a lookup row, {} values with several owner rows",
                 shortfall.missing, shortfall.duplicates
@@ -352,18 +361,17 @@ impl Judge {
                 rows: [counts].into_iter().chain(shortfall.examples).collect(),
                 timeline: Vec::new(),
                 lost_at: None,
-                departure: None,
+                departure,
             }
         };
         if let (Some(mark), false) = (mark, excused.is_none()) {
             let Mark { assumption, because } = mark;
-            let violation = violation(excused);
+            let violation = violation(excused, None);
             self.excuses.push(Excuse { assumption, because, violation });
         }
-        if !shortfall.is_none() {
-            let violation = violation(shortfall);
-            self.violations.push(violation);
-        }
+        let shortfalls = shortfalls.into_iter().filter(|(_, shortfall)| !shortfall.is_none());
+        self.violations
+            .extend(shortfalls.map(|(departs, shortfall)| violation(shortfall, departs)));
     }
 
     /// Makes a vindex's values anew from the primaries' tables.

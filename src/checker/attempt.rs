@@ -30,6 +30,8 @@ pub struct Attempt {
     pub targeted: bool,
     /// When parts of a statement were rolled back to its savepoint.
     pub reverts: Vec<At>,
+    /// Lists and shards of statements that had no answer.
+    pub unanswered: Vec<(List, Rc<str>)>,
     /// When a ROLLBACK TO did not succeed on all shards.
     pub failed_reverts: Vec<At>,
 }
@@ -133,6 +135,12 @@ impl Sessions {
         Some(of)
     }
 
+    pub fn answer_lost(&mut self, session: &Rc<str>, list: List, shard: &Rc<str>) {
+        if let Some(attempt) = self.open(session) {
+            attempt.borrow_mut().unanswered.push((list, Rc::clone(shard)));
+        }
+    }
+
     pub fn reverted(&mut self, at: At, session: &Rc<str>) {
         if let Some(attempt) = self.open(session) {
             attempt.borrow_mut().reverts.push(at);
@@ -205,6 +213,7 @@ impl Sessions {
             lost: None,
             targeted: self.targeted.contains(session),
             reverts: Vec::new(),
+            unanswered: Vec::new(),
             failed_reverts: Vec::new(),
         }));
         let attempts = self.attempts.entry(Rc::clone(session)).or_default();

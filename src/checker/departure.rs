@@ -11,7 +11,7 @@ use std::rc::Rc;
 use sim::value::Value;
 
 use crate::checker::attempt::{Attempt, SharedAttempt};
-use crate::checker::entry::{Entry, Note, TableKind};
+use crate::checker::entry::{Entry, Note, Origin, TableKind};
 use crate::checker::part::{Fate, Part};
 use crate::checker::statement::{Form, Given};
 use crate::checker::value::ValueKey;
@@ -44,15 +44,27 @@ pub enum Departure {
     /// 'P1'. Of a duplicate, vtgate asks whether a row before it has the same value, and compares
     /// bytes: the second row takes the entry over from the first, and both are inserted.
     TwinsByBytes,
+    /// In a transaction a DELETE or UPDATE deletes a row's entry first, in the post part, and the
+    /// answer is lost. Nothing that is known to be done is there to be undone, so the client is
+    /// told of a plain error, and its transaction stays open with the entry deleted. If it commits,
+    /// the row is there without its entry.
+    AnswerLost,
+    /// While a lookup is filled, its streams insert with IGNORE, and what is there stays: of a
+    /// value that had rows of several keyspace ids meanwhile, at once or one after the other, the
+    /// entry may be that of a row which is gone, or of one of two. vtgate sees that only where it
+    /// writes the entry itself.
+    FirstEntryStays,
 }
 
 impl Departure {
-    pub const ALL: [Departure; 5] = [
+    pub const ALL: [Departure; 7] = [
         Departure::NestedRevert,
         Departure::OneValueTwice,
         Departure::HalfRolledBack,
         Departure::PostKilled,
         Departure::TwinsByBytes,
+        Departure::AnswerLost,
+        Departure::FirstEntryStays,
     ];
 
     pub fn name(self) -> &'static str {
@@ -62,6 +74,8 @@ impl Departure {
             Departure::HalfRolledBack => "half_rolled_back",
             Departure::PostKilled => "post_killed",
             Departure::TwinsByBytes => "twins_by_bytes",
+            Departure::AnswerLost => "answer_lost",
+            Departure::FirstEntryStays => "first_entry_stays",
         }
     }
 
@@ -83,6 +97,12 @@ impl Departure {
             Departure::TwinsByBytes => {
                 "two values of one INSERT that differ in their bytes alone are not seen to be one"
             }
+            Departure::AnswerLost => {
+                "a COMMIT keeps what a statement without an answer has done to an entry"
+            }
+            Departure::FirstEntryStays => {
+                "a backfill keeps the first entry of a value, whoever else comes to have it"
+            }
         }
     }
 }
@@ -95,8 +115,11 @@ impl fmt::Display for Departure {
 
 /// The departure that a value's broken promise is, by what happened to it.
 pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Option<Departure> {
-    if !matches!(invariant, Invariant::NoMissing | Invariant::Unique) {
-        return None;
+    match invariant {
+        Invariant::NoMissing | Invariant::Unique => {}
+        Invariant::Filled if entry.contested => return Some(Departure::FirstEntryStays),
+        Invariant::Filled => {}
+        _ => return None,
     }
     let notes = || entry.notes.iter().map(|note| &**note);
     // The rows that disagree came by what their notes say; what left long ago explains nothing.
@@ -112,9 +135,7 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
     if came.iter().any(|note| of(note, &|attempt| !attempt.failed_reverts.is_empty())) {
         return Some(Departure::HalfRolledBack);
     }
-    if watched.unique
-        && came.iter().any(|note| of(note, &|attempt| has_twins(attempt, entry, watched)))
-    {
+    if came.iter().any(|note| of(note, &|attempt| has_twins(attempt, entry, watched))) {
         return Some(Departure::TwinsByBytes);
     }
     // Before the next: each of its takings over a row's entry also reverts something.
@@ -141,7 +162,19 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
             && attempt.says(&["update", "delete"])
             && attempt.parts.of(List::Post).any(killed)
     };
-    taken.iter().any(|note| of(note, &lost_its_lock)).then_some(Departure::PostKilled)
+    if taken.iter().any(|note| of(note, &lost_its_lock)) {
+        return Some(Departure::PostKilled);
+    }
+    let unanswered = |note: &&&Note| {
+        note.change.left().is_some() && of(note, &|attempt| is_unanswered(attempt, &note.origin))
+    };
+    taken.iter().find(unanswered).map(|_| Departure::AnswerLost)
+}
+
+/// Whether a statement of this list had no answer, and its transaction went on.
+fn is_unanswered(attempt: &Attempt, origin: &Origin) -> bool {
+    let Origin::Session { list: List::Post, .. } = origin else { return false };
+    attempt.is_explicit() && attempt.unanswered.iter().any(|(list, _)| *list == List::Post)
 }
 
 /// Whether an INSERT of a transaction has this value twice, written in two ways.

@@ -41,6 +41,10 @@ pub struct Entry {
     pub missing: Vec<(ShardId, Key)>,
     /// As many owner rows are known.
     pub owners_known: usize,
+    /// The first owner that it had while its vindex was write_only.
+    pub first_owner: Option<KeyspaceId>,
+    /// It had another beside that one, or after it.
+    pub contested: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -122,6 +126,16 @@ impl Entry {
             self.notes.remove(0);
         }
         self.notes.push(Rc::clone(note));
+    }
+
+    /// Remembers whose it is while its vindex is being filled.
+    pub fn remember_owners(&mut self) {
+        let first = self.placed_owners().next().map(|(_, id)| id.clone());
+        let first = self.first_owner.take().or(first);
+        let is_other = |id: &KeyspaceId| first.as_ref().is_some_and(|first| first != id);
+        let has_other = self.placed_owners().any(|(_, id)| is_other(id));
+        self.contested |= has_other;
+        self.first_owner = first;
     }
 
     /// The keyspace ids of all owner rows.

@@ -257,6 +257,11 @@ impl History {
                 let (session, ask) = ((*session).into(), self.asks);
                 self.tell(Event::Answered { session, ask, answer: answer(what, given) });
             }
+            [session, "loses", list, shard] => {
+                let list = List::parse(list).expect("a list");
+                let (session, shard) = ((*session).into(), (*shard).into());
+                self.tell(Event::AnswerLost { session, list, shard });
+            }
             [session, "reverts"] => self.tell(Event::Reverted { session: (*session).into() }),
             [session, "ends", what] => {
                 let what = if *what == "commit" { "commit" } else { "rollback" };

@@ -19,6 +19,9 @@
 //! its lookups are consistent: those write in the pre list, and the check of a duplicate's owner
 //! row reads.
 //!
+//! An operator, too: where a command ends with the vschema being served, that is the saved one
+//! ([`Judge::not_served`](super::judge::Judge::not_served)).
+//!
 //! Legal, by what a failure may leave: a post list that failed (a warning), an error after some of
 //! several shards have committed, anything where a commit's answer was lost. COMMIT outside of a
 //! transaction is well, also after an error had rolled one back: that error told it.

@@ -162,6 +162,9 @@ impl Judge {
                 self.sessions.rolled_back(at, session, shard, *transaction);
                 self.clients.rolled_back(at, session, shard, *transaction);
             }
+            Event::AnswerLost { session, list, shard } => {
+                self.sessions.answer_lost(session, *list, shard);
+            }
             Event::Reverted { session } => {
                 self.sessions.reverted(at, session);
                 self.clients.reverted(session);
@@ -196,6 +199,8 @@ impl Judge {
             // What is under way is for faults that wait for it.
             Event::ShardSend { .. } | Event::ShardAnswer { .. } => {}
             Event::Lookup { .. } | Event::Stream { .. } => {}
+            // What is served then, topo knows: [`Judge::not_served`].
+            Event::Commanded { .. } => {}
             // Where statements went is judged apart.
             Event::Plan(_) | Event::ShardStatement(_) | Event::PlanEnded { .. } => {}
             Event::Operator(text) => {
@@ -574,7 +579,7 @@ impl Judge {
             entry.mark = Some(Mark { assumption: Assumption::IdentifyingValues, because });
         }
         if write_only {
-            return;
+            return entry.remember_owners();
         }
         let (missing, duplicate) = newly_broken(entry, is_unique);
         if missing.is_empty() && !duplicate {

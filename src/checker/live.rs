@@ -29,7 +29,7 @@
 use crate::checker::clients::Work;
 use crate::checker::part::of_tag;
 use crate::checker::statement::{Form, Kind, Write};
-use crate::history::List;
+use crate::history::{List, session_of};
 use crate::topo::Alias;
 
 /// A connection that waits for a lock.
@@ -65,9 +65,9 @@ impl Waiting {
     }
 }
 
-/// The session of a connection of one of its lists.
+/// The session of a connection of one of its lists, or of its copy's.
 pub fn session(tag: &str) -> Option<&str> {
-    of_tag(tag).map(|(session, _)| session)
+    of_tag(tag).map(|(session, _)| session_of(session))
 }
 
 /// Whether a work cannot come to one value twice. `meets_itself` says whether an UPDATE may, by

@@ -21,6 +21,7 @@ use crate::checker::kept;
 use crate::checker::lasting;
 use crate::checker::ledger::{Residue, Standing};
 use crate::checker::live::{self, Held, Waiting};
+use crate::checker::no_missing;
 use crate::checker::part::Fate;
 use crate::checker::reusable::{self, Probe, Way};
 use crate::checker::routing_equal::{self, Question};
@@ -125,8 +126,10 @@ impl Judge {
             (Given::Null, _) => false,
             _ => true,
         };
-        // An entry that is not there yet locks what is between its neighbours.
-        let is_partial = of_table().any(|vindex| vindex.watched.write_only);
+        // An entry that is not there, or not yet, locks what is between its neighbours.
+        let lacks = |entry: &Entry| no_missing::missing(entry).next().is_some();
+        let is_partial =
+            of_table().any(|vindex| vindex.watched.write_only || vindex.values.values().any(lacks));
         set.any(|(name, given)| {
             is_partial
                 || *given == Given::Computed
@@ -338,6 +341,14 @@ impl Judge {
             && !entry.residues.is_empty()
             && entry.residues.iter().all(is_left)
             && !entry.values.contains(&Value::Null)
+    }
+
+    /// An operator was told that a command is done, and these cells' vtgates are served a vschema
+    /// that is not the saved one.
+    pub fn not_served(&mut self, command: &str, cells: Vec<Rc<str>>) {
+        let line = |cell: Rc<str>| format!("cell {cell} serves another vschema than is saved");
+        let lines = cells.into_iter().map(line).collect();
+        self.violate(Invariant::Honest, "vtctl".to_owned(), command.to_owned(), lines, None);
     }
 
     pub(super) fn violate(

@@ -57,6 +57,10 @@ fn a_session_does_not_wait_for_itself() {
     assert_eq!(waits("customer_id = 1 where order_id = 5"), "live");
     assert_eq!(waits("sku = 'Product_5' where order_id = 5"), "live");
     assert_eq!(waits("sku = 'x' where sku = 'Product_5'"), "live");
+    // A row without its entry: what is deleted of it locks what is between others.
+    let asks = "a asks update corder set sku = 'x' where order_id = 5";
+    let lacks = ["w post product/0 commits -lookup Product_5 1", asks, "a post product/0 begins"];
+    assert_eq!(found(&lacks, "a pre", "a post"), "no_missing");
     // What it finds its rows by is locked in the post list, what it sets in the pre one.
     assert_eq!(waits("sku = 'product_5' where sku = 'Product_5'"), "held");
     assert_eq!(waits("sku = 'y' where sku in ('x', 'y')"), "held");

@@ -12,6 +12,7 @@ use std::time::Duration;
 use sim::decide::Tape;
 use sim::seed::{Draw, Seed};
 
+use super::backfill::{Backfill, Streams};
 use super::faults::{self, Kind, Targets};
 use super::profile::Profile;
 use super::schema::Schema;
@@ -26,6 +27,7 @@ pub struct Case {
     /// Tablets a shard: a primary, then replicas.
     pub tablets: u64,
     pub vtgates: u64,
+    pub streams: Streams,
     /// Each with its vtgate's number.
     pub sessions: Vec<(String, u64)>,
     pub steps: Vec<Step>,
@@ -127,15 +129,28 @@ impl Case {
             .collect();
         let tablets = if draw.chance(profile.replicas_percent) { 3 } else { 1 };
         let transactions = draw.between(profile.transactions.0, profile.transactions.1);
-        let mut case = Case { schema, tablets, vtgates, sessions, steps: Vec::new() };
+        let streams = Streams::default();
+        let mut case = Case { schema, tablets, vtgates, streams, sessions, steps: Vec::new() };
+        let filling = &mut Draw::new(seed, "fuzz/backfill");
+        let is_filled = !is_alone && filling.chance(profile.backfill_percent);
+        let backfill = if is_filled { Backfill::take(filling, &mut case.schema) } else { None };
         let draw = &mut Draw::new(seed, "fuzz/workload");
         let mut workload = Workload::draw(draw, tables, queries);
+        if let Some(backfill) = backfill {
+            case.streams = backfill.streams(filling);
+            case.steps = case.work(draw, &mut workload, transactions);
+            case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile, Some(&backfill));
+            let work = std::mem::take(&mut case.steps);
+            let later = case.work(draw, &mut workload, transactions.div_ceil(2));
+            case.steps = backfill.steps(filling, &case, &mut workload, (work, later));
+            return case;
+        }
         let dangles = 0 < profile.most_faults && !is_alone && draw.chance(DANGLES);
         let first = if dangles { case.leave_an_entry(draw, &mut workload) } else { Vec::new() };
         case.steps = case.work(draw, &mut workload, transactions);
         case.steps.splice(0..0, first);
         if !is_alone {
-            case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile);
+            case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile, None);
         }
         case
     }
@@ -199,9 +214,11 @@ impl Case {
         Some(Step::Send { session: self.sessions[client].0.clone(), sql })
     }
 
-    fn add_faults(&mut self, draw: &mut Draw, profile: &Profile) {
+    fn add_faults(&mut self, draw: &mut Draw, profile: &Profile, filling: Option<&Backfill>) {
+        let is_allowed =
+            |kind: Kind| self.allows(kind) && (filling.is_none() || Backfill::allows(kind));
         let kinds: Vec<Kind> =
-            Kind::ALL.into_iter().filter(|kind| self.allows(*kind) && draw.chance(40)).collect();
+            Kind::ALL.into_iter().filter(|kind| is_allowed(*kind) && draw.chance(40)).collect();
         if kinds.is_empty() {
             return;
         }
@@ -210,7 +227,10 @@ impl Case {
         for _ in 0..draw.between(0, profile.most_faults) {
             let targets = Targets { schema: &self.schema, sessions: &sessions, vtgates, tablets };
             let kind = *draw.pick(&kinds);
-            let fault = targets.fault(draw, kind);
+            let fault = match filling {
+                Some(filling) if draw.chance(50) => vec![filling.fault(draw, self)],
+                _ => targets.fault(draw, kind),
+            };
             let mut at = draw.below(self.steps.len() as u64 + 1) as usize;
             // Sending takes no time: a moment later the statement before is under way.
             if draw.chance(50) {
@@ -242,7 +262,11 @@ impl Case {
         };
         let vtgates =
             if self.vtgates == 1 { String::new() } else { format!(" vtgates={}", self.vtgates) };
-        let mut head = format!("cluster tablets={tablets}{vtgates}\n");
+        let mut head = format!("cluster tablets={tablets}{vtgates}");
+        if let Some(bytes) = self.streams.packet_size {
+            let _ = write!(head, " packet_size={bytes}");
+        }
+        head.push_str(if self.streams.is_v6 { " edition=v6\n" } else { "\n" });
         for keyspace in &self.schema.keyspaces {
             let _ = writeln!(head, "keyspace {} shards='{}'", keyspace.name, keyspace.shards);
         }
@@ -250,7 +274,9 @@ impl Case {
             let (name, definitions) = (&keyspace.name, keyspace.definitions.join("; "));
             let vschema = escaped(&keyspace.vschema.print_line(), '\'');
             let _ = writeln!(head, "vschema {name} '{vschema}'");
-            let _ = writeln!(head, "schema {name} '{}'", escaped(&definitions, '\''));
+            if !definitions.is_empty() {
+                let _ = writeln!(head, "schema {name} '{}'", escaped(&definitions, '\''));
+            }
         }
         head
     }

@@ -13,6 +13,7 @@
 //!
 //! It knows nothing of how a violation is found.
 
+pub mod backfill;
 pub mod campaign;
 pub mod card;
 pub mod case;

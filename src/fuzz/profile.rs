@@ -16,6 +16,8 @@ pub struct Profile {
     pub most_faults: u64,
     /// Percent of runs with one client and no faults: what it is told is compared with one server.
     pub alone_percent: u64,
+    /// Percent of the others in which a lookup is filled while clients work.
+    pub backfill_percent: u64,
     /// Always the same cluster: two shards of the owner, its lookup tables unsharded.
     pub fixed_cluster: bool,
 }
@@ -29,16 +31,25 @@ const SMALL: Profile = Profile {
     replicas_percent: 20,
     most_faults: 3,
     alone_percent: 20,
+    backfill_percent: 4,
     fixed_cluster: false,
 };
 
-pub const PROFILES: [Profile; 3] = [
+pub const PROFILES: [Profile; 4] = [
     SMALL,
     Profile {
         name: "calm",
         about: "as small, without faults",
         replicas_percent: 0,
         most_faults: 0,
+        backfill_percent: 0,
+        ..SMALL
+    },
+    Profile {
+        name: "backfill",
+        about: "as small, and a lookup is filled while clients work, in every run",
+        alone_percent: 0,
+        backfill_percent: 100,
         ..SMALL
     },
     Profile {
@@ -50,6 +61,7 @@ pub const PROFILES: [Profile; 3] = [
         replicas_percent: 100,
         most_faults: 6,
         alone_percent: 0,
+        backfill_percent: 0,
         fixed_cluster: true,
     },
 ];

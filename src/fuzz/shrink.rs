@@ -10,6 +10,7 @@ use std::time::Duration;
 use sim::decide::Tape;
 use sim::seed::Seed;
 
+use super::backfill::Streams;
 use super::campaign::{BadCase, Campaign, Chance, Finding};
 use super::case::{Case, Step};
 use super::schema::Schema;
@@ -110,6 +111,10 @@ impl Shrinker<'_> {
     fn cluster(&mut self) -> Result<(), BadCase> {
         if 1 < self.best.case.tablets {
             let case = Case { tablets: 1, ..self.best.case.clone() };
+            self.attempt(case, self.best.tape.clone())?;
+        }
+        if self.best.case.streams != Streams::default() {
+            let case = Case { streams: Streams::default(), ..self.best.case.clone() };
             self.attempt(case, self.best.tape.clone())?;
         }
         if 1 < self.best.case.vtgates {

@@ -537,7 +537,7 @@ pub(super) const TABLE: [Entry; 79] = [
         name: "srvvschema-not-rebuilt",
         doc: "ExternalizeVindex saves the vschema and serves the old one.",
         source: "vitess #8373",
-        breaks: &["stable_reads"],
+        breaks: &["honest"],
     },
     Entry {
         mutant: Mutant::CopyStateDroppedEarly,

@@ -276,10 +276,11 @@ impl Hand {
         if what == Kill::Transaction {
             return Ok(());
         }
+        let copy = history::copy_name(&session);
         let tags: Vec<String> = List::ALL
             .into_iter()
             .filter(|own| list.is_none_or(|list| list == *own))
-            .map(|list| format!("{session} {list}"))
+            .flat_map(|list| [format!("{session} {list}"), format!("{copy} {list}")])
             .chain(list.is_none().then(|| session.to_string()))
             .collect();
         for tablet in self.tablets.iter().filter(|tablet| self.is_of(tablet, shard)) {

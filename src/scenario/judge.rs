@@ -34,6 +34,9 @@ pub struct Watch {
     durable: Vec<Rc<str>>,
 }
 
+/// Commands that end with what they have saved being served (vreplication.md 5.5, 5.7).
+const SERVING: [&str; 3] = ["ApplyVSchema", "CreateLookupVindex", "ExternalizeVindex"];
+
 impl Watch {
     /// Takes the cluster as it is before anything runs.
     pub fn begin(&mut self, cluster: &Cluster) {
@@ -121,6 +124,15 @@ impl Watch {
             }
         }
         self.judge.observe(event, world::now());
+        if let Event::Commanded { command } = event
+            && SERVING.contains(&&**command)
+        {
+            let topo = self.store.read();
+            let behind: Vec<Rc<str>> = topo.behind().map(Rc::clone).collect();
+            if !behind.is_empty() {
+                self.judge.not_served(command, behind);
+            }
+        }
         self.shards.observe(event, &self.store.read(), world::now());
     }
 

@@ -19,8 +19,9 @@ use sim::mysql::server::Server;
 use sim::mysql::session::ConnectionId;
 
 use super::inject::Hand;
+use crate::checker::part::of_tag;
 use crate::cluster::Cluster;
-use crate::history::List;
+use crate::history::{List, session_of};
 
 /// A connection, by whose it is.
 #[derive(Clone, Debug)]
@@ -41,13 +42,10 @@ impl Who {
         }
     }
 
-    /// `a pre` is session a's.
+    /// `a pre` is session a's, `a autocommit normal` too.
     fn session(&self) -> &str {
-        self.tag.rsplit_once(' ').filter(|(_, list)| is_list(list)).map_or(&*self.tag, |(s, _)| s)
-    }
-
-    fn list(&self) -> Option<List> {
-        self.tag.rsplit_once(' ').and_then(|(_, list)| List::parse(list))
+        let named = self.tag.rsplit_once(' ').filter(|(_, list)| is_list(list));
+        session_of(named.map_or(&*self.tag, |(session, _)| session))
     }
 }
 
@@ -131,11 +129,17 @@ fn held(holder: &Who, wait: &Wait, all: &[Wait], hand: &Hand) -> String {
             None => "which is idle".to_owned(),
         },
     };
-    let began = holder.list().and_then(|list| hand.began(holder.session(), list, &wait.shard));
+    let began = began(holder, wait, hand);
     match began {
         Some(began) => format!("{}, open since {}, {does}", holder.tag, seconds(began)),
         None => format!("{}, {does}", holder.tag),
     }
+}
+
+/// Since when its transaction has been open.
+fn began(holder: &Who, wait: &Wait, hand: &Hand) -> Option<Duration> {
+    let (session, list) = of_tag(&holder.tag)?;
+    hand.began(session, list, &wait.shard)
 }
 
 /// What will end it, the certain first and then by time.
@@ -146,14 +150,13 @@ fn ends(wait: &Wait, cluster: &Cluster, hand: &Hand) -> String {
         wait.holders.iter().map(Who::session).filter(|session| *session != own).collect();
     let mut limits: Vec<(Duration, String)> =
         vec![(wait.since + wait.timeout, "lock wait timeout".to_owned())];
-    if wait.who.list().is_some() {
+    if of_tag(&wait.who.tag).is_some() {
         let timeout = options.query_timeout.min(options.transaction_timeout);
         limits.push((wait.since + timeout, "the tablet's timeout of the statement".to_owned()));
     }
     // The killer takes no transaction that is just in use.
     for holder in wait.holders.iter().filter(|holder| holder.runs.is_none()) {
-        let list = holder.list().filter(|_| holder.session() != own);
-        let began = list.and_then(|list| hand.began(holder.session(), list, &wait.shard));
+        let began = began(holder, wait, hand).filter(|_| holder.session() != own);
         if let Some(began) = began {
             let killer = format!("the tablet's killer of {} from then on", holder.tag);
             limits.push((began + options.transaction_timeout, killer));

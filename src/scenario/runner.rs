@@ -467,8 +467,12 @@ impl Runner {
             Box::pin(async move {
                 // vtctldclient's --action_timeout.
                 let timeout = Duration::from_secs(3600);
+                let name = command.first().map(|name| Rc::from(name.as_str()));
                 let reply = process.call(vtctld, Vtctl { args: command }).within(timeout).await;
                 let said = reply.unwrap_or_else(|error| Err(error.to_string()));
+                if let (Ok(_), Some(command)) = (&said, name) {
+                    history::emit(Event::Commanded { command });
+                }
                 *cell.borrow_mut() = Some(match (said, grep) {
                     (Ok(VtctlOutput::Text(text)), Some(word)) => {
                         let lines: Vec<&str> =

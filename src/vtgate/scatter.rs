@@ -165,6 +165,10 @@ impl Run {
         self.log.sent(&target, &statement, &binds, begin);
         let appended = self.append(list, &target, &open, &executed);
         self.tell_answer(list, &target);
+        if open.is_some() && matches!(&executed.result, Err(status) if status.has_no_answer()) {
+            let (session, shard) = (Rc::clone(&self.session.borrow().name), shard_name(&target));
+            history::emit(Event::AnswerLost { session, list, shard });
+        }
         let result = executed.result.map_err(|status| {
             let status = status.wrap(format!("target: {target}"));
             if in_transaction && !autocommit { transaction_error(status) } else { status }

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use sim::sql::ast::{Ident, Statement};
 use sim::value::Value;
 
-use crate::history::{List, PlanId};
+use crate::history::{List, PlanId, copy_name};
 use crate::mutant::{self, Mutant};
 use crate::rpc::{Target, TxId, Workload};
 use crate::topo::{Alias, TabletType};
@@ -120,8 +120,6 @@ pub struct Session {
     pub error_until_rollback: bool,
     /// Counts this session's internal savepoints, for their names.
     pub savepoint_count: u64,
-    /// A copy that runs one statement and commits it at once: its end is not the client's.
-    pub is_copy: bool,
 }
 
 impl Session {
@@ -150,16 +148,16 @@ impl Session {
             prepared: BTreeMap::new(),
             error_until_rollback: false,
             savepoint_count: 0,
-            is_copy: false,
         }
     }
 
-    /// A copy without any transaction or lock, which commits by itself.
+    /// A copy without any transaction or lock, which commits by itself: in the history a session
+    /// of its own, since its shard transactions are not its client's (CommitOrder AUTOCOMMIT).
     pub fn standalone(&self) -> Session {
         let mut session = self.clone();
         session.in_transaction = false;
         session.autocommit = true;
-        session.is_copy = true;
+        session.name = copy_name(&self.name);
         session.pre.clear();
         session.normal.clear();
         session.post.clear();

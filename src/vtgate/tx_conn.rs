@@ -245,10 +245,7 @@ fn shard_name(shard: &ShardSession) -> Rc<str> {
 }
 
 fn ended(session: &RefCell<Session>, what: &'static str) {
-    let session = session.borrow();
-    if !session.is_copy {
-        history::emit(Event::Ended { session: Rc::clone(&session.name), what });
-    }
+    history::emit(Event::Ended { session: Rc::clone(&session.borrow().name), what });
 }
 
 /// Several shards' errors as one: the most telling code, the texts sorted, a line each. None of

@@ -90,6 +90,7 @@ fn word(event: &Event) -> Option<(Option<&Rc<str>>, Word)> {
             (Some(session), Word(3, mix(*list as u64, *what as u64)))
         }
         Event::ShardAnswer { session, list, .. } => (Some(session), Word(4, *list as u64)),
+        Event::AnswerLost { session, list, .. } => (Some(session), Word(15, *list as u64)),
         Event::ShardBegin { session, list, .. } => (Some(session), Word(5, *list as u64)),
         Event::ShardCommit { session, list, outcome, .. } => {
             let outcome = match outcome {
@@ -118,6 +119,7 @@ fn word(event: &Event) -> Option<(Option<&Rc<str>>, Word)> {
         | Event::PlanEnded { .. }
         | Event::Stream { .. }
         | Event::Commit { .. }
-        | Event::Operator(_) => return None,
+        | Event::Operator(_)
+        | Event::Commanded { .. } => return None,
     })
 }

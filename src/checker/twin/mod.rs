@@ -18,8 +18,8 @@
 //! It ends with whatever makes two answers right: a fault, a second statement under way, another
 //! client while a transaction is open, an operator's step, a new vschema, a session that is aimed
 //! at one shard or has settings, statements that it cannot tell how to compare (ON DUPLICATE KEY
-//! UPDATE and REPLACE, IGNORE but for one row by itself where a keyspace id has one row, LIMIT,
-//! expressions in what is written), a deadlock or a timeout (a session may wait for itself, where
+//! UPDATE and REPLACE, IGNORE but for one row by itself where a keyspace id has one row and all
+//! lookups are read, LIMIT, expressions in what is written), a deadlock or a timeout (a session may wait for itself, where
 //! it comes to one value twice), a nested statement that was undone. Errors that only vtgate has
 //! (`VT12001` and the others by number) are taken for granted, and undone beside it.
 //!
@@ -361,7 +361,7 @@ impl Beside {
                 let is_ignore = sql.trim_start().to_ascii_lowercase().starts_with("insert ignore");
                 let is_known = self
                     .table(&write.table)
-                    .is_some_and(|table| table.is_keyed_by_id && table.borrowed.is_empty());
+                    .is_some_and(|table| table.ignores_alike && table.borrowed.is_empty());
                 let is_plain = is_ignore && !sql.to_ascii_lowercase().contains("on duplicate");
                 is_plain && is_known && !is_explicit && rows.is_some_and(|rows| rows.len() == 1)
             }

@@ -57,6 +57,7 @@ struct DeclaredLookup {
     table: String,
     /// The lookup table's columns, in the same order.
     from: Vec<String>,
+    write_only: bool,
 }
 
 /// A table of the one server.
@@ -67,8 +68,9 @@ pub struct TwinTable {
     /// Columns of the keys that are added, one for each unique lookup.
     pub unique: Vec<Vec<String>>,
     pub borrowed: Vec<Borrowed>,
-    /// Each row has a keyspace id of its own.
-    pub is_keyed_by_id: bool,
+    /// Each row has a keyspace id of its own, and no lookup is only written: of its rows IGNORE
+    /// leaves out what one server would.
+    pub ignores_alike: bool,
 }
 
 /// All that a vschema has.
@@ -157,6 +159,7 @@ impl Used {
                 keyspace: lookup_keyspace,
                 table: lookup_table,
                 from: from(vindex),
+                write_only: is_on("write_only"),
             }));
         }
         if is_on("write_only") || is_on("no_verify") {
@@ -225,7 +228,7 @@ impl Declared {
             schema: renamed(&schema, self),
             unique,
             borrowed: self.borrowed.clone(),
-            is_keyed_by_id,
+            ignores_alike: is_keyed_by_id && !self.lookups.iter().any(|lookup| lookup.write_only),
         })
     }
 }

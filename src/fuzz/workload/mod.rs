@@ -79,6 +79,22 @@ impl<'a> Workload<'a> {
         Some(statements::insert(table, "insert", &[row]))
     }
 
+    /// An INSERT of so many rows of a table, no two with a key or a value in common.
+    pub fn rows_apart(
+        &mut self,
+        draw: &mut Draw,
+        (keyspace, bare): (&str, &str),
+        count: u64,
+    ) -> Option<String> {
+        let mut tables = self.tables.iter();
+        let table = tables.find(|own| own.keyspace == keyspace && own.bare == bare)?;
+        let shape = self.row(draw, table);
+        let roles = [Role::Key, Role::Placing, Role::Value];
+        let rows: Vec<_> =
+            (1..=count).map(|number| statements::apart(table, &shape, number, &roles)).collect();
+        Some(statements::insert(table, "insert", &rows))
+    }
+
     fn owner(&self, draw: &mut Draw) -> Option<&'a Table> {
         let owners: Vec<&'a Table> = self.tables.iter().filter(|table| table.owns()).collect();
         if owners.is_empty() { None } else { Some(*draw.pick(&owners)) }

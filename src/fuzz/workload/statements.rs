@@ -77,6 +77,21 @@ pub(super) fn insert(table: &Table, words: &str, rows: &[Vec<(usize, String)>]) 
     format!("{words} into {} ({}) values {}", table.name, columns.join(", "), rows.join(", "))
 }
 
+/// A row like another, but that columns of these roles have the nth value.
+pub(super) fn apart(
+    table: &Table,
+    shape: &[(usize, String)],
+    nth: u64,
+    roles: &[Role],
+) -> Vec<(usize, String)> {
+    let value = |(at, value): &(usize, String)| {
+        let column = &table.columns[*at];
+        let own = roles.contains(&column.role);
+        (*at, if own { column.literal(nth) } else { value.clone() })
+    };
+    shape.iter().map(value).collect()
+}
+
 impl<'a> Workload<'a> {
     pub(super) fn statement(&mut self, draw: &mut Draw) -> String {
         let table = self.table(draw);
@@ -168,15 +183,9 @@ impl<'a> Workload<'a> {
     /// As many rows as have two digits, no two with a key or a value in common.
     fn insert_many(&mut self, draw: &mut Draw, table: &Table) -> String {
         let shape = self.row(draw, table);
-        let row = |number: u64| {
-            let value = |(at, value): &(usize, String)| {
-                let column = &table.columns[*at];
-                let own = matches!(column.role, Role::Key | Role::Value);
-                (*at, if own { column.literal(number) } else { value.clone() })
-            };
-            shape.iter().map(value).collect()
-        };
-        let rows: Vec<Vec<(usize, String)>> = (1..=draw.between(11, 13)).map(row).collect();
+        let roles = [Role::Key, Role::Value];
+        let rows: Vec<Vec<(usize, String)>> =
+            (1..=draw.between(11, 13)).map(|nth| apart(table, &shape, nth, &roles)).collect();
         insert(table, "insert", &rows)
     }
 
