@@ -116,6 +116,10 @@ impl fmt::Display for Departure {
 /// The departure that a value's broken promise is, by what happened to it.
 pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Option<Departure> {
     match invariant {
+        // A row that the backfill has left without an entry is in nobody's way.
+        Invariant::Unique if entry.contested && !entry.missing.is_empty() => {
+            return Some(Departure::FirstEntryStays);
+        }
         Invariant::NoMissing | Invariant::Unique => {}
         Invariant::Filled if entry.contested => return Some(Departure::FirstEntryStays),
         Invariant::Filled => {}

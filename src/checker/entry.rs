@@ -43,7 +43,7 @@ pub struct Entry {
     pub owners_known: usize,
     /// The first owner that it had while its vindex was write_only.
     pub first_owner: Option<KeyspaceId>,
-    /// It had another beside that one, or after it.
+    /// It had another row beside that one, or one of another keyspace id after it.
     pub contested: bool,
 }
 
@@ -134,7 +134,7 @@ impl Entry {
         let first = self.first_owner.take().or(first);
         let is_other = |id: &KeyspaceId| first.as_ref().is_some_and(|first| first != id);
         let has_other = self.placed_owners().any(|(_, id)| is_other(id));
-        self.contested |= has_other;
+        self.contested |= has_other || 1 < self.owners.len();
         self.first_owner = first;
     }
 

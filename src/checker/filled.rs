@@ -12,6 +12,8 @@
 //! From here on nobody finds order 6 by its sku. Also found: two rows of one value, of which the
 //! backfill kept the entry of one (a [`Departure`](super::departure::Departure), as are values that
 //! changed hands meanwhile). What is told of here is not told of again as missing.
+//!
+//! Nor does a stream take an entry away, whatever its source has deleted.
 
 use crate::checker::entry::Entry;
 use crate::checker::value::{show, show_id};

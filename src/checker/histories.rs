@@ -669,6 +669,8 @@ fn what_is_write_only_is_judged_when_it_is_filled() {
     let deleted = "b normal customer/-80 commits -order 5 1 Product_5";
     check(&[copy, deleted, "b ends commit"], "unaware-vtgate");
     check(&[deleted, "b ends commit", copy], "backfill");
+    let taken = "vreplication corder_lookup 3 product/0 writes -lookup Product_5 1";
+    check(&[copy, taken], "filled");
 }
 
 #[test]

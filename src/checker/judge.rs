@@ -381,6 +381,7 @@ impl Judge {
         let commit = Commit { at: self.at, origin: &origin, gtid: Some(transaction.gtid) };
         for (index, values) in std::mem::take(&mut touched) {
             for value in values {
+                self.judge_stream(index, &value, commit);
                 self.judge(index, &value, commit);
             }
         }
@@ -586,6 +587,7 @@ impl Judge {
             let entry_is_sound = is_sound(entry, is_unique, commit.at);
             if entry_is_sound {
                 entry.mark = None;
+                (entry.first_owner, entry.contested) = (None, false);
                 entry.sound_since = commit.at.seq;
             }
             return;
@@ -599,6 +601,20 @@ impl Judge {
                 entry.placed_owners().map(|(owner, _)| owner.clone()).collect()
             };
             self.broken(index, value, Invariant::Unique, &owners);
+        }
+    }
+
+    /// What fills a lookup table takes nothing away from it: vtgate deletes entries, and by the time
+    /// of a stream one may be another row's.
+    fn judge_stream(&mut self, index: usize, value: &ValueKey, commit: Commit) {
+        let Origin::Backfill(tag) = commit.origin else { return };
+        let vindex = &self.vindexes[index];
+        let Some(entry) = vindex.values.get(value) else { return };
+        let mut own = entry.notes.iter().rev().take_while(|note| note.gtid == commit.gtid);
+        if own.any(|note| note.table == TableKind::Lookup && note.change.left().is_some()) {
+            let (subject, value) = (vindex.watched.full_name(), show(&entry.values));
+            let text = vec![format!("{tag} took the entry away")];
+            self.violate(Invariant::Filled, subject, value, text, None);
         }
     }
 

@@ -94,7 +94,7 @@ impl Invariant {
             }
             Invariant::Unique => "after every commit, a value of a unique lookup has one owner row",
             Invariant::Filled => {
-                "when write_only goes, every owner row has its lookup row, and a unique value one owner"
+                "what fills a lookup takes no entry away; when write_only goes none is missing, and a unique value has one owner"
             }
             Invariant::ReplicaPrefix => {
                 "a replica holds a prefix of its primary's transactions, and the rows that they give"

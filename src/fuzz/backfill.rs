@@ -14,7 +14,7 @@
 //! vindex; a vtgate that hears of nothing is there only beside streams that go on after the copy,
 //! and has heard of it long before the end; rows of before have each a value of their own; a lookup
 //! that is not unique has the row's key in it. Nor does anything strike between vtgates and the
-//! topology, or at vtctld.
+//! topology, or at vtctld; and ExternalizeVindex comes too early only where it must refuse.
 
 use std::time::Duration;
 
@@ -49,6 +49,9 @@ pub struct Streams {
     /// A copy's state has one row for each table, as in Vitess 6.
     pub is_v6: bool,
 }
+
+/// A stream whose source was gone notices within half a minute, and then tries again.
+const RESTED: Duration = Duration::from_secs(45);
 
 impl Backfill {
     /// Takes a lookup out of a schema. None where no lookup can be made afterwards.
@@ -94,22 +97,36 @@ impl Backfill {
         (work, later): (Vec<Step>, Vec<Step>),
     ) -> Vec<Step> {
         let session = draw.pick(&case.sessions).0.clone();
-        let rows = draw.between(3, 30);
-        let before = workload.rows_apart(draw, (&self.keyspace, &self.owner), rows);
-        let first = before.map(|sql| Step::Send { session, sql });
-        let mut steps: Vec<Step> = first.into_iter().collect();
+        let owner = (&*self.keyspace, &*self.owner);
+        let (first, count) = (draw.between(1, 5), draw.between(3, 30));
+        let mut insert = |draw: &mut Draw, numbers| {
+            let sql = workload.rows_apart(draw, owner, numbers);
+            sql.map(|sql| Step::Send { session: session.clone(), sql })
+        };
+        let mut steps: Vec<Step> = insert(draw, first..first + count).into_iter().collect();
         steps.push(command("settle"));
-        if self.follows && draw.chance(60) {
+        let is_unaware = self.follows && draw.chance(60);
+        if is_unaware {
             steps.push(command("cut topo vtgate-1"));
         }
-        if draw.chance(50) {
+        let is_struck = draw.chance(50);
+        if is_struck {
             steps.push(self.strike(draw, case));
         }
         steps.push(self.create(draw, case.tablets));
-        steps.push(Step::Advance(millis(draw.between(1_000, 7_000))));
+        if is_unaware && is_struck && 1 < first && draw.chance(60) {
+            // Behind what the copy has reached, while it is away, and then nothing more: the streams
+            // alone can bring its entry.
+            let number = draw.between(1, first - 1);
+            steps.push(Step::Advance(millis(draw.between(50, 2_000))));
+            steps.extend(insert(draw, number..number + 1));
+            steps.push(Step::Advance(millis(draw.between(5_000, 9_000))));
+        } else {
+            steps.push(Step::Advance(millis(draw.between(1_000, 7_000))));
+        }
         steps.extend(work);
         steps.push(command("recover"));
-        steps.push(Step::Advance(Duration::from_secs(20)));
+        steps.push(Step::Advance(RESTED));
         steps.push(command(&format!("vtctl:> {}", self.externalize())));
         steps.push(Step::Advance(millis(draw.between(1_000, 12_000))));
         steps.extend(later);
@@ -126,6 +143,7 @@ impl Backfill {
                 | Kind::TopoStale
                 | Kind::Clock
                 | Kind::PlannedReparent
+                | Kind::EmergencyReparent
         )
     }
 
@@ -135,8 +153,11 @@ impl Backfill {
         let (one, other) = (self.tablet(draw, case), self.tablet(draw, case));
         match draw.below(3) {
             0 if one != other => command(&format!("partition {one} {other}")),
-            // Nobody waits for it: who would answer may be away until later.
-            1 => Step::Send { session: "vtctl".to_owned(), sql: self.externalize() },
+            // Nobody waits for it: who would answer may be away until later. Of streams that go on it
+            // would not see how far behind they are (T5).
+            1 if !self.follows => {
+                Step::Send { session: "vtctl".to_owned(), sql: self.externalize() }
+            }
             _ => command(&format!("bounce {one} {}ms", draw.between(1, 3_000))),
         }
     }

@@ -27,6 +27,8 @@ pub struct Case {
     /// Tablets a shard: a primary, then replicas.
     pub tablets: u64,
     pub vtgates: u64,
+    /// A commit waits for a replica, which then may become the primary.
+    pub is_semi_sync: bool,
     pub streams: Streams,
     /// Each with its vtgate's number.
     pub sessions: Vec<(String, u64)>,
@@ -129,8 +131,10 @@ impl Case {
             .collect();
         let tablets = if draw.chance(profile.replicas_percent) { 3 } else { 1 };
         let transactions = draw.between(profile.transactions.0, profile.transactions.1);
-        let streams = Streams::default();
-        let mut case = Case { schema, tablets, vtgates, streams, sessions, steps: Vec::new() };
+        let is_semi_sync =
+            1 < tablets && Draw::new(seed, "fuzz/durability").chance(profile.semi_sync_percent);
+        let (streams, steps) = (Streams::default(), Vec::new());
+        let mut case = Case { schema, tablets, vtgates, is_semi_sync, streams, sessions, steps };
         let filling = &mut Draw::new(seed, "fuzz/backfill");
         let is_filled = !is_alone && filling.chance(profile.backfill_percent);
         let backfill = if is_filled { Backfill::take(filling, &mut case.schema) } else { None };
@@ -258,6 +262,7 @@ impl Case {
         let tablets = match self.tablets {
             1 => "primary",
             2 => "'primary,replica'",
+            _ if self.is_semi_sync => "'primary,replica,replica' durability_policy=semi_sync",
             _ => "'primary,replica,rdonly'",
         };
         let vtgates =

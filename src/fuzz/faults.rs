@@ -40,11 +40,12 @@ pub enum Kind {
     FillPool,
     AtStage,
     PlannedReparent,
+    EmergencyReparent,
     StopReplication,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 28] = [
         Kind::Disconnect,
         Kind::ClientTimeout,
         Kind::KillQuery,
@@ -71,12 +72,13 @@ impl Kind {
         Kind::FillPool,
         Kind::AtStage,
         Kind::PlannedReparent,
+        Kind::EmergencyReparent,
         Kind::StopReplication,
     ];
 
     /// Whether it needs replicas.
     pub fn needs_replicas(self) -> bool {
-        matches!(self, Kind::PlannedReparent | Kind::StopReplication)
+        matches!(self, Kind::PlannedReparent | Kind::EmergencyReparent | Kind::StopReplication)
     }
 }
 
@@ -178,6 +180,18 @@ impl Targets<'_> {
                 let alias = self.alias(&shard, draw.below(self.tablets));
                 let command = format!("PlannedReparentShard {shard} --new-primary {alias}");
                 vec![Step::Send { session: "vtctl".to_owned(), sql: command }]
+            }
+            Kind::EmergencyReparent => {
+                let lost = match draw.chance(50) {
+                    true => format!("power-off {}", quoted(&tablet)),
+                    false => format!("crash {}", quoted(&server)),
+                };
+                let command = format!("EmergencyReparentShard {shard}");
+                vec![
+                    Step::Command(lost),
+                    Step::Advance(millis(draw.between(1, 3_000))),
+                    Step::Send { session: "vtctl".to_owned(), sql: command },
+                ]
             }
             Kind::StopReplication => {
                 let alias = self.alias(&shard, draw.between(1, self.tablets.max(2) - 1));

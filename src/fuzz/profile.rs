@@ -13,6 +13,8 @@ pub struct Profile {
     pub transactions: (u64, u64),
     /// Percent of runs with replicas.
     pub replicas_percent: u64,
+    /// Percent of those in which a commit waits for a replica.
+    pub semi_sync_percent: u64,
     pub most_faults: u64,
     /// Percent of runs with one client and no faults: what it is told is compared with one server.
     pub alone_percent: u64,
@@ -29,6 +31,7 @@ const SMALL: Profile = Profile {
     clients: (2, 3),
     transactions: (3, 12),
     replicas_percent: 20,
+    semi_sync_percent: 40,
     most_faults: 3,
     alone_percent: 20,
     backfill_percent: 4,
@@ -59,6 +62,7 @@ pub const PROFILES: [Profile; 4] = [
         clients: (4, 4),
         transactions: (50, 50),
         replicas_percent: 100,
+        semi_sync_percent: 0,
         most_faults: 6,
         alone_percent: 0,
         backfill_percent: 0,

@@ -9,6 +9,7 @@
 //! Departures: what is behind the copied key is left out here rather than by a predicate in the
 //! statement; there is one insert worker; statements are not batched.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 use std::time::Duration;
@@ -47,9 +48,10 @@ const CALL: Duration = Duration::from_secs(30);
 /// Runs a stream until it stops or is stopped.
 pub async fn control(process: Process, home: &Rc<Home>, id: i64, stop: &Signal) {
     let stopped = stop.raised();
+    let open = Cell::new(None);
     until(stopped, async {
         loop {
-            match attempt(process, home, id).await {
+            match attempt(process, home, id, &open).await {
                 Ok(()) => return,
                 Err(Failure::Terminal(status)) => {
                     let message = format!("terminal error: {status}");
@@ -66,6 +68,10 @@ pub async fn control(process: Process, home: &Rc<Home>, id: i64, stop: &Signal) 
         }
     })
     .await;
+    // Stopped in the middle, it must not leave a transaction behind, and its locks.
+    if let Some(connection) = open.take() {
+        process.send(home.mysqld, mysqld::Quit { connection });
+    }
 }
 
 enum Failure {
@@ -108,9 +114,17 @@ async fn record(process: Process, home: &Home, id: i64, state: Option<State>, me
     }
 }
 
-async fn attempt(process: Process, home: &Rc<Home>, id: i64) -> Result<(), Failure> {
+/// `open` has the connection for as long as there is one.
+async fn attempt(
+    process: Process,
+    home: &Rc<Home>,
+    id: i64,
+    open: &Cell<Option<ConnectionId>>,
+) -> Result<(), Failure> {
     let connection = connect(process, home, &format!("vreplication {id}")).await?;
+    open.set(Some(connection));
     let result = attempt_on(process, home, id, connection).await;
+    open.set(None);
     process.send(home.mysqld, mysqld::Quit { connection });
     result
 }

@@ -8,6 +8,8 @@
 mod queries;
 mod statements;
 
+use std::ops::Range;
+
 use sim::seed::Draw;
 
 pub use self::queries::{BadQueries, Queries};
@@ -79,19 +81,20 @@ impl<'a> Workload<'a> {
         Some(statements::insert(table, "insert", &[row]))
     }
 
-    /// An INSERT of so many rows of a table, no two with a key or a value in common.
+    /// An INSERT of rows of a table, each with this value of its columns: no two have a key or a
+    /// value in common.
     pub fn rows_apart(
         &mut self,
         draw: &mut Draw,
         (keyspace, bare): (&str, &str),
-        count: u64,
+        numbers: Range<u64>,
     ) -> Option<String> {
         let mut tables = self.tables.iter();
         let table = tables.find(|own| own.keyspace == keyspace && own.bare == bare)?;
         let shape = self.row(draw, table);
         let roles = [Role::Key, Role::Placing, Role::Value];
         let rows: Vec<_> =
-            (1..=count).map(|number| statements::apart(table, &shape, number, &roles)).collect();
+            numbers.map(|number| statements::apart(table, &shape, number, &roles)).collect();
         Some(statements::insert(table, "insert", &rows))
     }
 
