@@ -241,6 +241,20 @@ fn a_card_tells_of_what_there_was() {
     assert_eq!(by_faults.count(), 0, "{:?}", calm.goals);
 }
 
+/// Where a lookup is filled while clients work, a bug of the streams or of the operator's commands is
+/// found.
+#[test]
+fn a_bug_of_a_backfill_is_found() {
+    let mutants =
+        [Mutant::GroupedDeletes, Mutant::CopyStateDroppedEarly, Mutant::SrvVSchemaNotRebuilt];
+    for mutant in mutants {
+        let campaign = campaign("backfill", &[mutant]);
+        let (_, small) = find(&campaign, 300);
+        minimal(&campaign, &small, mutant);
+        stands_as_a_scenario(&small, mutant);
+    }
+}
+
 /// By priorities, too: the same seed is the same run, its tape makes it again, a bug is found.
 #[test]
 fn a_search_by_priorities_is_deterministic_and_finds() {

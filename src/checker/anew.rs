@@ -79,11 +79,6 @@ impl Judge {
         self.owners.clear();
         self.versions.unpromised.clear();
         self.versions.vschema_changed = (!is_first).then_some(self.at);
-        self.clients.commits_aside |= source.keyspaces.values().any(|keyspace| {
-            let mut vindexes = keyspace.vindexes.values();
-            vindexes
-                .any(|vindex| vindex.params.get("autocommit").is_some_and(|flag| flag == "true"))
-        });
         let is_renamed = !source.routing_rules.is_empty()
             || !source.keyspace_routing_rules.is_empty()
             || !source.shard_routing_rules.is_empty();
@@ -342,7 +337,8 @@ impl Judge {
                 }
                 None => {
                     let departs = departure(entry, &vindex.watched, Invariant::Filled);
-                    shortfalls.entry(departs).or_default().add(entry, is_unique);
+                    let is_short = shortfalls.entry(departs).or_default().add(entry, is_unique);
+                    entry.contested &= is_short;
                 }
             }
         }

@@ -51,6 +51,19 @@ fn an_answer_is_what_happened() {
 }
 
 #[test]
+fn a_transaction_that_lost_a_shard_is_to_be_rolled_back() {
+    let told = |error: &str| {
+        let told = format!("a told error 1105 {error}");
+        let begin = ["a asks begin", "a told ok", ASKS_6, "a pre product/0 begins"];
+        let lines = [&begin[..], &[&told]].concat();
+        History::run(Shape::Unique, false, &[&ORDER_5, &lines[..]].concat()).found()
+    };
+    assert_eq!(told("wrong tablet type: PRIMARY, want: REPLICA or []"), "honest");
+    assert_eq!(told("VT15001: transaction error: wrong tablet type: PRIMARY"), "honest");
+    assert_eq!(told("row count exceeded"), "held");
+}
+
+#[test]
 fn one_row_is_not_of_several_shards() {
     const REFUSED: &str = "a told error 1105 multi-db transaction attempted: [..]";
     let ends = ["a normal customer/-80 begins", "a normal customer/-80 rolls", "a ends rollback"];

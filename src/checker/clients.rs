@@ -13,8 +13,8 @@
 //!
 //! A session whose connection was lost is not judged any more: nobody is told what comes of it, and
 //! its client goes on in another session. Nor is one whose target is not a whole keyspace's
-//! primaries, nor any where a lookup vindex commits by itself: its transactions end under the
-//! session's name.
+//! primaries. A lookup that commits by itself does so in a session of its own, a copy
+//! ([`copy_name`](crate::history::copy_name)), which no client is told of.
 //!
 //! Nor is one of which a commit comes that may belong to a work that is over: its tag is the same.
 //!
@@ -45,8 +45,6 @@ pub struct Clients {
     by_name: BTreeMap<Rc<str>, Client>,
     /// What was committed anywhere first: a replica's copy is not another commit.
     seen: BTreeMap<Gtid, Arc<BinlogTransaction>>,
-    /// A lookup vindex commits by itself, or has done so.
-    pub commits_aside: bool,
     /// Answers that were judged, and those of clients that are not.
     pub judged: u64,
     pub not_judged: u64,
@@ -189,7 +187,7 @@ impl Clients {
                 return None;
             }
         };
-        let is_judged = !client.is_lost && !client.is_aimed && !self.commits_aside;
+        let is_judged = !client.is_lost && !client.is_aimed;
         let Some(mut found) = found.filter(|_| is_judged) else {
             self.not_judged += 1;
             return None;
@@ -318,7 +316,7 @@ impl Clients {
 
     /// The statement that a session waits for, with the work that it is of.
     pub fn under_way(&self, session: &str) -> Option<(&Ask, &Work)> {
-        let known = self.by_name.get(session).filter(|_| !self.commits_aside);
+        let known = self.by_name.get(session);
         let client = known.filter(|client| !client.is_lost)?;
         client.ask.as_ref().zip(client.work.as_ref())
     }

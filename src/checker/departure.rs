@@ -116,13 +116,12 @@ impl fmt::Display for Departure {
 /// The departure that a value's broken promise is, by what happened to it.
 pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Option<Departure> {
     match invariant {
-        // A row that the backfill has left without an entry is in nobody's way.
-        Invariant::Unique if entry.contested && !entry.missing.is_empty() => {
+        // Until all agrees again: a row that has no entry is in nobody's way, and one that shares an
+        // entry loses it with the other.
+        Invariant::NoMissing | Invariant::Unique | Invariant::Filled if entry.contested => {
             return Some(Departure::FirstEntryStays);
         }
-        Invariant::NoMissing | Invariant::Unique => {}
-        Invariant::Filled if entry.contested => return Some(Departure::FirstEntryStays),
-        Invariant::Filled => {}
+        Invariant::NoMissing | Invariant::Unique | Invariant::Filled => {}
         _ => return None,
     }
     let notes = || entry.notes.iter().map(|note| &**note);

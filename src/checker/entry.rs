@@ -43,7 +43,8 @@ pub struct Entry {
     pub owners_known: usize,
     /// The first owner that it had while its vindex was write_only.
     pub first_owner: Option<KeyspaceId>,
-    /// It had another row beside that one, or one of another keyspace id after it.
+    /// It had another row beside that one, or one of another keyspace id after it; when it was
+    /// filled it was not as it should be, and has not been since.
     pub contested: bool,
 }
 

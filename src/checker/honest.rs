@@ -13,7 +13,9 @@
 //! transaction that is not ended and a COMMIT that succeeds; one that was rolled back and has
 //! committed; an error although all is committed; a number of rows that the commits don't have.
 //!
-//! After VT15001 everything is rolled back, and nothing but ROLLBACK may succeed.
+//! After VT15001 everything is rolled back, and nothing but ROLLBACK may succeed; and where a shard
+//! is lost within a transaction, that is what its client is told. A lookup that commits by itself
+//! says so without.
 //!
 //! In mode SINGLE a statement of several shards is refused; an INSERT of one row is of one, where
 //! its lookups are consistent: those write in the pre list, and the check of a duplicate's owner
@@ -72,7 +74,7 @@ pub fn lies(
             let is_alone = !works.any(|work| work.is_explicit);
             let one = ask.form.write().filter(is_one_row).filter(|_| is_alone);
             let is_refused = error.message.contains(SEVERAL_SHARDS);
-            if is_refused && one.is_some_and(is_consistent) {
+            if is_refused && one.is_some_and(&is_consistent) {
                 lies.push(format!("told of several shards; one row has one: {}", error.message));
             }
             let open = answered.work.as_ref().is_some_and(|work| work.parts.is_open());
@@ -80,11 +82,21 @@ pub fn lies(
             if open && runs && error.message.contains("VT15001") {
                 lies.push("told to roll back; its transaction is still open".to_owned());
             }
+            let is_lost = LOST.iter().any(|lost| error.message.contains(lost));
+            let in_transaction = ask.form.write().is_some_and(&is_consistent);
+            if open && in_transaction && is_lost && !error.message.contains("VT15001") {
+                let text = "told of a shard that is lost, and not to roll back";
+                lies.push(format!("{text}: {}", error.message));
+            }
         }
         Answer::Unknown(_) => {}
     }
     lies
 }
+
+/// What a shard says that takes no part in transactions any more (vtgate.md 1.11).
+const LOST: [&str; 3] =
+    ["connection refused", "wrong tablet type", "operation not allowed in state"];
 
 /// A transaction in mode SINGLE would have changed a second shard.
 const SEVERAL_SHARDS: &str = "multi-db transaction attempted";

@@ -133,7 +133,8 @@ impl Backfill {
         steps
     }
 
-    /// Faults of a case's work: none that keeps a vschema from a vtgate.
+    /// Faults of a case's work: none that keeps a vschema from a vtgate, or a stream from going on
+    /// soon (a server looks once a minute whether its disk has space again).
     pub fn allows(kind: Kind) -> bool {
         !matches!(
             kind,
@@ -141,6 +142,7 @@ impl Backfill {
                 | Kind::SlowNode
                 | Kind::Isolate
                 | Kind::TopoStale
+                | Kind::FullDisk
                 | Kind::Clock
                 | Kind::PlannedReparent
                 | Kind::EmergencyReparent

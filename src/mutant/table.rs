@@ -222,7 +222,7 @@ pub(super) const TABLE: [Entry; 79] = [
         name: "late-transaction-not-seen",
         doc: "An error of a tablet that stops serving is not taken for the end of a transaction.",
         source: "vitess #8000",
-        breaks: &["atomic"],
+        breaks: &["honest"],
     },
     Entry {
         mutant: Mutant::FailedBeginForgotten,

@@ -35,7 +35,7 @@ const KINDS: [(u64, u64, Kind); 17] = [
     (10, 70, Kind::Insert),
     (4, 70, Kind::InsertRows),
     (1, 12, Kind::InsertMany),
-    (2, 20, Kind::InsertIgnore),
+    (3, 30, Kind::InsertIgnore),
     (1, 15, Kind::InsertSelect),
     (1, 15, Kind::Upsert),
     (1, 10, Kind::Replace),
