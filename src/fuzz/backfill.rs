@@ -115,8 +115,8 @@ impl Backfill {
         }
         steps.push(self.create(draw, case.tablets));
         if is_unaware && is_struck && 1 < first && draw.chance(60) {
-            // Behind what the copy has reached, while it is away, and then nothing more: the streams
-            // alone can bring its entry.
+            // Behind what the copy has reached, while it is away, and then nothing more: the
+            // streams alone can bring its entry.
             let number = draw.between(1, first - 1);
             steps.push(Step::Advance(millis(draw.between(50, 2_000))));
             steps.extend(insert(draw, number..number + 1));
@@ -149,14 +149,14 @@ impl Backfill {
         )
     }
 
-    /// What strikes beside the faults of clients: between two shards' tablets, or an ExternalizeVindex
-    /// that comes too early.
+    /// What strikes beside the faults of clients: between two shards' tablets, or an
+    /// ExternalizeVindex that comes too early.
     pub fn fault(&self, draw: &mut Draw, case: &Case) -> Step {
         let (one, other) = (self.tablet(draw, case), self.tablet(draw, case));
         match draw.below(3) {
             0 if one != other => command(&format!("partition {one} {other}")),
-            // Nobody waits for it: who would answer may be away until later. Of streams that go on it
-            // would not see how far behind they are (T5).
+            // Nobody waits for it: who would answer may be away until later. Of streams that go on
+            // it would not see how far behind they are (T5).
             1 if !self.follows => {
                 Step::Send { session: "vtctl".to_owned(), sql: self.externalize() }
             }

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! A [`case::Case`] is drawn from a seed, over a schema that is drawn as well or a team's own
-//! ([`schema`]); it prints as a scenario and runs as one. What the seed further decides, the order
-//! and delay of messages, is recorded as a tape, so that a finding is data: case and tape.
+//! ([`schema`]), of which now and then a lookup is made and filled while clients work
+//! ([`backfill`]); it prints as a scenario and runs as one. What the seed further decides, the
+//! order and delay of messages, is recorded as a tape, so that a finding is data: case and tape.
 //! [`shrink`] takes away what it can live without, [`explain`] says of what is left what it is for,
 //! and that is written as a scenario.
 //!

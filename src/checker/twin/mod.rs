@@ -235,9 +235,8 @@ impl Beside {
             },
         };
         self.open = (!self.server.is_at_rest(session)).then(|| Rc::clone(session));
-        let runs = matches!(&*answered.ask.form, Form::Select(_) | Form::Write(_));
-        let is_ok = matches!(answered.answer, Answer::Ok(_));
-        self.is_on_shard = self.open.is_some() && (self.is_on_shard || runs && is_ok);
+        let is_on_shard = answered.work.as_ref().is_some_and(|work| !work.parts.is_empty());
+        self.is_on_shard = self.open.is_some() && is_on_shard;
         shown
     }
 
