@@ -116,8 +116,8 @@ impl fmt::Display for Departure {
 /// The departure that a value's broken promise is, by what happened to it.
 pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Option<Departure> {
     match invariant {
-        // Until all agrees again: a row that has no entry is in nobody's way, and one that shares an
-        // entry loses it with the other.
+        // Until all agrees again: a row that has no entry is in nobody's way, and one that shares
+        // an entry loses it with the other.
         Invariant::NoMissing | Invariant::Unique | Invariant::Filled if entry.contested => {
             return Some(Departure::FirstEntryStays);
         }

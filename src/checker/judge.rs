@@ -604,8 +604,8 @@ impl Judge {
         }
     }
 
-    /// What fills a lookup table takes nothing away from it: vtgate deletes entries, and by the time
-    /// of a stream one may be another row's.
+    /// What fills a lookup table takes nothing away from it: vtgate deletes entries, and by the
+    /// time of a stream one may be another row's.
     fn judge_stream(&mut self, index: usize, value: &ValueKey, commit: Commit) {
         let Origin::Backfill(tag) = commit.origin else { return };
         let vindex = &self.vindexes[index];

@@ -144,8 +144,8 @@ impl Used {
             return Some(Used::Routing);
         }
         let is_on = |name: &str| vindex.params.get(name).is_some_and(|flag| flag == "true");
-        // By itself an entry comes at once, also of a row that is taken back, and none ever goes: in
-        // a unique one such an entry is in the way of others.
+        // By itself an entry comes at once, also of a row that is taken back, and none ever goes:
+        // in a unique one such an entry is in the way of others.
         let comes_at_once = is_on("autocommit");
         if is_on("multi_shard_autocommit")
             || comes_at_once && (vindex.type_name.contains("unique") || vindex.owner != table)
