@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!   a pre product/0 commits +lookup Product_5 1     begin, the server's commit, its answer
-//!   a pre product/0 begins | fails | runs .. | unanswered | rolls
-//!   a sends begin        a ends commit
+//!   a pre product/0 begins | fails | runs .. | unanswered | rolls | calls | answers | killed
+//!   a sends begin        a ends commit      a reverts | half reverts      a leaves      later 29
 //!   dba customer/-80 writes -order 5 1 Product_5    a commit with another tag
 //!   promote customer/-80 102       replicate customer/-80 102       fault ..
 //!   vschema write_only | filled
@@ -32,7 +32,7 @@ use sim::sql_error::SqlError;
 use sim::value::{Row, Value};
 
 use crate::checker::{Cause, Judge, Standing, Violation};
-use crate::history::{Answer, AskId, Event, List, Outcome as CommitOutcome};
+use crate::history::{Answer, AskId, Event, List, Outcome as CommitOutcome, Sent};
 use crate::topo::{Alias, Change, KeyspaceRecord, ShardRecord, TabletRecord, TabletType, Topo};
 use crate::vindex::Registry;
 use crate::vschema::{SrvVSchema, VSchema};
@@ -263,6 +263,11 @@ impl History {
                 self.tell(Event::AnswerLost { session, list, shard });
             }
             [session, "reverts"] => self.tell(Event::Reverted { session: (*session).into() }),
+            [session, "leaves"] => self.tell(Event::Disconnected { session: (*session).into() }),
+            ["later", seconds] => self.now += seconds.parse::<u64>().unwrap() * 1_000_000_000,
+            [session, "half", "reverts"] => {
+                self.tell(Event::RevertFailed { session: (*session).into() });
+            }
             [session, "ends", what] => {
                 let what = if *what == "commit" { "commit" } else { "rollback" };
                 self.transactions.retain(|(of, ..), _| of != session);
@@ -304,6 +309,18 @@ impl History {
         }
         let outcome = match what {
             "begins" => return,
+            "calls" => {
+                let (session, shard, what) = (name, full, Sent::Statement);
+                return self.tell(Event::ShardSend { session, list, shard, what });
+            }
+            "answers" => {
+                let (session, shard) = (name, full);
+                return self.tell(Event::ShardAnswer { session, list, shard });
+            }
+            "killed" => {
+                let tablet = Alias::new("zone1", self.primaries[shard]);
+                return self.tell(Event::Killed { tablet, transaction });
+            }
             "runs" => return self.commits(&tag, shard, changes),
             "rolls" => {
                 let (session, shard) = (name, full);

@@ -35,7 +35,7 @@ use crate::checker::vindex_values::{Commit, Place, VindexValues};
 use crate::checker::violation::{self, Violation};
 use crate::checker::watched::Watched;
 use crate::checker::{no_missing, unique};
-use crate::history::{AskId, Event};
+use crate::history::{AskId, Event, Sent};
 use crate::key::{self, KeyRange};
 use crate::topo::{Alias, Topo};
 
@@ -59,8 +59,10 @@ pub struct Judge {
     pub(super) by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
     pub(super) sessions: Sessions,
     pub(super) clients: Clients,
-    /// Sessions whose client is gone.
+    /// Sessions whose client is gone, and since when nothing of theirs is at a shard.
     pub(super) gone: BTreeMap<Rc<str>, At>,
+    /// How many statements of a session are at shards.
+    pub(super) calls: BTreeMap<Rc<str>, usize>,
     /// Owner tables by keyspace, whose rows statements name and nothing else changes.
     pub(super) owners: BTreeSet<(Rc<str>, Rc<str>)>,
     pub(super) versions: Versions,
@@ -196,8 +198,12 @@ impl Judge {
                 self.twin_asked(session, *ask);
             }
             Event::Answered { session, ask, answer } => self.answered(session, *ask, answer),
-            // What is under way is for faults that wait for it.
-            Event::ShardSend { .. } | Event::ShardAnswer { .. } => {}
+            Event::ShardSend { session, what: Sent::Statement | Sent::Savepoint, .. } => {
+                *self.calls.entry(Rc::clone(session)).or_default() += 1;
+            }
+            Event::ShardAnswer { session, .. } => self.shard_answered(session),
+            // Commits and rollbacks say themselves what came of them.
+            Event::ShardSend { .. } => {}
             Event::Lookup { .. } | Event::Stream { .. } => {}
             // What is served then, topo knows: [`Judge::not_served`].
             Event::Commanded { .. } => {}
