@@ -8,15 +8,12 @@
 use std::fmt;
 use std::rc::Rc;
 
-use sim::value::Value;
-
 use crate::checker::attempt::{Attempt, SharedAttempt};
 use crate::checker::entry::{Entry, Note, Origin, TableKind};
 use crate::checker::part::{Fate, Part};
-use crate::checker::statement::{Form, Given};
-use crate::checker::value::ValueKey;
 use crate::checker::verdict::Invariant;
 use crate::checker::watched::Watched;
+use crate::checker::written;
 use crate::history::List;
 
 /// See the [module](self).
@@ -183,20 +180,8 @@ fn is_unanswered(attempt: &Attempt, origin: &Origin) -> bool {
 
 /// Whether an INSERT of a transaction has this value twice, written in two ways.
 fn has_twins(attempt: &Attempt, entry: &Entry, watched: &Watched) -> bool {
-    let collations = watched.collations.as_deref().unwrap_or_default();
-    let own = ValueKey::new(&entry.values, collations);
     attempt.statements.iter().any(|(_, sql)| {
-        let Form::Write(write) = Form::of(sql) else { return false };
-        let place = |name: &String| write.columns.iter().position(|c| c.eq_ignore_ascii_case(name));
-        let places: Option<Vec<usize>> = watched.owner.columns.iter().map(place).collect();
-        let (Some(places), Some(rows)) = (places, &write.rows) else { return false };
-        let written = rows.iter().filter_map(|row| {
-            let given: Option<Vec<&Given>> = places.iter().map(|place| row.get(*place)).collect();
-            let given = given?;
-            let values: Option<Vec<Value>> = given.iter().map(|given| given.value()).collect();
-            (ValueKey::new(&values?, collations) == own).then_some(given)
-        });
-        let written: Vec<Vec<&Given>> = written.collect();
+        let written = written::rows(sql, entry, watched).unwrap_or_default();
         written.windows(2).any(|pair| pair[0] != pair[1])
     })
 }

@@ -352,7 +352,7 @@ impl Judge {
             value: show(&entry.values),
             keyspace_id: show_id(&residue.keyspace_id),
             since: residue.left_by.as_ref().map(|note| note.at).unwrap_or_default(),
-            standing: residue.standing(&self.shards[residue.shard].full_name, watched.write_only),
+            standing: residue.standing(entry, watched, &self.shards[residue.shard].full_name),
         })
     }
 
@@ -574,7 +574,7 @@ impl Judge {
         let (is_unique, write_only) = (vindex.watched.unique, vindex.watched.write_only);
         let Some(entry) = vindex.values.get_mut(value) else { return };
         let shard_name = |shard: ShardId| &*self.shards[shard].full_name;
-        if ledger::is_reused(entry, commit, write_only, shard_name) {
+        if ledger::is_reused(entry, commit, &vindex.watched, shard_name) {
             self.coverage.reached(Goal::DanglingReused);
         }
         ledger::settle(entry);

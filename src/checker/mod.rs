@@ -45,6 +45,7 @@ pub mod lasting;
 pub mod ledger;
 pub mod live;
 pub mod lost;
+pub mod no_failure;
 pub mod no_missing;
 pub mod part;
 pub mod planned_shards;
@@ -66,6 +67,7 @@ pub mod versions;
 pub mod vindex_values;
 pub mod violation;
 pub mod watched;
+pub mod written;
 
 pub use judge::Judge;
 pub use ledger::{Dangling, Standing};

@@ -347,7 +347,7 @@ impl Judge {
     fn is_dangling(&self, vindex: &VindexValues, entry: &Entry) -> bool {
         let is_left = |residue: &Residue| {
             let shard = &self.shards[residue.shard].full_name;
-            matches!(residue.standing(shard, vindex.watched.write_only), Standing::Left { .. })
+            matches!(residue.standing(entry, &vindex.watched, shard), Standing::Left { .. })
         };
         entry.owners.is_empty()
             && !entry.residues.is_empty()
