@@ -17,7 +17,7 @@ use crate::checker::live::{self, Held, Waiting};
 use crate::checker::{Judge, ShardsCheck, Violation};
 use crate::cluster::{Cluster, Durability};
 use crate::history::Event;
-use crate::scenario::Story;
+use crate::scenario::{Residue, Story};
 use crate::topo::{Alias, Store};
 use crate::vindex::Registry;
 use crate::vschema::VSchema;
@@ -181,6 +181,11 @@ impl Watch {
 
     pub fn dangling(&self) -> usize {
         self.judge.check().dangling()
+    }
+
+    /// The residue by cause.
+    pub fn left(&self) -> Residue {
+        self.judge.check().causes()
     }
 
     /// Violations that the scenario does not declare, as stories.

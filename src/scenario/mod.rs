@@ -28,6 +28,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ use sim::order::pct::Pct;
 use sim::seed::Seed;
 use sim::trace::Trace;
 
+use crate::checker::Cause;
 use crate::checker::coverage::Seen;
 use crate::history;
 use crate::mutant::{self, Mutant};
@@ -126,7 +128,12 @@ pub struct Run {
     pub planted: Vec<Planted>,
     /// What it has come to see.
     pub seen: Seen,
+    /// What `verify` found left behind, before it inserted that.
+    pub left: Residue,
 }
+
+/// Entries without a row, counted by what left them.
+pub type Residue = BTreeMap<Cause, usize>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -142,11 +149,19 @@ pub enum Verdict {
 impl Verdict {
     /// The violations that are no known departures of Vitess's.
     pub fn news(&self) -> impl Iterator<Item = &Story> {
-        let stories = match self {
-            Verdict::Violated(stories) => stories.as_slice(),
+        self.stories().iter().filter(|story| story.departure.is_none())
+    }
+
+    /// The departures of Vitess's that the others are.
+    pub fn departures(&self) -> impl Iterator<Item = &'static str> {
+        self.stories().iter().filter_map(|story| story.departure)
+    }
+
+    fn stories(&self) -> &[Story] {
+        match self {
+            Verdict::Violated(stories) => stories,
             Verdict::Held | Verdict::Stuck(_) | Verdict::Panicked(_) => &[],
-        };
-        stories.iter().filter(|story| story.departure.is_none())
+        }
     }
 
     /// Nothing is wrong that Vitess does not do itself.
@@ -226,6 +241,7 @@ fn play<T>(
         tape: cluster.world.tape(),
         planted: runner.planted.clone(),
         seen: runner.watch.borrow().judge().seen(),
+        left: std::mem::take(&mut runner.left),
     };
     Ok((run, told))
 }
