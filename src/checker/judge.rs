@@ -19,9 +19,10 @@ use crate::checker::clients::Clients;
 use crate::checker::coverage::Coverage;
 use crate::checker::coverage::goal::Goal;
 use crate::checker::departure::departure;
-use crate::checker::entry::{Entry, Mark, Origin, OwnerRow, ShardId, TableKind};
+use crate::checker::entry::{Entry, Mark, Note, Origin, OwnerRow, ShardId, TableKind};
 use crate::checker::excuse;
 use crate::checker::ledger::{self, Dangling};
+use crate::checker::locked::{self, Moment, RowLock};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
 use crate::checker::part::of_tag;
 use crate::checker::rows::Copy;
@@ -78,6 +79,8 @@ pub struct Judge {
     pub reads_not_judged: u64,
     /// What else happened: faults, promotions, steps of operators.
     pub(super) faults: Vec<(At, Rc<str>)>,
+    /// Empty unless a story is wanted.
+    moments: Vec<Moment>,
     pub(super) violations: Vec<Violation>,
     pub(super) excuses: Vec<Excuse>,
     pub(super) coverage: Coverage,
@@ -476,6 +479,7 @@ impl Judge {
                     ],
                     timeline: Vec::new(),
                     lost_at: None,
+                    locks: Vec::new(),
                     departure: None,
                 });
             }
@@ -640,6 +644,7 @@ impl Judge {
         if invariant == Invariant::NoMissing {
             rows.push(self.describe_lookups(watched, entry));
         }
+        let lost_at = violation::lost_at(entry, invariant, self.at);
         let violation = Violation {
             invariant,
             at: self.at,
@@ -647,7 +652,8 @@ impl Judge {
             value: show(&entry.values),
             rows,
             timeline: violation::timeline(entry, watched, &shards, &self.faults),
-            lost_at: Some(violation::lost_at(entry, invariant, self.at)),
+            lost_at: Some(lost_at),
+            locks: self.locks_before(entry, watched, lost_at),
             departure: departure(entry, watched, invariant),
         };
         match excuse::excuse(entry, watched) {
@@ -656,6 +662,30 @@ impl Judge {
             }
             None => self.violations.push(violation),
         }
+    }
+
+    /// A commit begins on a tablet, and these rows are locked.
+    pub fn before_commit(&mut self, tablet: &Alias, tag: &str, locks: Vec<RowLock>) {
+        let (at, tablet, tag) = (self.at, tablet.clone(), tag.into());
+        self.moments.push(Moment { at, tablet, tag, locks });
+    }
+
+    /// What was locked of a value when the commit began that came at this time.
+    fn locks_before(&self, entry: &Entry, watched: &Watched, at: At) -> Vec<String> {
+        let of_session = |note: &&Rc<Note>| note.at == at && note.origin.attempt().is_some();
+        let Some(note) = entry.notes.iter().find(of_session) else { return Vec::new() };
+        let shard = |alias: &Alias| {
+            let shard = &self.shards[self.tablets.get(alias)?.shard];
+            (shard.primary.as_ref() == Some(alias)).then(|| Rc::clone(&shard.full_name))
+        };
+        let is_own = |moment: &&Moment| {
+            let tablet = self.tablets.get(&moment.tablet);
+            moment.at < at
+                && tablet.is_some_and(|tablet| tablet.shard == note.shard)
+                && note.origin.is_tagged(&moment.tag)
+        };
+        let moment = self.moments.iter().rev().find(is_own);
+        moment.map_or_else(Vec::new, |moment| locked::lines(moment, entry, watched, shard))
     }
 
     fn describe_owner(&self, watched: &Watched, owner: &OwnerRow) -> String {

@@ -44,6 +44,7 @@ pub mod kept;
 pub mod lasting;
 pub mod ledger;
 pub mod live;
+pub mod locked;
 pub mod lost;
 pub mod no_failure;
 pub mod no_missing;

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use goldenscript::{Block, Command, Context};
-use sim::mysqld::lock_wait;
+use sim::mysqld::{before_commit, lock_wait};
 use sim::order::Order;
 use sim::order::explore::Explorer;
 use sim::wait::{Token, TokenState};
@@ -290,6 +290,12 @@ impl Runner {
             cluster.set_term_start(time);
         }
         self.watch.borrow_mut().begin(&cluster);
+        if self.options.notes_locks {
+            let (watch, tablets) = (Rc::clone(&self.watch), cluster.tablets.clone());
+            before_commit::observe(Some(Rc::new(move |server, tag| {
+                watch.borrow_mut().before_commit(&tablets, server, tag);
+            })));
+        }
         let hand = Hand::new(&cluster);
         self.armed.set_hand(hand.clone());
         self.armed.tell(self.extra.explorer.clone());

@@ -81,6 +81,12 @@ pub fn deviate(
     options: &Options,
     lines: &[String],
 ) -> Result<(Run, Deeds), ScenarioError> {
+    let (run, deeds) = once(text, options, lines)?;
+    super::retell(run, options, |options| once(text, options, lines).map(|(run, _)| run))
+        .map(|run| (run, deeds))
+}
+
+fn once(text: &str, options: &Options, lines: &[String]) -> Result<(Run, Deeds), ScenarioError> {
     let counter = Counter::default();
     let extra = Extra {
         deviations: lines

@@ -242,7 +242,7 @@ impl<'a> Tally<'a> {
     fn tell(&self, finding: &Finding, out: &mut dyn Write) -> Result<(), CommandError> {
         let small = shrink(self.campaign, finding);
         let small = small.map_err(|error| CommandError::usage(error.to_string()))?;
-        let Some(small) = small else {
+        let Some(mut small) = small else {
             writeln!(
                 out,
                 "seed {}: {} (there without the mutant too, or not again from its tape)",
@@ -251,6 +251,7 @@ impl<'a> Tally<'a> {
             )?;
             return Ok(());
         };
+        small.story = finding::with_locks(self.campaign, &small);
         let written = finding::write(self.campaign, finding, &small, self.arguments)?;
         let Shrunk { case, tape, story, runs } = &small;
         match self.arguments.format {
