@@ -30,7 +30,8 @@ pub enum Departure {
     /// entry over from the one before, and none fails.
     OneValueTwice,
     /// A ROLLBACK TO is undone in one list and not in another, since a shard did not answer. Its
-    /// client is told of an error, and still may commit what is left: rows without their entries.
+    /// client is told of an error, and still may commit what is left: new rows without their
+    /// entries, or the delete of an entry whose row is back.
     HalfRolledBack,
     /// The tablet's transaction killer, or a KILL, ends the post part of a transaction that deleted
     /// or moved a row, and with it the lock on the row's entry. The same transaction finds the row
@@ -153,6 +154,15 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
     let taken: Vec<&Note> = notes()
         .filter(|note| note.table == TableKind::Lookup && entry.sound_since <= note.at.seq)
         .collect();
+    // The row is back, and the delete of its entry is not undone.
+    let half_back = |note: &&Note| {
+        note.change.left().is_some()
+            && note.origin.list() == Some(List::Post)
+            && of(note, &|attempt| !attempt.failed_reverts.is_empty())
+    };
+    if taken.iter().any(half_back) {
+        return Some(Departure::HalfRolledBack);
+    }
     // Only a transaction that BEGIN opened has a savepoint to go back to.
     if came.iter().chain(&taken).any(|note| of(note, &Attempt::reverted)) {
         return Some(Departure::NestedRevert);

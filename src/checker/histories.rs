@@ -31,6 +31,7 @@ use sim::sql::ast::Statement;
 use sim::sql_error::SqlError;
 use sim::value::{Row, Value};
 
+use crate::checker::departure::Departure;
 use crate::checker::{Cause, Judge, Standing, Violation};
 use crate::history::{Answer, AskId, Event, List, Outcome as CommitOutcome, Sent};
 use crate::topo::{Alias, Change, KeyspaceRecord, ShardRecord, TabletRecord, TabletType, Topo};
@@ -574,6 +575,33 @@ fn each_residue_has_its_cause() {
     check(&[taken, "b ends commit"], Cause::Unknown);
     check(&[deleted, "a ends commit"], Cause::Unknown);
     check(&["ghost pre product/0 writes +lookup x 1"], Cause::Unknown);
+}
+
+#[test]
+fn a_half_rollback_that_is_committed_is_a_departure() {
+    let known = |lines: &[&str]| {
+        let lines = [&ORDER_5, lines].concat();
+        let history = History::run(Shape::Unique, false, &lines);
+        let known = history.judge.violations().iter().map(|violation| violation.departure);
+        known.map(|known| known.map(Departure::name)).collect::<Vec<_>>()
+    };
+    // The row is back, its entry's delete is not undone.
+    let deleted = ["a sends begin", "a normal customer/-80 begins", "a post product/0 begins"];
+    let kept = [
+        "a normal customer/-80 commits",
+        "a post product/0 commits -lookup Product_5 1",
+        "a ends commit",
+    ];
+    assert_eq!(
+        known(&[&deleted, &["a half reverts"][..], &kept].concat()),
+        [Some("half_rolled_back")]
+    );
+    assert_eq!(known(&[&deleted[..], &kept].concat()), [None]);
+    let of_pre = ["a sends begin", "a pre product/0 begins", "a half reverts"];
+    assert_eq!(
+        known(&[&of_pre[..], &["a pre product/0 commits -lookup Product_5 1"]].concat()),
+        [None]
+    );
 }
 
 #[test]
