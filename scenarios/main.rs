@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 }
 
 fn settings(mutants: Vec<Mutant>, twice: bool) -> Settings {
-    Settings { host: HostKind::default(), mutants, record: false, twice }
+    Settings { host: HostKind::default(), mutants, record: false, twice, memory: false }
 }
 
 fn found(scenarios: &[Scenario], mutant: Mutant) -> Result<(), Failed> {

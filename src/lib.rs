@@ -52,6 +52,9 @@
 //!   scenario: `checker::planned_shards`.
 //! - The plan that is shown is the one that runs: `tests/shown_plan.rs`.
 //! - A statement that cannot be planned is an error of Vitess's, never another answer: `planner`.
+//! - What a lookup row without an owner row is left by is known, at every point of a sweep:
+//!   `vindicate sweep`, [`checker::ledger`].
+//! - There is no unsafe code but that of the allocator that counts: `peak`, `Cargo.toml`.
 //! - Bad input is refused before anything has run: `scenario::action`.
 //!
 //! # Decisions
@@ -61,6 +64,8 @@
 //!   other; so a case's concurrency stands in its text.
 //! - A departure of Vitess's is no excuse: it stays a violation, and a search passes over it by its
 //!   signature. An excuse says that an assumption was broken.
+//! - What was locked is asked of a run that broke a promise, by making it again: a run that holds
+//!   pays nothing, and its digest is the same either way.
 //! - `recover` breaks calls whose messages were lost: no peer answers for their connections. `mend`
 //!   and `heal` do not, since who waits has a deadline, or waits as over TCP.
 //! - A shard transaction bears the tag `<session> pre|normal|post`; where the session aims at one

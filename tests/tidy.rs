@@ -423,8 +423,17 @@ fn root() -> &'static Path {
 }
 
 fn sources() -> Vec<Source> {
-    let folders =
-        ["src", "sim/src", "sim/benches", "sim/tests", "benches", "examples", "tests", "scenarios"];
+    let folders = [
+        "src",
+        "peak/src",
+        "sim/src",
+        "sim/benches",
+        "sim/tests",
+        "benches",
+        "examples",
+        "tests",
+        "scenarios",
+    ];
     let mut sources = Vec::new();
     for path in folders.iter().flat_map(|folder| files(Path::new(folder))) {
         if path.extension().is_some_and(|extension| extension == "rs") {

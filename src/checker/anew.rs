@@ -357,6 +357,7 @@ impl Judge {
                 rows: [counts].into_iter().chain(shortfall.examples).collect(),
                 timeline: Vec::new(),
                 lost_at: None,
+                locks: Vec::new(),
                 departure,
             }
         };

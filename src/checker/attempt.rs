@@ -244,6 +244,14 @@ impl Attempt {
         !self.reverts.is_empty()
     }
 
+    /// The statements that ran at these times, as far as they are known.
+    pub fn statements_at<'a>(&'a self, times: &'a [At]) -> impl Iterator<Item = &'a Rc<str>> {
+        times.iter().filter_map(|time| {
+            let before = self.statements.iter().rev().find(|(at, _)| at <= time);
+            before.map(|(_, sql)| sql)
+        })
+    }
+
     /// Whether a statement that it ran has one of these words, in any case.
     pub fn says(&self, words: &[&str]) -> bool {
         self.statements.iter().any(|(_, sql)| {
@@ -253,12 +261,23 @@ impl Attempt {
     }
 }
 
+/// The first one says whether BEGIN was; which one leaves rows out is asked of what it leaves.
 fn push_statement(statements: &mut Vec<(At, Rc<str>)>, at: At, sql: &Rc<str>) {
     if statements.len() == STATEMENTS {
-        statements.remove(1);
+        let is_plain = |(_, sql): &(At, Rc<str>)| !is_loose(sql);
+        let plain = statements.iter().skip(1).position(is_plain);
+        statements.remove(plain.unwrap_or(0) + 1);
     }
     statements.push((at, Rc::clone(sql)));
 }
+
+/// INSERT IGNORE, INSERT .. ON DUPLICATE KEY UPDATE: rows may stay away.
+fn is_loose(sql: &str) -> bool {
+    let sql = sql.to_ascii_lowercase();
+    LOOSE.iter().any(|words| sql.contains(words))
+}
+
+pub const LOOSE: [&str; 2] = ["insert ignore", "on duplicate key update"];
 
 fn begins(sql: &str) -> bool {
     let sql = sql.trim_start().to_ascii_lowercase();

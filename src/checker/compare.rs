@@ -153,6 +153,7 @@ impl Judge {
             rows,
             timeline: Vec::new(),
             lost_at: None,
+            locks: Vec::new(),
             departure: None,
         }
     }

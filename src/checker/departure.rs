@@ -8,15 +8,12 @@
 use std::fmt;
 use std::rc::Rc;
 
-use sim::value::Value;
-
 use crate::checker::attempt::{Attempt, SharedAttempt};
 use crate::checker::entry::{Entry, Note, Origin, TableKind};
 use crate::checker::part::{Fate, Part};
-use crate::checker::statement::{Form, Given};
-use crate::checker::value::ValueKey;
 use crate::checker::verdict::Invariant;
 use crate::checker::watched::Watched;
+use crate::checker::written;
 use crate::history::List;
 
 /// See the [module](self).
@@ -33,7 +30,8 @@ pub enum Departure {
     /// entry over from the one before, and none fails.
     OneValueTwice,
     /// A ROLLBACK TO is undone in one list and not in another, since a shard did not answer. Its
-    /// client is told of an error, and still may commit what is left: rows without their entries.
+    /// client is told of an error, and still may commit what is left: new rows without their
+    /// entries, or the delete of an entry whose row is back.
     HalfRolledBack,
     /// The tablet's transaction killer, or a KILL, ends the post part of a transaction that deleted
     /// or moved a row, and with it the lock on the row's entry. The same transaction finds the row
@@ -155,6 +153,15 @@ pub fn departure(entry: &Entry, watched: &Watched, invariant: Invariant) -> Opti
     let taken: Vec<&Note> = notes()
         .filter(|note| note.table == TableKind::Lookup && entry.sound_since <= note.at.seq)
         .collect();
+    // The row is back, and the delete of its entry is not undone.
+    let half_back = |note: &&Note| {
+        note.change.left().is_some()
+            && note.origin.list() == Some(List::Post)
+            && of(note, &|attempt| !attempt.failed_reverts.is_empty())
+    };
+    if taken.iter().any(half_back) {
+        return Some(Departure::HalfRolledBack);
+    }
     // Only a transaction that BEGIN opened has a savepoint to go back to.
     if came.iter().chain(&taken).any(|note| of(note, &Attempt::reverted)) {
         return Some(Departure::NestedRevert);
@@ -182,20 +189,8 @@ fn is_unanswered(attempt: &Attempt, origin: &Origin) -> bool {
 
 /// Whether an INSERT of a transaction has this value twice, written in two ways.
 fn has_twins(attempt: &Attempt, entry: &Entry, watched: &Watched) -> bool {
-    let collations = watched.collations.as_deref().unwrap_or_default();
-    let own = ValueKey::new(&entry.values, collations);
     attempt.statements.iter().any(|(_, sql)| {
-        let Form::Write(write) = Form::of(sql) else { return false };
-        let place = |name: &String| write.columns.iter().position(|c| c.eq_ignore_ascii_case(name));
-        let places: Option<Vec<usize>> = watched.owner.columns.iter().map(place).collect();
-        let (Some(places), Some(rows)) = (places, &write.rows) else { return false };
-        let written = rows.iter().filter_map(|row| {
-            let given: Option<Vec<&Given>> = places.iter().map(|place| row.get(*place)).collect();
-            let given = given?;
-            let values: Option<Vec<Value>> = given.iter().map(|given| given.value()).collect();
-            (ValueKey::new(&values?, collations) == own).then_some(given)
-        });
-        let written: Vec<Vec<&Given>> = written.collect();
+        let written = written::rows(sql, entry, watched).unwrap_or_default();
         written.windows(2).any(|pair| pair[0] != pair[1])
     })
 }

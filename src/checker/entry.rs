@@ -16,6 +16,7 @@ use sim::value::{Row, Value};
 
 use crate::checker::attempt::SharedAttempt;
 use crate::checker::ledger::Residue;
+use crate::checker::part;
 use crate::checker::verdict::{Assumption, At};
 use crate::history::List;
 use crate::key::KeyspaceId;
@@ -214,6 +215,17 @@ impl Origin {
         match self {
             Origin::Session { attempt, .. } => Some(attempt),
             _ => None,
+        }
+    }
+
+    /// Whether a connection of this tag did it.
+    pub fn is_tagged(&self, tag: &str) -> bool {
+        match self {
+            Origin::Session { attempt, list } => {
+                part::of_tag(tag) == Some((&attempt.borrow().session, *list))
+            }
+            Origin::Stray(own) | Origin::Direct(own) | Origin::Backfill(own) => **own == *tag,
+            Origin::Failover | Origin::WholeTable => false,
         }
     }
 

@@ -11,6 +11,7 @@
 
 use std::rc::Rc;
 
+use crate::checker::attempt::LOOSE;
 use crate::checker::entry::{Entry, Mark, Note, Origin, TableKind};
 use crate::checker::verdict::Assumption;
 use crate::checker::watched::Watched;
@@ -59,7 +60,7 @@ fn of_note(note: &Note, watched: &Watched) -> Option<Mark> {
     let attempt = attempt.borrow();
     let because = |what: &str| Rc::from(format!("session {} {what}", attempt.session));
     // These leave out rows whose value is taken, and one entry may stand for two rows.
-    if attempt.says(&["insert ignore", "on duplicate key update"]) {
+    if attempt.says(&LOOSE) {
         let because = because("inserts with IGNORE or ON DUPLICATE KEY UPDATE");
         return Some(Mark { assumption: Assumption::PlainInserts, because });
     }

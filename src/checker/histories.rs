@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!   a pre product/0 commits +lookup Product_5 1     begin, the server's commit, its answer
-//!   a pre product/0 begins | fails | runs .. | unanswered | rolls
-//!   a sends begin        a ends commit
+//!   a pre product/0 begins | fails | runs .. | unanswered | rolls | calls | answers | killed
+//!   a sends begin        a ends commit      a reverts | half reverts      a leaves      later 29
 //!   dba customer/-80 writes -order 5 1 Product_5    a commit with another tag
 //!   promote customer/-80 102       replicate customer/-80 102       fault ..
 //!   vschema write_only | filled
@@ -31,8 +31,9 @@ use sim::sql::ast::Statement;
 use sim::sql_error::SqlError;
 use sim::value::{Row, Value};
 
+use crate::checker::departure::Departure;
 use crate::checker::{Cause, Judge, Standing, Violation};
-use crate::history::{Answer, AskId, Event, List, Outcome as CommitOutcome};
+use crate::history::{Answer, AskId, Event, List, Outcome as CommitOutcome, Sent};
 use crate::topo::{Alias, Change, KeyspaceRecord, ShardRecord, TabletRecord, TabletType, Topo};
 use crate::vindex::Registry;
 use crate::vschema::{SrvVSchema, VSchema};
@@ -263,6 +264,11 @@ impl History {
                 self.tell(Event::AnswerLost { session, list, shard });
             }
             [session, "reverts"] => self.tell(Event::Reverted { session: (*session).into() }),
+            [session, "leaves"] => self.tell(Event::Disconnected { session: (*session).into() }),
+            ["later", seconds] => self.now += seconds.parse::<u64>().unwrap() * 1_000_000_000,
+            [session, "half", "reverts"] => {
+                self.tell(Event::RevertFailed { session: (*session).into() });
+            }
             [session, "ends", what] => {
                 let what = if *what == "commit" { "commit" } else { "rollback" };
                 self.transactions.retain(|(of, ..), _| of != session);
@@ -304,6 +310,18 @@ impl History {
         }
         let outcome = match what {
             "begins" => return,
+            "calls" => {
+                let (session, shard, what) = (name, full, Sent::Statement);
+                return self.tell(Event::ShardSend { session, list, shard, what });
+            }
+            "answers" => {
+                let (session, shard) = (name, full);
+                return self.tell(Event::ShardAnswer { session, list, shard });
+            }
+            "killed" => {
+                let tablet = Alias::new("zone1", self.primaries[shard]);
+                return self.tell(Event::Killed { tablet, transaction });
+            }
             "runs" => return self.commits(&tag, shard, changes),
             "rolls" => {
                 let (session, shard) = (name, full);
@@ -557,6 +575,33 @@ fn each_residue_has_its_cause() {
     check(&[taken, "b ends commit"], Cause::Unknown);
     check(&[deleted, "a ends commit"], Cause::Unknown);
     check(&["ghost pre product/0 writes +lookup x 1"], Cause::Unknown);
+}
+
+#[test]
+fn a_half_rollback_that_is_committed_is_a_departure() {
+    let known = |lines: &[&str]| {
+        let lines = [&ORDER_5, lines].concat();
+        let history = History::run(Shape::Unique, false, &lines);
+        let known = history.judge.violations().iter().map(|violation| violation.departure);
+        known.map(|known| known.map(Departure::name)).collect::<Vec<_>>()
+    };
+    // The row is back, its entry's delete is not undone.
+    let deleted = ["a sends begin", "a normal customer/-80 begins", "a post product/0 begins"];
+    let kept = [
+        "a normal customer/-80 commits",
+        "a post product/0 commits -lookup Product_5 1",
+        "a ends commit",
+    ];
+    assert_eq!(
+        known(&[&deleted, &["a half reverts"][..], &kept].concat()),
+        [Some("half_rolled_back")]
+    );
+    assert_eq!(known(&[&deleted[..], &kept].concat()), [None]);
+    let of_pre = ["a sends begin", "a pre product/0 begins", "a half reverts"];
+    assert_eq!(
+        known(&[&of_pre[..], &["a pre product/0 commits -lookup Product_5 1"]].concat()),
+        [None]
+    );
 }
 
 #[test]

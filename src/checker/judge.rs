@@ -19,9 +19,10 @@ use crate::checker::clients::Clients;
 use crate::checker::coverage::Coverage;
 use crate::checker::coverage::goal::Goal;
 use crate::checker::departure::departure;
-use crate::checker::entry::{Entry, Mark, Origin, OwnerRow, ShardId, TableKind};
+use crate::checker::entry::{Entry, Mark, Note, Origin, OwnerRow, ShardId, TableKind};
 use crate::checker::excuse;
 use crate::checker::ledger::{self, Dangling};
+use crate::checker::locked::{self, Moment, RowLock};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
 use crate::checker::part::of_tag;
 use crate::checker::rows::Copy;
@@ -35,7 +36,7 @@ use crate::checker::vindex_values::{Commit, Place, VindexValues};
 use crate::checker::violation::{self, Violation};
 use crate::checker::watched::Watched;
 use crate::checker::{no_missing, unique};
-use crate::history::{AskId, Event};
+use crate::history::{AskId, Event, Sent};
 use crate::key::{self, KeyRange};
 use crate::topo::{Alias, Topo};
 
@@ -59,8 +60,10 @@ pub struct Judge {
     pub(super) by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
     pub(super) sessions: Sessions,
     pub(super) clients: Clients,
-    /// Sessions whose client is gone.
+    /// Sessions whose client is gone, and since when nothing of theirs is at a shard.
     pub(super) gone: BTreeMap<Rc<str>, At>,
+    /// How many statements of a session are at shards.
+    pub(super) calls: BTreeMap<Rc<str>, usize>,
     /// Owner tables by keyspace, whose rows statements name and nothing else changes.
     pub(super) owners: BTreeSet<(Rc<str>, Rc<str>)>,
     pub(super) versions: Versions,
@@ -76,6 +79,8 @@ pub struct Judge {
     pub reads_not_judged: u64,
     /// What else happened: faults, promotions, steps of operators.
     pub(super) faults: Vec<(At, Rc<str>)>,
+    /// Empty unless a story is wanted.
+    moments: Vec<Moment>,
     pub(super) violations: Vec<Violation>,
     pub(super) excuses: Vec<Excuse>,
     pub(super) coverage: Coverage,
@@ -196,8 +201,12 @@ impl Judge {
                 self.twin_asked(session, *ask);
             }
             Event::Answered { session, ask, answer } => self.answered(session, *ask, answer),
-            // What is under way is for faults that wait for it.
-            Event::ShardSend { .. } | Event::ShardAnswer { .. } => {}
+            Event::ShardSend { session, what: Sent::Statement | Sent::Savepoint, .. } => {
+                *self.calls.entry(Rc::clone(session)).or_default() += 1;
+            }
+            Event::ShardAnswer { session, .. } => self.shard_answered(session),
+            // Commits and rollbacks say themselves what came of them.
+            Event::ShardSend { .. } => {}
             Event::Lookup { .. } | Event::Stream { .. } => {}
             // What is served then, topo knows: [`Judge::not_served`].
             Event::Commanded { .. } => {}
@@ -346,7 +355,7 @@ impl Judge {
             value: show(&entry.values),
             keyspace_id: show_id(&residue.keyspace_id),
             since: residue.left_by.as_ref().map(|note| note.at).unwrap_or_default(),
-            standing: residue.standing(&self.shards[residue.shard].full_name, watched.write_only),
+            standing: residue.standing(entry, watched, &self.shards[residue.shard].full_name),
         })
     }
 
@@ -470,6 +479,7 @@ impl Judge {
                     ],
                     timeline: Vec::new(),
                     lost_at: None,
+                    locks: Vec::new(),
                     departure: None,
                 });
             }
@@ -568,7 +578,7 @@ impl Judge {
         let (is_unique, write_only) = (vindex.watched.unique, vindex.watched.write_only);
         let Some(entry) = vindex.values.get_mut(value) else { return };
         let shard_name = |shard: ShardId| &*self.shards[shard].full_name;
-        if ledger::is_reused(entry, commit, write_only, shard_name) {
+        if ledger::is_reused(entry, commit, &vindex.watched, shard_name) {
             self.coverage.reached(Goal::DanglingReused);
         }
         ledger::settle(entry);
@@ -634,6 +644,7 @@ impl Judge {
         if invariant == Invariant::NoMissing {
             rows.push(self.describe_lookups(watched, entry));
         }
+        let lost_at = violation::lost_at(entry, invariant, self.at);
         let violation = Violation {
             invariant,
             at: self.at,
@@ -641,7 +652,8 @@ impl Judge {
             value: show(&entry.values),
             rows,
             timeline: violation::timeline(entry, watched, &shards, &self.faults),
-            lost_at: Some(violation::lost_at(entry, invariant, self.at)),
+            lost_at: Some(lost_at),
+            locks: self.locks_before(entry, watched, lost_at),
             departure: departure(entry, watched, invariant),
         };
         match excuse::excuse(entry, watched) {
@@ -650,6 +662,30 @@ impl Judge {
             }
             None => self.violations.push(violation),
         }
+    }
+
+    /// A commit begins on a tablet, and these rows are locked.
+    pub fn before_commit(&mut self, tablet: &Alias, tag: &str, locks: Vec<RowLock>) {
+        let (at, tablet, tag) = (self.at, tablet.clone(), tag.into());
+        self.moments.push(Moment { at, tablet, tag, locks });
+    }
+
+    /// What was locked of a value when the commit began that came at this time.
+    fn locks_before(&self, entry: &Entry, watched: &Watched, at: At) -> Vec<String> {
+        let of_session = |note: &&Rc<Note>| note.at == at && note.origin.attempt().is_some();
+        let Some(note) = entry.notes.iter().find(of_session) else { return Vec::new() };
+        let shard = |alias: &Alias| {
+            let shard = &self.shards[self.tablets.get(alias)?.shard];
+            (shard.primary.as_ref() == Some(alias)).then(|| Rc::clone(&shard.full_name))
+        };
+        let is_own = |moment: &&Moment| {
+            let tablet = self.tablets.get(&moment.tablet);
+            moment.at < at
+                && tablet.is_some_and(|tablet| tablet.shard == note.shard)
+                && note.origin.is_tagged(&moment.tag)
+        };
+        let moment = self.moments.iter().rev().find(is_own);
+        moment.map_or_else(Vec::new, |moment| locked::lines(moment, entry, watched, shard))
     }
 
     fn describe_owner(&self, watched: &Watched, owner: &OwnerRow) -> String {

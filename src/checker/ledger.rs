@@ -2,7 +2,8 @@
 //!
 //! The protocol allows such rows, any number, for ever; but each has a cause in the run's history.
 //! A commit that failed or whose answer was lost, a session that died between two commits, a
-//! backfill that brought a row which was gone by then, somebody who wrote beside the vindex. The
+//! backfill that brought a row which was gone by then, somebody who wrote beside the vindex; or a
+//! statement that leaves one without any failure ([`no_failure`](super::no_failure)). The
 //! counterexample that it exists for: a normal list that is never committed although pre and post
 //! are. Nothing is missing then and nothing has failed; only a row without a cause tells.
 //!
@@ -14,9 +15,11 @@ use std::rc::Rc;
 
 use crate::checker::attempt::Attempt;
 use crate::checker::entry::{Change, Entry, LookupRow, Note, Origin, ShardId, TableKind};
+use crate::checker::no_failure;
 use crate::checker::part::{Fate, Part};
 use crate::checker::verdict::{At, Cause};
 use crate::checker::vindex_values::Commit;
+use crate::checker::watched::Watched;
 use crate::history::List;
 use crate::key::KeyspaceId;
 
@@ -67,7 +70,7 @@ pub fn settle(entry: &mut Entry) {
 pub fn is_reused<'a>(
     entry: &Entry,
     commit: Commit,
-    write_only: bool,
+    watched: &Watched,
     shard_name: impl Fn(ShardId) -> &'a str,
 ) -> bool {
     let Origin::Session { attempt, .. } = commit.origin else { return false };
@@ -86,7 +89,7 @@ pub fn is_reused<'a>(
         (entry.has_owner(&residue.keyspace_id) || leads_elsewhere(residue))
             && !is_own(residue)
             && matches!(
-                residue.standing(shard_name(residue.shard), write_only),
+                residue.standing(entry, watched, shard_name(residue.shard)),
                 Standing::Left { .. }
             )
     })
@@ -104,14 +107,14 @@ fn last_change(entry: &Entry, shard: ShardId, id: &KeyspaceId) -> Option<Rc<Note
 impl Residue {
     /// What left it, as far as the history has come. `lookup_shard` is where it stands,
     /// `keyspace/shard`.
-    pub fn standing(&self, lookup_shard: &str, write_only: bool) -> Standing {
+    pub fn standing(&self, entry: &Entry, watched: &Watched, lookup_shard: &str) -> Standing {
         let left = |cause, why: &str| Standing::Left { cause, why: why.into() };
         let Some(note) = &self.left_by else {
             return left(Cause::Inherited, "it was there when the run began");
         };
         match &note.origin {
             Origin::Session { attempt, .. } => {
-                of_attempt(&attempt.borrow(), note, lookup_shard, write_only)
+                of_attempt(&attempt.borrow(), note, (entry, watched), lookup_shard)
             }
             Origin::Stray(tag) => {
                 left(Cause::Unknown, &format!("no transaction of {tag} is known"))
@@ -134,8 +137,13 @@ fn verb(note: &Note) -> &'static str {
     }
 }
 
-/// The first stage that didn't succeed explains what is left.
-fn of_attempt(attempt: &Attempt, note: &Note, lookup_shard: &str, write_only: bool) -> Standing {
+/// The first stage that didn't succeed explains what is left; where all did, what a statement does.
+fn of_attempt(
+    attempt: &Attempt,
+    note: &Note,
+    (entry, watched): (&Entry, &Watched),
+    lookup_shard: &str,
+) -> Standing {
     let session = &attempt.session;
     let left = |cause, why: String| Standing::Left { cause, why: why.into() };
     if attempt.targeted {
@@ -161,10 +169,13 @@ fn of_attempt(attempt: &Attempt, note: &Note, lookup_shard: &str, write_only: bo
         }
         (Some(_), _) => {}
     }
+    if let Some((cause, why)) = no_failure::cause(attempt, note, (entry, watched), lookup_shard) {
+        return left(cause, why);
+    }
     let touched =
         attempt.parts.iter().any(|part| &*part.shard == lookup_shard && part.list != List::Normal);
     match (note.table, &note.change) {
-        (TableKind::Owner, _) if write_only && !touched => {
+        (TableKind::Owner, _) if watched.write_only && !touched => {
             left(Cause::UnawareVtgate, format!("session {session} {} only", verb(note)))
         }
         (TableKind::Owner, Change::MovedFrom(_)) => left(

@@ -18,7 +18,9 @@
 //! that it finds its rows by. With more the judge cannot tell.
 //!
 //! A transaction that its vtgate has ended, or whose client is gone, is open on no shard: the
-//! tablet's killer has nothing to do there. Judged where no fault but a client's has come.
+//! tablet's killer has nothing to do there. Judged where no fault but a client's has come. A
+//! statement that runs when its client goes is run to its end, and nothing is rolled back before:
+//! if that waits on one shard for somebody, the killer may come to another.
 //!
 //! What is left is judged when every timeout is past and every fault undone. Left out: reserved
 //! connections without a transaction, which look like those of the pool; clients that have

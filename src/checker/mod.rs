@@ -44,7 +44,9 @@ pub mod kept;
 pub mod lasting;
 pub mod ledger;
 pub mod live;
+pub mod locked;
 pub mod lost;
+pub mod no_failure;
 pub mod no_missing;
 pub mod part;
 pub mod planned_shards;
@@ -66,6 +68,7 @@ pub mod versions;
 pub mod vindex_values;
 pub mod violation;
 pub mod watched;
+pub mod written;
 
 pub use judge::Judge;
 pub use ledger::{Dangling, Standing};

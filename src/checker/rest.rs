@@ -74,6 +74,17 @@ impl Judge {
         }
     }
 
+    /// A shard has answered a statement. What a client has left behind goes on to its end before
+    /// vtgate rolls it back.
+    pub(super) fn shard_answered(&mut self, session: &str) {
+        let at = self.at;
+        let Some(calls) = self.calls.get_mut(session) else { return };
+        *calls = calls.saturating_sub(1);
+        if let (0, Some(gone)) = (*calls, self.gone.get_mut(session)) {
+            *gone = at;
+        }
+    }
+
     /// A shard's part of a transaction was killed: somebody must have had it.
     pub(super) fn judge_killed(&mut self, attempt: &Attempt, shard: &str) {
         let session = &attempt.session;
@@ -82,11 +93,12 @@ impl Judge {
             return;
         }
         let now = self.at.time;
+        let is_busy = self.calls.get(session).is_some_and(|calls| 0 < *calls);
         let why = match (attempt.ended, self.gone.get(session)) {
             (Some((at, what)), _) if at.time + live::AT_ONCE < now => {
                 format!("its {what} was over {}", shown_ago(now - at.time))
             }
-            (None, Some(at)) if at.time + live::AT_ONCE < now => {
+            (None, Some(at)) if !is_busy && at.time + live::AT_ONCE < now => {
                 format!("its client was gone {}", shown_ago(now - at.time))
             }
             _ => return,
@@ -335,7 +347,7 @@ impl Judge {
     fn is_dangling(&self, vindex: &VindexValues, entry: &Entry) -> bool {
         let is_left = |residue: &Residue| {
             let shard = &self.shards[residue.shard].full_name;
-            matches!(residue.standing(shard, vindex.watched.write_only), Standing::Left { .. })
+            matches!(residue.standing(entry, &vindex.watched, shard), Standing::Left { .. })
         };
         entry.owners.is_empty()
             && !entry.residues.is_empty()
@@ -367,6 +379,7 @@ impl Judge {
             rows,
             timeline: Vec::new(),
             lost_at: None,
+            locks: Vec::new(),
             departure,
         });
     }

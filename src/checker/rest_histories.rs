@@ -68,6 +68,23 @@ fn a_session_does_not_wait_for_itself() {
 }
 
 #[test]
+fn what_a_client_leaves_behind_is_rolled_back_when_its_statement_is_over() {
+    let found = |lines: &[&str]| {
+        let begun = ["a normal customer/-80 begins", "a normal customer/80- begins"];
+        play(&[&begun, lines, &["a normal customer/-80 killed"]].concat()).found()
+    };
+    assert_eq!(found(&["a leaves"]), "held");
+    assert_eq!(found(&["a leaves", "later 29"]), "live");
+    // It waits on one shard until the killer comes to the other.
+    let (calls, answers) = ("a normal customer/80- calls", "a normal customer/80- answers");
+    assert_eq!(found(&[calls, "a leaves", "later 29"]), "held");
+    assert_eq!(found(&[calls, calls, "a leaves", answers, "later 29"]), "held");
+    assert_eq!(found(&[calls, "a leaves", "later 29", answers]), "held");
+    assert_eq!(found(&[calls, "a leaves", answers, "later 29"]), "live");
+    assert_eq!(found(&[calls, answers, "a leaves", "later 29"]), "live");
+}
+
+#[test]
 fn nothing_is_left_at_rest() {
     let found = |lines: &[&str], held: &[(&str, &str)]| {
         let mut history = play(lines);

@@ -172,6 +172,18 @@ pub enum Cause {
     LostSession,
     /// An UPDATE moved the owner row to another value and left the old entry.
     UpdateWithoutDelete,
+    /// A duplicate undid what a statement of a transaction had done, and the statement went on: a
+    /// delete that is not done again, or an entry that nothing undoes any more.
+    NestedRevert,
+    /// A ROLLBACK TO did not succeed on all shards, and the transaction was committed.
+    HalfRolledBack,
+    /// A statement was done and its answer lost; nothing of it was undone, and the transaction was
+    /// committed.
+    UnansweredStatement,
+    /// INSERT IGNORE wrote the entry and left its row out, for another lookup's or MySQL's sake.
+    IgnoredRow,
+    /// INSERT .. ON DUPLICATE KEY UPDATE wrote the entry of a row that did not come.
+    UpdatedInstead,
     /// VReplication brought an entry whose owner row is gone.
     Backfill,
     /// A write that no list of a session did: to one shard, or to the lookup table itself.
@@ -197,6 +209,11 @@ impl Cause {
             Cause::UnknownCommit => "unknown-commit",
             Cause::LostSession => "lost-session",
             Cause::UpdateWithoutDelete => "update-without-delete",
+            Cause::NestedRevert => "nested-revert",
+            Cause::HalfRolledBack => "half-rolled-back",
+            Cause::UnansweredStatement => "unanswered-statement",
+            Cause::IgnoredRow => "ignored-row",
+            Cause::UpdatedInstead => "updated-instead",
             Cause::Backfill => "backfill",
             Cause::ShardTargeted => "shard-targeted",
             Cause::LostByFailover => "lost-by-failover",

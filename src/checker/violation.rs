@@ -1,7 +1,7 @@
 //! A violation, as a story on one screen.
 //!
 //! What was promised, the two rows that disagree, everything that happened to the value on all
-//! shards, and the change after which no later commit could save it.
+//! shards, the change after which no later commit could save it, and who had the value's rows then.
 //!
 //! It knows nothing of how it was found.
 
@@ -31,6 +31,9 @@ pub struct Violation {
     pub timeline: Vec<Line>,
     /// The change that could not be made good any more.
     pub lost_at: Option<At>,
+    /// Who had the value's rows when that change was about to be committed, a line a row; empty
+    /// where nobody looked.
+    pub locks: Vec<String>,
     /// Where Vitess itself is known to break this promise.
     pub departure: Option<Departure>,
 }
@@ -85,6 +88,10 @@ impl fmt::Display for Violation {
         if let Some(at) = self.lost_at {
             writeln!(f, "  after {at} (>) nothing could save it")?;
         }
+        if !self.locks.is_empty() {
+            writeln!(f, "  when that commit began")?;
+        }
+        self.locks.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
         match self.departure {
             Some(departure) => {
                 writeln!(f, "  as Vitess does, {departure}: {}", departure.says())

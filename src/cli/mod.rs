@@ -155,7 +155,7 @@ fn run(command: Command) -> Result<Verdict, CommandError> {
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Interleave(arguments) => interleave::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
-        Command::Run(arguments) => run::run(arguments, crate::scenario::run),
+        Command::Run(arguments) => run::run(arguments, crate::scenario::tell),
     }
 }
 

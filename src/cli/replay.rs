@@ -48,7 +48,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
         false => arguments.of_seed()?,
     };
     let options = Options { record: true, mutants: arguments.mutants, ..options };
-    let run = scenario::run(&text, &options).map_err(|error| {
+    let run = scenario::tell(&text, &options).map_err(|error| {
         CommandError::usage(format!("{}:{}: {error}", arguments.what, error.line))
             .hint("a seed is a number; a file is a scenario")
     })?;

@@ -9,15 +9,16 @@ use sim::mysql::execution::LockWait;
 use sim::mysql::options::{FlushLog, SemiSync};
 use sim::mysql::server::Server;
 use sim::mysqld::lock_wait::Began;
-use sim::world;
+use sim::world::{self, Program};
 
 use crate::checker::coverage::fault::Struck;
 use crate::checker::departure::Departure;
 use crate::checker::live::{self, Held, Waiting};
+use crate::checker::locked::RowLock;
 use crate::checker::{Judge, ShardsCheck, Violation};
-use crate::cluster::{Cluster, Durability};
+use crate::cluster::{Cluster, Durability, Tablet};
 use crate::history::Event;
-use crate::scenario::Story;
+use crate::scenario::{Residue, Story};
 use crate::topo::{Alias, Store};
 use crate::vindex::Registry;
 use crate::vschema::VSchema;
@@ -142,6 +143,29 @@ impl Watch {
         self.judge.lock_wait_began(&began.waiter, &began.holders, table);
     }
 
+    /// A commit begins: what is locked is noted for stories.
+    pub fn before_commit(&mut self, tablets: &[Tablet], server: Program, tag: &str) {
+        let Some(own) = tablets.iter().find(|tablet| tablet.mysqld == server) else { return };
+        let up = tablets.iter().filter(|tablet| world::is_up(tablet.mysqld));
+        let locks = up.flat_map(|tablet| {
+            tablet.with_server(|server| {
+                let locks = server.row_locks().into_iter().filter_map(|lock| {
+                    Some(RowLock {
+                        tablet: tablet.alias.clone(),
+                        tag: server.session(lock.connection)?.tag.to_string().into(),
+                        table: lock.table,
+                        row: lock.row,
+                        mode: lock.mode,
+                        waiting: lock.waiting,
+                        versions: lock.versions,
+                    })
+                });
+                locks.collect::<Vec<_>>()
+            })
+        });
+        self.judge.before_commit(&own.alias, tag, locks.collect());
+    }
+
     fn learn_vschema(&mut self) {
         let topo = self.store.read();
         let Some((version, source)) = topo.srv_vschema.values().next() else { return };
@@ -181,6 +205,11 @@ impl Watch {
 
     pub fn dangling(&self) -> usize {
         self.judge.check().dangling()
+    }
+
+    /// The residue by cause.
+    pub fn left(&self) -> Residue {
+        self.judge.check().causes()
     }
 
     /// Violations that the scenario does not declare, as stories.

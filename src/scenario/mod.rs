@@ -28,6 +28,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ use sim::order::pct::Pct;
 use sim::seed::Seed;
 use sim::trace::Trace;
 
+use crate::checker::Cause;
 use crate::checker::coverage::Seen;
 use crate::history;
 use crate::mutant::{self, Mutant};
@@ -63,6 +65,8 @@ pub struct Options {
     pub judge_only: bool,
     /// Keeps the trace's lines and the tape.
     pub record: bool,
+    /// Notes what is locked at each commit, which stories then tell: a slow run.
+    pub notes_locks: bool,
     pub mutants: Vec<Mutant>,
     /// Where files that the scenario names are found.
     pub folder: PathBuf,
@@ -78,6 +82,7 @@ impl Default for Options {
             noise: JITTER,
             priorities: None,
             judge_only: false,
+            notes_locks: false,
             record: false,
             mutants: Vec::new(),
             folder: PathBuf::new(),
@@ -126,7 +131,12 @@ pub struct Run {
     pub planted: Vec<Planted>,
     /// What it has come to see.
     pub seen: Seen,
+    /// What `verify` found left behind, before it inserted that.
+    pub left: Residue,
 }
+
+/// Entries without a row, counted by what left them.
+pub type Residue = BTreeMap<Cause, usize>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -142,11 +152,19 @@ pub enum Verdict {
 impl Verdict {
     /// The violations that are no known departures of Vitess's.
     pub fn news(&self) -> impl Iterator<Item = &Story> {
-        let stories = match self {
-            Verdict::Violated(stories) => stories.as_slice(),
+        self.stories().iter().filter(|story| story.departure.is_none())
+    }
+
+    /// The departures of Vitess's that the others are.
+    pub fn departures(&self) -> impl Iterator<Item = &'static str> {
+        self.stories().iter().filter_map(|story| story.departure)
+    }
+
+    fn stories(&self) -> &[Story] {
+        match self {
+            Verdict::Violated(stories) => stories,
             Verdict::Held | Verdict::Stuck(_) | Verdict::Panicked(_) => &[],
-        };
-        stories.iter().filter(|story| story.departure.is_none())
+        }
     }
 
     /// Nothing is wrong that Vitess does not do itself.
@@ -186,6 +204,27 @@ pub fn run(text: &str, options: &Options) -> Result<Run, ScenarioError> {
     play(text, options, Extra::default(), || ()).map(|(run, ())| run)
 }
 
+/// The same, and again where a promise is broken: a story tells what was locked, which is not asked
+/// of every run.
+pub fn tell(text: &str, options: &Options) -> Result<Run, ScenarioError> {
+    let run = run(text, options)?;
+    retell(run, options, |options| self::run(text, options))
+}
+
+/// The run as it was, with the stories of another that is the same.
+fn retell(
+    run: Run,
+    options: &Options,
+    again: impl FnOnce(&Options) -> Result<Run, ScenarioError>,
+) -> Result<Run, ScenarioError> {
+    if options.notes_locks || !matches!(run.verdict, Verdict::Violated(_)) {
+        return Ok(run);
+    }
+    let noted = again(&Options { notes_locks: true, ..options.clone() })?;
+    let is_same = noted.digest == run.digest && matches!(noted.verdict, Verdict::Violated(_));
+    Ok(if is_same { Run { verdict: noted.verdict, ..run } } else { run })
+}
+
 /// The same with something beside the scenario; `tell` is asked while the world is still there.
 fn play<T>(
     text: &str,
@@ -210,6 +249,7 @@ fn play<T>(
     history::end();
     sim::step::observe(None);
     sim::mysqld::lock_wait::observe(None);
+    sim::mysqld::before_commit::observe(None);
     let output = output?;
     let Some(cluster) = runner.cluster() else {
         return Err(ScenarioError::of_script("the scenario starts no cluster"));
@@ -226,6 +266,7 @@ fn play<T>(
         tape: cluster.world.tape(),
         planted: runner.planted.clone(),
         seen: runner.watch.borrow().judge().seen(),
+        left: std::mem::take(&mut runner.left),
     };
     Ok((run, told))
 }

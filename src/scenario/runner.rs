@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use goldenscript::{Block, Command, Context};
-use sim::mysqld::lock_wait;
+use sim::mysqld::{before_commit, lock_wait};
 use sim::order::Order;
 use sim::order::explore::Explorer;
 use sim::wait::{Token, TokenState};
@@ -29,7 +29,7 @@ use super::moment::Moment;
 use super::planted::Planted;
 use super::result;
 use super::steps::Extra;
-use super::{Options, Story, Verdict};
+use super::{Options, Residue, Story, Verdict};
 use crate::cluster::{self, Cluster};
 use crate::history::{self, Answer, Event};
 use crate::report::vtctl_table::vtctl_table;
@@ -54,6 +54,8 @@ pub struct Runner {
     declared: Vec<String>,
     /// What the scenario says of mutants.
     pub planted: Vec<Planted>,
+    /// The residue that `verify` found.
+    pub left: Residue,
     /// What a mutant or a seed leaves out of the output.
     judged_only: bool,
     /// A search needs no more of this run.
@@ -138,6 +140,7 @@ impl Runner {
             verdict: Verdict::Held,
             declared: Vec::new(),
             planted: Vec::new(),
+            left: Residue::new(),
             judged_only,
             is_pruned: false,
         }
@@ -287,6 +290,12 @@ impl Runner {
             cluster.set_term_start(time);
         }
         self.watch.borrow_mut().begin(&cluster);
+        if self.options.notes_locks {
+            let (watch, tablets) = (Rc::clone(&self.watch), cluster.tablets.clone());
+            before_commit::observe(Some(Rc::new(move |server, tag| {
+                watch.borrow_mut().before_commit(&tablets, server, tag);
+            })));
+        }
         let hand = Hand::new(&cluster);
         self.armed.set_hand(hand.clone());
         self.armed.tell(self.extra.explorer.clone());
@@ -736,6 +745,8 @@ impl Runner {
             Action::Recover => self.recover(),
             Action::At { moment, fault } => self.arm(moment, fault),
             Action::Check => self.check(),
+            // With something gone wrong, what `recover` heals must have come first: see the end.
+            Action::Verify if !self.extra.end.is_empty() => Ok(String::new()),
             Action::Verify => self.verify(),
             Action::ExpectRows { query, rows } => self.expect_rows(query, *rows),
             Action::ExpectDangling(count) => self.expect_dangling(*count),

@@ -2,7 +2,8 @@
 //!
 //! The deviation is a line that could stand in the scenario, behind its head: a fault, or `at ..`.
 //! Behind the scenario's own commands comes an end that is the same for all: `recover`, time for
-//! every timeout to pass, rest, a check. Only the judge looks.
+//! every timeout to pass, rest, a check, and `verify`: nothing is open, each value is found by its
+//! lookup, and what dangles is inserted. Only the judge looks.
 //!
 //! It knows nothing of which deviations there are.
 
@@ -80,6 +81,12 @@ pub fn deviate(
     options: &Options,
     lines: &[String],
 ) -> Result<(Run, Deeds), ScenarioError> {
+    let (run, deeds) = once(text, options, lines)?;
+    super::retell(run, options, |options| once(text, options, lines).map(|(run, _)| run))
+        .map(|run| (run, deeds))
+}
+
+fn once(text: &str, options: &Options, lines: &[String]) -> Result<(Run, Deeds), ScenarioError> {
     let counter = Counter::default();
     let extra = Extra {
         deviations: lines
@@ -88,7 +95,7 @@ pub fn deviate(
             .collect::<Result<_, _>>()?,
         counter: Some(counter.clone()),
         explorer: None,
-        end: common_end(&options.folder)?,
+        end: read_all(&format!("{END}verify\n---\n"), &options.folder)?,
     };
     super::play(text, options, extra, || counter.deeds())
 }

@@ -6,7 +6,7 @@ use sim::host::HostKind;
 
 use super::fault::kinds::KINDS;
 use super::steps::{What, deviate};
-use super::{Options, Run, Verdict, run};
+use super::{Options, Run, Verdict, run, tell};
 use crate::checker::coverage::fault;
 use crate::checker::coverage::goal::Goal;
 use crate::mutant::Mutant;
@@ -254,6 +254,37 @@ fn a_line_behind_the_head_strikes() {
     let (run, _) = deviate(&text, &options(vec![Mutant::PostBeforeNormal]), &[]).unwrap();
     assert!(matches!(run.verdict, Verdict::Violated(_)), "{:?}", run.verdict);
     assert!(deviate(&text, &options(Vec::new()), &["check".to_owned()]).is_err());
+}
+
+/// Who had the rows when the value could not be saved any more: b, whose mutant has not waited for
+/// a's row, and c, who waits for that. It changes nothing of the run.
+#[test]
+fn a_story_tells_what_was_locked() {
+    let text = format!(
+        "{HEAD}a:> begin\na:> {INSERT} (1, 1, 'P1', 1)\nb:> {INSERT} (2, 4, 'P1', 1)\n\
+         c:> update corder set price = 2 where customer_id = 1\ndelay Commit 1s from=vtgate-1 to=zone1-0000000300\n\
+         a:> commit\n---\n"
+    );
+    let options = Options {
+        mutants: vec![Mutant::NoOwnerLock],
+        folder: PathBuf::from("scenarios/lookup"),
+        ..Options::default()
+    };
+    let (plain, told) = (run(&text, &options).unwrap(), tell(&text, &options).unwrap());
+    assert_eq!(plain.digest, told.digest);
+    let story = |run: &Run| run.verdict.news().next().map(|story| story.text.clone());
+    let (plain, told) = (story(&plain).unwrap(), story(&told).unwrap());
+    let added = told.strip_prefix(plain.trim_end()).map(str::trim_start).unwrap();
+    let lines: Vec<&str> = added.lines().map(str::trim).collect();
+    assert_eq!(
+        lines,
+        [
+            "when that commit began",
+            "corder.PRIMARY(1) on customer/-80: a normal holds X, c normal waits for X",
+            "corder_lookup.PRIMARY(P1) on customer/80-: b pre holds X, nobody waits",
+            "corder.PRIMARY(2) on customer/80-: b normal holds X, nobody waits",
+        ]
+    );
 }
 
 /// What a scenario says of a mutant must come true.

@@ -29,6 +29,7 @@ impl Runner {
         self.run_until(Goal::Declared)?;
         let before = self.watch.borrow().told();
         self.rest()?;
+        self.left = self.watch.borrow().left();
         self.watch.borrow_mut().judge_mut().stop_counting();
         let values = self.ask_for_values()?;
         let probes = self.insert_what_dangles()?;

@@ -176,12 +176,10 @@ impl Tablet {
             let result =
                 self.query(process, connection, &statement, &Arc::default(), timeout).await;
             if let Err(error) = result {
+                // It may be in a transaction, which nobody knows.
+                process.send(self.mysqld, mysqld::Quit { connection });
                 return Err(match error {
-                    QueryError::Sql(sql) => {
-                        // It is in a transaction that nobody knows.
-                        process.send(self.mysqld, mysqld::Quit { connection });
-                        errors::plain(&sql).wrap("vttablet")
-                    }
+                    QueryError::Sql(sql) => errors::plain(&sql).wrap("vttablet"),
                     QueryError::TimedOut | QueryError::Gone => errors::connection_lost(),
                 });
             }
@@ -289,6 +287,7 @@ impl Tablet {
             }
             QueryError::Gone => {
                 self.idle.borrow_mut().clear();
+                self.lost(process, connection, stateful);
                 errors::connection_lost()
             }
         });

@@ -173,6 +173,14 @@ impl Tablet {
         self.note_end(process, id, reason);
     }
 
+    /// A connection is not used again; what it has open, its server rolls back.
+    pub(super) fn lost(&self, process: Process, connection: ConnectionId, id: Option<TxId>) {
+        match id {
+            Some(id) => self.close(process, id, "unlocked closed connection"),
+            None => process.send(self.mysqld, mysqld::Quit { connection }),
+        }
+    }
+
     /// The statement's connection is closed. Vitess ends only the statement of one of the pool's;
     /// here that is closed too, since what it is told next could overtake the end.
     pub(super) fn timed_out(
@@ -182,16 +190,8 @@ impl Tablet {
         id: Option<TxId>,
         timeout: Duration,
     ) -> Status {
-        let what = match id {
-            Some(id) => {
-                self.close(process, id, "unlocked closed connection");
-                "connection"
-            }
-            None => {
-                process.send(self.mysqld, mysqld::Quit { connection });
-                "query"
-            }
-        };
+        self.lost(process, connection, id);
+        let what = if id.is_some() { "connection" } else { "query" };
         let text = format!(
             "vttablet: (errno 3024) (sqlstate HY000): Query execution was interrupted, maximum statement execution time exceeded, elapsed time: {timeout:?}, killing {what} ID {connection}"
         );

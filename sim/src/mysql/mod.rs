@@ -50,6 +50,7 @@ mod pages;
 mod point;
 pub mod recovery;
 pub mod replica_status;
+pub mod row_locks;
 pub mod schema;
 pub mod server;
 pub mod session;

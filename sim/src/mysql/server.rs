@@ -19,6 +19,7 @@ use super::metadata::{self, MetadataMode};
 use super::options::Options;
 use super::outcome::Outcome;
 use super::replica_status::ReplicaStatus;
+use super::row_locks::{self, RowLock};
 use super::session::{ConnectionId, Running, Session};
 use super::statement;
 use super::transaction::{Stage, TrxId};
@@ -338,6 +339,11 @@ impl Server {
             })
         });
         rows.collect()
+    }
+
+    /// Who has which row, or waits for it, implicit locks too.
+    pub fn row_locks(&self) -> Vec<RowLock> {
+        row_locks::row_locks(self.engine())
     }
 
     /// The table locks of the server: connection, table, `IS` or `IX`.

@@ -16,7 +16,7 @@ use super::request::{
     Connect, DescribeTable, Executed, Kill, KillConnection, Query, Quit, SetReadOnly,
     ShowCreateTables, Tag, WaitExecuted,
 };
-use super::{Mysqld, lock_wait};
+use super::{Mysqld, before_commit, lock_wait};
 use crate::mysql::error;
 use crate::mysql::execution::{Cancel, LockWait, Step, SyncPoint};
 use crate::mysql::outcome::Outcome;
@@ -187,6 +187,9 @@ impl Mysqld {
         let now = process.now();
         let connection = query.connection;
         self.killed.borrow_mut().remove(&connection);
+        if matches!(&*query.statement, Statement::Commit) {
+            before_commit::tell(process.program, || self.tag_of(connection));
+        }
         let mut execution =
             self.with(|server| server.start(connection, &query.statement, &query.binds, now));
         loop {

@@ -12,6 +12,7 @@
 //!
 //! It knows nothing of tablets, shards or transactions over several servers.
 
+pub mod before_commit;
 mod connections;
 pub mod files;
 mod global_read_lock;

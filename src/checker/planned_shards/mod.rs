@@ -138,6 +138,7 @@ impl ShardsCheck {
             rows,
             timeline: Vec::new(),
             lost_at: None,
+            locks: Vec::new(),
             departure: None,
         });
     }

@@ -15,7 +15,7 @@ use crate::cli::run::replace::replace;
 use crate::fuzz::campaign::{Campaign, Finding, Search};
 use crate::fuzz::explain::{Explanation, Thing, explain};
 use crate::fuzz::shrink::Shrunk;
-use crate::scenario::{self, Options};
+use crate::scenario::{self, Options, Story};
 
 /// A finding that is written.
 pub(super) struct Written {
@@ -77,6 +77,22 @@ impl Written {
         });
         each.collect()
     }
+}
+
+/// The story with what was locked; as it is where another run does not tell the same.
+pub(super) fn with_locks(campaign: &Campaign, small: &Shrunk) -> Story {
+    let options = Options {
+        host: campaign.host,
+        judge_only: true,
+        notes_locks: true,
+        mutants: campaign.mutants.clone(),
+        ..Options::default()
+    };
+    let run = scenario::run(&small.case.text("", &small.tape), &options).ok();
+    let known = small.story.text.trim_end();
+    let mut stories = run.iter().flat_map(|run| run.verdict.news());
+    let same = stories.find(|story| story.text.starts_with(known));
+    same.unwrap_or(&small.story).clone()
 }
 
 fn comments(

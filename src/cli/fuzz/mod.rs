@@ -27,6 +27,7 @@ use sim::seed::Seed;
 pub(in crate::cli) use self::schema::SchemaArguments;
 use crate::cli::many::{Clock, progress_bar, threads};
 use crate::cli::order::in_order;
+use crate::cli::run::show::Mebibytes;
 use crate::cli::run::{SeedRange, mutant_parser};
 use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::{BadCase, Campaign, Finding, Ran, Search};
@@ -67,6 +68,9 @@ pub(super) struct Arguments {
     /// Print a name and a digest for each run
     #[arg(long)]
     digest: bool,
+    /// Print the speed, virtual per real time, and the memory that a run takes
+    #[arg(long)]
+    stats: bool,
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -138,8 +142,12 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let result = in_order(
         (first..last).map(Seed).take_while(|_| !clock.is_over()),
         threads(arguments.jobs),
-        |seed| campaign.seed(*seed),
-        |seed, done| {
+        |seed| match arguments.stats {
+            true => peak::measure(|| campaign.seed(*seed)),
+            false => (campaign.seed(*seed), None),
+        },
+        |seed, (done, bytes)| {
+            tally.memory.take(bytes);
             bar.suspend(|| tally.take(seed, done, &mut out))?;
             bar.inc(1);
             Ok::<(), CommandError>(())
@@ -167,6 +175,7 @@ struct Tally<'a> {
     /// The most of any run.
     counted: Counted,
     card: Card,
+    memory: Memory,
 }
 
 impl<'a> Tally<'a> {
@@ -184,6 +193,7 @@ impl<'a> Tally<'a> {
             first: None,
             counted: Counted::default(),
             card: Card::default(),
+            memory: Memory::default(),
         }
     }
 
@@ -242,7 +252,7 @@ impl<'a> Tally<'a> {
     fn tell(&self, finding: &Finding, out: &mut dyn Write) -> Result<(), CommandError> {
         let small = shrink(self.campaign, finding);
         let small = small.map_err(|error| CommandError::usage(error.to_string()))?;
-        let Some(small) = small else {
+        let Some(mut small) = small else {
             writeln!(
                 out,
                 "seed {}: {} (there without the mutant too, or not again from its tape)",
@@ -251,6 +261,7 @@ impl<'a> Tally<'a> {
             )?;
             return Ok(());
         };
+        small.story = finding::with_locks(self.campaign, &small);
         let written = finding::write(self.campaign, finding, &small, self.arguments)?;
         let Shrunk { case, tape, story, runs } = &small;
         match self.arguments.format {
@@ -307,6 +318,7 @@ impl<'a> Tally<'a> {
                         "departures": self.departures, "stuck": self.stuck,
                         "faults": self.faults, "first": self.first, "events": self.events,
                         "virtual_seconds": virtual_seconds, "seconds": seconds,
+                        "bytes_at_most": self.memory.most, "bytes_mean": self.memory.mean(),
                         "pct": self.bound().map(|bound| json!({
                             "depth": bound.depth, "chains": bound.counted.chains,
                             "steps": bound.counted.steps, "bound": bound.probability })),
@@ -322,9 +334,40 @@ impl<'a> Tally<'a> {
                     "{word}: {} runs, {found} violated{by}, {departed} as Vitess departs{known}, {} stuck, {} faults, profile {}, {virtual_seconds:.0} s virtual, {seconds:.1} s real, {rate:.0} runs/s",
                     self.runs, self.stuck, self.faults, self.arguments.profile.name
                 )?;
+                if self.arguments.stats {
+                    let events = self.events as f64 / seconds.max(1e-9) / 1e6;
+                    let faster = virtual_seconds / seconds.max(1e-9);
+                    let Memory { most, .. } = self.memory;
+                    let (most, mean) = (Mebibytes(most), Mebibytes(self.memory.mean()));
+                    writeln!(
+                        out,
+                        "stats: {rate:.0} runs/s, {events:.2} M events/s, {faster:.0} s virtual a real second, a run takes {mean}, {most} at most"
+                    )?;
+                }
             }
         }
         Ok(verdict)
+    }
+}
+
+/// What runs had of memory, in bytes.
+#[derive(Default)]
+struct Memory {
+    most: usize,
+    sum: usize,
+    runs: usize,
+}
+
+impl Memory {
+    fn take(&mut self, bytes: Option<usize>) {
+        let Some(bytes) = bytes else { return };
+        self.most = self.most.max(bytes);
+        self.sum += bytes;
+        self.runs += 1;
+    }
+
+    fn mean(&self) -> usize {
+        self.sum.checked_div(self.runs).unwrap_or(0)
     }
 }
 

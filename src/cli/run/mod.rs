@@ -59,7 +59,7 @@ pub(super) struct Arguments {
     /// Print a name and a digest for each run
     #[arg(long)]
     digest: bool,
-    /// Print numbers of events
+    /// Print numbers of events, and the memory that a run takes at most
     #[arg(long)]
     stats: bool,
     /// Who polls: nodes needs a build with --cfg madsim
@@ -184,6 +184,7 @@ impl Plan {
                 record: arguments.trace.is_some(),
                 mutants: arguments.mutants,
                 twice: arguments.twice,
+                memory: stats,
             },
             style: Style { format, digest, stats },
             threads: threads(arguments.jobs),

@@ -28,6 +28,8 @@ pub struct Settings {
     pub mutants: Vec<Mutant>,
     pub record: bool,
     pub twice: bool,
+    /// Counts what a run takes of memory.
+    pub memory: bool,
 }
 
 /// Which chance a run has, and whether its output is looked at.
@@ -77,6 +79,8 @@ impl Problem {
 pub struct Finished {
     pub seed: Option<Seed>,
     pub real: Duration,
+    /// Bytes that it had at most; none where nobody counts.
+    pub memory: Option<usize>,
     /// None where it did not come to an end.
     pub run: Option<Run>,
     pub problems: Vec<Problem>,
@@ -103,8 +107,19 @@ pub fn once(scenario: &Scenario, chance: Chance, settings: &Settings, runner: Ru
         Chance::Seed(seed) => Some(seed),
     };
     let options = options(scenario, seed, settings);
+    let mut memory = None;
     let ((ran, mut problems), real) = timed(|| match settings.twice {
-        false => (in_fresh_thread(scenario, || runner(&scenario.text, &options)), Vec::new()),
+        false => {
+            let ran = in_fresh_thread(scenario, || match settings.memory {
+                true => peak::measure(|| runner(&scenario.text, &options)),
+                false => (runner(&scenario.text, &options), None),
+            });
+            let ran = ran.map(|(ran, most)| {
+                memory = most;
+                ran
+            });
+            (ran, Vec::new())
+        }
         true => run_again(scenario, &options, runner),
     });
     let run = match ran {
@@ -124,7 +139,7 @@ pub fn once(scenario: &Scenario, chance: Chance, settings: &Settings, runner: Ru
             Some(run)
         }
     };
-    Finished { seed, real, run, problems }
+    Finished { seed, real, memory, run, problems }
 }
 
 /// Runs it again with each mutant that the scenario speaks of.

@@ -41,6 +41,8 @@ pub(super) struct Totals {
     pub(super) virtual_time: Nanos,
     pub(super) real: Duration,
     pub(super) events: u64,
+    /// The most that a run had, in bytes; 0 where nobody counts.
+    pub(super) memory: usize,
 }
 
 impl Totals {
@@ -48,6 +50,7 @@ impl Totals {
         self.runs += 1;
         self.status = self.status.max(Some(status));
         self.real += finished.real;
+        self.memory = self.memory.max(finished.memory.unwrap_or(0));
         if let Some(run) = &finished.run {
             self.virtual_time = self.virtual_time.saturating_add(run.virtual_time);
             self.events = self.events.saturating_add(run.events);
@@ -145,6 +148,7 @@ pub(super) fn run_json(scenario: &Scenario, finished: &Finished, status: Status)
         "events": run.map(|run| run.events),
         "virtual_ns": run.map(|run| run.virtual_time),
         "real_ms": finished.real.as_millis() as u64,
+        "bytes_at_most": finished.memory,
         "problems": finished.problems.iter().map(problem_json).collect::<Vec<Json>>(),
     })
 }
@@ -185,6 +189,9 @@ pub(super) fn scenario_line(
     if style.stats {
         let rate = totals.events as f64 / totals.real.as_secs_f64().max(1e-9);
         write!(out, ", {} events, {:.2} M events/s", totals.events, rate / 1e6)?;
+        if 0 < totals.memory {
+            write!(out, ", {}", Mebibytes(totals.memory))?;
+        }
     }
     writeln!(out)
 }
@@ -235,6 +242,15 @@ impl Summary {
             "real_ms": self.wall.as_millis() as u64,
             "host": self.host.to_string(),
         }})
+    }
+}
+
+/// `1.3 MiB`
+pub(in crate::cli) struct Mebibytes(pub usize);
+
+impl fmt::Display for Mebibytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} MiB", self.0 as f64 / f64::from(1 << 20))
     }
 }
 

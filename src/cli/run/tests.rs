@@ -65,6 +65,7 @@ fn runner(text: &str, options: &Options) -> Result<Run, ScenarioError> {
         trace: Trace::default(),
         tape: Tape::default(),
         planted: Vec::new(),
+        left: Default::default(),
         seen: Default::default(),
     })
 }

@@ -1,19 +1,22 @@
 //! `vindicate sweep`: a scenario with a failure at every step where one can make a difference.
 //!
 //! The scenario runs calm once and its steps are counted; then it runs again, once for each
-//! [deviation], to a common end: everything recovers, all timeouts pass, the judge looks.
+//! [deviation], to a common end: everything recovers, all timeouts pass, the judge looks, and what
+//! dangles is inserted. What a failure may leave is counted by its cause; without one it is none.
 //!
 //! It knows nothing of how a run is judged.
 
 pub(in crate::cli) mod deviation;
 pub(in crate::cli) mod show;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use sim::host::HostKind;
 
+use crate::checker::Cause;
 use crate::cli::many::{progress_bar, threads, timed};
 use crate::cli::order::in_order;
 use crate::cli::run::bad::BadScenario;
@@ -23,7 +26,7 @@ use crate::cli::run::once::in_fresh_thread;
 use crate::cli::{CommandError, Format, Verdict};
 use crate::mutant::Mutant;
 use crate::scenario::steps::{Deeds, deviate};
-use crate::scenario::{self, Options};
+use crate::scenario::{self, Options, Residue};
 use deviation::Deviation;
 use show::Table;
 
@@ -45,11 +48,26 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-/// What a run came to.
+/// What a run came to, and what it left that no promise forbids.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Played {
+    came: Came,
+    /// Entries without a row.
+    left: Residue,
+    /// Where it broke a promise as Vitess does.
+    departures: BTreeSet<&'static str>,
+}
+
+/// The verdict on a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Came {
     Held,
-    Violated { invariant: &'static str, story: String },
+    /// Entries without a row, and nothing in the history has left them.
+    Unexplained(String),
+    Violated {
+        invariant: &'static str,
+        story: String,
+    },
     Stuck(String),
     Panicked(String),
     Bad(String),
@@ -96,17 +114,17 @@ impl Sweep<'_> {
     fn one(&self, scenario: &Scenario) -> Result<Table, CommandError> {
         let mut table = Table::new(&scenario.name, &scenario.path);
         let only = self.arguments.only.as_slice();
-        let (came, deeds) = self.play_alone(scenario, only)?;
-        table.calm(came);
+        let (played, deeds) = self.play_alone(scenario, only)?;
+        table.calm(played);
         let deviations = if only.is_empty() { deviation::all(&deeds) } else { Vec::new() };
         let bar = progress_bar(deviations.len() as u64);
         in_order(
             deviations.chunks(CHUNK),
             self.threads,
             |chunk| self.chunk(scenario, chunk),
-            |chunk, came| {
-                for (deviation, came) in chunk.iter().zip(came) {
-                    table.take(deviation, came);
+            |chunk, played| {
+                for (deviation, played) in chunk.iter().zip(played) {
+                    table.take(deviation, played);
                 }
                 bar.inc(chunk.len() as u64);
                 Ok::<(), CommandError>(())
@@ -120,33 +138,33 @@ impl Sweep<'_> {
         &self,
         scenario: &Scenario,
         lines: &[String],
-    ) -> Result<(Came, Deeds), CommandError> {
+    ) -> Result<(Played, Deeds), CommandError> {
         match in_fresh_thread(scenario, || self.play(scenario, lines)) {
             Ok(Ok(played)) => Ok(played),
             Ok(Err(error)) => Err(bad(scenario, error)),
-            Err(panic) => Ok((Came::Panicked(panic), Default::default())),
+            Err(panic) => Ok((Played::of(Came::Panicked(panic)), Default::default())),
         }
     }
 
-    fn chunk(&self, scenario: &Scenario, chunk: &[Deviation]) -> Vec<Came> {
+    fn chunk(&self, scenario: &Scenario, chunk: &[Deviation]) -> Vec<Played> {
         let played = in_fresh_thread(scenario, || {
             let one = |deviation: &Deviation| match self
                 .play(scenario, std::slice::from_ref(&deviation.line))
             {
-                Ok((came, _)) => came,
-                Err(error) => Came::Bad(error.message),
+                Ok((played, _)) => played,
+                Err(error) => Played::of(Came::Bad(error.message)),
             };
-            chunk.iter().map(one).collect::<Vec<Came>>()
+            chunk.iter().map(one).collect::<Vec<Played>>()
         });
         // A panic of the harness itself ends the thread: all of its runs are suspect.
-        played.unwrap_or_else(|panic| vec![Came::Panicked(panic); chunk.len()])
+        played.unwrap_or_else(|panic| vec![Played::of(Came::Panicked(panic)); chunk.len()])
     }
 
     fn play(
         &self,
         scenario: &Scenario,
         lines: &[String],
-    ) -> Result<(Came, Deeds), scenario::ScenarioError> {
+    ) -> Result<(Played, Deeds), scenario::ScenarioError> {
         let options = Options {
             host: HostKind::Plain,
             judge_only: true,
@@ -158,10 +176,10 @@ impl Sweep<'_> {
             texts.first().cloned().unwrap_or_else(|| otherwise.to_owned())
         };
         let came = match &run.verdict {
-            scenario::Verdict::Held => Came::Held,
+            scenario::Verdict::Held => Came::of_left(&run.left),
             scenario::Verdict::Violated(_) => match run.verdict.news().next() {
                 // Vitess does that too, and the judge knows why.
-                None => Came::Held,
+                None => Came::of_left(&run.left),
                 Some(story) => {
                     Came::Violated { invariant: story.invariant, story: story.text.clone() }
                 }
@@ -169,7 +187,23 @@ impl Sweep<'_> {
             scenario::Verdict::Stuck(waits) => Came::Stuck(first(waits, "nothing can go on")),
             scenario::Verdict::Panicked(panics) => Came::Panicked(first(panics, "a process")),
         };
-        Ok((came, deeds))
+        let departures = run.verdict.departures().collect();
+        Ok((Played { came, left: run.left, departures }, deeds))
+    }
+}
+
+impl Played {
+    fn of(came: Came) -> Played {
+        Played { came, left: Residue::new(), departures: BTreeSet::new() }
+    }
+}
+
+impl Came {
+    fn of_left(left: &Residue) -> Came {
+        match left.get(&Cause::Unknown) {
+            None => Came::Held,
+            Some(count) => Came::Unexplained(format!("{count} entries without a row")),
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table as Grid, presets};
 use serde_json::{Value, json};
 
-use super::Came;
 use super::deviation::{Deviation, Kind};
+use super::{Came, Played};
 use crate::cli::Verdict;
 
 /// Of one scenario.
@@ -23,6 +23,10 @@ pub struct Table {
     /// By program and step.
     rows: BTreeMap<(&'static str, &'static str), Row>,
     failures: BTreeMap<String, Failure>,
+    /// At how many points entries without a row were left, by cause.
+    left: BTreeMap<&'static str, usize>,
+    /// At how many points Vitess itself breaks a promise, by departure.
+    departures: BTreeMap<&'static str, usize>,
 }
 
 /// For each kind how many runs there were, and how many held.
@@ -43,14 +47,28 @@ impl Table {
             calm: Came::Held,
             rows: BTreeMap::new(),
             failures: BTreeMap::new(),
+            left: BTreeMap::new(),
+            departures: BTreeMap::new(),
         }
     }
 
-    pub fn calm(&mut self, came: Came) {
-        self.calm = came;
+    pub fn calm(&mut self, played: Played) {
+        self.count(&played);
+        self.calm = played.came;
     }
 
-    pub fn take(&mut self, deviation: &Deviation, came: Came) {
+    fn count(&mut self, played: &Played) {
+        for cause in played.left.keys() {
+            *self.left.entry(cause.name()).or_default() += 1;
+        }
+        for departure in &played.departures {
+            *self.departures.entry(departure).or_default() += 1;
+        }
+    }
+
+    pub fn take(&mut self, deviation: &Deviation, played: Played) {
+        self.count(&played);
+        let came = played.came;
         let row = self.rows.entry((deviation.program, deviation.step)).or_default();
         let (runs, held) = row.entry(deviation.kind).or_default();
         *runs += 1;
@@ -93,6 +111,15 @@ impl Table {
         };
         if !self.rows.is_empty() {
             let _ = writeln!(text, "{}", self.grid());
+        }
+        for (what, counts) in [
+            ("entries without a row are left at", &self.left),
+            ("as Vitess departs at", &self.departures),
+        ] {
+            let each = counts.iter().map(|(name, count)| format!("{} {name}", grouped(*count)));
+            if !counts.is_empty() {
+                let _ = writeln!(text, "  {what} {}", each.collect::<Vec<_>>().join(", "));
+            }
         }
         if self.calm != Came::Held {
             let _ = writeln!(text, "  {}: {}", self.calm.sort(), indented(self.calm.story()));
@@ -161,6 +188,7 @@ impl Table {
         json!({
             "scenario": self.name, "points": self.points(), "held": self.held(),
             "rows": rows, "failures": failures,
+            "left": self.left, "departures": self.departures,
         })
     }
 }
@@ -171,6 +199,7 @@ impl Came {
         match self {
             Came::Held => "held".to_owned(),
             Came::Violated { invariant, .. } => format!("violated {invariant}"),
+            Came::Unexplained(_) => "unexplained residue".to_owned(),
             Came::Stuck(_) => "stuck".to_owned(),
             Came::Panicked(_) => "panicked".to_owned(),
             Came::Bad(_) => "bad input".to_owned(),
@@ -181,6 +210,7 @@ impl Came {
         match self {
             Came::Held => "",
             Came::Violated { story: text, .. }
+            | Came::Unexplained(text)
             | Came::Stuck(text)
             | Came::Panicked(text)
             | Came::Bad(text) => text,
@@ -190,7 +220,7 @@ impl Came {
     fn verdict(&self) -> Verdict {
         match self {
             Came::Held => Verdict::Held,
-            Came::Violated { .. } => Verdict::Failed,
+            Came::Violated { .. } | Came::Unexplained(_) => Verdict::Failed,
             Came::Stuck(_) => Verdict::Stuck,
             Came::Panicked(_) => Verdict::OurFault,
             Came::Bad(_) => Verdict::BadInput,
