@@ -20,6 +20,7 @@ use vindicate::fuzz::case::{Case, Source, Step};
 use vindicate::fuzz::explain::{Then, explain};
 use vindicate::fuzz::profile::{PROFILES, Profile};
 use vindicate::fuzz::schema::given::Given;
+use vindicate::fuzz::shape::Shape;
 use vindicate::fuzz::shrink::{Shrunk, shrink};
 use vindicate::fuzz::strategy::Cases;
 use vindicate::mutant::Mutant;
@@ -184,8 +185,9 @@ fn departures_are_known_by_their_signatures() {
 
 /// Without any one step or deviation it holds, as it does without the mutant.
 fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
+    let shape = Shape::of(&small.story);
     let shows = |case: &Case, tape: &Tape| {
-        campaign.violates(case, tape, small.story.invariant).expect("a case that runs").is_some()
+        campaign.violates(case, tape, &shape).expect("a case that runs").is_some()
     };
     assert!(shows(&small.case, &small.tape), "{mutant}: not found again");
     for at in 0..small.case.steps.len() {
@@ -195,8 +197,7 @@ fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
     }
     for schema in small.case.schema.simpler() {
         let case = Case { schema, ..small.case.clone() };
-        let holds =
-            !matches!(campaign.violates(&case, &small.tape, small.story.invariant), Ok(Some(_)));
+        let holds = !matches!(campaign.violates(&case, &small.tape, &shape), Ok(Some(_)));
         assert!(
             holds,
             "{mutant}: a lookup or a flag is not needed\n{}",

@@ -22,6 +22,7 @@ pub mod faults;
 pub mod interleave;
 pub mod profile;
 pub mod schema;
+pub mod shape;
 pub mod shrink;
 pub mod strategy;
 pub mod tables;

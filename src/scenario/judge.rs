@@ -190,6 +190,7 @@ impl Watch {
         let story = |violation: &Violation| Story {
             invariant: violation.invariant.name(),
             departure: violation.departure.map(Departure::name),
+            rows: violation.rows.clone(),
             text: violation.to_string(),
         };
         open.map(story).collect()

@@ -166,6 +166,8 @@ pub struct Story {
     pub invariant: &'static str,
     /// The known departure of Vitess's that it is.
     pub departure: Option<&'static str>,
+    /// The rows that disagree, and what is wrong with them.
+    pub rows: Vec<String>,
     pub text: String,
 }
 

@@ -186,8 +186,9 @@ impl Runner {
             self.verdict = Verdict::Violated(violations);
         } else if self.verdict == Verdict::Held && !absent.is_empty() && !self.judged_only {
             let text = format!("declared and absent: violated {}", absent.join(", "));
+            let (departure, rows) = (None, Vec::new());
             self.verdict =
-                Verdict::Violated(vec![Story { invariant: "declared", departure: None, text }]);
+                Verdict::Violated(vec![Story { invariant: "declared", departure, rows, text }]);
         }
         if let Some(cluster) = &self.cluster {
             let panics = cluster.world.panics();
