@@ -21,6 +21,7 @@ pub mod explain;
 pub mod faults;
 pub mod interleave;
 pub mod profile;
+pub mod proof;
 pub mod schema;
 pub mod shape;
 pub mod shrink;
