@@ -104,7 +104,7 @@ fn interleave(arguments: &Arguments, mutant: Mutant) -> Result<Took, CommandErro
         threads(arguments.jobs),
         |(_, script)| {
             let is_over = || clock.is_over() || is_found.load(Ordering::Relaxed);
-            let explored = explore(script, Reduction::Commuting, None, is_over);
+            let explored = explore(script, Reduction::Commuting, &[], is_over);
             let finds = explored.as_ref().is_ok_and(|explored| explored.finding.is_some());
             is_found.fetch_or(finds, Ordering::Relaxed);
             (explored, clock.elapsed())
