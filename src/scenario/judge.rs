@@ -19,7 +19,6 @@ use crate::cluster::{Cluster, Durability};
 use crate::history::Event;
 use crate::scenario::Story;
 use crate::topo::{Alias, Store};
-use crate::vindex::Registry;
 use crate::vschema::VSchema;
 
 /// See the [module](self).
@@ -147,7 +146,7 @@ impl Watch {
         let Some((version, source)) = topo.srv_vschema.values().next() else { return };
         if *version != self.version {
             self.version = *version;
-            let vschema = Rc::new(VSchema::build(source, &Registry::standard()));
+            let vschema = Rc::new(VSchema::build_once(source));
             self.shards.learn(*version, &vschema);
             self.judge.vschema_changed(&vschema, world::now());
         }
