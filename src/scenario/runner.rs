@@ -29,7 +29,7 @@ use super::moment::Moment;
 use super::planted::Planted;
 use super::result;
 use super::steps::Extra;
-use super::{Options, Story, Verdict};
+use super::{Options, Part, Story, Verdict};
 use crate::cluster::{self, Cluster};
 use crate::history::{self, Answer, Event};
 use crate::report::vtctl_table::vtctl_table;
@@ -682,6 +682,19 @@ impl Runner {
         match (&self.cluster, &self.hand) {
             (Some(cluster), Some(hand)) => Ok(super::locks::describe(cluster, hand)),
             _ => Err("there is no cluster".to_owned()),
+        }
+    }
+
+    /// Does a part of a scenario of which nothing is printed. A step may find what it names gone;
+    /// the judge goes on looking.
+    pub(super) fn follow(&mut self, part: &Part) {
+        match part {
+            Part::Action(action) => {
+                let _ = self.act(action);
+            }
+            Part::BlockEnd => {
+                let _ = self.tell_resumed();
+            }
         }
     }
 
