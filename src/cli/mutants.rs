@@ -70,13 +70,14 @@ pub(super) struct Arguments {
 }
 
 /// What became of a mutant.
-struct Outcome {
+struct Outcome<T = Shrunk> {
     mutant: Mutant,
-    found: Option<Box<(Finding, Shrunk)>>,
+    /// The finding, and what was made of it.
+    found: Option<Box<(Finding, T)>>,
     runs: u64,
     /// Until it was found, without shrinking.
     time: Duration,
-    /// Until its counterexample was small.
+    /// Until that was made.
     shrunk: Duration,
 }
 
@@ -95,7 +96,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let (search_by, first) = (arguments.search.search(), Seed::parse(&arguments.seed));
     let mut outcomes = Vec::new();
     for mutant in mutants {
-        let outcome = search(&arguments, mutant, search_by, first)?;
+        let outcome = search(&arguments, mutant, search_by, first, shrink)?;
         tell(&outcome, arguments.format, &mut out)?;
         out.flush()?;
         outcomes.push(outcome);
@@ -108,12 +109,15 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     Ok(verdict)
 }
 
-fn search(
+/// Searches for a mutant until there is a finding of which something can be made: of one that is
+/// there without the mutant too, nothing can.
+fn search<T>(
     arguments: &Arguments,
     mutant: Mutant,
     search: Search,
     Seed(first): Seed,
-) -> Result<Outcome, CommandError> {
+    make: impl Fn(&Campaign, &Finding) -> Result<Option<T>, BadCase>,
+) -> Result<Outcome<T>, CommandError> {
     let campaign = campaign(arguments, mutant, search);
     let clock = Clock::start(Some(arguments.time));
     let mut outcome =
@@ -129,15 +133,11 @@ fn search(
             outcome.time = clock.elapsed();
             let (_, finding) = done.map_err(|error| Some(bad(error)))?;
             let Some(finding) = finding else { return Ok(()) };
-            match shrink(&campaign, &finding).map_err(|error| Some(bad(error)))? {
-                Some(small) => {
-                    outcome.shrunk = clock.elapsed();
-                    outcome.found = Some(Box::new((finding, small)));
-                    Err(None)
-                }
-                // It is there without the mutant too.
-                None => Ok(()),
-            }
+            let made = make(&campaign, &finding).map_err(|error| Some(bad(error)))?;
+            let Some(made) = made else { return Ok(()) };
+            outcome.shrunk = clock.elapsed();
+            outcome.found = Some(Box::new((finding, made)));
+            Err(None)
         },
     );
     match ended {

@@ -17,7 +17,7 @@ use sim::seed::Seed;
 
 use super::{Arguments, campaign};
 use crate::cli::fuzz::finding::page;
-use crate::cli::many::{Clock, progress_bar, threads};
+use crate::cli::many::{Clock, progress_bar, threads, timed};
 use crate::cli::order::in_order;
 use crate::cli::{CommandError, Format, Verdict};
 use crate::fuzz::campaign::{BadCase, Campaign, Chance, Finding};
@@ -33,6 +33,7 @@ struct Searched {
     /// Violations that are there without the mutant too.
     others: usize,
     next: Seed,
+    /// Of the search alone.
     time: Duration,
 }
 
@@ -99,20 +100,19 @@ impl Searched {
     /// So many shrinks more, or as many as there is time for.
     fn more(&self, arguments: &Arguments, count: usize) -> Result<Searched, CommandError> {
         let campaign = campaign(arguments, self.mutant, arguments.search.search());
-        let clock = Clock::start(Some(arguments.time.saturating_sub(self.time)));
         let mut more = Searched::new(self.mutant, self.next);
         let bad = |error: BadCase| CommandError::usage(error.to_string());
-        while more.shrinks.len() < count && !clock.is_over() {
+        while more.shrinks.len() < count && self.time + more.time < arguments.time {
             let seed = more.next;
             more.next = Seed(seed.0.wrapping_add(1));
-            let (_, finding) = campaign.seed(seed).map_err(bad)?;
-            let Some(finding) = finding else { continue };
+            let (done, time) = timed(|| campaign.seed(seed));
+            more.time += time;
+            let Some(finding) = done.map_err(bad)?.1 else { continue };
             match one(&campaign, &finding)? {
                 Some(shrink) => more.shrinks.push(shrink),
                 None => more.others += 1,
             }
         }
-        more.time = clock.elapsed();
         Ok(more)
     }
 
