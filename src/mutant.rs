@@ -170,6 +170,11 @@ pub fn is(mutant: Mutant) -> bool {
     ON.get() & bit(mutant) != 0
 }
 
+/// A bit for each mutant that is on: with the same ones a vindex is made in the same way.
+pub fn all_on() -> u128 {
+    ON.get()
+}
+
 /// Switches these mutants on, and all others off, until the guard is dropped.
 pub fn switch_on(mutants: &[Mutant]) -> Guard {
     ON.set(mutants.iter().fold(0, |on, mutant| on | bit(*mutant)));

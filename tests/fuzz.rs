@@ -19,7 +19,9 @@ use vindicate::fuzz::card::Card;
 use vindicate::fuzz::case::{Case, Source, Step};
 use vindicate::fuzz::explain::{Then, explain};
 use vindicate::fuzz::profile::{PROFILES, Profile};
+use vindicate::fuzz::proof::{Failure, failures};
 use vindicate::fuzz::schema::given::Given;
+use vindicate::fuzz::shape::Shape;
 use vindicate::fuzz::shrink::{Shrunk, shrink};
 use vindicate::fuzz::strategy::Cases;
 use vindicate::mutant::Mutant;
@@ -97,7 +99,34 @@ fn a_planted_bug_is_found_and_its_counterexample_is_minimal() {
         minimal(&campaign, &small, mutant);
         stands_as_a_scenario(&small, mutant);
         is_explained(&campaign, &small);
+        is_proved(&campaign, &finding, &small);
     }
+}
+
+/// What `mutants --shrinks` asks of each holds; and where something does not, it says so.
+fn is_proved(campaign: &Campaign, finding: &Finding, small: &Shrunk) {
+    let proved = |finding: &Finding, small: &Shrunk, text: &str| {
+        let explanation = explain(campaign, small).expect("cases that run");
+        failures(campaign, finding, small, &explanation, text).expect("cases that run")
+    };
+    let text = |small: &Shrunk| {
+        let text = small.case.text("A finding.", &small.tape);
+        scenario::run(&text, &Options::default()).expect("a scenario").output
+    };
+    let holds = text(small);
+    assert_eq!(proved(finding, small, &holds), BTreeSet::new());
+    let (case, tape) = (small.case.clone(), small.tape.clone());
+    let as_small = Finding { case, tape, ..finding.clone() };
+    let mut more = small.clone();
+    more.case.steps.push(Step::Advance(Duration::from_millis(1)));
+    let told = proved(&as_small, &more, &text(&more));
+    let expected = [Failure::Grew("lines"), Failure::Grew("steps"), Failure::NotMinimal];
+    assert_eq!(told, expected.into());
+    let mut other = small.clone();
+    other.case.steps.clear();
+    assert_eq!(proved(finding, small, &text(&other)), [Failure::NotReplayed].into());
+    let unsaid = holds.replace("A finding.", "A finding that").replace("OK", "Ok");
+    assert_eq!(proved(finding, small, &unsaid), [Failure::NotFaithful].into());
 }
 
 /// Each of its lines is said to be needed.
@@ -184,8 +213,9 @@ fn departures_are_known_by_their_signatures() {
 
 /// Without any one step or deviation it holds, as it does without the mutant.
 fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
+    let shape = Shape::of(&small.story);
     let shows = |case: &Case, tape: &Tape| {
-        campaign.violates(case, tape, small.story.invariant).expect("a case that runs").is_some()
+        campaign.violates(case, tape, &shape).expect("a case that runs").is_some()
     };
     assert!(shows(&small.case, &small.tape), "{mutant}: not found again");
     for at in 0..small.case.steps.len() {
@@ -195,8 +225,7 @@ fn minimal(campaign: &Campaign, small: &Shrunk, mutant: Mutant) {
     }
     for schema in small.case.schema.simpler() {
         let case = Case { schema, ..small.case.clone() };
-        let holds =
-            !matches!(campaign.violates(&case, &small.tape, small.story.invariant), Ok(Some(_)));
+        let holds = !matches!(campaign.violates(&case, &small.tape, &shape), Ok(Some(_)));
         assert!(
             holds,
             "{mutant}: a lookup or a flag is not needed\n{}",

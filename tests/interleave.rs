@@ -31,8 +31,8 @@ fn script(name: &str, mutants: &[Mutant]) -> Script {
     Script::read(&text(name), options).expect("a scenario with a `concurrently`")
 }
 
-fn all(script: &Script, line: Option<&str>) -> Explored {
-    explore(script, Reduction::Commuting, line, || false).expect("a script that runs")
+fn all(script: &Script, lines: &[String]) -> Explored {
+    explore(script, Reduction::Commuting, lines, || false).expect("a script that runs")
 }
 
 #[test]
@@ -41,11 +41,11 @@ fn planted_bugs_are_found_and_their_schedules_are_minimal() {
         [("insert_insert", Mutant::NoOwnerLock), ("two_healers", Mutant::TakeoverForgotten)];
     for (name, mutant) in planted {
         let script = script(name, &[mutant]);
-        let explored = all(&script, None);
+        let explored = all(&script, &[]);
         let finding = explored.finding.expect("a finding");
         assert_eq!(finding.sort, "no_missing", "{mutant}");
         let shows = |tape: &Tape| {
-            let played = script.play(&By::Tape(tape.clone()), None, false).unwrap();
+            let played = script.play(&By::Tape(tape.clone()), &[], false).unwrap();
             played.verdict.news().any(|story| story.invariant == finding.sort)
         };
         assert!(shows(&finding.tape), "{mutant}: not again");
@@ -69,12 +69,12 @@ fn planted_bugs_are_found_and_their_schedules_are_minimal() {
 fn other_orders_come_to_the_same_outcomes() {
     for name in ["insert_delete", "update_delete"] {
         let script = script(name, &[]);
-        let outcomes: BTreeSet<Outcome> = all(&script, None).outcomes.into_keys().collect();
+        let outcomes: BTreeSet<Outcome> = all(&script, &[]).outcomes.into_keys().collect();
         let mut met = BTreeSet::new();
         for seed in 0..150 {
             let mut by_chance = script.clone();
             by_chance.options.priorities = Some(Pct::new(Seed(seed), 5, 60));
-            let played = by_chance.play(&By::Tape(Tape::default()), None, false).unwrap();
+            let played = by_chance.play(&By::Tape(Tape::default()), &[], false).unwrap();
             assert!(outcomes.contains(&played.outcome), "{name}: {:#?}", played.outcome);
             met.insert(played.outcome);
         }
@@ -89,9 +89,9 @@ fn a_path_is_the_same_run_again_and_its_tape_makes_it_too() {
     let by = By::Explorer(explorer.clone());
     let mut count = 0;
     loop {
-        let first = script.play(&by, None, false).unwrap();
-        let again = script.play(&by, None, true).unwrap();
-        let tape = script.play(&By::Tape(again.tape.clone()), None, false).unwrap();
+        let first = script.play(&by, &[], false).unwrap();
+        let again = script.play(&by, &[], true).unwrap();
+        let tape = script.play(&By::Tape(again.tape.clone()), &[], false).unwrap();
         assert_eq!((again.digest, &again.outcome), (first.digest, &first.outcome), "{count}");
         assert_eq!((tape.digest, &tape.outcome), (first.digest, &first.outcome), "{count}");
         count += 1;
@@ -108,8 +108,8 @@ fn a_crash_in_every_order_holds() {
     let server = "mysqld-zone1-0000000400";
     let line = format!("at program={server} point='synced 5' do='bounce {server} 1s'");
     let script = script("insert_delete", &[]);
-    let explored = all(&script, Some(&line));
+    let explored = all(&script, &[line]);
     assert!(explored.finding.is_none(), "{:#?}", explored.finding);
-    let calm = all(&script, None);
+    let calm = all(&script, &[]);
     assert!(calm.outcomes.len() < explored.outcomes.len(), "{:#?}", explored.outcomes);
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::clock::{Nanos, nanos};
 use crate::decide::{Choice, Decider};
+use crate::order::WAITS;
 
 /// The number of a machine, in the order of creation.
 pub(crate) type MachineIndex = u32;
@@ -121,9 +122,14 @@ pub(crate) enum Fate {
 
 struct Link {
     latency: Nanos,
-    points: [Choice; 7],
-    waits: Choice,
+    /// Named when first asked: a calm run asks for none.
+    points: Option<[Choice; 7]>,
+    waits: Option<Choice>,
 }
+
+/// What is chosen of a link's messages, beside how often they wait.
+const PURPOSES: [&str; 7] =
+    ["jitter", "late", "broken-before", "broken-after", "silent", "lost", "doubled"];
 
 /// The links between machines. See the [module](self).
 pub struct Network {
@@ -223,26 +229,19 @@ impl Network {
         self.rules.contains_key(&rule)
     }
 
-    pub(crate) fn latency(
-        &mut self,
-        from: MachineIndex,
-        to: MachineIndex,
-        decider: &mut Decider,
-    ) -> Nanos {
-        self.link(from, to, decider).latency
+    pub(crate) fn latency(&mut self, from: MachineIndex, to: MachineIndex) -> Nanos {
+        self.link(from, to).0.latency
     }
 
-    fn link(&mut self, from: MachineIndex, to: MachineIndex, decider: &mut Decider) -> &Link {
+    /// A link, with the names of its ends.
+    fn link(&mut self, from: MachineIndex, to: MachineIndex) -> (&mut Link, [&str; 2]) {
         let (names, latencies) = (&self.names, &self.latencies);
         let base = if from == to { self.loopback } else { self.latency };
-        self.links.entry((from, to)).or_insert_with(|| {
-            let (a, b) = (&names[from as usize], &names[to as usize]);
-            let mut point = |purpose: &str| decider.point(&format!("{a}>{b}/{purpose}"));
-            let purposes =
-                ["jitter", "late", "broken-before", "broken-after", "silent", "lost", "doubled"];
+        let link = self.links.entry((from, to)).or_insert_with(|| {
             let latency = latencies.get(&(from, to)).copied().unwrap_or(base);
-            Link { latency, points: purposes.map(&mut point), waits: point("waits") }
-        })
+            Link { latency, points: None, waits: None }
+        });
+        (link, [&names[from as usize], &names[to as usize]])
     }
 
     /// The point that says how often others come before a message of this link.
@@ -252,7 +251,8 @@ impl Network {
         to: MachineIndex,
         decider: &mut Decider,
     ) -> Choice {
-        self.link(from, to, decider).waits
+        let (link, [a, b]) = self.link(from, to);
+        *link.waits.get_or_insert_with(|| decider.point(&format!("{a}>{b}{WAITS}")))
     }
 
     /// Whether a rule has counted a message since this was last asked.
@@ -282,14 +282,16 @@ impl Network {
             Verdict::Delay(late) => nanos(late),
             Verdict::Hold => return Fate::Hold,
             Verdict::Drop => return Fate::Drop,
-            Verdict::Break => return Fate::Break(self.latency(from, to, decider)),
+            Verdict::Break => return Fate::Break(self.latency(from, to)),
         };
         let noise = self.noise;
-        let link = self.link(from, to, decider);
+        let (link, [a, b]) = self.link(from, to);
         if noise == Noise::default() || from == to {
             return Fate::Deliver(link.latency + extra);
         }
-        noisy_fate(noise, link, leg, extra, decider)
+        let point = |purpose| decider.point(&format!("{a}>{b}/{purpose}"));
+        let points = *link.points.get_or_insert_with(|| PURPOSES.map(point));
+        noisy_fate(noise, (link.latency, points), leg, extra, decider)
     }
 
     fn ask_rules(
@@ -330,9 +332,14 @@ impl Network {
     }
 }
 
-fn noisy_fate(noise: Noise, link: &Link, leg: Leg, extra: Nanos, decider: &mut Decider) -> Fate {
-    let [jitter, late, before, after, silent, lost, doubled] = link.points;
-    let latency = link.latency;
+fn noisy_fate(
+    noise: Noise,
+    (latency, points): (Nanos, [Choice; 7]),
+    leg: Leg,
+    extra: Nanos,
+    decider: &mut Decider,
+) -> Fate {
+    let [jitter, late, before, after, silent, lost, doubled] = points;
     let mut transit = latency + extra;
     if noise.jitter > 1 {
         let longest = latency.saturating_mul(u64::from(noise.jitter));

@@ -198,6 +198,8 @@ struct ProgramCore {
     parked: Vec<u32>,
     /// Processes that want to know when this life ends.
     watchers: Vec<u32>,
+    /// The point that says how often others come before a sleep of its; named when first asked.
+    waits: Option<Choice>,
 }
 
 struct Service {
@@ -838,7 +840,7 @@ impl Core {
         if self.machines[machine.0 as usize].up {
             self.trace_message(Kind::Broken, message);
             let from = self.machine_of(message.from);
-            let transit = self.network.latency(machine.0, from.0, &mut self.decider);
+            let transit = self.network.latency(machine.0, from.0);
             if let Some(notice) = message.broken(CallError::Refused) {
                 self.post(notice, transit);
             }
@@ -948,7 +950,7 @@ impl Core {
             let Some(caller) = slot.waits_for(program) else { continue };
             let call = CallRef { slot: index as u32, generation: slot.generation, caller };
             let from = self.machine_of(caller);
-            let transit = self.network.latency(machine.0, from.0, &mut self.decider);
+            let transit = self.network.latency(machine.0, from.0);
             let token = self.calls[index].token;
             let notice = Message::failure(program, call, CallError::Broken).with_token(token);
             self.post(notice, transit);
@@ -1260,6 +1262,7 @@ where
             services: Vec::new(),
             parked: Vec::new(),
             watchers: Vec::new(),
+            waits: None,
         });
         let program = Program(core.programs.len() as u32 - 1);
         core.by_name.insert(name.to_owned(), program);

@@ -1,7 +1,8 @@
 //! `vindicate mutants`: whether the search finds each mutant, how soon, and how small what it finds
 //! becomes.
 //!
-//! With `--compare` the strategies stand beside each other ([`compare`]).
+//! With `--compare` the strategies stand beside each other ([`compare`]), with `--shrinks N` so many
+//! findings are made small and what became of them is proved ([`shrinks`]).
 //!
 //! Found means: a run of the campaign is violated, and the same case with the same tape holds
 //! without the mutant. A mutant that is alive at the end of its time makes the command fail.
@@ -9,6 +10,7 @@
 //! It knows nothing of what a mutant does.
 
 mod compare;
+mod shrinks;
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -53,6 +55,10 @@ pub(super) struct Arguments {
     /// How often each search is made for --compare, from other seeds
     #[arg(long, value_name = "N", default_value = "5")]
     repeat: NonZeroUsize,
+    /// Make so many violations small, spread over the mutants, and prove of each that it is the same
+    /// one, on a file that replays, and no larger
+    #[arg(long, value_name = "N", conflicts_with = "compare")]
+    shrinks: Option<NonZeroUsize>,
     /// The scenarios whose orders are run for --compare
     #[arg(long, value_name = "PATH", default_value = "scenarios/interleave")]
     interleave: PathBuf,
@@ -64,13 +70,14 @@ pub(super) struct Arguments {
 }
 
 /// What became of a mutant.
-struct Outcome {
+struct Outcome<T = Shrunk> {
     mutant: Mutant,
-    found: Option<Box<(Finding, Shrunk)>>,
+    /// The finding, and what was made of it.
+    found: Option<Box<(Finding, T)>>,
     runs: u64,
     /// Until it was found, without shrinking.
     time: Duration,
-    /// Until its counterexample was small.
+    /// Until that was made.
     shrunk: Duration,
 }
 
@@ -83,10 +90,13 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     if arguments.compare {
         return compare::run(&arguments, &mutants, &mut out);
     }
+    if let Some(count) = arguments.shrinks {
+        return shrinks::run(&arguments, &mutants, count, &mut out);
+    }
     let (search_by, first) = (arguments.search.search(), Seed::parse(&arguments.seed));
     let mut outcomes = Vec::new();
     for mutant in mutants {
-        let outcome = search(&arguments, mutant, search_by, first)?;
+        let outcome = search(&arguments, mutant, search_by, first, shrink)?;
         tell(&outcome, arguments.format, &mut out)?;
         out.flush()?;
         outcomes.push(outcome);
@@ -99,19 +109,16 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     Ok(verdict)
 }
 
-fn search(
+/// Searches for a mutant until there is a finding of which something can be made: of one that is
+/// there without the mutant too, nothing can.
+fn search<T>(
     arguments: &Arguments,
     mutant: Mutant,
     search: Search,
     Seed(first): Seed,
-) -> Result<Outcome, CommandError> {
-    let campaign = Campaign {
-        profile: arguments.profile,
-        source: Source::Drawn,
-        mutants: vec![mutant],
-        search,
-        host: HostKind::default(),
-    };
+    make: impl Fn(&Campaign, &Finding) -> Result<Option<T>, BadCase>,
+) -> Result<Outcome<T>, CommandError> {
+    let campaign = campaign(arguments, mutant, search);
     let clock = Clock::start(Some(arguments.time));
     let mut outcome =
         Outcome { mutant, found: None, runs: 0, time: Duration::ZERO, shrunk: Duration::ZERO };
@@ -126,20 +133,26 @@ fn search(
             outcome.time = clock.elapsed();
             let (_, finding) = done.map_err(|error| Some(bad(error)))?;
             let Some(finding) = finding else { return Ok(()) };
-            match shrink(&campaign, &finding).map_err(|error| Some(bad(error)))? {
-                Some(small) => {
-                    outcome.shrunk = clock.elapsed();
-                    outcome.found = Some(Box::new((finding, small)));
-                    Err(None)
-                }
-                // It is there without the mutant too.
-                None => Ok(()),
-            }
+            let made = make(&campaign, &finding).map_err(|error| Some(bad(error)))?;
+            let Some(made) = made else { return Ok(()) };
+            outcome.shrunk = clock.elapsed();
+            outcome.found = Some(Box::new((finding, made)));
+            Err(None)
         },
     );
     match ended {
         Err(Some(error)) => Err(error),
         Ok(()) | Err(None) => Ok(outcome),
+    }
+}
+
+fn campaign(arguments: &Arguments, mutant: Mutant, search: Search) -> Campaign {
+    Campaign {
+        profile: arguments.profile,
+        source: Source::Drawn,
+        mutants: vec![mutant],
+        search,
+        host: HostKind::default(),
     }
 }
 

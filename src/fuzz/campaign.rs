@@ -20,6 +20,7 @@ use sim::seed::{Draw, Seed};
 
 use super::case::{Case, Source};
 use super::profile::Profile;
+use super::shape::Shape;
 use crate::checker::coverage::Seen;
 use crate::mutant::Mutant;
 use crate::scenario::{self, JITTER, Options, Story, Verdict};
@@ -186,17 +187,17 @@ impl Campaign {
         Ok(Chance::Priorities { seed, depth, steps: first.counted.steps })
     }
 
-    /// The story of this invariant, where a case with a tape gives one, and holds without the
-    /// campaign's mutants.
+    /// The story of this shape, where a case with a tape gives one, and holds without the campaign's
+    /// mutants.
     pub fn violates(
         &self,
         case: &Case,
         tape: &Tape,
-        invariant: &str,
+        shape: &Shape,
     ) -> Result<Option<Story>, BadCase> {
         let ran = self.run(case, Chance::Tape(tape.clone()), false)?;
         let mut stories = ran.verdict.news();
-        let Some(story) = stories.find(|story| story.invariant == invariant).cloned() else {
+        let Some(story) = stories.find(|story| shape.has(story)).cloned() else {
             return Ok(None);
         };
         if !self.mutants.is_empty() {

@@ -19,6 +19,7 @@ use sim::decide::Tape;
 
 use super::campaign::{BadCase, Campaign, Chance};
 use super::case::{Case, Step};
+use super::shape::Shape;
 use super::shrink::Shrunk;
 use crate::scenario::Verdict;
 
@@ -75,6 +76,8 @@ pub enum Then {
     Departs(BTreeSet<&'static str>),
     /// It breaks these, and not the finding's.
     Other(BTreeSet<&'static str>),
+    /// It breaks the finding's, and in another way.
+    OtherShape,
     /// It breaks the finding's, and does so without the campaign's mutants.
     WithoutMutants,
     /// It is the same finding.
@@ -86,10 +89,10 @@ pub enum Then {
 /// Runs a finding once without each thing that is left of it.
 pub fn explain(campaign: &Campaign, small: &Shrunk) -> Result<Explanation, BadCase> {
     let Shrunk { case, tape, story, .. } = small;
-    let invariant = story.invariant;
+    let (invariant, shape) = (story.invariant, Shape::of(story));
     let mut without = Vec::new();
     let mut attempt = |thing: Thing, case: &Case, tape: &Tape| {
-        let then = then(campaign, case, tape, invariant)?;
+        let then = then(campaign, case, tape, &shape)?;
         without.push(Without { thing, then });
         Ok::<(), BadCase>(())
     };
@@ -115,12 +118,7 @@ pub fn explain(campaign: &Campaign, small: &Shrunk) -> Result<Explanation, BadCa
     Ok(Explanation { invariant, without })
 }
 
-fn then(
-    campaign: &Campaign,
-    case: &Case,
-    tape: &Tape,
-    invariant: &'static str,
-) -> Result<Then, BadCase> {
+fn then(campaign: &Campaign, case: &Case, tape: &Tape, shape: &Shape) -> Result<Then, BadCase> {
     let ran = campaign.run(case, Chance::Tape(tape.clone()), false)?;
     let stories = match &ran.verdict {
         Verdict::Held => return Ok(Then::Held),
@@ -132,10 +130,13 @@ fn then(
     if broken.is_empty() {
         return Ok(Then::Departs(stories.iter().filter_map(|story| story.departure).collect()));
     }
-    if !broken.contains(invariant) {
+    if !broken.contains(shape.invariant) {
         return Ok(Then::Other(broken));
     }
-    Ok(match campaign.violates(case, tape, invariant)? {
+    if !ran.verdict.news().any(|story| shape.has(story)) {
+        return Ok(Then::OtherShape);
+    }
+    Ok(match campaign.violates(case, tape, shape)? {
         Some(_) => Then::Same,
         None => Then::WithoutMutants,
     })
@@ -253,6 +254,7 @@ impl Then {
             Then::Held => "held".to_owned(),
             Then::Departs(by) => format!("held, but for what Vitess departs from ({})", List(by)),
             Then::Other(broken) => format!("violates {} instead", List(broken)),
+            Then::OtherShape => format!("violates {invariant} in another way"),
             Then::WithoutMutants => format!("violates {invariant} without the mutant as well"),
             Then::Same => format!("violates {invariant} all the same"),
             Then::Stuck => "stuck".to_owned(),

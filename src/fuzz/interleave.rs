@@ -29,11 +29,22 @@ pub struct Explored {
     pub is_cut: bool,
 }
 
+/// Runs the order of times with these lines behind the head, and nothing else.
+pub fn in_time(script: &Script, lines: &[String]) -> Result<Explored, ScenarioError> {
+    let mut explored = Explored::default();
+    let played = script.play(&By::Tape(Tape::default()), lines, false)?;
+    if let Some((sort, _)) = explored.take(&played) {
+        let shrinker = Shrinker { script, lines, sort, runs: 0 };
+        explored.finding = shrinker.shrink(Tape::default(), 1)?;
+    }
+    Ok(explored)
+}
+
 /// An order that is wrong.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What goes otherwise in the scenario, if anything does.
-    pub line: Option<String>,
+    /// What goes otherwise in the scenario, a line each.
+    pub lines: Vec<String>,
     /// The invariant's name; `stuck` and `panicked` are none.
     pub sort: &'static str,
     pub story: String,
@@ -43,23 +54,22 @@ pub struct Finding {
     pub shrinking_runs: u64,
 }
 
-/// Runs every order, with a line behind the head where there is one, as long as there is time.
+/// Runs every order, with these lines behind the head, as long as there is time.
 pub fn explore(
     script: &Script,
     reduction: Reduction,
-    line: Option<&str>,
+    lines: &[String],
     mut is_over: impl FnMut() -> bool,
 ) -> Result<Explored, ScenarioError> {
     let by = Explorer::new(reduction);
     let mut explored = Explored::default();
     loop {
-        let played = script.play(&By::Explorer(by.clone()), line, false)?;
+        let played = script.play(&By::Explorer(by.clone()), lines, false)?;
         let story = explored.take(&played);
         if let Some((sort, _)) = story {
             let runs = explored.complete + explored.pruned;
-            let again = script.play(&By::Explorer(by.clone()), line, true)?;
-            let line = line.map(str::to_owned);
-            let shrinker = Shrinker { script, line, sort, runs: 0 };
+            let again = script.play(&By::Explorer(by.clone()), lines, true)?;
+            let shrinker = Shrinker { script, lines, sort, runs: 0 };
             if let Some(finding) = shrinker.shrink(again.tape, runs)? {
                 explored.finding = Some(finding);
                 return Ok(explored);
@@ -125,7 +135,7 @@ fn wrong(verdict: &Verdict) -> Option<(&'static str, String)> {
 
 struct Shrinker<'a> {
     script: &'a Script,
-    line: Option<String>,
+    lines: &'a [String],
     sort: &'static str,
     runs: u64,
 }
@@ -153,14 +163,15 @@ impl Shrinker<'_> {
                 _ => size.div_ceil(2),
             };
         }
-        let Shrinker { line, sort, runs: shrinking_runs, .. } = self;
-        Ok(Some(Finding { line, sort, story, tape: best, runs, shrinking_runs }))
+        let Shrinker { lines, sort, runs: shrinking_runs, .. } = self;
+        let lines = lines.to_vec();
+        Ok(Some(Finding { lines, sort, story, tape: best, runs, shrinking_runs }))
     }
 
     fn shows(&mut self, tape: &Tape) -> Result<Option<String>, ScenarioError> {
         self.runs += 1;
-        let line = self.line.as_deref();
-        let played = self.script.play(&By::Tape(tape.clone()), line, false)?;
+        let lines = self.lines;
+        let played = self.script.play(&By::Tape(tape.clone()), lines, false)?;
         let Some((_, story)) = wrong(&played.verdict).filter(|(sort, _)| *sort == self.sort) else {
             return Ok(None);
         };
@@ -170,7 +181,7 @@ impl Shrinker<'_> {
         self.runs += 1;
         let mut faithful = self.script.clone();
         faithful.options.mutants.clear();
-        let without = faithful.play(&By::Tape(tape.clone()), line, false)?;
+        let without = faithful.play(&By::Tape(tape.clone()), lines, false)?;
         Ok(without.verdict.is_as_vitess().then_some(story))
     }
 }
@@ -193,7 +204,7 @@ pub fn scenario(text: &str, finding: &Finding, end: &str) -> String {
     let (output, commands) = rest.split_once("\n\n").unwrap_or(("", rest));
     found.push_str(output);
     found.push_str("\n\n");
-    if let Some(line) = &finding.line {
+    for line in &finding.lines {
         found.push_str(line);
         found.push('\n');
     }

@@ -2,7 +2,7 @@
 //!
 //! Steps first (in halves, then quarters, down to single ones), then the cluster, then the tape's
 //! deviations, again and again until nothing more can go. What is left is minimal: taking away any
-//! one step or deviation makes it hold. Each attempt is a run of its own under the same tape, whose
+//! one step or deviation makes it hold, or break something else. Each attempt is a run of its own under the same tape, whose
 //! entries are named, so that they keep their meaning when others go.
 
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::backfill::Streams;
 use super::campaign::{BadCase, Campaign, Chance, Finding};
 use super::case::{Case, Step};
 use super::schema::Schema;
+use super::shape::Shape;
 use crate::scenario::Story;
 
 /// A finding that is as small as it gets.
@@ -29,12 +30,12 @@ pub struct Shrunk {
 /// Shrinks a finding; none where its tape does not give the violation again, or it is there without
 /// the campaign's mutants too.
 pub fn shrink(campaign: &Campaign, finding: &Finding) -> Result<Option<Shrunk>, BadCase> {
-    let invariant = finding.story.invariant;
-    let Some(story) = campaign.violates(&finding.case, &finding.tape, invariant)? else {
+    let shape = Shape::of(&finding.story);
+    let Some(story) = campaign.violates(&finding.case, &finding.tape, &shape)? else {
         return Ok(None);
     };
     let best = Shrunk { case: finding.case.clone(), tape: finding.tape.clone(), story, runs: 1 };
-    let mut shrinker = Shrinker { campaign, invariant, best };
+    let mut shrinker = Shrinker { campaign, shape, best };
     // A schedule that needs nothing special is the best of all.
     shrinker.attempt(shrinker.best.case.clone(), Tape::default())?;
     loop {
@@ -57,7 +58,7 @@ const OTHER_SCHEDULES: u64 = 6;
 
 struct Shrinker<'a> {
     campaign: &'a Campaign,
-    invariant: &'static str,
+    shape: Shape,
     best: Shrunk,
 }
 
@@ -65,7 +66,7 @@ impl Shrinker<'_> {
     /// Takes a smaller case where it still shows the violation.
     fn attempt(&mut self, case: Case, tape: Tape) -> Result<bool, BadCase> {
         self.best.runs += 1;
-        let story = self.campaign.violates(&case, &tape, self.invariant)?;
+        let story = self.campaign.violates(&case, &tape, &self.shape)?;
         let Some(story) = story else { return Ok(false) };
         self.best = Shrunk { case, tape, story, runs: self.best.runs };
         Ok(true)
@@ -83,7 +84,7 @@ impl Shrinker<'_> {
         for seed in 0..OTHER_SCHEDULES {
             self.best.runs += 1;
             let ran = self.campaign.run(&case, Chance::Seed(Seed(seed)), true)?;
-            let shows = ran.verdict.news().any(|story| story.invariant == self.invariant);
+            let shows = ran.verdict.news().any(|story| self.shape.has(story));
             if shows && self.attempt(case.clone(), ran.tape)? {
                 return Ok(true);
             }

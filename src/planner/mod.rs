@@ -117,7 +117,7 @@ impl PlanError {
 
 /// Plans a query.
 pub fn build(query: &str, context: &Context<'_>) -> Result<Plan, PlanError> {
-    match statement::parse(query)? {
+    match statement::parse_once(query)? {
         Outer::Sql(statement) => build_statement(statement, query, context),
         outer => {
             let (query_type, (root, tables_used)) = utility::of_vitess(&outer, query, context)?;

@@ -89,16 +89,18 @@ impl Script {
         Script { actions, options: self.options.clone() }
     }
 
-    /// One run, with a line behind the head where something goes otherwise.
-    pub fn play(&self, by: &By, line: Option<&str>, record: bool) -> Result<Played, ScenarioError> {
+    /// One run, with a line behind the head for each thing that goes otherwise.
+    pub fn play(&self, by: &By, lines: &[String], record: bool) -> Result<Played, ScenarioError> {
         let counter = Counter::default();
         let mut extra = Extra { end: vec![Action::Settle], ..Extra::default() };
-        if let Some(line) = line {
-            extra.deviations = vec![steps::read(line, &self.options.folder)?];
-            extra.end = steps::common_end(&self.options.folder)?;
+        if !lines.is_empty() {
+            let folder = &self.options.folder;
+            extra.deviations =
+                lines.iter().map(|line| steps::read(line, folder)).collect::<Result<_, _>>()?;
+            extra.end = steps::common_end(folder)?;
         }
         // Steps are told to who waits for one, or counts them.
-        extra.counter = (line.is_some() || record).then(|| counter.clone());
+        extra.counter = (!lines.is_empty() || record).then(|| counter.clone());
         let mut options = Options { judge_only: true, record, ..self.options.clone() };
         match by {
             By::Explorer(explorer) => extra.explorer = Some(explorer.clone()),

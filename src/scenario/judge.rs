@@ -20,7 +20,6 @@ use crate::cluster::{Cluster, Durability, Tablet};
 use crate::history::Event;
 use crate::scenario::{Residue, Story};
 use crate::topo::{Alias, Store};
-use crate::vindex::Registry;
 use crate::vschema::VSchema;
 
 /// See the [module](self).
@@ -171,7 +170,7 @@ impl Watch {
         let Some((version, source)) = topo.srv_vschema.values().next() else { return };
         if *version != self.version {
             self.version = *version;
-            let vschema = Rc::new(VSchema::build(source, &Registry::standard()));
+            let vschema = Rc::new(VSchema::build_once(source));
             self.shards.learn(*version, &vschema);
             self.judge.vschema_changed(&vschema, world::now());
         }
@@ -219,6 +218,7 @@ impl Watch {
         let story = |violation: &Violation| Story {
             invariant: violation.invariant.name(),
             departure: violation.departure.map(Departure::name),
+            rows: violation.rows.clone(),
             text: violation.to_string(),
         };
         open.map(story).collect()

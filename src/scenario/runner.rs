@@ -29,7 +29,7 @@ use super::moment::Moment;
 use super::planted::Planted;
 use super::result;
 use super::steps::Extra;
-use super::{Options, Residue, Story, Verdict};
+use super::{Options, Part, Residue, Story, Verdict};
 use crate::cluster::{self, Cluster};
 use crate::history::{self, Answer, Event};
 use crate::report::vtctl_table::vtctl_table;
@@ -189,8 +189,9 @@ impl Runner {
             self.verdict = Verdict::Violated(violations);
         } else if self.verdict == Verdict::Held && !absent.is_empty() && !self.judged_only {
             let text = format!("declared and absent: violated {}", absent.join(", "));
+            let (departure, rows) = (None, Vec::new());
             self.verdict =
-                Verdict::Violated(vec![Story { invariant: "declared", departure: None, text }]);
+                Verdict::Violated(vec![Story { invariant: "declared", departure, rows, text }]);
         }
         if let Some(cluster) = &self.cluster {
             let panics = cluster.world.panics();
@@ -690,6 +691,19 @@ impl Runner {
         match (&self.cluster, &self.hand) {
             (Some(cluster), Some(hand)) => Ok(super::locks::describe(cluster, hand)),
             _ => Err("there is no cluster".to_owned()),
+        }
+    }
+
+    /// Does a part of a scenario of which nothing is printed. A step may find what it names gone;
+    /// the judge goes on looking.
+    pub(super) fn follow(&mut self, part: &Part) {
+        match part {
+            Part::Action(action) => {
+                let _ = self.act(action);
+            }
+            Part::BlockEnd => {
+                let _ = self.tell_resumed();
+            }
         }
     }
 

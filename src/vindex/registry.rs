@@ -5,7 +5,7 @@
 //! Names are case-sensitive and have no aliases. It knows nothing of vschemas.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::key::quote::quote;
 use crate::vindex::binary::Binary;
@@ -32,17 +32,24 @@ type Constructor =
 /// Constructors by type name.
 #[derive(Clone)]
 pub struct Registry {
-    constructors: BTreeMap<String, Constructor>,
+    constructors: Arc<BTreeMap<String, Constructor>>,
 }
+
+/// Made once: a run asks for it again and again.
+static STANDARD: LazyLock<Registry> = LazyLock::new(Registry::of_vitess);
 
 impl Registry {
     /// A registry without types.
     pub fn empty() -> Registry {
-        Registry { constructors: BTreeMap::new() }
+        Registry { constructors: Arc::default() }
     }
 
     /// Vitess's types.
     pub fn standard() -> Registry {
+        STANDARD.clone()
+    }
+
+    fn of_vitess() -> Registry {
         let mut registry = Registry::empty();
         registry.register("binary", |name, params| Ok(Arc::new(Binary::new(name, params))));
         registry.register("binary_md5", |name, params| Ok(Arc::new(BinaryMd5::new(name, params))));
@@ -94,7 +101,8 @@ impl Registry {
             + Sync
             + 'static,
     {
-        self.constructors.insert(type_name.to_string(), Arc::new(constructor));
+        let constructors = Arc::make_mut(&mut self.constructors);
+        constructors.insert(type_name.to_string(), Arc::new(constructor));
     }
 
     /// Makes a vindex.

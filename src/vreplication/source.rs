@@ -306,10 +306,9 @@ pub async fn run(
     connection: ConnectionId,
     sql: &str,
 ) -> Result<Outcome, Status> {
-    let statement = sim::sql::parse(sql)
+    let statement = sim::sql::parse_once(sql)
         .map_err(|error| Status::new(Code::InvalidArgument, format!("{error}: {sql}")))?;
-    let query =
-        mysqld::Query { connection, statement: Arc::new(statement), binds: Arc::new(Binds::new()) };
+    let query = mysqld::Query { connection, statement, binds: Arc::new(Binds::new()) };
     match process.call(mysqld, query).within(Duration::from_secs(60)).await {
         Ok(Ok(outcome)) => Ok(outcome),
         Ok(Err(error)) => {

@@ -14,6 +14,7 @@
 
 pub mod build;
 mod build_keyspace;
+mod built;
 pub mod choose;
 pub mod ddl;
 pub mod definition;

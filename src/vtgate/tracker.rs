@@ -19,7 +19,6 @@ use sim::world::Process;
 use super::{Gate, Snapshot, gateway};
 use crate::rpc::{GetSchema, Health};
 use crate::topo::Alias;
-use crate::vindex::Registry;
 use crate::vschema::definition::{self, Definition};
 use crate::vschema::{SrvVSchema, VSchema};
 
@@ -39,7 +38,7 @@ pub struct Tracker {
 impl Tracker {
     /// Builds a vschema with what is known of its tables.
     pub fn build(&self, source: &SrvVSchema) -> VSchema {
-        let mut vschema = VSchema::build(source, &Registry::standard());
+        let mut vschema = VSchema::build_once(source);
         self.definitions.values().for_each(|own| definition::track(own, &mut vschema));
         vschema
     }

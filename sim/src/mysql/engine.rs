@@ -22,7 +22,7 @@ use super::options::Options;
 use super::pages::Slot;
 use super::point::Plans;
 use super::replica_status::ReplicaStatus;
-use super::session::{ConnectionId, Session};
+use super::session::{ConnectionId, Session, Settings, Variables};
 use super::table::{Leftovers, Table, Version};
 use super::transaction::{Isolation, Mark, Stage, Transaction, TrxId};
 use super::view::ReadView;
@@ -43,6 +43,8 @@ pub struct Engine {
     pub flushed: Vec<TrxId>,
     /// Counts changes of variables, so that sessions know when theirs are stale.
     pub variable_epoch: u64,
+    /// What sessions see that differ in nothing which SELECT shows, in an epoch.
+    pub shown_variables: Vec<(u64, Settings, Variables)>,
     /// Shared with the statements that may show it.
     pub executed: Arc<GtidSet>,
     /// What the caller's replication threads do, as it last said.
@@ -92,6 +94,7 @@ impl Engine {
             durable: Durable::default(),
             flushed: Vec::new(),
             variable_epoch: 0,
+            shown_variables: Vec::new(),
             executed: Arc::default(),
             replica: None,
             last_sequence: 0,

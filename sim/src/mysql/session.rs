@@ -18,6 +18,16 @@ pub type Variables = Arc<BTreeMap<Arc<str>, Value>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
+/// What makes a session's variables differ from those of another one on its server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    autocommit: bool,
+    foreign_key_checks: bool,
+    isolation: Isolation,
+    timeouts: [std::time::Duration; 2],
+    variables: BTreeMap<Arc<str>, Value>,
+}
+
 #[derive(Debug)]
 pub struct Session {
     pub id: ConnectionId,
@@ -124,6 +134,17 @@ impl Session {
             metadata_victim: false,
             next_gtid: None,
             applier: false,
+        }
+    }
+
+    /// What SELECT shows of it.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            autocommit: self.autocommit,
+            foreign_key_checks: self.foreign_key_checks,
+            isolation: self.isolation,
+            timeouts: [self.lock_wait_timeout, self.metadata_timeout],
+            variables: self.variables.clone(),
         }
     }
 

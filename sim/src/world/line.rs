@@ -6,7 +6,9 @@
 //!
 //! It knows nothing of who picks.
 
-use super::{Candidate, Core, Entry, Fired, Goal, Line, Nanos, Open, Order, Stop, What};
+use super::{
+    Candidate, Core, Entry, Fired, Goal, Line, Nanos, Open, Order, ProgramCore, Stop, What,
+};
 use crate::decide::Choice;
 use crate::order::WAITS;
 
@@ -63,8 +65,8 @@ impl Core {
     }
 
     fn waits_of_program(&mut self, program: super::Program) -> Choice {
-        let name = &self.programs[program.0 as usize].name;
-        self.decider.point(&format!("{name}{WAITS}"))
+        let ProgramCore { name, waits, .. } = &mut self.programs[program.0 as usize];
+        *waits.get_or_insert_with(|| self.decider.point(&format!("{name}{WAITS}")))
     }
 
     /// The next event; what is on the heap and earlier than all in line comes first.

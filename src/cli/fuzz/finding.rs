@@ -4,11 +4,10 @@
 //! Its comments tell the violation, what happens without each line, and how the run that showed it
 //! is made again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::Arguments;
 use crate::cli::CommandError;
 use crate::cli::many::with_mutants;
 use crate::cli::run::replace::replace;
@@ -17,42 +16,52 @@ use crate::fuzz::explain::{Explanation, Thing, explain};
 use crate::fuzz::shrink::Shrunk;
 use crate::scenario::{self, Options, Story};
 
-/// A finding that is written.
-pub(super) struct Written {
-    pub path: PathBuf,
-    explanation: Explanation,
+/// A finding as a file's text.
+pub(in crate::cli) struct Page {
+    pub text: String,
+    pub explanation: Explanation,
     /// Where the lines are that the explanation is of.
     numbers: Vec<usize>,
 }
 
-/// Writes a finding below `folder`.
-pub(super) fn write(
+/// What a finding's file says. `schema` are the words of a command line that name a schema.
+pub(in crate::cli) fn page(
     campaign: &Campaign,
     finding: &Finding,
     small: &Shrunk,
-    arguments: &Arguments,
-) -> Result<Written, CommandError> {
-    let folder = &arguments.out;
+    schema: &str,
+) -> Result<Page, CommandError> {
     let explanation =
         explain(campaign, small).map_err(|error| CommandError::usage(error.to_string()))?;
     let text = |numbers: &[usize]| {
-        let explained = (&explanation, numbers);
-        let comments = comments(campaign, finding, small, explained, &arguments.schema.words());
+        let comments = comments(campaign, finding, small, (&explanation, numbers), schema);
         with_output(campaign, &small.case.text(&comments, &small.tape))
     };
     // How long the comments are does not depend on the numbers in them.
     let numbers = line_numbers(&text(&[])?, &explanation);
     let text = text(&numbers)?;
-    std::fs::create_dir_all(folder)
-        .map_err(|source| CommandError::Replace { path: folder.clone(), source })?;
-    let mutants: String = campaign.mutants.iter().map(|mutant| format!("-{mutant}")).collect();
-    let name = small.story.invariant.replace('_', "-");
-    let path = folder.join(format!("{name}{mutants}-{}", finding.seed.0));
-    replace(&path, &text).map_err(|source| CommandError::Replace { path: path.clone(), source })?;
-    Ok(Written { path, explanation, numbers })
+    Ok(Page { text, explanation, numbers })
 }
 
-impl Written {
+/// Writes a finding's page below `folder`; gives its path.
+pub(super) fn write(
+    campaign: &Campaign,
+    finding: &Finding,
+    invariant: &str,
+    page: &Page,
+    folder: &Path,
+) -> Result<PathBuf, CommandError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| CommandError::Replace { path: folder.to_path_buf(), source })?;
+    let mutants: String = campaign.mutants.iter().map(|mutant| format!("-{mutant}")).collect();
+    let name = invariant.replace('_', "-");
+    let path = folder.join(format!("{name}{mutants}-{}", finding.seed.0));
+    replace(&path, &page.text)
+        .map_err(|source| CommandError::Replace { path: path.clone(), source })?;
+    Ok(path)
+}
+
+impl Page {
     /// What happens without each line, a line each, and whether all are needed.
     pub fn texts(&self) -> Vec<String> {
         let mut texts = self.explanation.texts(&self.numbers);

@@ -7,7 +7,7 @@
 //! It knows nothing of what a case is.
 
 mod card;
-mod finding;
+pub(in crate::cli) mod finding;
 mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -262,7 +262,9 @@ impl<'a> Tally<'a> {
             return Ok(());
         };
         small.story = finding::with_locks(self.campaign, &small);
-        let written = finding::write(self.campaign, finding, &small, self.arguments)?;
+        let Arguments { out: folder, schema, .. } = self.arguments;
+        let page = finding::page(self.campaign, finding, &small, &schema.words())?;
+        let path = finding::write(self.campaign, finding, small.story.invariant, &page, folder)?;
         let Shrunk { case, tape, story, runs } = &small;
         match self.arguments.format {
             Format::Json => writeln!(
@@ -270,12 +272,12 @@ impl<'a> Tally<'a> {
                 "{}",
                 json!({ "seed": finding.seed.0, "invariant": story.invariant,
                         "lines": case.lines(tape), "shrinking_runs": runs,
-                        "file": written.path.display().to_string(), "story": story.text,
-                        "without": written.json(), "minimal": written.is_minimal() })
+                        "file": path.display().to_string(), "story": story.text,
+                        "without": page.json(), "minimal": page.is_minimal() })
             )?,
             Format::Text => {
                 write!(out, "{}", story.text)?;
-                for text in written.texts() {
+                for text in page.texts() {
                     writeln!(out, "  {text}")?;
                 }
                 writeln!(
@@ -283,7 +285,7 @@ impl<'a> Tally<'a> {
                     "seed {}, {} lines after {runs} runs: {}",
                     finding.seed.0,
                     case.lines(tape),
-                    written.path.display()
+                    path.display()
                 )?;
             }
         }

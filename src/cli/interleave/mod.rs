@@ -3,8 +3,10 @@
 //! A scenario with `concurrently a='..' b='..'` is run again for each order that differs in
 //! anything that can be seen, and with `--faults 1` for each again with one thing that goes
 //! otherwise: a call of the statements breaks before or after it ran, a program crashes before or
-//! after one that lasts, or a sync. What clients were told and which rows are there is counted; of
-//! what is wrong the first is made small and written as a scenario.
+//! after one that lasts, or a sync. With `--faults 2` pairs of those follow, each in the order of
+//! times: one of what can go otherwise, and one of what can after that. What clients were told and
+//! which rows are there is counted; of what is wrong the first is made small and written as a
+//! scenario.
 //!
 //! It knows nothing of which orders there are.
 
@@ -14,6 +16,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sim::decide::Tape;
@@ -40,9 +43,10 @@ pub(super) struct Arguments {
     /// Scenarios with a `concurrently`; a folder means all below it
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// How many things go otherwise in a run, at most: breaks of calls, crashes at durable steps
+    /// How many things go otherwise in a run, at most: breaks of calls, crashes at durable steps;
+    /// pairs are run in one order each
     #[arg(long, value_name = "N", default_value = "0",
-          value_parser = clap::value_parser!(u8).range(0..=1))]
+          value_parser = clap::value_parser!(u8).range(0..=2))]
     faults: u8,
     /// Run every order, also those that differ in nothing that can be seen
     #[arg(long)]
@@ -63,11 +67,18 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-/// A scenario with one thing that goes otherwise, or nothing.
+/// Runs of a scenario.
 struct Job<'a> {
     scenario: usize,
     script: &'a Script,
-    line: Option<String>,
+    what: What,
+}
+
+enum What {
+    /// Every order, with these things going otherwise.
+    Orders(Vec<String>),
+    /// Of what goes otherwise this one, by its place, and each that can follow it.
+    Pairs(Arc<[String]>, usize),
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
@@ -77,9 +88,15 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
         scenarios.iter().map(|one| read(one, &arguments.mutants)).collect::<Result<_, _>>()?;
     let mut jobs = Vec::new();
     for (scenario, script) in scripts.iter().enumerate() {
-        let lines = arguments.lines(script).map_err(|error| bad(&scenarios[scenario], error))?;
-        jobs.push(Job { scenario, script, line: None });
-        jobs.extend(lines.into_iter().map(|line| Job { scenario, script, line: Some(line) }));
+        let lines: Arc<[String]> = match arguments.faults {
+            0 => Arc::default(),
+            _ => lines(script, &[]).map_err(|error| bad(&scenarios[scenario], error))?.into(),
+        };
+        let alone = lines.iter().map(|line| vec![line.clone()]);
+        let searches = std::iter::once(Vec::new()).chain(alone).map(What::Orders);
+        let firsts = if arguments.faults < 2 { 0 } else { lines.len() };
+        let pairs = (0..firsts).map(|first| What::Pairs(Arc::clone(&lines), first));
+        jobs.extend(searches.chain(pairs).map(|what| Job { scenario, script, what }));
     }
     let mut searched: Vec<Searched> =
         scenarios.iter().map(|one| Searched::new(&one.name)).collect();
@@ -89,7 +106,10 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
         |job| arguments.search(job),
         |job, (done, time)| {
             let explored = done.map_err(|error| bad(&scenarios[job.scenario], error))?;
-            searched[job.scenario].take(explored, time);
+            match job.what {
+                What::Orders(_) => searched[job.scenario].take(explored, time),
+                What::Pairs(..) => searched[job.scenario].take_pairs(explored, time),
+            }
             Ok::<(), CommandError>(())
         },
     )?;
@@ -97,7 +117,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Verdict, CommandError> {
     let mut worst = Verdict::Held;
     let mut summary = Summary::default();
     for (searched, scenario) in searched.iter_mut().zip(&scenarios) {
-        if let Some(finding) = &searched.explored.finding {
+        if let Some(finding) = searched.finding() {
             searched.file = Some(arguments.write(scenario, finding)?);
         }
         worst = worst.max(searched.verdict());
@@ -128,37 +148,51 @@ pub(in crate::cli) fn read(
     Script::read(&scenario.text, options).map_err(|error| bad(scenario, error))
 }
 
-impl Arguments {
-    /// What may go otherwise while the statements run.
-    fn lines(&self, script: &Script) -> Result<Vec<String>, ScenarioError> {
-        if self.faults == 0 {
-            return Ok(Vec::new());
-        }
-        let calm = By::Tape(Tape::default());
-        let before = script.prelude().play(&calm, None, true)?.deeds;
-        let all = script.play(&calm, None, true)?.deeds;
-        let before: BTreeSet<String> =
-            deviation::all(&before).into_iter().map(|deviation| deviation.line).collect();
-        let is_chosen = |kind: Kind| {
-            let silent = [Kind::SilentBefore, Kind::SilentAfter, Kind::Lost];
-            !silent.contains(&kind)
-        };
-        let new = deviation::all(&all).into_iter();
-        let new = new.filter(|one| is_chosen(one.kind) && !before.contains(&one.line));
-        Ok(new.map(|deviation| deviation.line).collect())
-    }
+/// What else may go otherwise while the statements run, where these things do.
+fn lines(script: &Script, otherwise: &[String]) -> Result<Vec<String>, ScenarioError> {
+    let calm = By::Tape(Tape::default());
+    let before = script.prelude().play(&calm, &[], true)?.deeds;
+    let all = script.play(&calm, otherwise, true)?.deeds;
+    let before: BTreeSet<String> =
+        deviation::all(&before).into_iter().map(|deviation| deviation.line).collect();
+    let is_chosen = |kind: Kind| {
+        let silent = [Kind::SilentBefore, Kind::SilentAfter, Kind::Lost];
+        !silent.contains(&kind)
+    };
+    let new = deviation::all(&all).into_iter();
+    let new = new.filter(|one| is_chosen(one.kind) && !before.contains(&one.line));
+    Ok(new.map(|deviation| deviation.line).collect())
+}
 
+/// One of these things, and each that may go otherwise after it: a pair of two of them once.
+fn pairs(script: &Script, all: &[String], first: usize) -> Result<Explored, ScenarioError> {
+    let mut explored = Explored::default();
+    let Some(line) = all.get(first) else { return Ok(explored) };
+    for second in lines(script, std::slice::from_ref(line))? {
+        let place = all.iter().position(|line| *line == second);
+        if place.is_none_or(|place| first < place) {
+            explored.add(interleave::in_time(script, &[line.clone(), second])?);
+        }
+    }
+    Ok(explored)
+}
+
+impl Arguments {
     fn search(&self, job: &Job<'_>) -> (Result<Explored, ScenarioError>, Duration) {
         let clock = Clock::start(self.time);
         let reduction = if self.all { Reduction::Nothing } else { Reduction::Commuting };
-        let line = job.line.as_deref();
-        let explored = interleave::explore(job.script, reduction, line, || clock.is_over());
+        let explored = match &job.what {
+            What::Orders(lines) => {
+                interleave::explore(job.script, reduction, lines, || clock.is_over())
+            }
+            What::Pairs(all, first) => pairs(job.script, all, *first),
+        };
         (explored, clock.elapsed())
     }
 
     /// Writes a finding; gives its path.
     fn write(&self, scenario: &Scenario, finding: &Finding) -> Result<PathBuf, CommandError> {
-        let end = if finding.line.is_some() { steps::END } else { "settle\ncheck\n" };
+        let end = if !finding.lines.is_empty() { steps::END } else { "settle\ncheck\n" };
         let text = interleave::scenario(&scenario.text, finding, end);
         let options = Options::beside(&scenario.path);
         // What it prints where the protocol is as it should be.

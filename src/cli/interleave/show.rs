@@ -12,15 +12,19 @@ use serde_json::{Value, json};
 use crate::cli::Verdict;
 use crate::cli::many::with_mutants;
 use crate::cli::sweep::show::{grouped, indented};
-use crate::fuzz::interleave::Explored;
+use crate::fuzz::interleave::{Explored, Finding};
 use crate::mutant::Mutant;
 
 /// Of one scenario.
 pub struct Searched {
     name: String,
-    pub explored: Explored,
+    explored: Explored,
     /// Searches: one without, and one with each thing that went otherwise.
     searches: usize,
+    /// Those that had no time for all orders.
+    cut: usize,
+    /// Runs with two things that went otherwise.
+    pairs: Explored,
     /// Of all searches, whichever ran side by side.
     time: Duration,
     /// Where the finding was written.
@@ -29,18 +33,35 @@ pub struct Searched {
 
 impl Searched {
     pub fn new(name: &str) -> Searched {
-        let explored = Explored::default();
-        Searched { name: name.to_owned(), explored, searches: 0, time: Duration::ZERO, file: None }
+        Searched {
+            name: name.to_owned(),
+            explored: Explored::default(),
+            searches: 0,
+            cut: 0,
+            pairs: Explored::default(),
+            time: Duration::ZERO,
+            file: None,
+        }
     }
 
     pub fn take(&mut self, explored: Explored, time: Duration) {
         self.searches += 1;
+        self.cut += usize::from(explored.is_cut);
         self.time += time;
         self.explored.add(explored);
     }
 
+    pub fn take_pairs(&mut self, explored: Explored, time: Duration) {
+        self.time += time;
+        self.pairs.add(explored);
+    }
+
+    pub fn finding(&self) -> Option<&Finding> {
+        self.explored.finding.as_ref().or(self.pairs.finding.as_ref())
+    }
+
     pub fn verdict(&self) -> Verdict {
-        match self.explored.finding.as_ref().map(|finding| finding.sort) {
+        match self.finding().map(|finding| finding.sort) {
             None => Verdict::Held,
             Some("stuck") => Verdict::Stuck,
             Some("panicked") => Verdict::OurFault,
@@ -49,22 +70,27 @@ impl Searched {
     }
 
     fn runs(&self) -> u64 {
-        self.explored.complete + self.explored.pruned
+        self.explored.complete + self.explored.pruned + self.pairs.complete
     }
 
     pub fn text(&self, mutants: &[Mutant]) -> String {
-        let Explored { complete, pruned, outcomes, departures, finding, is_cut } = &self.explored;
+        let Explored { complete, pruned, outcomes, departures, .. } = &self.explored;
+        let finding = self.finding();
         let mut text = String::new();
-        let word = match (finding, is_cut) {
+        let word = match (finding, self.cut) {
             (Some(finding), _) => format!("{} in one of", finding.sort),
-            (None, false) => "held in all".to_owned(),
-            (None, true) => "held, with no time for more, in".to_owned(),
+            (None, 0) => "held in all".to_owned(),
+            (None, 1..) => "held in".to_owned(),
+        };
+        let cut = match self.cut {
+            0 => String::new(),
+            cut => format!(" ({cut} of them without time for all)"),
         };
         let seconds = self.time.as_secs_f64();
         let rate = self.runs() as f64 / seconds.max(1e-9);
         let _ = writeln!(
             text,
-            "{}: {word} {} orders, {} runs ended early, {} outcomes, {} searches, {seconds:.1} s, {rate:.0} runs/s",
+            "{}: {word} {} orders, {} runs ended early, {} outcomes, {} searches{cut}, {seconds:.1} s, {rate:.0} runs/s",
             self.name,
             grouped(*complete as usize),
             grouped(*pruned as usize),
@@ -73,6 +99,14 @@ impl Searched {
         );
         for (departure, count) in departures {
             let _ = writeln!(text, "  {count} orders as Vitess departs: {departure}");
+        }
+        if 0 < self.pairs.complete {
+            let pairs = grouped(self.pairs.complete as usize);
+            let outcomes = self.pairs.outcomes.len();
+            let _ = writeln!(text, "  and in {pairs} pairs of faults, {outcomes} outcomes");
+        }
+        for (departure, count) in &self.pairs.departures {
+            let _ = writeln!(text, "  {count} pairs as Vitess departs: {departure}");
         }
         let _ = writeln!(text, "{}", self.grid());
         if let Some(finding) = finding {
@@ -85,7 +119,7 @@ impl Searched {
                 finding.tape.len()
             );
             let _ = writeln!(text, "    {}", indented(&finding.story));
-            if let Some(line) = &finding.line {
+            for line in &finding.lines {
                 let _ = writeln!(text, "    {line}");
             }
             for line in finding.tape.to_string().lines() {
@@ -122,10 +156,10 @@ impl Searched {
         let outcomes = self.explored.outcomes.iter().map(|(outcome, count)| {
             json!({ "orders": count, "told": outcome.told, "rows": outcome.rows })
         });
-        let finding = self.explored.finding.as_ref().map(|finding| {
+        let finding = self.finding().map(|finding| {
             let tape: Vec<String> = finding.tape.to_string().lines().map(str::to_owned).collect();
             json!({
-                "sort": finding.sort, "story": finding.story, "line": finding.line,
+                "sort": finding.sort, "story": finding.story, "lines": finding.lines,
                 "decide": tape, "runs": finding.runs, "shrinking_runs": finding.shrinking_runs,
                 "file": self.file.as_ref().map(|file| file.display().to_string()),
             })
@@ -133,7 +167,8 @@ impl Searched {
         json!({
             "scenario": self.name, "orders": self.explored.complete,
             "pruned": self.explored.pruned, "searches": self.searches,
-            "is_cut": self.explored.is_cut, "departures": self.explored.departures,
+            "cut": self.cut, "pairs": self.pairs.complete,
+            "pair_departures": self.pairs.departures, "departures": self.explored.departures,
             "outcomes": outcomes.collect::<Vec<_>>(), "finding": finding,
             "seconds": self.time.as_secs_f64(),
         })
@@ -147,6 +182,7 @@ pub struct Summary {
     failed: usize,
     complete: u64,
     pruned: u64,
+    pairs: u64,
     pub seconds: f64,
 }
 
@@ -156,24 +192,29 @@ impl Summary {
         self.failed += usize::from(searched.verdict() != Verdict::Held);
         self.complete += searched.explored.complete;
         self.pruned += searched.explored.pruned;
+        self.pairs += searched.pairs.complete;
     }
 
     pub fn json(&self) -> Value {
         json!({
             "scenarios": self.scenarios, "failed": self.failed, "orders": self.complete,
-            "pruned": self.pruned, "seconds": self.seconds,
+            "pruned": self.pruned, "pairs": self.pairs, "seconds": self.seconds,
         })
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { scenarios, failed, complete, pruned, seconds } = self;
-        let rate = (complete + pruned) as f64 / seconds.max(1e-9);
+        let Summary { scenarios, failed, complete, pruned, pairs, seconds } = self;
+        let rate = (complete + pruned + pairs) as f64 / seconds.max(1e-9);
+        let pairs = match pairs {
+            0 => String::new(),
+            pairs => format!("{} pairs of faults, ", grouped(*pairs as usize)),
+        };
         let (complete, pruned) = (grouped(*complete as usize), grouped(*pruned as usize));
         write!(
             f,
-            "{scenarios} scenarios, {failed} failed; {complete} orders, {pruned} runs ended early, {seconds:.1} s, {rate:.0} runs/s"
+            "{scenarios} scenarios, {failed} failed; {complete} orders, {pruned} runs ended early, {pairs}{seconds:.1} s, {rate:.0} runs/s"
         )
     }
 }

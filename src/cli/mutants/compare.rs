@@ -2,7 +2,8 @@
 //!
 //! By chance and by priorities each search is made a few times, from other seeds, and the median
 //! counts; a search that finds nothing in its time counts as endless. Every order of two statements
-//! is one search, of the statements of a few scenarios: what it does not find is not in them.
+//! is one search, of the statements of a few scenarios: what it does not find is not in them. A line
+//! for each mutant, then one for each strategy over all of them, and over those that all three find.
 //!
 //! It knows nothing of how a strategy searches.
 
@@ -21,9 +22,11 @@ use crate::cli::many::{Clock, threads};
 use crate::cli::order::in_order;
 use crate::cli::run::files::find;
 use crate::cli::{CommandError, Format, Verdict};
-use crate::fuzz::campaign::Search;
+use crate::fuzz::campaign::{BadCase, Campaign, Finding, Search};
 use crate::fuzz::interleave::explore;
+use crate::fuzz::shape::Shape;
 use crate::mutant::Mutant;
+use crate::scenario::Story;
 use crate::scenario::interleave::Script;
 
 /// How far apart the first seeds of searches are.
@@ -42,18 +45,19 @@ pub(super) fn run(
     let mut grid = Grid::new();
     grid.load_style(presets::NOTHING);
     grid.set_header(["mutant", "random runs", "s", &pct, "s", "interleave orders", "s"]);
-    let mut found = [0; 3];
+    let mut rows = Vec::new();
     for mutant in mutants {
         let random = median(arguments, *mutant, Search::Random)?;
         let pct = median(arguments, *mutant, Search::Pct { depth })?;
         let orders = interleave(arguments, *mutant)?;
         let all = [random, pct, orders];
-        all.iter().zip(&mut found).for_each(|(took, count)| *count += usize::from(took.is_some()));
+        rows.push(all);
         if arguments.format == Format::Json {
             let of = |took: Took| took.map(|(runs, time)| json!([runs, time.as_secs_f64()]));
             let line = json!({ "mutant": mutant.name(), "random": of(random), "pct": of(pct),
                                "interleave": of(orders) });
             writeln!(out, "{line}")?;
+            out.flush()?;
         }
         let cells = all.into_iter().flat_map(|took| match took {
             Some((runs, time)) => [runs.to_string(), format!("{:.2}", time.as_secs_f64())],
@@ -65,17 +69,92 @@ pub(super) fn run(
         for column in grid.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        let [random, pct, orders] = found;
         writeln!(out, "{grid}")?;
-        writeln!(
-            out,
-            "held: {} mutants; found by chance {random}, by priorities {pct}, in every order of two statements {orders}; medians of {} searches of {:?}",
-            mutants.len(),
-            arguments.repeat,
-            arguments.time
-        )?;
+    }
+    let strategies = ["random", &pct, "interleave"];
+    let common: Vec<Row> =
+        rows.iter().filter(|row| row.iter().all(Option::is_some)).copied().collect();
+    match arguments.format {
+        Format::Text => {
+            writeln!(out, "{}", overall(&strategies, &rows, &common))?;
+            writeln!(
+                out,
+                "held: {} mutants, {} of them found by all three; medians of {} searches of {:?}",
+                mutants.len(),
+                common.len(),
+                arguments.repeat,
+                arguments.time
+            )?;
+        }
+        Format::Json => {
+            for (at, strategy) in strategies.iter().enumerate() {
+                let (all, of_common) = (Overall::of(&rows, at), Overall::of(&common, at));
+                let line = json!({ "strategy": strategy, "found": all.found, "runs": all.runs,
+                                   "seconds": all.time.as_secs_f64(), "fewest": all.fewest,
+                                   "common": { "found": of_common.found, "runs": of_common.runs,
+                                               "seconds": of_common.time.as_secs_f64() } });
+                writeln!(out, "{line}")?;
+            }
+        }
     }
     Ok(Verdict::Held)
+}
+
+/// What each strategy took for a mutant.
+type Row = [Took; 3];
+
+/// One strategy over some mutants.
+struct Overall {
+    found: usize,
+    /// Medians of those that it finds.
+    runs: u64,
+    time: Duration,
+    /// Mutants for which no other strategy needs fewer runs.
+    fewest: usize,
+}
+
+impl Overall {
+    fn of(rows: &[Row], strategy: usize) -> Overall {
+        let took = |row: &Row| row.get(strategy).copied().flatten();
+        let mut runs: Vec<u64> = rows.iter().filter_map(took).map(|(runs, _)| runs).collect();
+        let mut times: Vec<Duration> = rows.iter().filter_map(took).map(|(_, time)| time).collect();
+        runs.sort_unstable();
+        times.sort_unstable();
+        let middle = runs.len().saturating_sub(1) / 2;
+        let is_fewest = |row: &&Row| {
+            let fewest = row.iter().flatten().map(|(runs, _)| *runs).min();
+            took(row).is_some_and(|(runs, _)| Some(runs) == fewest)
+        };
+        Overall {
+            found: runs.len(),
+            runs: runs.get(middle).copied().unwrap_or_default(),
+            time: times.get(middle).copied().unwrap_or_default(),
+            fewest: rows.iter().filter(is_fewest).count(),
+        }
+    }
+}
+
+fn overall(strategies: &[&str; 3], rows: &[Row], common: &[Row]) -> Grid {
+    let mut grid = Grid::new();
+    grid.load_style(presets::NOTHING);
+    let header = ["search", "found", "median runs", "s", "fewest runs of all", "common: runs", "s"];
+    grid.set_header(header);
+    for (at, strategy) in strategies.iter().enumerate() {
+        let (all, of_common) = (Overall::of(rows, at), Overall::of(common, at));
+        grid.add_row([
+            (*strategy).to_owned(),
+            all.found.to_string(),
+            all.runs.to_string(),
+            format!("{:.2}", all.time.as_secs_f64()),
+            all.fewest.to_string(),
+            of_common.runs.to_string(),
+            format!("{:.2}", of_common.time.as_secs_f64()),
+        ]);
+    }
+    for column in grid.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    grid
 }
 
 fn median(arguments: &Arguments, mutant: Mutant, by: Search) -> Result<Took, CommandError> {
@@ -83,12 +162,17 @@ fn median(arguments: &Arguments, mutant: Mutant, by: Search) -> Result<Took, Com
     let mut all: Vec<Took> = Vec::new();
     for nth in 0..arguments.repeat.get() as u64 {
         let seed = Seed(first.wrapping_add(nth * APART));
-        let outcome = search(arguments, mutant, by, seed)?;
+        let outcome = search(arguments, mutant, by, seed, shows)?;
         all.push(outcome.found.map(|_| (outcome.runs, outcome.time)));
     }
     // Those that found nothing come last.
     all.sort_by_key(|took| (took.is_none(), *took));
     Ok(all.get((all.len() - 1) / 2).copied().flatten())
+}
+
+/// The finding's story again, where it is the mutant's.
+fn shows(campaign: &Campaign, finding: &Finding) -> Result<Option<Story>, BadCase> {
+    campaign.violates(&finding.case, &finding.tape, &Shape::of(&finding.story))
 }
 
 fn interleave(arguments: &Arguments, mutant: Mutant) -> Result<Took, CommandError> {
@@ -104,7 +188,7 @@ fn interleave(arguments: &Arguments, mutant: Mutant) -> Result<Took, CommandErro
         threads(arguments.jobs),
         |(_, script)| {
             let is_over = || clock.is_over() || is_found.load(Ordering::Relaxed);
-            let explored = explore(script, Reduction::Commuting, None, is_over);
+            let explored = explore(script, Reduction::Commuting, &[], is_over);
             let finds = explored.as_ref().is_ok_and(|explored| explored.finding.is_some());
             is_found.fetch_or(finds, Ordering::Relaxed);
             (explored, clock.elapsed())
@@ -119,4 +203,23 @@ fn interleave(arguments: &Arguments, mutant: Mutant) -> Result<Took, CommandErro
         },
     );
     ended.map(|()| took.map(|time| (runs, time)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_is_told_by_what_it_finds() {
+        let took = |runs: u64| Some((runs, Duration::from_millis(runs)));
+        let rows = [[took(4), took(2), None], [took(9), None, took(1)], [took(3), took(3), None]];
+        let of = |strategy| {
+            let Overall { found, runs, time, fewest } = Overall::of(&rows, strategy);
+            (found, runs, time.as_millis(), fewest)
+        };
+        assert_eq!(of(0), (3, 4, 4, 1));
+        assert_eq!(of(1), (2, 2, 2, 2));
+        assert_eq!(of(2), (1, 1, 1, 1));
+        assert_eq!(Overall::of(&[], 0).found, 0);
+    }
 }

@@ -20,6 +20,7 @@ fn story() -> crate::scenario::Story {
     crate::scenario::Story {
         invariant: "no_missing",
         departure: None,
+        rows: Vec::new(),
         text: "no_missing: 5".into(),
     }
 }

@@ -69,11 +69,19 @@ impl Run {
     pub fn session_variables(&self) -> Result<Arc<BTreeMap<Arc<str>, Value>>, SqlError> {
         let connection = self.connection;
         self.engine(|engine| {
-            let session = engine.sessions.get(&connection).ok_or_else(error::interrupted)?;
+            let session = engine.sessions.get_mut(&connection).ok_or_else(error::interrupted)?;
             if let Some((epoch, shown)) = &session.shown_variables
                 && *epoch == engine.variable_epoch
             {
                 return Ok(shown.clone());
+            }
+            let (epoch, settings) = (engine.variable_epoch, session.settings());
+            engine.shown_variables.retain(|(of, ..)| *of == epoch);
+            let mut others = engine.shown_variables.iter();
+            if let Some((.., shown)) = others.find(|(_, of, _)| *of == settings) {
+                let shown = shown.clone();
+                session.shown_variables = Some((epoch, shown.clone()));
+                return Ok(shown);
             }
             let mut variables: BTreeMap<Arc<str>, Value> = BTreeMap::new();
             for (name, value) in KEPT {
@@ -106,10 +114,8 @@ impl Run {
             variables.extend(replication.map(|(name, value)| (name.into(), value)));
             variables.extend(session.variables.clone());
             let variables = Arc::new(variables);
-            let shown = Some((engine.variable_epoch, variables.clone()));
-            if let Some(session) = engine.sessions.get_mut(&connection) {
-                session.shown_variables = shown;
-            }
+            session.shown_variables = Some((epoch, variables.clone()));
+            engine.shown_variables.push((epoch, settings, variables.clone()));
             Ok(variables)
         })
     }
