@@ -81,7 +81,11 @@ pub fn lines(
         };
         let each = |waiting: bool, says: &str| {
             let own = locks.iter().filter(|own| own.waiting == waiting && !is_covered(own));
-            own.map(|lock| format!("{} {says} {}", lock.tag, lock.mode)).collect::<Vec<_>>()
+            let mut each: Vec<String> =
+                own.map(|lock| format!("{} {says} {}", lock.tag, lock.mode)).collect();
+            // In one index and in another.
+            each.dedup();
+            each
         };
         let mut waiters = each(true, "waits for");
         if waiters.is_empty() {
