@@ -1,5 +1,5 @@
-//! Runs of the fixed profile "standard": 2 shards, 9 tablets, 2 vtgates, 4 clients, 50 transactions,
-//! faults on.
+//! Runs of the fixed profile "standard": 2 shards, 9 tablets, 2 vtgates, 4 clients, 50
+//! transactions, faults on.
 //!
 //! Two lines are printed before the timings: virtual time per run, and the memory that a run takes,
 //! in the middle and at most. Elements per second are runs; one core makes them, one after the

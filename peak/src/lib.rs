@@ -1,8 +1,8 @@
 //! How much memory a piece of work takes at most.
 //!
-//! [`Peak`] is an allocator around another. While somebody [`measure`]s, each allocation is added to
-//! its thread's count and each free taken from it; otherwise it is a flag that is looked at, and
-//! nothing else. Work that is given to other threads is not counted.
+//! [`Peak`] is an allocator around another. While somebody [`measure`]s, each allocation is added
+//! to its thread's count and each free taken from it; otherwise a flag is looked at, and nothing
+//! else. Work that is given to other threads is not counted.
 //!
 //! The only unsafe code of the workspace: each call is handed on as it came.
 
@@ -22,8 +22,8 @@ thread_local! {
     static COUNT: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
 }
 
-/// Does something, and says how many bytes more than before it had at most; none where the program's
-/// allocator is no [`Peak`].
+/// Does something, and says how many bytes more than before it had at most; none where the
+/// program's allocator is no [`Peak`].
 pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Option<usize>) {
     let _measuring = Measuring::begin();
     COUNT.set((0, 0));

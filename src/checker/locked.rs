@@ -7,8 +7,8 @@
 //!     corder.PRIMARY(5) on customer/-80: a normal holds X, nobody waits
 //! ```
 //!
-//! Two that meet at a value are kept apart by a lock on one of its rows, or by nothing: this says by
-//! which, and who did not wait. Kept only where a run is made again for its story.
+//! Two that meet at a value are kept apart by a lock on one of its rows, or by nothing: this says
+//! by which, and who did not wait. Kept only where a run is made again for its story.
 //!
 //! It knows nothing of what ought to be locked.
 
