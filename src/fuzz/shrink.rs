@@ -2,8 +2,8 @@
 //!
 //! Steps first (in halves, then quarters, down to single ones), then the cluster, then the tape's
 //! deviations, again and again until nothing more can go. What is left is minimal: taking away any
-//! one step or deviation makes it hold, or break something else. Each attempt is a run of its own under the same tape, whose
-//! entries are named, so that they keep their meaning when others go.
+//! one step or deviation makes it hold, or break something else. Each attempt is a run of its own
+//! under the same tape, whose entries are named, so that they keep their meaning when others go.
 
 use std::time::Duration;
 
