@@ -1,8 +1,8 @@
 //! `vindicate mutants`: whether the search finds each mutant, how soon, and how small what it finds
 //! becomes.
 //!
-//! With `--compare` the strategies stand beside each other ([`compare`]), with `--shrinks N` so many
-//! findings are made small and what became of them is proved ([`shrinks`]).
+//! With `--compare` the strategies stand beside each other ([`compare`]), with `--shrinks N` so
+//! many findings are made small and what became of them is proved ([`shrinks`]).
 //!
 //! Found means: a run of the campaign is violated, and the same case with the same tape holds
 //! without the mutant. A mutant that is alive at the end of its time makes the command fail.
@@ -55,8 +55,8 @@ pub(super) struct Arguments {
     /// How often each search is made for --compare, from other seeds
     #[arg(long, value_name = "N", default_value = "5")]
     repeat: NonZeroUsize,
-    /// Make so many violations small, spread over the mutants, and prove of each that it is the same
-    /// one, on a file that replays, and no larger
+    /// Make so many violations small, spread over the mutants, and prove of each that it is the
+    /// same one, on a file that replays, and no larger
     #[arg(long, value_name = "N", conflicts_with = "compare")]
     shrinks: Option<NonZeroUsize>,
     /// The scenarios whose orders are run for --compare

@@ -187,8 +187,8 @@ impl Campaign {
         Ok(Chance::Priorities { seed, depth, steps: first.counted.steps })
     }
 
-    /// The story of this shape, where a case with a tape gives one, and holds without the campaign's
-    /// mutants.
+    /// The story of this shape, where a case with a tape gives one, and holds without the
+    /// campaign's mutants.
     pub fn violates(
         &self,
         case: &Case,

@@ -1,8 +1,8 @@
 //! What a shrink must have kept: proved by running what it came to.
 //!
-//! The same invariant in the same shape, from the same tape and from the file that was written, each
-//! time with the same digest; nothing wrong without the mutants; nothing more than there was; and
-//! no line that could still go.
+//! The same invariant in the same shape, from the same tape and from the file that was written,
+//! each time with the same digest; nothing wrong without the mutants; nothing more than there was;
+//! and no line that could still go.
 //!
 //! It knows nothing of how a shrink is done.
 

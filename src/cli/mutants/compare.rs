@@ -2,8 +2,9 @@
 //!
 //! By chance and by priorities each search is made a few times, from other seeds, and the median
 //! counts; a search that finds nothing in its time counts as endless. Every order of two statements
-//! is one search, of the statements of a few scenarios: what it does not find is not in them. A line
-//! for each mutant, then one for each strategy over all of them, and over those that all three find.
+//! is one search, of the statements of a few scenarios: what it does not find is not in them. A
+//! line for each mutant, then one for each strategy over all of them, and over those that all three
+//! find.
 //!
 //! It knows nothing of how a strategy searches.
 
