@@ -3,9 +3,9 @@
 //! The protocol allows such rows, any number, for ever; but each has a cause in the run's history.
 //! A commit that failed or whose answer was lost, a session that died between two commits, a
 //! backfill that brought a row which was gone by then, somebody who wrote beside the vindex; or a
-//! statement that leaves one without any failure ([`no_failure`]). The counterexample that it exists
-//! for: a normal list that is never committed although pre and post are. Nothing is missing then
-//! and nothing has failed; only a row without a cause tells.
+//! statement that leaves one without any failure ([`no_failure`]). The counterexample that it
+//! exists for: a normal list that is never committed although pre and post are. Nothing is missing
+//! then and nothing has failed; only a row without a cause tells.
 //!
 //! A row is in flight, and not residue, while the transaction that left it is between its commits.
 //! The cause is looked up when asked, since vtgate hears of a commit's end after the server.
