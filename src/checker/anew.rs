@@ -18,8 +18,7 @@ use sim::mysql::server::TableImage;
 use sim::value::Value;
 
 use crate::checker::departure::{Departure, departure};
-use crate::checker::entry::Entry;
-use crate::checker::entry::{Change, Mark, Note, Origin, ShardId, TableKind};
+use crate::checker::entry::{Change, Entry, Mark, Note, Origin, ShardId, TableKind};
 use crate::checker::excuse;
 use crate::checker::filled::Shortfall;
 use crate::checker::judge::{Judge, newly_broken};
