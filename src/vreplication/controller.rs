@@ -55,11 +55,15 @@ pub async fn control(process: Process, home: &Rc<Home>, id: i64, stop: &Signal) 
                 Ok(()) => return,
                 Err(Failure::Terminal(status)) => {
                     let message = format!("terminal error: {status}");
-                    record(process, home, id, Some(State::Error), &message).await;
-                    return;
+                    if record(process, home, id, Some(State::Error), &message).await.is_ok() {
+                        return;
+                    }
+                    // A server that takes no writes, as while it is demoted, does not take this
+                    // one either: so the stream does not end there, and tries again.
+                    process.sleep(home.options.retry_delay).await;
                 }
                 Err(Failure::Retry(status)) => {
-                    record(process, home, id, None, &status.message).await;
+                    let _ = record(process, home, id, None, &status.message).await;
                     process.sleep(home.options.retry_delay).await;
                 }
                 // What the controller itself finds is in the message already.
@@ -102,16 +106,22 @@ fn errno_in(text: &str) -> Option<u16> {
     rest.split_once(')')?.0.parse().ok()
 }
 
-/// Writes state and message; a failure to do so is left to the next attempt.
-async fn record(process: Process, home: &Home, id: i64, state: Option<State>, message: &str) {
+/// Writes state and message.
+async fn record(
+    process: Process,
+    home: &Home,
+    id: i64,
+    state: Option<State>,
+    message: &str,
+) -> Result<(), Status> {
     let message = tables::message(message, home.options.v6);
     let message = print::literal(&Value::text(&message));
     let state = state.map(|state| format!("state='{}', ", state.name())).unwrap_or_default();
     let sql = format!("update _vt.vreplication set {state}message={message} where id={id}");
-    if let Ok(connection) = connect(process, home, "vreplication control").await {
-        let _ = run(process, home.mysqld, connection, &sql).await;
-        process.send(home.mysqld, mysqld::Quit { connection });
-    }
+    let connection = connect(process, home, "vreplication control").await?;
+    let written = run(process, home.mysqld, connection, &sql).await;
+    process.send(home.mysqld, mysqld::Quit { connection });
+    written.map(|_| ())
 }
 
 /// `open` has the connection for as long as there is one.
