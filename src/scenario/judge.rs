@@ -4,10 +4,12 @@
 //! compares its own tables with the servers' at each check.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use sim::mysql::execution::LockWait;
 use sim::mysql::options::{FlushLog, SemiSync};
 use sim::mysql::server::Server;
+use sim::mysql::session::ConnectionId;
 use sim::mysqld::lock_wait::Began;
 use sim::world::{self, Program};
 
@@ -79,7 +81,12 @@ impl Watch {
             let wait = |(connection, wait): (_, LockWait)| Waiting {
                 tablet: alias.clone(),
                 waiter: tag(connection),
-                holders: wait.holders.iter().map(|holder| tag(*holder)).collect(),
+                holders: wait
+                    .holders
+                    .iter()
+                    .filter(|holder| !is_left(server, **holder))
+                    .map(|holder| tag(*holder))
+                    .collect(),
                 what: format!("{}({})", wait.index, wait.record),
             };
             server.waits().into_iter().map(wait).collect()
@@ -238,6 +245,17 @@ fn on_servers<T>(cluster: &Cluster, read: impl Fn(&Alias, &mut Server) -> Vec<T>
         cluster.with_server(&tablet.alias, |server| read(&tablet.alias, server))
     });
     each.flatten().collect()
+}
+
+/// Whether a later transaction goes by the same name: nobody knows any more of this one, since the
+/// answer to its BEGIN was lost.
+fn is_left(server: &Server, connection: ConnectionId) -> bool {
+    let of = |connection| {
+        let session = server.session(connection)?;
+        Some((Arc::clone(&session.tag), session.transaction?))
+    };
+    let Some((tag, own)) = of(connection) else { return false };
+    server.connections().filter_map(of).any(|(other, later)| other == tag && own < later)
 }
 
 /// What connections have open on the servers.
