@@ -33,6 +33,7 @@ use crate::topo::{
 };
 use crate::vschema::KeyspaceSource;
 use crate::vtctl;
+use crate::vtgate::buffer::BufferOptions;
 use crate::vtgate::{self, Edition};
 use crate::vttablet::{self, Addresses};
 
@@ -42,6 +43,8 @@ pub struct Options {
     pub cells: Vec<String>,
     pub edition: Edition,
     pub vtgates: usize,
+    /// Of every vtgate.
+    pub buffer: Option<BufferOptions>,
     pub tablet: vttablet::Options,
     pub durability: Durability,
     /// Of every keyspace.
@@ -163,9 +166,9 @@ impl Cluster {
         let machine = self.world.machine(&name);
         let found = self.addresses.clone();
         let cell: Rc<str> = self.options.cells.first().map_or("zone1", String::as_str).into();
-        let edition = self.options.edition;
+        let (edition, buffer) = (self.options.edition, self.options.buffer);
         let program = self.world.install(machine, &name, move |process| {
-            let options = vtgate::Options { cell: Rc::clone(&cell), edition };
+            let options = vtgate::Options { cell: Rc::clone(&cell), edition, buffer };
             vtgate::serve(process, options, found.clone())
         });
         self.vtgates.push(program);

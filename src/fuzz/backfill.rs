@@ -142,6 +142,15 @@ impl Backfill {
                 | Kind::SlowNode
                 | Kind::Isolate
                 | Kind::TopoStale
+                | Kind::TopoDown
+                | Kind::TopoSlow
+                | Kind::TopoLostEvent
+                | Kind::SilentDisk
+                | Kind::FailingDisk
+                | Kind::FailSync
+                | Kind::ClockDrift
+                | Kind::ClockFreeze
+                | Kind::Lag
                 | Kind::FullDisk
                 | Kind::Clock
                 | Kind::PlannedReparent

@@ -29,6 +29,8 @@ pub struct Case {
     pub vtgates: u64,
     /// A commit waits for a replica, which then may become the primary.
     pub is_semi_sync: bool,
+    /// vtgates keep requests while a primary is replaced.
+    pub is_buffered: bool,
     pub streams: Streams,
     /// Each with its vtgate's number.
     pub sessions: Vec<(String, u64)>,
@@ -71,6 +73,9 @@ enum Queued {
 
 /// Percent of runs with faults that begin with an entry without its row.
 const DANGLES: u64 = 12;
+
+/// Percent of runs with faults whose vtgates buffer.
+const BUFFERED: u64 = 30;
 
 pub fn millis(number: u64) -> Duration {
     Duration::from_millis(number)
@@ -133,8 +138,18 @@ impl Case {
         let transactions = draw.between(profile.transactions.0, profile.transactions.1);
         let is_semi_sync =
             1 < tablets && Draw::new(seed, "fuzz/durability").chance(profile.semi_sync_percent);
-        let (streams, steps) = (Streams::default(), Vec::new());
-        let mut case = Case { schema, tablets, vtgates, is_semi_sync, streams, sessions, steps };
+        let is_buffered =
+            0 < profile.most_faults && Draw::new(seed, "fuzz/buffer").chance(BUFFERED);
+        let mut case = Case {
+            schema,
+            tablets,
+            vtgates,
+            is_semi_sync,
+            is_buffered,
+            streams: Streams::default(),
+            sessions,
+            steps: Vec::new(),
+        };
         let filling = &mut Draw::new(seed, "fuzz/backfill");
         let is_filled = !is_alone && filling.chance(profile.backfill_percent);
         let backfill = if is_filled { Backfill::take(filling, &mut case.schema) } else { None };
@@ -221,8 +236,10 @@ impl Case {
     fn add_faults(&mut self, draw: &mut Draw, profile: &Profile, filling: Option<&Backfill>) {
         let is_allowed =
             |kind: Kind| self.allows(kind) && (filling.is_none() || Backfill::allows(kind));
-        let kinds: Vec<Kind> =
-            Kind::ALL.into_iter().filter(|kind| is_allowed(*kind) && draw.chance(40)).collect();
+        let kinds: Vec<Kind> = Kind::ALL
+            .into_iter()
+            .filter(|kind| is_allowed(*kind) && draw.chance(kind.percent()))
+            .collect();
         if kinds.is_empty() {
             return;
         }
@@ -268,6 +285,9 @@ impl Case {
         let vtgates =
             if self.vtgates == 1 { String::new() } else { format!(" vtgates={}", self.vtgates) };
         let mut head = format!("cluster tablets={tablets}{vtgates}");
+        if self.is_buffered {
+            head.push_str(" enable_buffer=true");
+        }
         if let Some(bytes) = self.streams.packet_size {
             let _ = write!(head, " packet_size={bytes}");
         }

@@ -45,6 +45,7 @@ pub enum Thing {
     /// All vtgates but the first.
     Vtgates,
     Replicas,
+    Buffer,
 }
 
 /// A line of the scenario that is the finding's own.
@@ -115,6 +116,9 @@ pub fn explain(campaign: &Campaign, small: &Shrunk) -> Result<Explanation, BadCa
     if 1 < case.tablets {
         attempt(Thing::Replicas, &Case { tablets: 1, ..case.clone() }, tape)?;
     }
+    if case.is_buffered {
+        attempt(Thing::Buffer, &Case { is_buffered: false, ..case.clone() }, tape)?;
+    }
     Ok(Explanation { invariant, without })
 }
 
@@ -147,7 +151,7 @@ impl Explanation {
     pub fn lines(&self) -> impl Iterator<Item = (&Line, &Then)> {
         self.without.iter().filter_map(|without| match &without.thing {
             Thing::Line(line) => Some((line, &without.then)),
-            Thing::Vtgates | Thing::Replicas => None,
+            Thing::Vtgates | Thing::Replicas | Thing::Buffer => None,
         })
     }
 
@@ -185,6 +189,7 @@ impl Explanation {
                 }
                 Thing::Vtgates => "with one vtgate".to_owned(),
                 Thing::Replicas => "with primaries only".to_owned(),
+                Thing::Buffer => "without buffering".to_owned(),
             };
             format!("{what}: {}", then.words(self.invariant))
         };

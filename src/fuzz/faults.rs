@@ -32,20 +32,31 @@ pub enum Kind {
     Break,
     Silent,
     Delay,
+    Latency,
+    Lose,
     TopoStale,
+    TopoDown,
+    TopoSlow,
+    TopoLostEvent,
     SlowDisk,
+    SilentDisk,
     FullDisk,
+    FailingDisk,
+    FailSync,
     Clock,
+    ClockDrift,
+    ClockFreeze,
     ReadOnly,
     FillPool,
     AtStage,
     PlannedReparent,
     EmergencyReparent,
     StopReplication,
+    Lag,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 39] = [
         Kind::Disconnect,
         Kind::ClientTimeout,
         Kind::KillQuery,
@@ -64,21 +75,58 @@ impl Kind {
         Kind::Break,
         Kind::Silent,
         Kind::Delay,
+        Kind::Latency,
+        Kind::Lose,
         Kind::TopoStale,
+        Kind::TopoDown,
+        Kind::TopoSlow,
+        Kind::TopoLostEvent,
         Kind::SlowDisk,
+        Kind::SilentDisk,
         Kind::FullDisk,
+        Kind::FailingDisk,
+        Kind::FailSync,
         Kind::Clock,
+        Kind::ClockDrift,
+        Kind::ClockFreeze,
         Kind::ReadOnly,
         Kind::FillPool,
         Kind::AtStage,
         Kind::PlannedReparent,
         Kind::EmergencyReparent,
         Kind::StopReplication,
+        Kind::Lag,
     ];
+
+    /// Percent of runs that may have it. What changes the course of few runs is rarer, so that the
+    /// others are not.
+    pub fn percent(self) -> u64 {
+        match self {
+            Kind::Latency
+            | Kind::Lose
+            | Kind::TopoDown
+            | Kind::TopoSlow
+            | Kind::TopoLostEvent
+            | Kind::SilentDisk
+            | Kind::FailingDisk
+            | Kind::FailSync
+            | Kind::ClockDrift
+            | Kind::ClockFreeze
+            | Kind::Lag => 8,
+            _ => 40,
+        }
+    }
 
     /// Whether it needs replicas.
     pub fn needs_replicas(self) -> bool {
-        matches!(self, Kind::PlannedReparent | Kind::EmergencyReparent | Kind::StopReplication)
+        matches!(
+            self,
+            Kind::PlannedReparent
+                | Kind::EmergencyReparent
+                | Kind::StopReplication
+                | Kind::Lag
+                | Kind::Lose
+        )
     }
 }
 
@@ -150,11 +198,32 @@ impl Targets<'_> {
                 let calls = self.calls(draw, &vtgate, &tablet);
                 vec![Step::Command(format!("delay {name} {by}ms{calls}"))]
             }
+            Kind::Latency => {
+                let by = format!(" {}ms", draw.between(1, 40));
+                self.lasting(draw, ("latency", "heal"), &[vtgate, quoted(&tablet)].join(" "), &by)
+            }
+            Kind::Lose => {
+                let times = draw.between(1, 3);
+                vec![Step::Command(format!("lose mysql.Acknowledge to='{tablet}' times={times}"))]
+            }
+            Kind::TopoDown => {
+                let reader = self.reader(draw, &vtgate);
+                self.lasting(draw, ("topo-down", "recover"), reader, "")
+            }
+            Kind::TopoSlow => {
+                let by = format!(" {}ms", draw.between(1, 3_000));
+                let reader = self.reader(draw, &vtgate);
+                self.lasting(draw, ("topo-slow", "recover"), reader, &by)
+            }
+            Kind::TopoLostEvent => vec![Step::Command(format!("topo-lost-event {vtgate}"))],
             Kind::TopoStale => self.lasting(draw, ("topo-stale", "recover"), &vtgate, ""),
             Kind::SlowDisk => {
                 let by = format!(" {}ms", draw.between(1, 60));
                 self.lasting(draw, ("slow-disk", "mend-disk"), &tablet, &by)
             }
+            Kind::SilentDisk => self.lasting(draw, ("silent-disk", "mend-disk"), &tablet, ""),
+            Kind::FailingDisk => self.lasting(draw, ("failing-disk", "mend-disk"), &tablet, ""),
+            Kind::FailSync => vec![Step::Command(format!("fail-sync '{tablet}'"))],
             Kind::FullDisk => self.lasting(draw, ("full-disk", "mend-disk"), &tablet, ""),
             Kind::Clock => {
                 let who = if draw.chance(50) { vtgate } else { tablet };
@@ -162,6 +231,16 @@ impl Targets<'_> {
                 let seconds = draw.between(1, 60);
                 let how = draw.pick(&["clock-offset", "clock-step"]);
                 vec![Step::Command(format!("{how} {} '{sign}{seconds}s'", quoted(&who)))]
+            }
+            Kind::ClockDrift => {
+                let who = if draw.chance(50) { vtgate } else { tablet };
+                let sign = draw.pick(&["", "-"]);
+                let ppm = draw.between(1, 4) * 100_000;
+                vec![Step::Command(format!("clock-drift {} '{sign}{ppm}ppm'", quoted(&who)))]
+            }
+            Kind::ClockFreeze => {
+                let who = if draw.chance(50) { vtgate } else { tablet };
+                self.lasting(draw, ("clock-freeze", "clock-right"), &who, "")
             }
             Kind::ReadOnly => self.lasting(draw, ("read-only", "read-write"), &tablet, ""),
             Kind::FillPool => self.lasting(draw, ("fill-pool", "free-pool"), &tablet, ""),
@@ -198,7 +277,17 @@ impl Targets<'_> {
                 let thread = draw.pick(&["", " thread=io", " thread=sql"]);
                 self.lasting(draw, ("stop-replication", "start-replication"), &alias, thread)
             }
+            Kind::Lag => {
+                let alias = self.alias(&shard, draw.between(1, self.tablets.max(2) - 1));
+                let by = format!(" {}ms", draw.between(1, 10_000));
+                self.lasting(draw, ("lag", "recover"), &alias, &by)
+            }
         }
+    }
+
+    /// Who asks the topology.
+    fn reader<'a>(&self, draw: &mut Draw, vtgate: &'a str) -> &'a str {
+        if draw.chance(50) { vtgate } else { "vtctld" }
     }
 
     /// The connection of a call breaks, or is silent.

@@ -121,6 +121,10 @@ impl Shrinker<'_> {
             let case = Case { is_semi_sync: false, ..self.best.case.clone() };
             self.attempt(case, self.best.tape.clone())?;
         }
+        if self.best.case.is_buffered {
+            let case = Case { is_buffered: false, ..self.best.case.clone() };
+            self.attempt(case, self.best.tape.clone())?;
+        }
         if self.best.case.streams != Streams::default() {
             let case = Case { streams: Streams::default(), ..self.best.case.clone() };
             self.attempt(case, self.best.tape.clone())?;

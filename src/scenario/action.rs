@@ -25,6 +25,7 @@ use crate::vindex::Registry;
 use crate::vschema::place::{Place, locate, place_of};
 use crate::vschema::{KeyspaceSource, VSchema};
 use crate::vtgate::Edition;
+use crate::vtgate::buffer::BufferOptions;
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -117,6 +118,7 @@ pub struct ClusterOptions {
     pub tablets: Vec<TabletType>,
     pub edition: Edition,
     pub vtgates: usize,
+    pub buffer: Option<BufferOptions>,
     pub start: Option<jiff::Timestamp>,
     pub term_start: Option<jiff::Timestamp>,
     pub first_stream: Option<u64>,
@@ -326,6 +328,7 @@ impl Words {
             tablets: tablets.split(',').map(kind).collect::<Read<_>>()?,
             edition,
             vtgates: self.number("vtgates")?.unwrap_or(1),
+            buffer: self.buffer()?,
             start: self.time("start")?,
             term_start: self.time("term_start")?,
             first_stream: self.number("first_stream")?,
@@ -337,6 +340,31 @@ impl Words {
             durability: self.durability()?,
             durability_policy: self.durability_policy()?,
         }))
+    }
+
+    /// `enable_buffer=true`, and vtgate's other flags of it.
+    fn buffer(&mut self) -> Read<Option<BufferOptions>> {
+        match self.key("enable_buffer").as_deref() {
+            None | Some("false") => return Ok(None),
+            Some("true") => {}
+            Some(other) => {
+                return Err(Bad::new("`enable_buffer` is true or false", other));
+            }
+        }
+        let defaults = BufferOptions::default();
+        let max_failover = self.duration("buffer_max_failover_duration")?;
+        let min_between = self.duration("buffer_min_time_between_failovers")?;
+        let options = BufferOptions {
+            window: self.duration("buffer_window")?.unwrap_or(defaults.window),
+            size: self.number("buffer_size")?.unwrap_or(defaults.size),
+            max_failover_duration: max_failover.unwrap_or(defaults.max_failover_duration),
+            min_time_between_failovers: min_between.unwrap_or(defaults.min_time_between_failovers),
+            drain_concurrency: self
+                .number("buffer_drain_concurrency")?
+                .unwrap_or(defaults.drain_concurrency),
+        };
+        options.check().map_err(|message| Bad::new(message, ""))?;
+        Ok(Some(options))
     }
 
     fn durability(&mut self) -> Read<Durability> {

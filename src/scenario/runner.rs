@@ -243,6 +243,7 @@ impl Runner {
             cells: flags.cells,
             edition: flags.edition,
             vtgates: flags.vtgates,
+            buffer: flags.buffer,
             tablet,
             durability: flags.durability,
             durability_policy: flags.durability_policy.unwrap_or_default(),

@@ -11,16 +11,18 @@
 //! What happens when a lookup row exists already: [`crate::vindex::lookup::duplicate`]. In which
 //! order a transaction commits: [`tx_conn`]. What undoes a statement that failed half-way:
 //! [`executor`]. How much time a statement has: `limits`. Where user-level locks are:
-//! `lock_session`. See `go/vt/vtgate`.
+//! `lock_session`. What waits while a primary is replaced: [`buffer`]. See `go/vt/vtgate`.
 //!
 //! It knows nothing of MySQL servers, and of tablets only what they tell.
 
 mod alter_vschema;
+pub mod buffer;
 pub mod cursor;
 pub mod engine;
 pub mod errors;
 pub mod executor;
 pub mod gateway;
+mod keyspace_events;
 mod limits;
 mod lock_session;
 pub mod plan_cache;
@@ -52,6 +54,7 @@ use crate::rpc::{CloseSession, OpenSession, Query, Status};
 use crate::topo::{self, Topo};
 use crate::vschema::VSchema;
 use crate::vttablet::Addresses;
+use buffer::BufferOptions;
 use gateway::Gateway;
 use plan_cache::PlanCache;
 use session::{Session, SessionTarget};
@@ -63,6 +66,8 @@ pub struct Options {
     pub cell: Rc<str>,
     /// Which edition's dress results wear.
     pub edition: Edition,
+    /// `--enable-buffer`, and how.
+    pub buffer: Option<BufferOptions>,
 }
 
 /// Behaviour is always v24's; an edition changes its dress.
@@ -132,9 +137,9 @@ pub async fn serve(process: Process, options: Options, addresses: Addresses) {
     let gate = Rc::new(Gate {
         snapshot: RefCell::new(snapshot(&first, &options.cell, None, &Tracker::default())),
         tracker: RefCell::default(),
+        gateway: Rc::new(Gateway::new(options.buffer)),
         options,
         addresses,
-        gateway: Rc::default(),
         sessions: RefCell::default(),
         // Nobody who knew a session of an earlier life comes upon somebody else's.
         next_session: Cell::new((u64::from(process.life_of(process.program())) << 32) + 1),

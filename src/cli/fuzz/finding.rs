@@ -82,6 +82,7 @@ impl Page {
                                              "sort": line.sort.name(), "then": then }),
                 Thing::Vtgates => json!({ "sort": "vtgates", "then": then }),
                 Thing::Replicas => json!({ "sort": "replicas", "then": then }),
+                Thing::Buffer => json!({ "sort": "buffer", "then": then }),
             }
         });
         each.collect()
