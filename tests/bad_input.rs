@@ -35,6 +35,13 @@ fn commands_and_arguments() {
     check("keyspace customer colour=blue", "colour=blue", "colour");
     check("vschema", "", "the keyspace is missing");
     check("advance 5", "5", "5");
+    check("cluster enable_buffer=maybe", "maybe", "true or false");
+    check("cluster buffer_window=2s", "", "nothing is buffered");
+    check(
+        "cluster enable_buffer=true buffer_window=100ms",
+        "",
+        "--buffer-window must be >= 1s (specified value: 100ms)",
+    );
 }
 
 #[test]

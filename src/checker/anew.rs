@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use sim::clock::Nanos;
 use sim::mysql::binlog::{self, BinlogTransaction};
-use sim::mysql::gtid::GtidSet;
+use sim::mysql::gtid::{GtidSet, ServerUuid};
 use sim::mysql::schema::Table;
 use sim::mysql::server::TableImage;
 use sim::value::Value;
 
 use crate::checker::departure::{Departure, departure};
-use crate::checker::entry::{Change, Entry, Mark, Note, Origin, ShardId, TableKind};
+use crate::checker::entry::{Change, Mark, Note, Origin, ShardId, TableKind};
 use crate::checker::excuse;
 use crate::checker::filled::Shortfall;
 use crate::checker::judge::{Judge, newly_broken};
@@ -59,7 +59,7 @@ impl Judge {
             self.settle_all(index);
             let vindex = &mut self.vindexes[index];
             if vindex.watched.write_only {
-                vindex.values.values_mut().for_each(Entry::remember_owners);
+                vindex.values.values_mut().for_each(|entry| entry.remember_owners(None));
             }
         }
         for index in newly_judged {
@@ -119,6 +119,13 @@ impl Judge {
             let at = self.at;
             self.versions.keep(&keyspace, &table, rows.into_iter(), at);
             self.owners.insert((keyspace, table));
+        }
+    }
+
+    /// Says by which uuid a tablet's server commits.
+    pub fn server_is(&mut self, alias: &Alias, uuid: ServerUuid) {
+        if let Some(tablet) = self.tablets.get_mut(alias) {
+            tablet.uuid = Some(uuid);
         }
     }
 

@@ -44,8 +44,8 @@ pub struct Entry {
     pub owners_known: usize,
     /// The first owner that it had while its vindex was write_only.
     pub first_owner: Option<KeyspaceId>,
-    /// It had another row beside that one, or one of another keyspace id after it; when it was
-    /// filled it was not as it should be, and has not been since.
+    /// It had another row beside that one, or one of another keyspace id after it, if only for a
+    /// moment inside of a transaction; when it was filled it was not as it should be, and has not been since.
     pub contested: bool,
 }
 
@@ -130,12 +130,16 @@ impl Entry {
         self.notes.push(Rc::clone(note));
     }
 
-    /// Remembers whose it is while its vindex is being filled.
-    pub fn remember_owners(&mut self) {
-        let first = self.placed_owners().next().map(|(_, id)| id.clone());
-        let first = self.first_owner.take().or(first);
-        let is_other = |id: &KeyspaceId| first.as_ref().is_some_and(|first| first != id);
-        let has_other = self.placed_owners().any(|(_, id)| is_other(id));
+    /// Remembers whose it is while its vindex is being filled, and whose it was for a moment in the
+    /// transaction that has just committed: a stream copies that too.
+    pub fn remember_owners(&mut self, gtid: Option<Gtid>) {
+        let own = self.notes.iter().rev().take_while(|note| gtid.is_some() && note.gtid == gtid);
+        let of_owner = own.filter(|note| note.table == TableKind::Owner);
+        let passed: Vec<KeyspaceId> =
+            of_owner.filter_map(|note| note.change.arrived()).cloned().collect();
+        let ids = || self.placed_owners().map(|(_, id)| id).chain(&passed);
+        let first = self.first_owner.clone().or_else(|| ids().next().cloned());
+        let has_other = ids().any(|id| first.as_ref() != Some(id));
         self.contested |= has_other || 1 < self.owners.len();
         self.first_owner = first;
     }

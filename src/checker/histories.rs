@@ -187,9 +187,15 @@ fn topology(shape: Shape) -> Topo {
     topo
 }
 
+fn uuid(uid: u32) -> ServerUuid {
+    ServerUuid([uid as u8; 16])
+}
+
 impl History {
     pub(super) fn new(shape: Shape, write_only: bool) -> History {
-        let mut judge = Judge::new(&topology(shape));
+        let topo = topology(shape);
+        let mut judge = Judge::new(&topo);
+        topo.tablets.keys().for_each(|alias| judge.server_is(alias, uuid(alias.uid)));
         judge.vschema_changed(&vschema(shape, write_only), 0);
         let primaries = [("customer/-80", 101), ("customer/80-", 201), ("product/0", 301)];
         let sharded = [("product/-80", 301), ("product/80-", 401)];
@@ -342,7 +348,7 @@ impl History {
     fn commits(&mut self, tag: &str, shard: &str, changes: &str) {
         let uid = self.primaries[shard];
         let log = self.log.entry(shard.to_owned()).or_default();
-        let server = ServerUuid([uid as u8; 16]);
+        let server = uuid(uid);
         let gtid = Gtid { server, sequence: log.len() as u64 + 1 };
         let events = changes.split(';').filter(|text| !text.trim().is_empty()).map(|text| {
             let text = text.trim();
@@ -718,6 +724,32 @@ fn what_is_write_only_is_judged_when_it_is_filled() {
     check(&[copy, taken], "filled");
 }
 
+/// A stream copies what a row had for a moment, inside of a transaction.
+#[test]
+fn a_value_that_passed_through_a_row_has_had_two_owners() {
+    let departs = |change: &str| {
+        let change = format!("b normal customer/80- commits {change}");
+        let history = History::run(
+            Shape::Unique,
+            true,
+            &[
+                "a normal customer/-80 commits +order 5 1 x",
+                "a normal customer/80- commits +order 9 4 y",
+                "a ends commit",
+                &change,
+                "vreplication corder_lookup 3 product/0 writes +lookup x 4",
+                "vreplication corder_lookup 3 product/0 writes +lookup y 4",
+                "vschema filled",
+            ],
+        );
+        assert_eq!(history.found(), "filled, backfill", "{change}");
+        history.judge.violations()[0].departure
+    };
+    let passes = "~order 9 4 y > order 9 4 x ; ~order 9 4 x > order 9 4 y";
+    assert_eq!(departs(passes), Some(Departure::FirstEntryStays));
+    assert_eq!(departs("~order 9 4 y > order 9 4 y"), None);
+}
+
 #[test]
 fn a_lookup_that_is_not_unique_has_several_owners() {
     let two = [
@@ -843,7 +875,7 @@ fn a_table_that_is_emptied_excuses_its_values() {
             statement: Arc::new(sim::sql::parse(sql).unwrap()),
         };
         let transaction = Arc::new(BinlogTransaction {
-            gtid: Gtid { server: ServerUuid([uid as u8; 16]), sequence: 99 },
+            gtid: Gtid { server: uuid(uid), sequence: 99 },
             events: vec![event],
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             tag: "dba".into(),

@@ -100,7 +100,7 @@ pub(super) struct Shard {
 pub(super) struct Tablet {
     pub(super) shard: ShardId,
     pub(super) copy: Copy,
-    /// The server's uuid, once it has committed something as a primary.
+    /// The server's uuid, where that is known.
     pub(super) uuid: Option<ServerUuid>,
     /// It was told of that its transactions are no prefix.
     pub(super) diverged: bool,
@@ -375,7 +375,6 @@ impl Judge {
             self.apply(alias, transaction, None);
             return self.mark_stray(alias, shard, transaction);
         }
-        self.learn_uuid(alias, transaction.gtid.server);
         // It is back; another one under its GTID is not.
         self.lost.retain(|(of, lost)| *of != shard || lost != transaction);
         let origin = self.origin(transaction, shard);
@@ -560,16 +559,6 @@ impl Judge {
         }
     }
 
-    fn learn_uuid(&mut self, alias: &Alias, uuid: ServerUuid) {
-        let is_known = |tablet: &Tablet| tablet.uuid == Some(uuid);
-        if self.tablets.get(alias).is_some_and(|tablet| tablet.uuid.is_none())
-            && !self.tablets.values().any(is_known)
-            && let Some(tablet) = self.tablets.get_mut(alias)
-        {
-            tablet.uuid = Some(uuid);
-        }
-    }
-
     // ------------------------------------------------------------ verdicts
 
     /// Judges a value after a commit that touched it.
@@ -590,7 +579,7 @@ impl Judge {
             entry.mark = Some(Mark { assumption: Assumption::IdentifyingValues, because });
         }
         if write_only {
-            return entry.remember_owners();
+            return entry.remember_owners(commit.gtid);
         }
         let (missing, duplicate) = newly_broken(entry, is_unique);
         if missing.is_empty() && !duplicate {

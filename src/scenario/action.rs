@@ -344,27 +344,26 @@ impl Words {
 
     /// `enable_buffer=true`, and vtgate's other flags of it.
     fn buffer(&mut self) -> Read<Option<BufferOptions>> {
-        match self.key("enable_buffer").as_deref() {
-            None | Some("false") => return Ok(None),
-            Some("true") => {}
-            Some(other) => {
-                return Err(Bad::new("`enable_buffer` is true or false", other));
-            }
-        }
+        let enabled = self.key("enable_buffer");
         let defaults = BufferOptions::default();
         let max_failover = self.duration("buffer_max_failover_duration")?;
         let min_between = self.duration("buffer_min_time_between_failovers")?;
+        let concurrency = self.number("buffer_drain_concurrency")?;
         let options = BufferOptions {
             window: self.duration("buffer_window")?.unwrap_or(defaults.window),
             size: self.number("buffer_size")?.unwrap_or(defaults.size),
             max_failover_duration: max_failover.unwrap_or(defaults.max_failover_duration),
             min_time_between_failovers: min_between.unwrap_or(defaults.min_time_between_failovers),
-            drain_concurrency: self
-                .number("buffer_drain_concurrency")?
-                .unwrap_or(defaults.drain_concurrency),
+            drain_concurrency: concurrency.unwrap_or(defaults.drain_concurrency),
         };
         options.check().map_err(|message| Bad::new(message, ""))?;
-        Ok(Some(options))
+        match enabled.as_deref() {
+            Some("true") => Ok(Some(options)),
+            None | Some("false") if options == defaults => Ok(None),
+            None | Some("false") => Err(Bad::new("nothing is buffered", "")
+                .hint("flags of the buffer need enable_buffer=true")),
+            Some(other) => Err(Bad::new("`enable_buffer` is true or false", other)),
+        }
     }
 
     fn durability(&mut self) -> Read<Durability> {

@@ -48,6 +48,8 @@ impl Watch {
             let executed = cluster.executed(&tablet.alias);
             let images = cluster.images(&tablet.alias).into_iter();
             self.judge.take_server(&tablet.alias, &executed, images, 0);
+            let uuid = tablet.with_server(|server| server.options().server_uuid);
+            self.judge.server_is(&tablet.alias, uuid);
         }
         self.learn_vschema();
         let Durability { flush_log, sync_binlog, semi_sync_timeout } = cluster.options.durability;
