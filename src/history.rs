@@ -18,6 +18,7 @@ use sim::mysql::binlog::BinlogTransaction;
 use sim::mysql::gtid::GtidSet;
 use sim::mysql::outcome;
 use sim::mysql::server::TableImage;
+use sim::mysql::session::ConnectionId;
 use sim::sql::ast::{Expr, Statement};
 use sim::sql_error::SqlError;
 use sim::value::{Binds, Row};
@@ -75,6 +76,9 @@ pub enum Event {
     Ended { session: Rc<str>, what: &'static str },
     /// A tablet's killer ended a transaction, or a KILL its connection.
     Killed { tablet: Alias, transaction: u64 },
+    /// A shard transaction has this connection of its tablet's server from here on; with none it
+    /// goes back to the pool.
+    Connection { tablet: Alias, connection: ConnectionId, transaction: Option<u64> },
     /// A server committed a transaction, its own or one of its source.
     Commit { tablet: Alias, transaction: Arc<BinlogTransaction> },
     /// A server came back without commits that had been visible, or without their rows. What it

@@ -37,12 +37,13 @@ use crate::vschema::source::ForeignKeyMode;
 
 impl Judge {
     /// Takes the vschema that topo serves now. What is newly judged is judged as a whole.
-    pub fn vschema_changed(&mut self, vschema: &VSchema, now: Nanos) {
+    pub fn vschema_changed(&mut self, version: u64, vschema: &VSchema, now: Nanos) {
         self.advance(now);
         let mut before = std::mem::take(&mut self.vindexes);
         let mut newly_judged = Vec::new();
-        for watched in watched::of_vschema(vschema) {
+        for mut watched in watched::of_vschema(vschema) {
             let known = before.iter().position(|old| old.watched.is(&watched));
+            watched.since = known.map_or(version, |place| before[place].watched.since);
             let was_judged = known.is_some_and(|place| !before[place].watched.write_only);
             if !was_judged && !watched.write_only {
                 newly_judged.push(self.vindexes.len());

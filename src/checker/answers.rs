@@ -32,7 +32,7 @@ impl Judge {
             |write| self.is_owner(write),
             |write| self.is_owner(write) && self.is_consistent(write),
         );
-        self.told_wrongly(Invariant::Honest, &answered, lies, None);
+        self.told_wrongly(Invariant::Honest, &answered, lies, honest::departure(&answered));
         for work in &answered.ask.ended {
             let broken = atomic::broken(work, |write| self.is_owner(write));
             self.told_wrongly(Invariant::Atomic, &answered, broken, atomic::departure(work));

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use sim::mysql::binlog::BinlogTransaction;
 
-use crate::checker::part::{Fate, Parts};
+use crate::checker::entry::Version;
+use crate::checker::part::{Fate, Of, Parts};
 use crate::checker::verdict::At;
 use crate::history::{List, Outcome};
 
@@ -28,6 +29,8 @@ pub struct Attempt {
     pub lost: Option<At>,
     /// The session's target was one shard.
     pub targeted: bool,
+    /// The oldest that it was planned by.
+    pub version: Version,
     /// When parts of a statement were rolled back to its savepoint.
     pub reverts: Vec<At>,
     /// Lists and shards of statements that had no answer.
@@ -47,12 +50,18 @@ pub struct Sessions {
     statements: BTreeMap<Rc<str>, Vec<(At, Rc<str>)>>,
     /// Sessions whose target is one shard.
     targeted: BTreeSet<Rc<str>>,
+    /// By which vschema each was planned last.
+    versions: BTreeMap<Rc<str>, u64>,
+    /// When each sent a statement last.
+    asked: BTreeMap<Rc<str>, At>,
     /// The vtgates of sessions, where told.
     vtgates: BTreeMap<Rc<str>, Rc<str>>,
 }
 
-/// Attempts of a session that a late event may still belong to.
+/// The last attempts of a session, to which an event may still belong.
 const KEPT: usize = 4;
+/// With those whose commit may still come.
+const KEPT_MOST: usize = 64;
 /// Statements that a story shows of a transaction.
 const STATEMENTS: usize = 12;
 
@@ -79,6 +88,7 @@ impl Sessions {
         if let Some(target) = use_target(sql) {
             self.aim(session, target);
         }
+        self.asked.insert(Rc::clone(session), at);
         if let Some(attempt) = self.open(session) {
             return push_statement(&mut attempt.borrow_mut().statements, at, sql);
         }
@@ -88,6 +98,27 @@ impl Sessions {
             waiting.clear();
         }
         push_statement(waiting, at, sql);
+    }
+
+    /// vtgate has planned a statement of a session.
+    pub fn planned(&mut self, session: &Rc<str>, version: u64) {
+        self.versions.insert(Rc::clone(session), version);
+        if let Some(attempt) = self.open(session) {
+            let oldest = &mut attempt.borrow_mut().version;
+            *oldest = Some(oldest.map_or(version, |before| before.min(version)));
+        }
+    }
+
+    /// Whether vtgate has rolled back what the statement that it runs was a part of.
+    pub fn goes_on(&self, session: &str) -> bool {
+        let last = self.attempts.get(session).and_then(|attempts| attempts.last());
+        let ended = last.and_then(|attempt| attempt.borrow().ended);
+        let asked = self.asked.get(session);
+        ended.is_some_and(|(at, what)| what == "rollback" && asked.is_some_and(|asked| *asked < at))
+    }
+
+    pub fn version(&self, session: &str) -> Version {
+        self.versions.get(session).copied()
     }
 
     pub fn begin(
@@ -188,11 +219,12 @@ impl Sessions {
         session: &str,
         list: List,
         shard: &str,
+        of: Of,
         commit: &Arc<BinlogTransaction>,
     ) -> Option<SharedAttempt> {
         let mut attempts = self.attempts.get(session)?.iter().rev();
         let is_of =
-            |attempt: &&SharedAttempt| attempt.borrow_mut().parts.commit(list, shard, commit);
+            |attempt: &&SharedAttempt| attempt.borrow_mut().parts.commit(list, shard, of, commit);
         attempts.find(is_of).map(Rc::clone)
     }
 
@@ -212,13 +244,17 @@ impl Sessions {
             ended: None,
             lost: None,
             targeted: self.targeted.contains(session),
+            version: self.version(session),
             reverts: Vec::new(),
             unanswered: Vec::new(),
             failed_reverts: Vec::new(),
         }));
         let attempts = self.attempts.entry(Rc::clone(session)).or_default();
-        if attempts.len() == KEPT {
-            attempts.remove(0);
+        if KEPT <= attempts.len() {
+            let is_over = |attempt: &SharedAttempt| !attempt.borrow().parts.may_commit_late();
+            let over = attempts.iter().position(is_over);
+            let oldest = (KEPT_MOST <= attempts.len()).then_some(0);
+            over.or(oldest).map(|at| attempts.remove(at));
         }
         attempts.push(Rc::clone(&attempt));
         attempt
@@ -311,6 +347,7 @@ mod tests {
             events: Vec::new(),
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             tag: "a normal".into(),
+            connection: sim::mysql::session::ConnectionId(0),
             xid: 0,
         })
     }
@@ -325,12 +362,12 @@ mod tests {
         }
         sessions.begin(at(9), &a, List::Normal, &shard, 7);
         sessions.statement(at(10), &a, &"commit".into());
-        let attempt = sessions.of_commit("a", List::Normal, &shard, &commit()).unwrap();
+        let attempt = sessions.of_commit("a", List::Normal, &shard, Of::Untold, &commit()).unwrap();
         let statements: Vec<Rc<str>> =
             attempt.borrow().statements.iter().map(|(_, sql)| Rc::clone(sql)).collect();
         assert_eq!(statements, ["begin".into(), "delete from t".into(), Rc::from("commit")]);
         assert!(
-            sessions.of_commit("a", List::Normal, &shard, &commit()).is_none(),
+            sessions.of_commit("a", List::Normal, &shard, Of::Untold, &commit()).is_none(),
             "one commit a part"
         );
     }
@@ -349,7 +386,8 @@ mod tests {
             sessions.ended(at(4), &a, "commit");
             sessions.statement(at(5), &a, &"delete from t".into());
             sessions.begin(at(6), &a, List::Normal, &shard, 2);
-            let attempt = sessions.of_commit("a", List::Normal, &shard, &commit()).unwrap();
+            let attempt =
+                sessions.of_commit("a", List::Normal, &shard, Of::Untold, &commit()).unwrap();
             assert!(attempt.borrow().is_explicit(), "{before}");
             sessions.ended(at(7), &a, "commit");
         }
@@ -361,7 +399,7 @@ mod tests {
         let a: Rc<str> = "a".into();
         let shard: Rc<str> = "customer/-80".into();
         sessions.begin(at(1), &a, List::Pre, &shard, 1);
-        let first = sessions.of_commit("a", List::Pre, &shard, &commit()).unwrap();
+        let first = sessions.of_commit("a", List::Pre, &shard, Of::Untold, &commit()).unwrap();
         sessions.begin(at(2), &a, List::Pre, &shard, 2);
         assert_eq!(first.borrow().lost, Some(at(2)));
         sessions.ended(at(3), &a, "commit");
@@ -378,7 +416,7 @@ mod tests {
         let lost = |sessions: &mut Sessions| {
             names.clone().map(|name| {
                 sessions.begin(at(1), &name, List::Pre, &shard, 1);
-                sessions.of_commit(&name, List::Pre, &shard, &commit()).unwrap()
+                sessions.of_commit(&name, List::Pre, &shard, Of::Untold, &commit()).unwrap()
             })
         };
         let attempts = lost(&mut sessions);

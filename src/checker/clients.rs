@@ -27,7 +27,7 @@ use std::sync::Arc;
 use sim::mysql::binlog::BinlogTransaction;
 use sim::mysql::gtid::Gtid;
 
-use crate::checker::part::{Fate, Part, Parts, of_tag};
+use crate::checker::part::{Fate, Of, Part, Parts, of_tag};
 use crate::checker::statement::Form;
 use crate::checker::verdict::At;
 use crate::history::{Answer, AskId, List, Outcome};
@@ -275,8 +275,8 @@ impl Clients {
         }
     }
 
-    /// A server has committed something.
-    pub fn commit(&mut self, shard: &str, transaction: &Arc<BinlogTransaction>) {
+    /// A server has committed something, of this shard transaction if that is known.
+    pub fn commit(&mut self, shard: &str, of: Of, transaction: &Arc<BinlogTransaction>) {
         let known = self.seen.get(&transaction.gtid);
         if known.is_some_and(|known| Arc::ptr_eq(known, transaction) || same(known, transaction)) {
             return;
@@ -284,10 +284,15 @@ impl Clients {
         let Some((session, list)) = of_tag(&transaction.tag) else { return };
         self.seen.insert(transaction.gtid, Arc::clone(transaction));
         let Some(client) = self.judged(session) else { return };
+        let work = client.work.as_mut();
+        let is_part = |work: &mut Work| work.parts.commit(list, shard, of, transaction);
+        if of != Of::Untold && work.is_some_and(is_part) {
+            return;
+        }
         if client
             .late
             .iter()
-            .any(|(of, on)| *of == list && on.as_ref().is_none_or(|on| **on == *shard))
+            .any(|(late, on)| *late == list && on.as_ref().is_none_or(|on| **on == *shard))
         {
             // Of which work it is, nobody can tell.
             client.is_lost = true;
@@ -295,7 +300,10 @@ impl Clients {
             return;
         }
         let work = client.work.as_mut();
-        let is_part = work.is_some_and(|work| work.parts.commit(list, shard, transaction));
+        if matches!(of, Of::Transaction(_)) {
+            return;
+        }
+        let is_part = work.is_some_and(|work| work.parts.commit(list, shard, of, transaction));
         if let (false, Some(ask), List::Normal) = (is_part, &mut client.ask, list) {
             ask.direct.push(Arc::clone(transaction));
         }

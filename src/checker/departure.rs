@@ -52,10 +52,16 @@ pub enum Departure {
     /// entry may be that of a row which is gone, or of one of two. vtgate sees that only where it
     /// writes the entry itself.
     FirstEntryStays,
+    /// An INSERT writes entries on several shards; one says that there is a duplicate, another ends
+    /// the transaction or has no place for it, and vtgate rolls everything back. Their errors are
+    /// one text, in which the duplicate's stands first: so the INSERT settles that and goes on,
+    /// each statement committed alone, and its client is told of success. What he had done before
+    /// is gone.
+    WentOnAlone,
 }
 
 impl Departure {
-    pub const ALL: [Departure; 7] = [
+    pub const ALL: [Departure; 8] = [
         Departure::NestedRevert,
         Departure::OneValueTwice,
         Departure::HalfRolledBack,
@@ -63,6 +69,7 @@ impl Departure {
         Departure::TwinsByBytes,
         Departure::AnswerLost,
         Departure::FirstEntryStays,
+        Departure::WentOnAlone,
     ];
 
     pub fn name(self) -> &'static str {
@@ -74,6 +81,7 @@ impl Departure {
             Departure::TwinsByBytes => "twins_by_bytes",
             Departure::AnswerLost => "answer_lost",
             Departure::FirstEntryStays => "first_entry_stays",
+            Departure::WentOnAlone => "went_on_alone",
         }
     }
 
@@ -100,6 +108,9 @@ impl Departure {
             }
             Departure::FirstEntryStays => {
                 "a backfill keeps the first entry of a value, whoever else comes to have it"
+            }
+            Departure::WentOnAlone => {
+                "an INSERT that meets a duplicate goes on after its transaction was rolled back"
             }
         }
     }

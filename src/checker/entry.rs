@@ -85,6 +85,15 @@ pub struct Note {
     pub gtid: Option<Gtid>,
 }
 
+/// A statement of a session that its shard has committed at once, or a late commit.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    pub tag: Rc<str>,
+    pub version: Version,
+    /// The session's transaction was rolled back in the middle of it.
+    pub goes_on: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TableKind {
     Owner,
@@ -100,6 +109,9 @@ pub enum Change {
     MovedTo(KeyspaceId),
 }
 
+/// By which version of the SrvVSchema vtgate plans for a session, if it has planned.
+pub type Version = Option<u64>;
+
 /// Who did it, by the connection's tag.
 #[derive(Clone, Debug)]
 pub enum Origin {
@@ -109,7 +121,7 @@ pub enum Origin {
         list: List,
     },
     /// A session's tag, and no transaction of it that is known.
-    Stray(Rc<str>),
+    Stray(Stray),
     /// A write of a session outside of its lists, or of somebody with a MySQL client.
     Direct(Rc<str>),
     Backfill(Rc<str>),
@@ -228,7 +240,9 @@ impl Origin {
             Origin::Session { attempt, list } => {
                 part::of_tag(tag) == Some((&attempt.borrow().session, *list))
             }
-            Origin::Stray(own) | Origin::Direct(own) | Origin::Backfill(own) => **own == *tag,
+            Origin::Stray(Stray { tag: own, .. }) | Origin::Direct(own) | Origin::Backfill(own) => {
+                **own == *tag
+            }
             Origin::Failover | Origin::WholeTable => false,
         }
     }

@@ -8,7 +8,7 @@
 //!   a sends begin        a ends commit      a reverts | half reverts      a leaves      later 29
 //!   dba customer/-80 writes -order 5 1 Product_5    a commit with another tag
 //!   promote customer/-80 102       replicate customer/-80 102       fault ..
-//!   vschema write_only | filled
+//!   vschema write_only | filled      a plans 0 (before that vschema) | 1
 //!   a asks commit         a told ok 1 | error 1062 duplicate | unknown | rows 5 1 x, 6 1 y
 //! ```
 //!
@@ -26,6 +26,7 @@ use sim::mysql::gtid::{Gtid, ServerUuid};
 use sim::mysql::outcome::Outcome;
 use sim::mysql::schema::Table;
 use sim::mysql::server::TableImage;
+use sim::mysql::session::ConnectionId;
 use sim::mysql::statement::build;
 use sim::sql::ast::Statement;
 use sim::sql_error::SqlError;
@@ -33,7 +34,7 @@ use sim::value::{Row, Value};
 
 use crate::checker::departure::Departure;
 use crate::checker::{Cause, Judge, Standing, Violation};
-use crate::history::{Answer, AskId, Event, List, Outcome as CommitOutcome, Sent};
+use crate::history::{Answer, AskId, Event, List, Outcome as CommitOutcome, PlanBegun, Sent};
 use crate::topo::{Alias, Change, KeyspaceRecord, ShardRecord, TabletRecord, TabletType, Topo};
 use crate::vindex::Registry;
 use crate::vschema::{SrvVSchema, VSchema};
@@ -196,7 +197,7 @@ impl History {
         let topo = topology(shape);
         let mut judge = Judge::new(&topo);
         topo.tablets.keys().for_each(|alias| judge.server_is(alias, uuid(alias.uid)));
-        judge.vschema_changed(&vschema(shape, write_only), 0);
+        judge.vschema_changed(1, &vschema(shape, write_only), 0);
         let primaries = [("customer/-80", 101), ("customer/80-", 201), ("product/0", 301)];
         let sharded = [("product/-80", 301), ("product/80-", 401)];
         History {
@@ -228,7 +229,7 @@ impl History {
             ["vschema", flag] => {
                 self.now += 1_000_000;
                 let write_only = *flag == "write_only";
-                self.judge.vschema_changed(&vschema(self.shape, write_only), self.now);
+                self.judge.vschema_changed(1, &vschema(self.shape, write_only), self.now);
             }
             ["promote", shard, uid] => {
                 let (keyspace, name) = shard.split_once('/').unwrap();
@@ -246,6 +247,17 @@ impl History {
                 for transaction in self.log.get(*shard).cloned().unwrap_or_default() {
                     self.tell(Event::Commit { tablet: tablet.clone(), transaction });
                 }
+            }
+            [session, "plans", version] => {
+                self.tell(Event::Plan(Rc::new(PlanBegun {
+                    plan: 1,
+                    parent: 0,
+                    session: (*session).into(),
+                    sql: "".into(),
+                    vschema_version: version.parse().unwrap(),
+                    sends: Vec::new(),
+                    binds: Arc::default(),
+                })));
             }
             [session, "sends", ..] => {
                 let sql = rest.trim_start_matches("sends ");
@@ -369,6 +381,7 @@ impl History {
             events: events.collect(),
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             tag: tag.into(),
+            connection: ConnectionId(0),
             xid: 0,
         });
         log.push(Arc::clone(&transaction));
@@ -718,7 +731,8 @@ fn what_is_write_only_is_judged_when_it_is_filled() {
     let twin = "b normal customer/80- commits +order 9 4 Product_5";
     check(&[copy, twin, "vschema filled"], "filled");
     let deleted = "b normal customer/-80 commits -order 5 1 Product_5";
-    check(&[copy, deleted, "b ends commit"], "unaware-vtgate");
+    check(&[copy, "b plans 0", deleted, "b ends commit"], "unaware-vtgate");
+    check(&[copy, "b plans 1", deleted, "b ends commit"], "unknown");
     check(&[deleted, "b ends commit", copy], "backfill");
     let taken = "vreplication corder_lookup 3 product/0 writes -lookup Product_5 1";
     check(&[copy, taken], "filled");
@@ -879,6 +893,7 @@ fn a_table_that_is_emptied_excuses_its_values() {
             events: vec![event],
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             tag: "dba".into(),
+            connection: ConnectionId(0),
             xid: 0,
         });
         let mut history = History::run(Shape::Unique, false, &ORDER_5);
@@ -923,7 +938,7 @@ fn several_columns_are_one_value() {
     );
     let found = |order: i64| {
         let mut history = History::new(Shape::Unique, false);
-        history.judge.vschema_changed(&vschema, 0);
+        history.judge.vschema_changed(1, &vschema, 0);
         let entry: Row = [Value::text("x"), Value::Int(order), Value::bytes(&id("1"))].into();
         let image = TableImage { schema: Arc::clone(&lookup), rows: vec![entry] };
         let alias = Alias::new("zone1", 301);

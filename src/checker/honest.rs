@@ -35,6 +35,7 @@ use sim::mysql::binlog::{Event, RowsKind};
 use sim::sql_error::SqlError;
 
 use crate::checker::clients::{Answered, UNDONE, Work};
+use crate::checker::departure::Departure;
 use crate::checker::part::{Fate, Part};
 use crate::checker::statement::{Form, Kind, Write};
 use crate::history::Answer;
@@ -100,6 +101,18 @@ const LOST: [&str; 3] =
 
 /// A transaction in mode SINGLE would have changed a second shard.
 const SEVERAL_SHARDS: &str = "multi-db transaction attempted";
+
+/// Told of a rollback's success: of one that an INSERT was in the middle of, which then went on and
+/// wrote its rows alone.
+pub fn departure(answered: &Answered) -> Option<Departure> {
+    let ask = &answered.ask;
+    let is_insert = ask.form.write().is_some_and(|write| write.kind == Kind::Insert);
+    let went_on = is_insert
+        && matches!(answered.answer, Answer::Ok(_))
+        && !ask.direct.is_empty()
+        && ask.ended.iter().all(|work| !work.is_committed());
+    went_on.then_some(Departure::WentOnAlone)
+}
 
 fn has_rows(part: &Part) -> bool {
     let commit = part.commit.as_ref();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use sim::clock::Nanos;
 use sim::mysql::binlog::{self, BinlogTransaction, RowsEvent};
 use sim::mysql::gtid::{Gtid, GtidSet, ServerUuid};
+use sim::mysql::session::ConnectionId;
 use sim::sql::ast::{Statement, TableName};
 use sim::value::Row;
 
@@ -19,12 +20,12 @@ use crate::checker::clients::Clients;
 use crate::checker::coverage::Coverage;
 use crate::checker::coverage::goal::Goal;
 use crate::checker::departure::departure;
-use crate::checker::entry::{Entry, Mark, Note, Origin, OwnerRow, ShardId, TableKind};
+use crate::checker::entry::{Entry, Mark, Note, Origin, OwnerRow, ShardId, Stray, TableKind};
 use crate::checker::excuse;
 use crate::checker::ledger::{self, Dangling};
 use crate::checker::locked::{self, Moment, RowLock};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
-use crate::checker::part::of_tag;
+use crate::checker::part::{Of, of_tag};
 use crate::checker::rows::Copy;
 use crate::checker::summary::{Summary, VindexSummary};
 use crate::checker::twin::Twin;
@@ -102,6 +103,8 @@ pub(super) struct Tablet {
     pub(super) copy: Copy,
     /// The server's uuid, where that is known.
     pub(super) uuid: Option<ServerUuid>,
+    /// Which shard transaction has a connection of the server, once one was told of.
+    pub(super) transactions: Option<BTreeMap<ConnectionId, u64>>,
     /// It was told of that its transactions are no prefix.
     pub(super) diverged: bool,
 }
@@ -187,6 +190,9 @@ impl Judge {
                     }
                 }
             }
+            Event::Connection { tablet, connection, transaction } => {
+                self.connection(tablet, *connection, *transaction);
+            }
             Event::Commit { tablet, transaction } => self.commit(tablet, transaction),
             Event::Lost { tablet, gtids, executed, images } => {
                 let images = images.iter().cloned();
@@ -211,7 +217,8 @@ impl Judge {
             // What is served then, topo knows: [`Judge::not_served`].
             Event::Commanded { .. } => {}
             // Where statements went is judged apart.
-            Event::Plan(_) | Event::ShardStatement(_) | Event::PlanEnded { .. } => {}
+            Event::Plan(begun) => self.sessions.planned(&begun.session, begun.vschema_version),
+            Event::ShardStatement(_) | Event::PlanEnded { .. } => {}
             Event::Operator(text) => {
                 self.faults.push((at, Rc::clone(text)));
                 self.twin_disturbed("an operator's step");
@@ -361,6 +368,26 @@ impl Judge {
 
     // ------------------------------------------------------------ commits
 
+    fn connection(&mut self, alias: &Alias, connection: ConnectionId, transaction: Option<u64>) {
+        let Some(tablet) = self.tablets.get_mut(alias) else { return };
+        let transactions = tablet.transactions.get_or_insert_default();
+        match transaction {
+            Some(transaction) => transactions.insert(connection, transaction),
+            None => transactions.remove(&connection),
+        };
+    }
+
+    /// The shard transaction that a commit is of, by the connection that it came on: its answer may
+    /// have been lost long ago, and its session be elsewhere.
+    fn shard_transaction(&self, commit: &BinlogTransaction) -> Of {
+        let mut tablets = self.tablets.values();
+        let own = tablets.find(|tablet| tablet.uuid == Some(commit.gtid.server));
+        let Some(known) = own.and_then(|tablet| tablet.transactions.as_ref()) else {
+            return Of::Untold;
+        };
+        known.get(&commit.connection).map_or(Of::Alone, |number| Of::Transaction(*number))
+    }
+
     fn commit(&mut self, alias: &Alias, transaction: &Arc<BinlogTransaction>) {
         let Some(tablet) = self.tablets.get_mut(alias) else { return };
         if tablet.copy.executed.contains(transaction.gtid) {
@@ -369,7 +396,8 @@ impl Judge {
         tablet.copy.executed.add(transaction.gtid);
         tablet.copy.log.push(transaction.gtid);
         let shard = tablet.shard;
-        self.clients.commit(&self.shards[shard].full_name, transaction);
+        let of = self.shard_transaction(transaction);
+        self.clients.commit(&self.shards[shard].full_name, of, transaction);
         self.transactions.entry(transaction.gtid).or_insert_with(|| Arc::clone(transaction));
         if self.shards[shard].primary.as_ref() != Some(alias) {
             self.apply(alias, transaction, None);
@@ -552,10 +580,15 @@ impl Judge {
             return Origin::Backfill(tag.into());
         }
         let Some((session, list)) = of_tag(tag) else { return Origin::Direct(tag.into()) };
+        let of = self.shard_transaction(transaction);
         let shard = &self.shards[shard].full_name;
-        match self.sessions.of_commit(session, list, shard, transaction) {
+        match self.sessions.of_commit(session, list, shard, of, transaction) {
             Some(attempt) => Origin::Session { attempt, list },
-            None => Origin::Stray(tag.into()),
+            None => Origin::Stray(Stray {
+                tag: tag.into(),
+                version: self.sessions.version(session),
+                goes_on: self.sessions.goes_on(session),
+            }),
         }
     }
 
@@ -735,6 +768,7 @@ impl Judge {
             shard,
             copy: Copy::default(),
             uuid: None,
+            transactions: None,
             diverged: false,
         });
     }

@@ -14,7 +14,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::checker::attempt::Attempt;
-use crate::checker::entry::{Change, Entry, LookupRow, Note, Origin, ShardId, TableKind};
+use crate::checker::entry::{
+    Change, Entry, LookupRow, Note, Origin, ShardId, Stray, TableKind, Version,
+};
 use crate::checker::no_failure;
 use crate::checker::part::{Fate, Part};
 use crate::checker::verdict::{At, Cause};
@@ -116,7 +118,14 @@ impl Residue {
             Origin::Session { attempt, .. } => {
                 of_attempt(&attempt.borrow(), note, (entry, watched), lookup_shard)
             }
-            Origin::Stray(tag) => {
+            Origin::Stray(Stray { tag, version, .. }) if is_unaware(*version, note, watched) => {
+                left(Cause::UnawareVtgate, &format!("{tag} {} only", verb(note)))
+            }
+            Origin::Stray(Stray { tag, goes_on: true, .. }) => left(
+                Cause::WentOnAlone,
+                &format!("{tag} {} after its transaction was rolled back", verb(note)),
+            ),
+            Origin::Stray(Stray { tag, .. }) => {
                 left(Cause::Unknown, &format!("no transaction of {tag} is known"))
             }
             Origin::Direct(tag) => {
@@ -172,10 +181,8 @@ fn of_attempt(
     if let Some((cause, why)) = no_failure::cause(attempt, note, (entry, watched), lookup_shard) {
         return left(cause, why);
     }
-    let touched =
-        attempt.parts.iter().any(|part| &*part.shard == lookup_shard && part.list != List::Normal);
     match (note.table, &note.change) {
-        (TableKind::Owner, _) if watched.write_only && !touched => {
+        _ if is_unaware(attempt.version, note, watched) => {
             left(Cause::UnawareVtgate, format!("session {session} {} only", verb(note)))
         }
         (TableKind::Owner, Change::MovedFrom(_)) => left(
@@ -190,6 +197,11 @@ fn of_attempt(
             )
         }
     }
+}
+
+/// Whether an owner row was changed by a plan that is older than the vindex.
+fn is_unaware(version: Version, note: &Note, watched: &Watched) -> bool {
+    note.table == TableKind::Owner && version.is_some_and(|version| version < watched.since)
 }
 
 fn part_failure(part: &Part, session: &str, failed: Cause) -> Option<(Cause, String)> {

@@ -6,7 +6,7 @@
 //!                  └──────> sessions: what each transaction came to
 //!   answers ──> honest, atomic, sound_reads, stable_reads
 //!   servers ──> compare ──> row_images, replica_prefix
-//!           └─> at rest ──> live, kept, routing_equal, reusable
+//!           └─> at rest ──> live, explained, kept, routing_equal, reusable
 //! ```
 //!
 //! It shares no code with what it judges: it reads the history, row images, the vschema's source
@@ -22,8 +22,8 @@
 //!
 //! What clients were told is held against what happened ([`honest`], [`atomic`]) and against what
 //! the tables held ([`sound_reads`], [`stable_reads`]); who waits for whom is looked at whenever
-//! the world stands still; at the end of a run the judge has questions ([`live`], [`kept`],
-//! [`routing_equal`], [`reusable`]).
+//! the world stands still; at the end of a run what is left must be [`explained`], and the judge
+//! has questions ([`live`], [`kept`], [`routing_equal`], [`reusable`]).
 //!
 //! Left out: rows of shards that overlap, as while resharding, all count.
 
@@ -37,6 +37,7 @@ pub mod coverage;
 pub mod departure;
 pub mod entry;
 pub mod excuse;
+pub mod explained;
 pub mod filled;
 pub mod honest;
 mod judge;

@@ -42,6 +42,16 @@ pub enum Fate {
     Killed(At),
 }
 
+/// Of which shard transaction a server's commit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    Transaction(u64),
+    /// Of none: a statement that its connection has committed at once.
+    Alone,
+    /// Nobody has told.
+    Untold,
+}
+
 /// The parts of a transaction, in the order of their begin.
 #[derive(Clone, Debug, Default)]
 pub struct Parts(Vec<Part>);
@@ -86,6 +96,13 @@ impl Parts {
         self.iter().any(|part| part.fate == Fate::Open)
     }
 
+    /// Whether a server may commit a part of which vtgate knows no good end.
+    pub fn may_commit_late(&self) -> bool {
+        self.iter().any(|part| {
+            part.commit.is_none() && matches!(part.fate, Fate::Failed(..) | Fate::Unknown(..))
+        })
+    }
+
     pub fn begin(&mut self, at: At, list: List, shard: &Rc<str>, transaction: u64) {
         let (shard, fate) = (Rc::clone(shard), Fate::Open);
         self.0.push(Part { list, shard, transaction, began: at, fate, commit: None });
@@ -106,11 +123,16 @@ impl Parts {
         true
     }
 
-    /// Gives a server's commit to the last part that it can be of. Says whether there is one.
-    pub fn commit(&mut self, list: List, shard: &str, by: &Arc<BinlogTransaction>) -> bool {
+    /// Gives a server's commit to the part whose it is: where nobody has told which, to the last
+    /// that it can be of. Says whether there is one.
+    pub fn commit(&mut self, list: List, shard: &str, of: Of, by: &Arc<BinlogTransaction>) -> bool {
         let awaits =
             |part: &&mut Part| part.list == list && *part.shard == *shard && part.commit.is_none();
-        let part = self.0.iter_mut().rev().find(awaits);
+        let part = match of {
+            Of::Transaction(number) => self.get_mut(shard, number),
+            Of::Alone => None,
+            Of::Untold => self.0.iter_mut().rev().find(awaits),
+        };
         part.map(|part| part.commit = Some(Arc::clone(by))).is_some()
     }
 }

@@ -279,6 +279,7 @@ impl Judge {
                     && other.owner.keyspace == watched.owner.keyspace
             })
             .flat_map(|other| other.owner.columns.iter().cloned())
+            .chain(self.versions.unpromised_of(&watched.owner.keyspace, &watched.owner.table))
             .collect();
         let (row, sql) = reusable::insert(watched, &table, &entry.values, &others, number, |id| {
             shard_of(id) != there

@@ -39,6 +39,7 @@ pub enum Invariant {
     Atomic,
     Live,
     Kept,
+    Explained,
     Reusable,
     SoundReads,
     StableReads,
@@ -46,7 +47,7 @@ pub enum Invariant {
 }
 
 impl Invariant {
-    pub const ALL: [Invariant; 14] = [
+    pub const ALL: [Invariant; 15] = [
         Invariant::NoMissing,
         Invariant::Unique,
         Invariant::Filled,
@@ -57,6 +58,7 @@ impl Invariant {
         Invariant::Atomic,
         Invariant::Live,
         Invariant::Kept,
+        Invariant::Explained,
         Invariant::Reusable,
         Invariant::SoundReads,
         Invariant::StableReads,
@@ -75,6 +77,7 @@ impl Invariant {
             Invariant::Atomic => "atomic",
             Invariant::Live => "live",
             Invariant::Kept => "kept",
+            Invariant::Explained => "explained",
             Invariant::Reusable => "reusable",
             Invariant::SoundReads => "sound_reads",
             Invariant::StableReads => "stable_reads",
@@ -111,6 +114,9 @@ impl Invariant {
                 "at rest nothing is open, locked or waiting, and no session waits for itself"
             }
             Invariant::Kept => "a commit that a client was told of is there at the end",
+            Invariant::Explained => {
+                "an entry without a row was left by a failure, a fault or a statement that does so"
+            }
             Invariant::Reusable => "a value whose lookup row has no owner row can be inserted",
             Invariant::SoundReads => "a row that a read returns was there and matched",
             Invariant::StableReads => "a row that matched all the time is in the answer",
@@ -180,6 +186,9 @@ pub enum Cause {
     /// A statement was done and its answer lost; nothing of it was undone, and the transaction was
     /// committed.
     UnansweredStatement,
+    /// vtgate had rolled the transaction back in the middle of a statement, and it went on outside of
+    /// one.
+    WentOnAlone,
     /// INSERT IGNORE wrote the entry and left its row out, for another lookup's or MySQL's sake.
     IgnoredRow,
     /// INSERT .. ON DUPLICATE KEY UPDATE wrote the entry of a row that did not come.
@@ -212,6 +221,7 @@ impl Cause {
             Cause::NestedRevert => "nested-revert",
             Cause::HalfRolledBack => "half-rolled-back",
             Cause::UnansweredStatement => "unanswered-statement",
+            Cause::WentOnAlone => "went-on-alone",
             Cause::IgnoredRow => "ignored-row",
             Cause::UpdatedInstead => "updated-instead",
             Cause::Backfill => "backfill",

@@ -50,6 +50,12 @@ pub struct Version {
 }
 
 impl Versions {
+    /// The columns of an owner table that are a lookup's without promises.
+    pub fn unpromised_of(&self, keyspace: &str, table: &str) -> impl Iterator<Item = String> {
+        let of = self.unpromised.iter().filter(move |(k, t, _)| **k == *keyspace && **t == *table);
+        of.map(|(_, _, column)| column.to_string())
+    }
+
     /// Begins to keep a table, with the rows that it has; says whether it is new.
     pub fn keep(
         &mut self,

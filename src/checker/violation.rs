@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::checker::attempt::{Attempt, SharedAttempt};
 use crate::checker::departure::Departure;
-use crate::checker::entry::{Change, Entry, Note, Origin, TableKind};
+use crate::checker::entry::{Change, Entry, Note, Origin, Stray, TableKind};
 use crate::checker::part::Fate;
 use crate::checker::value::{show, show_id};
 use crate::checker::verdict::{At, Invariant};
@@ -182,7 +182,9 @@ fn note_line(
     };
     let who = match &note.origin {
         Origin::Session { attempt, .. } => attempt.borrow().session.to_string(),
-        Origin::Stray(tag) | Origin::Direct(tag) | Origin::Backfill(tag) => tag.to_string(),
+        Origin::Stray(Stray { tag, .. }) | Origin::Direct(tag) | Origin::Backfill(tag) => {
+            tag.to_string()
+        }
         Origin::Failover => "failover".to_owned(),
         Origin::WholeTable => "ddl".to_owned(),
     };

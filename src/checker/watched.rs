@@ -32,6 +32,8 @@ pub struct Watched {
     pub to: String,
     pub unique: bool,
     pub write_only: bool,
+    /// The version of the SrvVSchema that had it first.
+    pub since: u64,
     /// Another owned lookup vindex of the table stands before it, and writes first.
     pub is_later: bool,
     /// Of the lookup table's from columns, once it has been seen.
@@ -89,6 +91,7 @@ pub fn of_vschema(vschema: &VSchema) -> Vec<Watched> {
                         to: param(vindex, "to").to_owned(),
                         unique,
                         write_only: param(vindex, "write_only") == "true",
+                        since: 0,
                         is_later,
                         collations: None,
                     });

@@ -181,7 +181,7 @@ impl Watch {
             self.version = *version;
             let vschema = Rc::new(VSchema::build_once(source));
             self.shards.learn(*version, &vschema);
-            self.judge.vschema_changed(&vschema, world::now());
+            self.judge.vschema_changed(self.version, &vschema, world::now());
         }
     }
 

@@ -30,6 +30,7 @@ impl Runner {
         let before = self.watch.borrow().told();
         self.rest()?;
         self.left = self.watch.borrow().left();
+        self.watch.borrow_mut().judge_mut().explain_what_is_left();
         self.watch.borrow_mut().judge_mut().stop_counting();
         let values = self.ask_for_values()?;
         let probes = self.insert_what_dangles()?;

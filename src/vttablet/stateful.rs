@@ -74,7 +74,13 @@ impl Tablet {
         let (in_use, is_lost) = (true, false);
         let kept = StatefulConnection { connection, kind, timeout, since, in_use, is_lost };
         self.connections.borrow_mut().insert(id, kept);
+        self.tell_connection(connection, Some(id));
         id
+    }
+
+    fn tell_connection(&self, connection: ConnectionId, transaction: Option<TxId>) {
+        let tablet = self.alias.clone();
+        history::emit(Event::Connection { tablet, connection, transaction });
     }
 
     /// Waits until the pool has a place for one more, and takes it.
@@ -218,6 +224,7 @@ impl Tablet {
         self.note_end(process, id, reason);
         match result {
             Ok(_) => {
+                self.tell_connection(connection, None);
                 self.idle.borrow_mut().push(connection);
                 Ok(())
             }

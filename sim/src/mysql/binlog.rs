@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::gtid::Gtid;
 use super::schema;
+use super::session::ConnectionId;
 use crate::sql::ast::Statement;
 use crate::value::Row;
 
@@ -19,6 +20,8 @@ pub struct BinlogTransaction {
     pub committed_at: jiff::Timestamp,
     /// Who did it: the connection's tag.
     pub tag: Arc<str>,
+    /// Of the server that logged it.
+    pub connection: ConnectionId,
     /// The transaction's id in the engine, by which recovery finds it in the redo log.
     pub xid: u64,
 }

@@ -118,6 +118,7 @@ fn word(event: &Event) -> Option<(Option<&Rc<str>>, Word)> {
         | Event::ShardStatement(_)
         | Event::PlanEnded { .. }
         | Event::Stream { .. }
+        | Event::Connection { .. }
         | Event::Commit { .. }
         | Event::Operator(_)
         | Event::Commanded { .. } => return None,

@@ -225,7 +225,8 @@ impl Engine {
         }
         let tag = self.sessions.get(&connection).map(|session| session.tag.clone());
         let tag = tag.unwrap_or_default();
-        let entry = BinlogTransaction { gtid, events, committed_at: now, tag, xid: trx.0 };
+        let xid = trx.0;
+        let entry = BinlogTransaction { gtid, events, committed_at: now, tag, connection, xid };
         self.durable.log(entry, self.options.max_binlog_size);
         self.flushed.push(trx);
         (self.durable.binlog_end(), gtid)
