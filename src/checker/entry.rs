@@ -45,7 +45,8 @@ pub struct Entry {
     /// The first owner that it had while its vindex was write_only.
     pub first_owner: Option<KeyspaceId>,
     /// It had another row beside that one, or one of another keyspace id after it, if only for a
-    /// moment inside of a transaction; when it was filled it was not as it should be, and has not been since.
+    /// moment inside of a transaction; when it was filled it was not as it should be, and has not
+    /// been since.
     pub contested: bool,
 }
 

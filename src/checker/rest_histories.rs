@@ -107,6 +107,29 @@ fn nothing_is_left_at_rest() {
 }
 
 #[test]
+fn an_entry_without_a_row_was_left_by_something() {
+    let found = |lines: &[&str]| {
+        let mut history = play(lines);
+        history.judge.explain_what_is_left();
+        history.found()
+    };
+    let entry = "b pre product/0 commits +lookup x 4";
+    // The normal list is forgotten, and nothing has failed.
+    assert_eq!(
+        found(&[entry, "b normal customer/80- begins", "b ends commit"]),
+        "explained, unknown"
+    );
+    assert_eq!(
+        found(&[entry, "b normal customer/80- fails", "b ends rollback"]),
+        "failed-normal-commit"
+    );
+    assert_eq!(found(&DANGLES), "lost-session");
+    assert_eq!(found(&[entry]), "in flight");
+    let row = "b normal customer/80- commits +order 4 4 x";
+    assert_eq!(found(&[entry, row, "b ends commit"]), "held");
+}
+
+#[test]
 fn what_a_client_was_told_of_is_kept() {
     let found = |lines: &[&str], durable: bool| {
         let mut history = play(lines);

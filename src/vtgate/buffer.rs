@@ -93,8 +93,11 @@ pub struct Buffer {
     options: BufferOptions,
     /// Places, of all shards together.
     taken: Rc<Cell<usize>>,
-    shards: RefCell<BTreeMap<(Rc<str>, Rc<str>), Rc<ShardBuffer>>>,
+    /// By keyspace and shard.
+    shards: RefCell<BTreeMap<ShardName, Rc<ShardBuffer>>>,
 }
+
+type ShardName = (Rc<str>, Rc<str>);
 
 struct ShardBuffer {
     name: String,

@@ -197,8 +197,8 @@ mod tests {
         assert!(events.on_health(&health("80-", 400, 1, true)).is_some());
     }
 
-    /// 1. A request is refused by the primary that is demoted. 2. What it had told before arrives:
-    /// that it serves. 3. The next one tells that it serves.
+    /// A request is refused by the primary that is demoted. Then what it had told before arrives,
+    /// that it serves; and then the next one tells that it serves.
     #[test]
     fn an_old_primary_that_serves_does_not_end_a_reparent() {
         let mut events = whole();
