@@ -59,7 +59,8 @@ impl Judge {
             self.rebuild(index);
             self.settle_all(index);
             let vindex = &mut self.vindexes[index];
-            if vindex.watched.write_only {
+            // One that is read from now on was filled up to here, also where nothing served that.
+            if vindex.watched.write_only || newly_judged.contains(&index) {
                 vindex.values.values_mut().for_each(|entry| entry.remember_owners(None));
             }
         }

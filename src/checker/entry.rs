@@ -144,12 +144,15 @@ impl Entry {
     }
 
     /// Remembers whose it is while its vindex is being filled, and whose it was for a moment in the
-    /// transaction that has just committed: a stream copies that too.
+    /// transaction that has just committed: a stream copies that too. A session's entry counts as
+    /// its row does, which may never come.
     pub fn remember_owners(&mut self, gtid: Option<Gtid>) {
         let own = self.notes.iter().rev().take_while(|note| gtid.is_some() && note.gtid == gtid);
-        let of_owner = own.filter(|note| note.table == TableKind::Owner);
+        let counts = |note: &&Rc<Note>| {
+            note.table == TableKind::Owner || matches!(note.origin, Origin::Session { .. })
+        };
         let passed: Vec<KeyspaceId> =
-            of_owner.filter_map(|note| note.change.arrived()).cloned().collect();
+            own.filter(counts).filter_map(|note| note.change.arrived()).cloned().collect();
         let ids = || self.placed_owners().map(|(_, id)| id).chain(&passed);
         let first = self.first_owner.clone().or_else(|| ids().next().cloned());
         let has_other = ids().any(|id| first.as_ref() != Some(id));
