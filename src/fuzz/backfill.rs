@@ -11,10 +11,12 @@
 //!
 //! What Vitess is known to lose then is left out, since a search would find little else (bugs.md L1
 //! to L4, vreplication.md 5.6): nobody writes while the streams begin and vtgates hear of the
-//! vindex; a vtgate that hears of nothing is there only beside streams that go on after the copy,
-//! and has heard of it long before the end; rows of before have each a value of their own; a lookup
-//! that is not unique has the row's key in it. Nor does anything strike between vtgates and the
-//! topology, or at vtctld; and ExternalizeVindex comes too early only where it must refuse.
+//! vindex; nothing strikes before CreateLookupVindex is done, since one that fails half-way leaves
+//! streams beside vtgates that hear of nothing; such a vtgate is there only beside streams that go
+//! on after the copy, and has heard of it long before the end; rows of before have each a value of
+//! their own; a lookup that is not unique has the row's key in it. Nor does anything strike between
+//! vtgates and the topology, or at vtctld; and ExternalizeVindex comes too early only where it must
+//! refuse.
 
 use std::time::Duration;
 
@@ -109,11 +111,11 @@ impl Backfill {
         if is_unaware {
             steps.push(command("cut topo vtgate-1"));
         }
+        steps.push(self.create(draw, case.tablets));
         let is_struck = draw.chance(50);
         if is_struck {
             steps.push(self.strike(draw, case));
         }
-        steps.push(self.create(draw, case.tablets));
         if is_unaware && is_struck && 1 < first && draw.chance(60) {
             // Behind what the copy has reached, while it is away, and then nothing more: the
             // streams alone can bring its entry.
