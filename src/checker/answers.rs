@@ -32,13 +32,14 @@ impl Judge {
             |write| self.is_owner(write),
             |write| self.is_owner(write) && self.is_consistent(write),
         );
-        self.told_wrongly(Invariant::Honest, &answered, lies, honest::departure(&answered));
+        let went_on = honest::departure(&answered);
+        self.told_wrongly(Invariant::Honest, &answered, lies, went_on);
         for work in &answered.ask.ended {
             let broken = atomic::broken(work, |write| self.is_owner(write));
             self.told_wrongly(Invariant::Atomic, &answered, broken, atomic::departure(work));
         }
         let scattered = atomic::scattered(&answered, |write| self.borrows(write));
-        self.told_wrongly(Invariant::Atomic, &answered, scattered, None);
+        self.told_wrongly(Invariant::Atomic, &answered, scattered, went_on);
         if let (Form::Select(_), Answer::Ok(_)) = (&*answered.ask.form, answer) {
             self.judge_read(&answered);
         }
