@@ -59,9 +59,6 @@ fn rows_apart(
         let used = unsharded.used.into_iter().collect();
         return Ok((Some(Primitive::Insert(whole(insert, table, unsharded.keyspace))), used));
     }
-    if insert.replace && of.sharded {
-        return Err(PlanError::unsupported("REPLACE INTO with sharded keyspace"));
-    }
     if let InsertSource::Query(query) = &insert.source {
         return insert_query::plan(&insert, query, table, of, context);
     }
@@ -80,16 +77,6 @@ fn target(insert: &Insert, context: &Context<'_>) -> Result<Arc<Table>, PlanErro
         ),
         None => None,
     };
-    if written.as_ref().is_some_and(|target| target.destination.is_some()) {
-        let text = "VT09017: INSERT with a target destination is not allowed";
-        return Err(PlanError::new(Code::FailedPrecondition, text));
-    }
-    let replica =
-        |target: &Target| target.tablet_type.as_deref().is_some_and(|kind| kind != "primary");
-    if written.as_ref().is_some_and(replica) {
-        let text = "VT09002: insert statement with a replica target";
-        return Err(PlanError::new(Code::FailedPrecondition, text));
-    }
     let of = written.as_ref().map(|target| target.keyspace.as_str()).or(context.keyspace);
     let found = context.vschema.find_table_or_vindex(
         of.unwrap_or(""),
@@ -103,6 +90,19 @@ fn target(insert: &Insert, context: &Context<'_>) -> Result<Arc<Table>, PlanErro
             return Err(PlanError::new(Code::FailedPrecondition, text));
         }
     };
+    if insert.replace && keyspace(context, &table.keyspace)?.sharded {
+        return Err(PlanError::unsupported("REPLACE INTO with sharded keyspace"));
+    }
+    if written.as_ref().is_some_and(|target| target.destination.is_some()) {
+        let text = "VT09017: INSERT with a target destination is not allowed";
+        return Err(PlanError::new(Code::FailedPrecondition, text));
+    }
+    let replica =
+        |target: &Target| target.tablet_type.as_deref().is_some_and(|kind| kind != "primary");
+    if written.as_ref().is_some_and(replica) {
+        let text = "VT09002: insert statement with a replica target";
+        return Err(PlanError::new(Code::FailedPrecondition, text));
+    }
     let Some(source) = table.source.clone().filter(|_| table.table_type == TableType::Reference)
     else {
         return Ok(table);

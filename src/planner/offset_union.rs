@@ -429,6 +429,7 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
     planning.semantics.tables.push(TableInfo {
         name: alias.clone(),
         keyspace: None,
+        written_keyspace: None,
         source: Source::Derived(derived),
     });
     let table = TableName { qualifier: None, name: alias.clone() };

@@ -48,6 +48,8 @@ pub fn analyse(statement: &mut Statement, context: &Context<'_>) -> Result<Seman
         }
         _ => {}
     }
+    let unread = analyzer.semantics.unread_common.take();
+    analyzer.semantics.sharded_only = analyzer.semantics.sharded_only.take().or(unread);
     analyzer.semantics.signature = signature(statement, &analyzer.semantics);
     Ok(analyzer.semantics)
 }
@@ -65,6 +67,8 @@ pub(super) struct Analyzer<'a> {
 pub(super) enum Common {
     /// A derived table, wherever it is named.
     Inlined(CommonTable),
+    /// The same of a WITH that is not the whole statement's: Vitess takes it for a recursion.
+    OfPart(CommonTable),
     /// It is being read itself.
     Hidden,
     /// One that reads itself, by its number: from outside, and in its recursive query.
@@ -85,11 +89,11 @@ impl<'a> Analyzer<'a> {
         let common = self.common.len();
         match query {
             Query::Select(select) => {
-                select.with = self.with(select.with.take())?;
+                select.with = self.with(select.with.take(), nested)?;
                 self.select(select, nested)?;
             }
             Query::Union(union) => {
-                union.with = self.with(union.with.take())?;
+                union.with = self.with(union.with.take(), nested)?;
                 self.union(union, nested)?;
             }
             Query::Values(_) => return Err(PlanError::unsupported("values statement")),
@@ -99,8 +103,9 @@ impl<'a> Analyzer<'a> {
     }
 
     /// What stays of a WITH: the tables that read themselves.
-    fn with(&mut self, with: Option<With>) -> Result<Option<With>, PlanError> {
+    fn with(&mut self, with: Option<With>, nested: Nested) -> Result<Option<With>, PlanError> {
         let Some(with) = with else { return Ok(None) };
+        let is_part = nested == Nested::Yes || self.scopes.nested;
         let mut stay = Vec::new();
         for table in with.tables {
             let name = table.name.clone();
@@ -110,6 +115,7 @@ impl<'a> Analyzer<'a> {
                     stay.push(analysed);
                     Common::Recursive(number)
                 }
+                false if is_part => Common::OfPart(table),
                 false => Common::Inlined(table),
             };
             self.common.push((name, common));
@@ -119,10 +125,10 @@ impl<'a> Analyzer<'a> {
 
     fn union(&mut self, union: &mut Union, nested: Nested) -> Result<(), PlanError> {
         check::union(union)?;
-        let outside = std::mem::replace(&mut self.scopes.nested, true);
+        let outside = self.enter_nested();
         self.query(&mut union.left, nested)?;
         self.query(&mut union.right, nested)?;
-        self.scopes.nested = outside;
+        self.leave_nested(outside);
         let counts = (column_count(&union.left), column_count(&union.right));
         if let (Some(left), Some(right)) = counts
             && left != right
@@ -138,6 +144,15 @@ impl<'a> Analyzer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What is a part of another query; gives whether that one is, too.
+    pub(super) fn enter_nested(&mut self) -> bool {
+        std::mem::replace(&mut self.scopes.nested, true)
+    }
+
+    pub(super) fn leave_nested(&mut self, outside: bool) {
+        self.scopes.nested = outside;
     }
 
     fn select(&mut self, select: &mut Select, nested: Nested) -> Result<(), PlanError> {
@@ -395,6 +410,12 @@ impl<'a> Analyzer<'a> {
             let written = written.clone();
             match self.common[at].1.clone() {
                 Common::Inlined(common) => *table = inlined(written, common),
+                Common::OfPart(common) => {
+                    if !matches!(common.query, Query::Union(_)) {
+                        self.semantics.unread_common = Some(not_read());
+                    }
+                    *table = inlined(written, common);
+                }
                 Common::Hidden => {
                     let text = "do not support CTE that use the CTE alias inside the CTE query";
                     return Err(PlanError::unsupported(text));
@@ -457,7 +478,8 @@ impl<'a> Analyzer<'a> {
         self.scopes = outside;
         done?;
         let derived = derived_table(query, columns, &self.semantics)?;
-        Ok(TableInfo { name: alias.clone(), keyspace: None, source: Source::Derived(derived) })
+        let source = Source::Derived(derived);
+        Ok(TableInfo { name: alias.clone(), keyspace: None, written_keyspace: None, source })
     }
 
     /// A table by its name: through the vschema, unless every server has it.
@@ -472,6 +494,7 @@ impl<'a> Analyzer<'a> {
         };
         let alias = written.alias.clone();
         let known_as = alias.clone().unwrap_or_else(|| name.clone());
+        let written_keyspace = qualifier.clone().filter(|_| alias.is_none());
         let keyspace = target.as_ref().map(|target| target.keyspace.as_str());
         let keyspace = keyspace.or(self.context.keyspace).unwrap_or("");
         if name.is("dual") && target.is_none() {
@@ -481,7 +504,7 @@ impl<'a> Analyzer<'a> {
             let version = &self.context.environment.mysql_version;
             let source = Source::System(system_tables::find(version, keyspace, name.as_str()));
             let keyspace = alias.is_none().then(|| Ident::new(keyspace));
-            return Ok(TableInfo { name: known_as, keyspace, source });
+            return Ok(TableInfo { name: known_as, keyspace, written_keyspace, source });
         }
         let kind = target.as_ref().and_then(|target| target.tablet_type.as_deref());
         let kind = kind.unwrap_or(self.context.tablet_type);
@@ -505,14 +528,14 @@ impl<'a> Analyzer<'a> {
             },
             _ => qualifier.clone(),
         };
-        Ok(TableInfo { name: known_as, keyspace, source })
+        Ok(TableInfo { name: known_as, keyspace, written_keyspace, source })
     }
 
     fn dual(&self, name: Ident) -> TableInfo {
         let keyspace = super::super::dual_keyspace(self.context);
         let table = std::sync::Arc::new(crate::vschema::Table::bare(&keyspace, "dual"));
         let source = Source::Real(RealTable { table, destination: None, vindex_hint: None });
-        TableInfo { name, keyspace: None, source }
+        TableInfo { name, keyspace: None, written_keyspace: None, source }
     }
 }
 
@@ -558,6 +581,10 @@ fn vindex_hint(
         }
     }
     Ok(Some(hint.clone()))
+}
+
+fn not_read() -> PlanError {
+    PlanError::bug("expected UNION in recursive CTE")
 }
 
 fn cannot_group(expr: &Expr) -> PlanError {

@@ -120,7 +120,7 @@ impl Semantics {
                     (None, [level])
                         if level.len() == 1 && clause == Clause::Other && !scopes.nested =>
                     {
-                        format!(" in table '{}'", self.table(level[0]).name.as_str())
+                        format!(" in table '{}'", self.table(level[0]).written())
                     }
                     _ => String::new(),
                 };

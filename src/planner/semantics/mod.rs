@@ -39,6 +39,8 @@ pub struct Semantics {
     pub sharded_only: Option<PlanError>,
     /// Raised unless the plan is one route.
     pub one_route_only: Option<PlanError>,
+    /// A common table expression that nothing but one unsharded keyspace can read.
+    pub unread_common: Option<PlanError>,
     pub signature: Signature,
     /// Common table expressions that read themselves.
     pub recursive: Vec<recursive::RecursiveCte>,

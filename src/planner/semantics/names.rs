@@ -233,9 +233,14 @@ fn place(digits: &Arc<str>, offers: &Offers, clause: Clause) -> Result<usize, Pl
     let unknown = || invalid(format!("Unknown column '{number}' in '{}'", clause.name()));
     let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
     let at = at.filter(|at| *at < offers.items.len()).ok_or_else(unknown)?;
-    if offers.items[..=at].iter().any(|item| matches!(item, SelectItem::Star(_))) {
-        let text = format!("cannot use column offsets in {} when using `*`", clause.name());
-        return Err(PlanError::unsupported(text));
+    let star = |item: &SelectItem| match item {
+        SelectItem::Star(None) => Some("*".to_owned()),
+        SelectItem::Star(Some(table)) => Some(format!("{table}.*")),
+        _ => None,
+    };
+    if let Some(star) = offers.items[..=at].iter().find_map(star) {
+        let text = format!("cannot use column offsets in {} when using `{star}`", clause.name());
+        return Err(PlanError::new(Code::Unimplemented, text));
     }
     Ok(at)
 }

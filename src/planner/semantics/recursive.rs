@@ -73,6 +73,7 @@ impl Analyzer<'_> {
         let Query::Union(mut union) = query else { return Err(no_union(&name)) };
         self.common.push((name.clone(), Common::Hidden));
         let at = self.common.len() - 1;
+        let outside = self.enter_nested();
         self.query(&mut union.left, Nested::Yes)?;
         let number = self.semantics.recursive.len();
         self.semantics.recursive.push(RecursiveCte {
@@ -83,6 +84,7 @@ impl Analyzer<'_> {
         });
         self.common[at].1 = Common::Iteration(number);
         self.query(&mut union.right, Nested::Yes)?;
+        self.leave_nested(outside);
         self.common.truncate(at);
         check_term(&name, &union.right, &self.semantics)?;
         if let Some(iteration) = self.semantics.recursive[number].iteration {
@@ -123,7 +125,7 @@ impl Analyzer<'_> {
 
 fn info(written: &Table, source: Source) -> TableInfo {
     let name = written.alias.clone().unwrap_or_else(|| written.name.name.clone());
-    TableInfo { name, keyspace: None, source }
+    TableInfo { name, keyspace: None, written_keyspace: None, source }
 }
 
 /// The columns are the seed's, under the names that WITH gives them.

@@ -37,7 +37,7 @@ impl Semantics {
         match found {
             Some(number) => Ok(vec![*number]),
             None => {
-                let text = format!("Unknown table '{}'", name.name.as_str());
+                let text = format!("Unknown table '{name}'");
                 Err(PlanError::new(Code::InvalidArgument, text))
             }
         }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Expr, Ident, IndexHint};
+use sim::sql::ast::{Expr, Ident, IndexHint, TableName};
 
 use super::table_set::TableSet;
 use crate::key::Destination;
@@ -21,6 +21,8 @@ pub struct TableInfo {
     pub name: Ident,
     /// The keyspace that columns may put before the name; None where there is an alias.
     pub keyspace: Option<Ident>,
+    /// The keyspace that stands before the table where it is named, and no alias behind it.
+    pub written_keyspace: Option<Ident>,
     pub source: Source,
 }
 
@@ -99,6 +101,11 @@ pub enum Has {
 }
 
 impl TableInfo {
+    /// The alias, or the name with what stands before it.
+    pub fn written(&self) -> TableName {
+        TableName { qualifier: self.written_keyspace.clone(), name: self.name.clone() }
+    }
+
     pub fn has(&self, column: &str) -> Has {
         let unless_complete = |complete: bool| if complete { Has::No } else { Has::Possibly };
         let listed = match &self.source {

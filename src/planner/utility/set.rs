@@ -38,9 +38,13 @@ fn operation(
             Ok(SetOperation::UserVariable { name: lower(name), value })
         }
         Variable::System { scope: Some(Scope::VitessMetadata), name } => match &assignment.value {
-            Expr::Literal(Literal::String(text) | Literal::Integer(text)) => {
+            Expr::Literal(Literal::String(text)) => {
                 Ok(SetOperation::Metadata { name: lower(name), text: text.to_string() })
             }
+            other @ Expr::Literal(_) => Err(PlanError::new(
+                Code::InvalidArgument,
+                format!("VT03009: unexpected value type for '{}': {other}", lower(name)),
+            )),
             other => Err(PlanError::new(
                 Code::InvalidArgument,
                 format!("VT03011: invalid value type: {other}"),
