@@ -11,7 +11,6 @@
 use sim::sql::ast::{Aggregate, AggregateKind, Expr, Ident, Select, SelectItem};
 use sim::sql::walk::children;
 
-use super::PlanError;
 use super::build::{predicate as predicates, sub_query};
 use super::operator::aggregator::{Aggr, Aggregator, Column, Group};
 use super::operator::horizon::Derived;
@@ -22,6 +21,7 @@ use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
 use super::semantics::item_name;
+use super::{PlanError, expression};
 
 /// Whether a query groups rows: by GROUP BY, by aggregates, or since its DISTINCT is ordered.
 pub fn is_needed(planning: &Planning<'_>, select: &Select, order: &[Order]) -> bool {
@@ -78,7 +78,7 @@ pub fn expand(
     let mut items = Vec::new();
     for item in &select.items {
         let SelectItem::Expr { expr, alias } = item else {
-            return Err(PlanError::unsupported("`*` in a query with aggregation"));
+            return Err(expression::schema_tracking_required());
         };
         items.push((expr.clone(), alias.clone()));
     }
@@ -94,7 +94,7 @@ pub fn expand(
             let text = format!("VT03005: cannot group on '{group}'");
             return Err(PlanError::new(crate::key::Code::InvalidArgument, text));
         }
-        if super::expression::has_subquery(&group) {
+        if expression::has_subquery(&group) {
             return Err(PlanError::unsupported("subqueries in GROUP BY"));
         }
         if !groups.iter().any(|known| same(known, &group)) {

@@ -6,7 +6,7 @@
 //!
 //! It knows nothing of values.
 
-use sim::sql::ast::{ColumnName, Expr, Function, Ident, TableName};
+use sim::sql::ast::{ColumnName, Expr, Function, Ident, Query, SelectItem, TableName};
 
 use super::operator::ordering::Order;
 use super::operator::projection::{Column, Projection};
@@ -14,6 +14,7 @@ use super::operator::route::RouteOrder;
 use super::operator::{Operator, Route, aggregator};
 use super::planning::Planning;
 use super::predicate::same;
+use super::semantics::check::first_select;
 use super::{PlanError, expression};
 
 /// Plans the offsets of an operator and all below.
@@ -231,16 +232,30 @@ pub fn columns_in_text(source: &Operator) -> Option<Vec<Expr>> {
         Operator::Limit(limit) => columns_in_text(&limit.source),
         Operator::Distinct(distinct) => columns_in_text(&distinct.source),
         Operator::Union(union) => columns_in_text(union.sources.first()?),
-        Operator::Horizon(horizon) if horizon.derived.is_none() => {
-            let select = super::semantics::check::first_select(&horizon.query)?;
-            let expr = |item: &sim::sql::ast::SelectItem| match item {
-                sim::sql::ast::SelectItem::Expr { expr, .. } => Some(expr.clone()),
-                _ => None,
-            };
-            select.items.iter().map(expr).collect()
-        }
+        Operator::Horizon(horizon) if horizon.derived.is_none() => columns_of_query(&horizon.query),
         _ => None,
     }
+}
+
+/// Whether a table's columns are those of a star.
+pub fn hides_columns(source: &Operator) -> bool {
+    match source {
+        Operator::Horizon(horizon) => columns_of_query(&horizon.query).is_none(),
+        Operator::Projection(projection) => projection.star.is_some(),
+        Operator::Route(route) => hides_columns(&route.source),
+        Operator::Filter(filter) => hides_columns(&filter.source),
+        Operator::Limit(limit) => hides_columns(&limit.source),
+        _ => false,
+    }
+}
+
+/// The columns of a query; None where a star hides them.
+pub fn columns_of_query(query: &Query) -> Option<Vec<Expr>> {
+    let expr = |item: &SelectItem| match item {
+        SelectItem::Expr { expr, .. } => Some(expr.clone()),
+        _ => None,
+    };
+    first_select(query)?.items.iter().map(expr).collect()
 }
 
 /// One more group of an aggregation below a route.
@@ -375,6 +390,9 @@ pub fn append(source: &mut Operator, expr: &Expr) -> Result<usize, PlanError> {
         }
         Operator::Horizon(horizon) if horizon.derived.is_none() => {
             Err(PlanError::unsupported("columns beside those of a union or a distinct query"))
+        }
+        Operator::Horizon(horizon) if columns_of_query(&horizon.query).is_none() => {
+            Err(expression::schema_tracking_required())
         }
         _ => {
             let columns = of_derived(source);

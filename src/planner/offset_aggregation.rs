@@ -9,13 +9,13 @@ use super::offset::weight_string;
 use super::offset_above::{column_of as column_of_input, over_offsets, weight_of};
 use super::operator::aggregator::{Aggr, Column, Grouped};
 use super::operator::horizon::Derived;
-use super::operator::{Aggregator, Operator, Projection, projection};
+use super::operator::{Aggregator, Operator, Projection, SubQuery, projection};
 use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
 use super::rewrite::aggregate_again;
 use super::semantics::item_name;
-use super::{PlanError, aggregation, expression};
+use super::{PlanError, aggregation, expression, offset};
 
 /// Groups first, in their order, each followed by its weight; then the weights of aggregates that
 /// compare.
@@ -77,6 +77,9 @@ fn fetch_columns(
     planning: &mut Planning<'_>,
     aggregator: &mut Aggregator,
 ) -> Result<(), PlanError> {
+    if offset::hides_columns(&aggregator.source) {
+        return Err(expression::schema_tracking_required());
+    }
     let mut source = Operator::Projection(Box::new(Projection::new(aggregator.source.take())));
     for (at, column) in aggregator.columns.iter_mut().enumerate() {
         if let Some(aggr) = aggregator.aggregates.iter().find(|aggr| aggr.column == at) {
@@ -237,6 +240,11 @@ fn add_weight(
 ) -> Result<usize, PlanError> {
     let given = aggregator.columns.get(column).map_or(expr, |column| &column.expr).clone();
     if aggregator.pushed {
+        // Beside a subquery Vitess leaves the weight out of GROUP BY; its column groups for both.
+        let group = match &aggregator.source {
+            Operator::SubQuery(subquery) if is_beside_route(subquery) => Grouped::No,
+            _ => group,
+        };
         return add_column(planning, aggregator, &weight_string(&given), group);
     }
     let visible = aggregator.columns.len();
@@ -245,6 +253,16 @@ fn add_weight(
         aggregator.columns.push(Column::new(weight_string(&given)));
     }
     Ok(at)
+}
+
+/// Whether a subquery that knows nothing of the outer rows stands beside one route.
+fn is_beside_route(subquery: &SubQuery) -> bool {
+    subquery.outer_vars.is_empty()
+        && match &subquery.outer {
+            Operator::Route(_) => true,
+            Operator::SubQuery(inner) => is_beside_route(inner),
+            _ => false,
+        }
 }
 
 /// One more aggregate: HAVING and ORDER BY may ask for what the select list has not.

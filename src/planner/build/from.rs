@@ -55,7 +55,7 @@ fn table(planning: &mut Planning<'_>, expr: &TableExpr) -> Result<Operator, Plan
             };
             let on = on.as_ref();
             match join.kind {
-                JoinKind::Inner => predicate::add_all(planning, inner(left, right), on),
+                JoinKind::Inner => predicate::add_on(planning, inner(left, right), on),
                 JoinKind::Straight => outer(planning, left, right, Kind::Straight, on),
                 JoinKind::Left => outer(planning, left, right, Kind::Left, on),
                 JoinKind::Right => outer(planning, right, left, Kind::Left, on),
@@ -76,7 +76,7 @@ fn outer(
 ) -> Result<Operator, PlanError> {
     let mut join = Join { left, right, kind, predicates: Vec::new() };
     if kind == Kind::Straight {
-        return predicate::add_all(planning, Operator::Join(Box::new(join)), on);
+        return predicate::add_on(planning, Operator::Join(Box::new(join)), on);
     }
     for conjunct in on.cloned().map(expression::into_conjuncts).unwrap_or_default() {
         if expression::has_subquery(&conjunct) {

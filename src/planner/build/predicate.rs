@@ -1,6 +1,6 @@
 //! Predicates: each goes down to the tables that it needs.
 
-use sim::sql::ast::{CompareOp, Expr, IsTest, SelectItem};
+use sim::sql::ast::{CompareOp, Expr, IsTest, Query, SelectItem};
 
 use super::super::operator::apply_join::JoinPredicate;
 use super::super::operator::join::Kind;
@@ -18,11 +18,29 @@ pub fn add_all(
     operator: Operator,
     clause: Option<&Expr>,
 ) -> Result<Operator, PlanError> {
+    let conjuncts = clause.cloned().map(expression::into_conjuncts).unwrap_or_default();
+    add_each(planning, operator, conjuncts.into_iter().filter_map(predicate::simplify))
+}
+
+/// The same of a join's ON, which stays as it is written.
+pub fn add_on(
+    planning: &mut Planning<'_>,
+    operator: Operator,
+    on: Option<&Expr>,
+) -> Result<Operator, PlanError> {
+    let conjuncts = on.cloned().map(expression::into_conjuncts).unwrap_or_default();
+    add_each(planning, operator, conjuncts.into_iter())
+}
+
+fn add_each(
+    planning: &mut Planning<'_>,
+    operator: Operator,
+    conjuncts: impl Iterator<Item = Expr>,
+) -> Result<Operator, PlanError> {
     let mut operator = operator;
     let outer = operator.tables();
     let mut subqueries = Vec::new();
-    for conjunct in clause.cloned().map(expression::into_conjuncts).unwrap_or_default() {
-        let Some(conjunct) = predicate::simplify(conjunct) else { continue };
+    for conjunct in conjuncts {
         if expression::has_subquery(&conjunct) {
             subqueries.extend(sub_query::of_predicate(planning, &conjunct, outer)?);
             continue;
@@ -226,14 +244,14 @@ fn to_horizon(planning: &mut Planning<'_>, mut horizon: Box<Horizon>, predicate:
     };
     let direct = planning.semantics.direct_tables_of(&predicate);
     let limited = match &horizon.query {
-        sim::sql::ast::Query::Select(select) => {
+        Query::Select(select) => {
             select.limit.is_some()
                 || select.items.iter().any(|item| {
                     matches!(item, SelectItem::Expr { expr, .. } if expression::has_window(expr))
                 })
         }
-        sim::sql::ast::Query::Union(union) => union.limit.is_some(),
-        sim::sql::ast::Query::Values(_) => true,
+        Query::Union(union) => union.limit.is_some(),
+        Query::Values(_) => true,
     };
     if limited || direct != TableSet::one(derived) {
         return stays(horizon, predicate);
@@ -245,13 +263,53 @@ fn to_horizon(planning: &mut Planning<'_>, mut horizon: Box<Horizon>, predicate:
         horizon.source = to_union(planning, horizon.source.take(), derived, &predicate);
         return Operator::Horizon(horizon);
     }
-    let inside = planning.semantics.expand_derived(&predicate, derived);
+    let mut inside = planning.semantics.expand_derived(&predicate, derived);
+    if let Some(table) = only_table(&horizon.source).filter(|_| shows_all(&horizon.query)) {
+        through_star(&mut inside, derived, table);
+    }
     let same = predicate::same(&inside, &predicate);
     if same || planning.semantics.has_aggregate(&inside) || expression::has_subquery(&inside) {
         return stays(horizon, predicate);
     }
     horizon.source = add(planning, horizon.source.take(), inside);
     Operator::Horizon(horizon)
+}
+
+fn shows_all(query: &Query) -> bool {
+    let items = match query {
+        Query::Select(select) => select.items.as_slice(),
+        _ => &[],
+    };
+    items.iter().any(|item| matches!(item, SelectItem::Star(_)))
+}
+
+/// The table that a query reads, if it is one.
+fn only_table(source: &Operator) -> Option<u32> {
+    match source {
+        Operator::QueryGraph(graph) => match &graph.tables[..] {
+            [table] => Some(table.number),
+            _ => None,
+        },
+        Operator::Table(table) => Some(table.number),
+        Operator::Horizon(horizon) => horizon.derived.as_ref().map(|derived| derived.number),
+        Operator::Route(route) => only_table(&route.source),
+        Operator::Filter(filter) => only_table(&filter.source),
+        Operator::SubQueryContainer(container) => only_table(&container.outer),
+        Operator::LockAndComment(lock) => only_table(&lock.source),
+        _ => None,
+    }
+}
+
+/// What a derived table has by its star is a column of that table.
+fn through_star(expr: &mut Expr, derived: u32, table: u32) {
+    expression::walk_mut(expr, &mut |expr| {
+        if let Expr::Bound(column, number) = expr
+            && *number == derived
+        {
+            column.table = None;
+            *number = table;
+        }
+    });
 }
 
 fn all_columns_known(

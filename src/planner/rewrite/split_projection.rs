@@ -13,7 +13,6 @@
 
 use sim::sql::ast::{ColumnName, Expr, Ident, TableName};
 
-use super::super::PlanError;
 use super::super::build::predicate::split;
 use super::super::lower::plain;
 use super::super::operator::apply_join::{JoinColumn, Origin};
@@ -24,7 +23,7 @@ use super::super::planning::Planning;
 use super::super::predicate::same;
 use super::super::semantics::table_set::TableSet;
 use super::super::semantics::tables::DerivedColumn;
-use super::super::walk;
+use super::super::{PlanError, expression, offset, walk};
 use super::Rewritten;
 
 /// Over an outer join there is nothing to compute of a row that is not there.
@@ -55,8 +54,8 @@ pub fn split_projection(
     }
     halves.expose(planning, &mut join)?;
     let Halves { left, right, derived, .. } = halves;
-    join.left = left.over(join.left.take(), derived.as_ref());
-    join.right = right.over(join.right.take(), derived.as_ref());
+    join.left = left.over(join.left.take(), derived.as_ref())?;
+    join.right = right.over(join.right.take(), derived.as_ref())?;
     Ok((Operator::ApplyJoin(join), Some("split projection to both sides of join")))
 }
 
@@ -88,21 +87,25 @@ struct Half {
 }
 
 impl Half {
-    /// A side that nobody wants a column of stays as it is.
-    fn over(self, source: Operator, derived: Option<&Derived>) -> Operator {
+    /// A side that nobody wants a column of stays as it is. A join asks for its columns one by
+    /// one, so a star must not hide them.
+    fn over(self, source: Operator, derived: Option<&Derived>) -> Result<Operator, PlanError> {
         if self.columns.is_empty() {
-            return source;
+            return Ok(source);
+        }
+        if offset::hides_columns(&source) {
+            return Err(expression::schema_tracking_required());
         }
         let derived = derived.map(|derived| Derived {
             number: derived.number,
             alias: derived.alias.clone(),
             columns: if derived.columns.is_empty() { Vec::new() } else { self.names },
         });
-        Operator::Projection(Box::new(Projection {
+        Ok(Operator::Projection(Box::new(Projection {
             columns: self.columns,
             derived,
             ..Projection::new(source)
-        }))
+        })))
     }
 
     fn add(&mut self, column: Column, name: Ident) {

@@ -14,7 +14,7 @@ use super::super::route::merge::{both, equal_values, merged};
 use super::super::route::{Routing, narrow};
 use super::super::semantics::table_set::TableSet;
 use super::super::walk::{self, EachExpr, VisitMut};
-use super::super::{PlanError, expression, local, text};
+use super::super::{PlanError, expression, local, offset, text};
 use super::Rewritten;
 
 pub fn push_or_merge(
@@ -382,6 +382,42 @@ pub fn settle_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Ope
         outer = settle(planning, outer, subquery)?;
     }
     Ok(outer)
+}
+
+/// Whose columns are asked for one by one must have them: the query beside a subquery that is
+/// pulled out, and one that gives a value.
+pub fn check_stars(operator: &Operator) -> Result<(), PlanError> {
+    if let Operator::SubQuery(subquery) = operator {
+        let is_value = matches!(subquery.kind, Kind::Value | Kind::In | Kind::NotIn);
+        if shows_star(&subquery.outer) || is_value && shows_star(&subquery.inner) {
+            return Err(expression::schema_tracking_required());
+        }
+    }
+    match operator {
+        Operator::Route(_) => Ok(()),
+        other => other.inputs().into_iter().try_for_each(check_stars),
+    }
+}
+
+/// Whether a star is among the columns that an operator gives.
+fn shows_star(operator: &Operator) -> bool {
+    match operator {
+        Operator::Projection(projection) => {
+            projection.derived.is_none() && projection.star.is_some()
+        }
+        Operator::Horizon(horizon) => {
+            horizon.derived.is_none() && offset::columns_of_query(&horizon.query).is_none()
+        }
+        Operator::Route(route) => shows_star(&route.source),
+        Operator::Filter(filter) => shows_star(&filter.source),
+        Operator::Ordering(ordering) => shows_star(&ordering.source),
+        Operator::Limit(limit) => shows_star(&limit.source),
+        Operator::Distinct(distinct) => shows_star(&distinct.source),
+        Operator::LockAndComment(lock) => shows_star(&lock.source),
+        Operator::SubQuery(subquery) => shows_star(&subquery.outer),
+        Operator::Union(union) => union.sources.iter().any(shows_star),
+        _ => false,
+    }
 }
 
 fn settle(
