@@ -139,8 +139,9 @@ fn expand_select(
     derived: Option<super::super::operator::horizon::Derived>,
 ) -> Result<Operator, PlanError> {
     let windowed = has_windows(&select);
-    if windowed && (!select.windows.is_empty() || !partitions_by_vindex(planning, &select, &source))
-    {
+    let fits = is_on_one_shard(&source)
+        || select.windows.is_empty() && partitions_by_vindex(planning, &select, &source);
+    if windowed && !fits {
         return Err(windows_over_shards());
     }
     let mut select = select;
@@ -207,6 +208,15 @@ fn select_having(select: &mut Select) {
     let star = select.items.iter().any(|item| !matches!(item, SelectItem::Expr { .. }));
     if !star {
         select.items.extend(columns);
+    }
+}
+
+/// Whether all rows are of one shard, whatever subqueries stand beside them.
+fn is_on_one_shard(source: &Operator) -> bool {
+    match source {
+        Operator::Route(route) => route.routing.is_single_shard(),
+        Operator::SubQueryContainer(container) => is_on_one_shard(&container.outer),
+        _ => false,
     }
 }
 
@@ -302,6 +312,7 @@ fn expand_order(
     order: Vec<Order>,
 ) -> Result<Operator, PlanError> {
     let tables = operator.tables();
+    let projected = matches!(operator, Operator::Projection(_));
     let mut subqueries = Vec::new();
     let mut planned = Vec::new();
     for mut item in order {
@@ -313,6 +324,10 @@ fn expand_order(
                 return Err(PlanError::unsupported(
                     "correlated subquery is only supported for EXISTS",
                 ));
+            }
+            if !projected {
+                let text = "subquery with aggregation in order by";
+                planning.semantics.one_route_only = Some(PlanError::unsupported(text));
             }
             item.simplified = expr.clone();
             item.expr = expr;

@@ -15,7 +15,7 @@ use crate::planner::operator::{Operator, Route, Table};
 use crate::planner::planning::Planning;
 use crate::planner::primitive::{Keyspace, Opcode};
 use crate::planner::semantics::tables::{RealTable, Source};
-use crate::planner::{PlanError, evaluable, local, predicate};
+use crate::planner::{Context, PlanError, evaluable, local, predicate};
 use crate::vindex::binary::Binary;
 use crate::vindex::{Params, Vindex};
 use crate::vschema::{ColumnVindex, TableType};
@@ -160,6 +160,13 @@ fn pinned_option(number: u32, ksid: &str) -> VindexOption {
     }
 }
 
+/// What a routing rule calls a table within its keyspace.
+fn routed(planning: &Planning<'_>, keyspace: &str, name: &str) -> Option<String> {
+    let Context { vschema, tablet_type, .. } = planning.context;
+    let table = vschema.find_routed_table(keyspace, name, tablet_type).ok().flatten()?;
+    (table.keyspace == keyspace).then(|| table.name.clone())
+}
+
 /// The same rows in other keyspaces: a reference table's source and its copies.
 fn alternates(
     planning: &Planning<'_>,
@@ -173,7 +180,9 @@ fn alternates(
         others.push((source.keyspace.clone(), source.name.clone()));
     }
     let copies = real.table.referenced_by.iter();
-    others.extend(copies.map(|(keyspace, name)| (keyspace.clone(), name.clone())));
+    others.extend(copies.map(|(keyspace, name)| {
+        (keyspace.clone(), routed(planning, keyspace, name).unwrap_or_else(|| name.clone()))
+    }));
     let mut alternates = Vec::new();
     for (keyspace, name) in others {
         let of = planning.keyspace(&keyspace)?;
