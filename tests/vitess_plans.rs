@@ -13,6 +13,7 @@ const VSCHEMA: &str = r#"{"keyspaces": {"main": {}, "app": {"sharded": true,
         {"name": "id", "type": "INT64"}, {"name": "u", "type": "INT64"},
         {"name": "a", "type": "INT64"}, {"name": "b", "type": "VARCHAR"}],
         "column_list_authoritative": true},
+    "k": {"column_vindexes": [{"column": "id", "name": "hash"}]},
     "s": {"column_vindexes": [{"column": "id", "name": "hash"}], "columns": [
         {"name": "id", "type": "INT64"}, {"name": "t_id", "type": "INT64"},
         {"name": "a", "type": "INT64"}], "column_list_authoritative": true}}}}}"#;
@@ -70,6 +71,63 @@ fn plans_have_the_parts_that_vitess_gives_them() {
         "select distinct b from t",
         &["\"(0:1)\"", "select distinct b, weight_string(b) from t\""],
     );
+    // Beside a subquery the weight is no group of its own.
+    check(
+        "select b, count(*) from t where a in (select a from s) group by b",
+        &["and a in ::__sq1 group by b order by b asc\""],
+    );
+    // What ON says of no table goes to each.
+    check(
+        "select t.id from t join s on 1 = 1 and t.a = s.a",
+        &["from t where 1 = 1\"", "where s.a = :t_a /* INT64 */ and 1 = 1\""],
+    );
+    // A window is over the rows of one shard, whatever is asked beside it.
+    check(
+        "select row_number() over (order by a) from t where id = 1 and exists (select 1 from s)",
+        &["\"EqualUnique\"", "from t where id = 1 and :__sq_has_values\""],
+    );
+}
+
+#[test]
+fn stars_that_nobody_can_write_out_are_planned_as_vitess_does_it() {
+    let check = |query: &str, part: &str| {
+        let plan = plan(query).map_or_else(|error| error, |plan| plan.to_string());
+        assert!(plan.contains(part), "{query}\n{part} is not in\n{plan}");
+    };
+    let unknown = "VT09015: schema tracking required";
+    check("select * from k where a in (select id from s)", unknown);
+    check("select * from k where exists (select 1 from s where s.a = k.a)", unknown);
+    check("select id from t where a in (select * from k)", unknown);
+    check("update t set a = (select * from k where id = 1)", unknown);
+    check("select id from t union select * from k where a in (select id from s)", unknown);
+    check("select d.id from (select * from k) as d, s", unknown);
+    check("select *, count(*) from k", unknown);
+    check("select count(*) from (select * from k limit 5) as d", unknown);
+    check("select id from t where exists (select * from k)", "\"select 1 from k limit 1\"");
+    check("select count(*) from (select * from k) as d, s", "count(*) from (select * from k) as d");
+    // A predicate goes through the star, and chooses the shard.
+    check(
+        "select d.id from (select * from k) as d where d.id = 5",
+        "\"select d.id from (select * from k where id = 5) as d\",\"Values\":[\"5\"]",
+    );
+}
+
+#[test]
+fn a_with_that_is_not_the_whole_statements_is_refused_as_vitess_does_it() {
+    let bug = "VT13001: [BUG] expected UNION in recursive CTE";
+    for query in [
+        "select a from (with x as (select a from t) select a from x) as d",
+        "select id from s where id in (with x as (select a from t) select a from x)",
+        "(with x as (select a from t) select a from x) union select id from s",
+    ] {
+        assert_eq!(plan(query).err().as_deref(), Some(bug), "{query}");
+    }
+    for query in [
+        "with x as (select a from t) select a from x where exists (select 1 from x where a = 3)",
+        "select id from main.x where id in (with y as (select id from main.z) select id from y)",
+    ] {
+        assert!(plan(query).is_ok(), "{query}");
+    }
 }
 
 #[test]
@@ -80,6 +138,16 @@ fn names_that_nothing_has_are_refused_as_vitess_does_it() {
     check("select * from t order by nope", "column 'nope' not found");
     check("select nope from t", "column 'nope' not found in table 't'");
     check("select t.nope from t", "column 't.nope' not found");
+    check(
+        "select k.* from k, s group by 1",
+        "cannot use column offsets in group clause when using `k.*`",
+    );
+    check("select nope from app.t", "column 'nope' not found in table 'app.t'");
+    check("select nope from t as y", "column 'nope' not found in table 'y'");
+    check(
+        "with recursive r as (select id from t union all select nope + 1 from r) select * from r",
+        "column 'nope' not found",
+    );
     check("select count(*) from t group by nope", "Unknown column 'nope' in 'group statement'");
     check("select id from t union select id from s order by nope", "column 'nope' not found");
     check(
@@ -90,4 +158,14 @@ fn names_that_nothing_has_are_refused_as_vitess_does_it() {
         "select a from t group by a having avg(distinct a) > 1",
         "VT12001: unsupported: AVG(distinct <>)",
     );
+    check(
+        "select a, concat((select id from s limit 1), 1) as v from t group by a order by v",
+        "VT12001: unsupported: subquery with aggregation in order by",
+    );
+    check(
+        "replace into `app[-]`.t(id) values (1)",
+        "VT12001: unsupported: REPLACE INTO with sharded keyspace",
+    );
+    check("insert into `app[-]`.nothing(id) values (1)", "table nothing not found");
+    check("set @@vitess_metadata.x = 10", "VT03009: unexpected value type for 'x': 10");
 }
