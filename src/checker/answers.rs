@@ -2,21 +2,22 @@
 //!
 //! Each answer is held against what its session's transactions came to ([`honest`]), a transaction
 //! that it ended against the statements in it ([`atomic`]), its rows against what the tables held
-//! ([`sound_reads`], [`stable_reads`]).
+//! ([`sound_reads`], [`stable_reads`]), against the order that was asked for ([`sorted`]), and
+//! against what its transaction had seen or locked before.
 //!
 //! It knows nothing of how values are kept.
 
 use std::rc::Rc;
 
-use crate::checker::clients::Answered;
+use crate::checker::clients::{Answered, Said, Told};
 use crate::checker::departure::Departure;
 use crate::checker::entry::{NOTES, TableKind};
 use crate::checker::judge::Judge;
 use crate::checker::reads::{self, Read};
-use crate::checker::statement::{Form, Write};
+use crate::checker::statement::{self, Form, Kind, Listed, Write};
 use crate::checker::verdict::Invariant;
 use crate::checker::versions::{TableVersions, Version};
-use crate::checker::{atomic, honest, sound_reads, stable_reads};
+use crate::checker::{atomic, honest, live, sorted, sound_reads, stable_reads};
 use crate::history::{Answer, AskId};
 
 /// After a change of the vschema every vtgate has heard of it by then.
@@ -32,6 +33,7 @@ impl Judge {
             |write| self.is_owner(write),
             |write| self.is_owner(write) && self.is_consistent(write),
         );
+        let lies = lies.into_iter().chain(self.refused_for_nothing(&answered)).collect();
         let went_on = honest::departure(&answered);
         self.told_wrongly(Invariant::Honest, &answered, lies, went_on);
         for work in &answered.ask.ended {
@@ -42,7 +44,14 @@ impl Judge {
         self.told_wrongly(Invariant::Atomic, &answered, scattered, went_on);
         if let (Form::Select(_), Answer::Ok(_)) = (&*answered.ask.form, answer) {
             self.judge_read(&answered);
+            self.judge_own(&answered);
         }
+        let listed = statement::listed_of(&answered.ask.sql);
+        if let Some(listed) = &listed {
+            self.judge_order(&answered, listed);
+        }
+        self.take_held(&answered, listed.as_ref());
+        self.judge_snapshot(&answered);
         self.twin_answered(&answered);
     }
 
@@ -56,7 +65,7 @@ impl Judge {
     }
 
     /// Whether it writes a table that may have a lookup of another table's.
-    fn borrows(&self, write: &Write) -> bool {
+    pub(super) fn borrows(&self, write: &Write) -> bool {
         let mut declared = self.declared.iter();
         !declared.any(|declared| {
             declared.table.eq_ignore_ascii_case(&write.table)
@@ -66,7 +75,7 @@ impl Judge {
     }
 
     /// Whether no lookup of a table is without promises.
-    fn is_consistent(&self, write: &Write) -> bool {
+    pub(super) fn is_consistent(&self, write: &Write) -> bool {
         let mut unpromised = self.versions.unpromised.iter();
         !unpromised.any(|(_, table, _)| table.eq_ignore_ascii_case(&write.table))
     }
@@ -82,6 +91,48 @@ impl Judge {
         }
     }
 
+    fn judge_order(&mut self, answered: &Answered, listed: &Listed) {
+        let Answer::Ok(outcome) = answered.answer else { return };
+        let found = self.versions.table(listed.keyspace.as_deref(), &listed.table);
+        let schema = found.and_then(|(_, table)| table.schema.as_deref());
+        let wrong = schema.and_then(|schema| sorted::unsorted(listed, schema, &outcome.rows));
+        self.told_wrongly(Invariant::SoundReads, answered, wrong.into_iter().collect(), None);
+    }
+
+    /// A transaction finds the row that it has inserted last, where nothing has come between.
+    fn judge_own(&mut self, answered: &Answered) {
+        let Some(work) = answered.work.as_ref().filter(|work| work.is_explicit) else { return };
+        let (Form::Select(select), Answer::Ok(outcome)) = (&*answered.ask.form, answered.answer)
+        else {
+            return;
+        };
+        let calm = self.faults.iter().all(|(_, fault)| live::is_of_client(fault));
+        let is_plain = calm && !answered.has_settings && !work.went_back;
+        let in_doubt = |said: &Said| {
+            said.reverted || matches!(said.told, Some(Told::Error(_))) || atomic::is_opaque(said)
+        };
+        if !is_plain || work.statements.iter().any(in_doubt) {
+            return;
+        }
+        let mut said = work.statements.iter().rev();
+        let last = said.find_map(|said| Some((said, said.form.write()?)));
+        let Some((said, write)) = last.filter(|(_, write)| self.is_owner(write)) else { return };
+        let same = write.table == select.table && write.keyspace == select.keyspace;
+        let one = said.told == Some(Told::Ok { affected: 1 }) && write.kind == Kind::Insert;
+        if !same || !one || self.borrows(write) {
+            return;
+        }
+        let found = self.versions.table(select.keyspace.as_deref(), &select.table);
+        let Some((keyspace, table)) = found else { return };
+        // Another one may take the entry of a lookup that promises nothing.
+        let column = &select.filter.column;
+        if self.is_unpromised(keyspace, &select.table, column) && !self.clients.has_one() {
+            return;
+        }
+        let lacks = stable_reads::lacks_own(select, write, table, &outcome.rows);
+        self.told_wrongly(Invariant::StableReads, answered, lacks.into_iter().collect(), None);
+    }
+
     fn read_findings(&self, answered: &Answered) -> Option<(Vec<String>, Vec<String>)> {
         let (Form::Select(select), Answer::Ok(outcome)) = (&*answered.ask.form, answered.answer)
         else {
@@ -95,18 +146,22 @@ impl Judge {
         let (keyspace, table) = self.versions.table(select.keyspace.as_deref(), &select.table)?;
         let read = Read::new(select, table, since, &outcome.rows)?;
         let column = &read.schema.columns.get(read.column)?.name;
-        let unpromised = self.versions.unpromised.iter().any(|(of, name, unpromised)| {
-            of == keyspace
-                && name.eq_ignore_ascii_case(&select.table)
-                && unpromised.eq_ignore_ascii_case(column)
-        });
-        if unpromised {
+        if self.is_unpromised(keyspace, &select.table, column) {
             return None;
         }
         let unsound = sound_reads::unsound(&read);
         let reachable =
             |version: &Version| self.is_reachable(keyspace, table, version, column, &read);
         Some((unsound, stable_reads::incomplete(&read, reachable)))
+    }
+
+    /// Whether a lookup without promises may route by a column.
+    fn is_unpromised(&self, keyspace: &str, table: &str, column: &str) -> bool {
+        self.versions.unpromised.iter().any(|(of, name, unpromised)| {
+            **of == *keyspace
+                && name.eq_ignore_ascii_case(table)
+                && unpromised.eq_ignore_ascii_case(column)
+        })
     }
 
     /// Whether a row can have been found by this column ever since the read began.

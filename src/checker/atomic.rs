@@ -113,7 +113,7 @@ pub fn departure(work: &Work) -> Option<Departure> {
 }
 
 /// It may have changed any table.
-fn is_opaque(said: &Said) -> bool {
+pub fn is_opaque(said: &Said) -> bool {
     matches!(*said.form, statement::Form::Other) && {
         let sql = said.sql.trim_start().to_ascii_lowercase();
         !["select", "show", "explain", "describe"].iter().any(|word| sql.starts_with(word))

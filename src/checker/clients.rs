@@ -329,6 +329,20 @@ impl Clients {
         client.ask.as_ref().zip(client.work.as_ref())
     }
 
+    /// Whether there is one client alone.
+    pub fn has_one(&self) -> bool {
+        self.by_name.len() == 1
+    }
+
+    /// Whether a session is in the transaction that began then, and asks nothing.
+    pub fn idles_in(&self, session: &str, since: At) -> bool {
+        let known = self.by_name.get(session).filter(|client| !client.is_lost);
+        known.is_some_and(|client| {
+            let work = client.work.as_ref();
+            client.ask.is_none() && work.is_some_and(|work| work.is_explicit && work.since == since)
+        })
+    }
+
     pub fn has_settings(&self, session: &str) -> bool {
         self.by_name.get(session).is_some_and(|client| client.has_settings)
     }

@@ -28,8 +28,9 @@
 //! several shards have committed, anything where a commit's answer was lost. COMMIT outside of a
 //! transaction is well, also after an error had rolled one back: that error told it.
 //!
-//! Numbers of rows are compared for single statements outside of BEGIN over one owner table, where
-//! no ON DUPLICATE KEY UPDATE or REPLACE counts otherwise.
+//! Numbers of rows are compared for single statements outside of BEGIN over one owner table; ON
+//! DUPLICATE KEY UPDATE counts a row that it changes twice, REPLACE too many that it finds as they
+//! are.
 
 use sim::mysql::binlog::{Event, RowsKind};
 use sim::sql_error::SqlError;
@@ -178,17 +179,35 @@ fn false_error(answered: &Answered, error: &SqlError) -> Option<String> {
     undone.then(|| format!("told of an error, and its rows are committed: {}", error.message))
 }
 
+fn is_replace(sql: &str) -> bool {
+    sql.trim_start().to_ascii_lowercase().starts_with("replace")
+}
+
+/// How much a row's change adds to the number that its client is told.
+fn counted(kind: Kind, change: RowsKind) -> u64 {
+    match (kind, change) {
+        (Kind::Insert | Kind::LooseInsert, RowsKind::Write) => 1,
+        // The row that came, and the one that it met.
+        (Kind::LooseInsert, RowsKind::Update) => 2,
+        (Kind::Update, RowsKind::Update) => 1,
+        (Kind::Delete, RowsKind::Delete) => 1,
+        _ => 0,
+    }
+}
+
 /// The rows that a single statement outside of BEGIN says that it has changed, against those that
 /// its commits have.
 fn false_count(answered: &Answered, write: &Write, affected: u64) -> Option<String> {
     let ask = &answered.ask;
-    let counted = match write.kind {
-        Kind::Insert => RowsKind::Write,
-        Kind::Delete => RowsKind::Delete,
-        // A client may ask for the rows that were found.
-        Kind::Update if !answered.has_settings => RowsKind::Update,
-        Kind::Update | Kind::LooseInsert => return None,
+    // A client may ask for the rows that were found. A row that REPLACE finds as it is counts, too.
+    let may_differ = match write.kind {
+        Kind::Insert | Kind::Delete => false,
+        Kind::Update => answered.has_settings,
+        Kind::LooseInsert => answered.has_settings || is_replace(&ask.sql),
     };
+    if may_differ {
+        return None;
+    }
     let commits = match ask.ended.as_slice() {
         [] if answered.work.as_ref().is_none_or(|work| work.parts.is_empty()) => {
             // In an open transaction nothing is committed yet.
@@ -208,7 +227,7 @@ fn false_count(answered: &Answered, write: &Write, affected: u64) -> Option<Stri
         _ => None,
     });
     let changes = rows.flat_map(|rows| &rows.changes);
-    let found = changes.filter(|change| change.kind() == counted).count() as u64;
+    let found: u64 = changes.map(|change| counted(write.kind, change.kind())).sum();
     (found != affected)
         .then(|| format!("told of {affected} rows of {}; {found} are committed", write.table))
 }

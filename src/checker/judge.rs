@@ -22,11 +22,13 @@ use crate::checker::coverage::goal::Goal;
 use crate::checker::departure::departure;
 use crate::checker::entry::{Entry, Mark, Note, Origin, OwnerRow, ShardId, Stray, TableKind};
 use crate::checker::excuse;
+use crate::checker::held::Held;
 use crate::checker::ledger::{self, Dangling};
 use crate::checker::locked::{self, Moment, RowLock};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
 use crate::checker::part::{Of, of_tag};
 use crate::checker::rows::Copy;
+use crate::checker::snapshot::Seen;
 use crate::checker::summary::{Summary, VindexSummary};
 use crate::checker::twin::Twin;
 use crate::checker::twin::tables::Declared;
@@ -68,6 +70,10 @@ pub struct Judge {
     /// Owner tables by keyspace, whose rows statements name and nothing else changes.
     pub(super) owners: BTreeSet<(Rc<str>, Rc<str>)>,
     pub(super) versions: Versions,
+    /// What transactions have read FOR UPDATE.
+    pub(super) held: Vec<Held>,
+    /// By session: what its transaction has read.
+    pub(super) seen: BTreeMap<Rc<str>, Seen>,
     /// Statements of which it was told that their session waits for itself.
     pub(super) told_waiting: BTreeSet<AskId>,
     /// Keyspaces whose commits survive the loss of a machine.
@@ -183,6 +189,7 @@ impl Judge {
             }
             Event::RevertFailed { session } => self.sessions.revert_failed(at, session),
             Event::Killed { tablet, transaction } => {
+                self.held.clear();
                 if let Some(tablet) = self.tablets.get(tablet) {
                     let shard = Rc::clone(&self.shards[tablet.shard].full_name);
                     if let Some(attempt) = self.sessions.killed(at, &shard, *transaction) {
@@ -195,10 +202,12 @@ impl Judge {
             }
             Event::Commit { tablet, transaction } => self.commit(tablet, transaction),
             Event::Lost { tablet, gtids, executed, images } => {
+                self.held.clear();
                 let images = images.iter().cloned();
                 self.server_lost(tablet, gtids, executed, images);
             }
             Event::Promoted { keyspace, shard, tablet } => {
+                self.held.clear();
                 self.promoted(keyspace, shard, tablet);
                 self.twin_disturbed("another primary");
             }
@@ -412,6 +421,9 @@ impl Judge {
         }
         if matches!(origin, Origin::Direct(_) | Origin::Backfill(_)) {
             self.twin_disturbed("a commit that is no client's");
+        }
+        if let Some((session, _)) = of_tag(&transaction.tag) {
+            self.judge_held(shard, session, transaction);
         }
         let mut touched = self.apply(alias, transaction, Some(&origin));
         let commit = Commit { at: self.at, origin: &origin, gtid: Some(transaction.gtid) };

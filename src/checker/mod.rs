@@ -5,6 +5,7 @@
 //!                  │                                       └────> ledger: why a row dangles
 //!                  └──────> sessions: what each transaction came to
 //!   answers ──> honest, atomic, sound_reads, stable_reads
+//!               in_the_way, sorted, held, snapshot
 //!   servers ──> compare ──> row_images, replica_prefix
 //!           └─> at rest ──> live, explained, kept, routing_equal, reusable
 //! ```
@@ -39,7 +40,9 @@ pub mod entry;
 pub mod excuse;
 pub mod explained;
 pub mod filled;
+mod held;
 pub mod honest;
+mod in_the_way;
 mod judge;
 pub mod kept;
 pub mod lasting;
@@ -57,6 +60,8 @@ mod rest;
 pub mod reusable;
 pub mod routing_equal;
 pub mod rows;
+mod snapshot;
+mod sorted;
 pub mod sound_reads;
 pub mod stable_reads;
 pub mod statement;

@@ -10,17 +10,21 @@
 //!   a is told    5
 //! ```
 //!
+//! So is the row that a transaction has inserted last itself, whatever its snapshot: the
+//! counterexample is a lookup that is read in the snapshot, and was written beside it.
+//!
 //! Counted by what the answer shows of a row. Left alone: rows whose lookup row came, went or
 //! changed meanwhile (a value that moves may be seen nowhere), rows without one (that is
 //! `no_missing`'s), rows on a shard that is not theirs; reads that are not of the primaries.
 
 use std::collections::BTreeMap;
 
-use sim::value::Value;
+use sim::value::{Row, Value};
 
 use crate::checker::reads::Read;
+use crate::checker::statement::{self, Select, Write};
 use crate::checker::value::show;
-use crate::checker::versions::Version;
+use crate::checker::versions::{TableVersions, Version};
 
 /// Rows that are missing in the answer. `reachable` says that a row could be found all the time.
 pub fn incomplete(read: &Read, reachable: impl Fn(&Version) -> bool) -> Vec<String> {
@@ -41,4 +45,35 @@ pub fn incomplete(read: &Read, reachable: impl Fn(&Version) -> bool) -> Vec<Stri
         }
     }
     missing
+}
+
+/// The row that an INSERT of the same transaction has brought, where the answer should have it and
+/// has not: all columns are shown, and it is found by the value that was given.
+pub fn lacks_own(
+    select: &Select,
+    write: &Write,
+    table: &TableVersions,
+    answer: &[Row],
+) -> Option<String> {
+    let schema = table.schema.as_deref().filter(|_| select.columns.is_none())?;
+    let [row] = write.rows.as_deref()? else { return None };
+    let place = |name: &str| schema.column(name);
+    let given = |name: &str| {
+        let at = write.columns.iter().position(|own| own.eq_ignore_ascii_case(name))?;
+        row.get(at)
+    };
+    let column = schema.columns.get(place(&select.filter.column)?)?;
+    let own = given(&select.filter.column)?.sorted(column)?;
+    if !select.filter.sorted(column)?.contains(&own) {
+        return None;
+    }
+    let key: Vec<usize> = schema.columns_of(0).collect();
+    let wanted = |at: &usize| {
+        let column = schema.columns.get(*at)?;
+        given(&column.name)?.sorted(column)
+    };
+    let wanted = key.iter().map(wanted).collect::<Option<Vec<_>>>()?;
+    let is_it = |row: &Row| statement::key_of(schema, row).is_some_and(|key| key == wanted);
+    let found = answer.iter().any(is_it);
+    (!found).then(|| "did not return the row that its transaction has inserted last".to_owned())
 }

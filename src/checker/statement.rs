@@ -69,6 +69,27 @@ pub struct Select {
     pub filter: Filter,
 }
 
+/// A query whose rows are one table's, whatever it finds them by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    pub keyspace: Option<Rc<str>>,
+    pub table: Rc<str>,
+    /// None for `*`.
+    pub columns: Option<Vec<Rc<str>>>,
+    /// What it is sorted by first, and whether downwards.
+    pub order: Option<(Rc<str>, bool)>,
+    pub for_update: bool,
+}
+
+/// A query whose rows depend on one table alone, in no order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadOf {
+    pub keyspace: Option<Rc<str>>,
+    pub table: Rc<str>,
+    /// With LIMIT the columns that it is sorted by: they must tell all rows apart.
+    pub limited_by: Option<Vec<Rc<str>>>,
+}
+
 /// `column = literal`, `column in (literals)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
@@ -287,27 +308,59 @@ fn select_of(select: &ast::Select) -> Option<Select> {
         && into.is_none()
         && select.lock == ast::Lock::None;
     let table = only_table(&select.from).filter(|_| plain)?;
-    let column = |item: &SelectItem| match item {
-        SelectItem::Expr { expr: Expr::Column(column), .. } => Some(text(&column.name)),
-        _ => None,
-    };
-    let columns = match select.items.as_slice() {
-        [SelectItem::Star(_)] => None,
-        items => Some(items.iter().map(column).collect::<Option<Vec<_>>>()?),
-    };
     Some(Select {
         keyspace: keyspace(table),
         table: text(&table.name),
-        columns,
+        columns: columns_of(&select.items)?,
         filter: filter(select.filter.as_ref()?)?,
     })
 }
 
-/// The keyspace and the table of a query whose rows depend on that table alone, in no order: no
-/// LIMIT, and nothing called but aggregates.
-pub fn read_of(sql: &str) -> Option<(Option<Rc<str>>, Rc<str>)> {
+/// The columns that are shown, none for `*`; nothing where something else is.
+fn columns_of(items: &[SelectItem]) -> Option<Option<Vec<Rc<str>>>> {
+    let column = |item: &SelectItem| match item {
+        SelectItem::Expr { expr: Expr::Column(column), .. } => Some(text(&column.name)),
+        _ => None,
+    };
+    Some(match items {
+        [SelectItem::Star(_)] => None,
+        items => Some(items.iter().map(column).collect::<Option<Vec<_>>>()?),
+    })
+}
+
+/// A query of one table's rows that asks for their order, or locks them; others are none.
+pub fn listed_of(sql: &str) -> Option<Listed> {
+    let words = sql.to_ascii_lowercase();
+    if !words.contains("order by") && !words.contains("for update") {
+        return None;
+    }
     let Ok(Statement::Query(Query::Select(select))) = sim::sql::parse(sql) else { return None };
-    let is_plain = select.with.is_none() && select.limit.is_none() && select.into.is_none();
+    let is_plain = select.with.is_none()
+        && select.group_by.is_empty()
+        && select.windows.is_empty()
+        && select.into.is_none();
+    let table = only_table(&select.from).filter(|_| is_plain)?;
+    let has_alias = |item: &SelectItem| matches!(item, SelectItem::Expr { alias: Some(_), .. });
+    let order = match select.order_by.first().map(|first| (&first.expr, first.descending)) {
+        Some((Expr::Column(column), down)) if !select.items.iter().any(has_alias) => {
+            Some((text(&column.name), down))
+        }
+        _ => None,
+    };
+    let for_update = matches!(select.lock, ast::Lock::ForUpdate(_));
+    (order.is_some() || for_update).then_some(Listed {
+        keyspace: keyspace(table),
+        table: text(&table.name),
+        columns: columns_of(&select.items)?,
+        order,
+        for_update,
+    })
+}
+
+/// A query whose rows depend on one table alone, in no order: nothing is called but aggregates.
+pub fn read_of(sql: &str) -> Option<ReadOf> {
+    let Ok(Statement::Query(Query::Select(select))) = sim::sql::parse(sql) else { return None };
+    let is_plain = select.with.is_none() && select.into.is_none();
     let table = only_table(&select.from).filter(|_| is_plain)?;
     let is_plain_item = |item: &SelectItem| match item {
         SelectItem::Star(_) => true,
@@ -317,7 +370,16 @@ pub fn read_of(sql: &str) -> Option<(Option<Rc<str>>, Rc<str>)> {
     let all_plain = select.items.iter().all(is_plain_item)
         && select.filter.iter().chain(&select.having).all(is_plain_expr)
         && select.group_by.iter().all(is_plain_expr);
-    all_plain.then(|| (keyspace(table), text(&table.name)))
+    let sorted_by = |item: &ast::OrderBy| match &item.expr {
+        Expr::Column(column) => Some(text(&column.name)),
+        _ => None,
+    };
+    let limited_by = match &select.limit {
+        None => None,
+        Some(_) => Some(select.order_by.iter().map(sorted_by).collect::<Option<Vec<_>>>()?),
+    };
+    let (keyspace, table) = (keyspace(table), text(&table.name));
+    all_plain.then_some(ReadOf { keyspace, table, limited_by })
 }
 
 fn is_plain_expr(expr: &Expr) -> bool {
@@ -415,7 +477,7 @@ mod tests {
 
     #[test]
     fn a_read_of_one_table_is_known() {
-        let read = |sql: &str| read_of(sql).map(|(keyspace, table)| (keyspace.is_some(), table));
+        let read = |sql: &str| read_of(sql).map(|read| (read.keyspace.is_some(), read.table));
         for sql in [
             "select count(*) from t where a = 5 and b in (1, 2)",
             "select a from t where a = 5 for update",
@@ -425,13 +487,34 @@ mod tests {
         }
         assert_eq!(read("select a from k.t"), Some((true, "t".into())));
         for sql in [
-            "select a from t limit 1",
+            "select a from t order by a + 1 limit 1",
             "select a from t, u",
             "select now() from t",
             "select a from t where b in (select c from u)",
             "delete from t",
         ] {
             assert_eq!(read(sql), None, "{sql}");
+        }
+        let limited = |sql: &str| read_of(sql).and_then(|read| read.limited_by);
+        assert_eq!(limited("select a from t"), None);
+        assert_eq!(limited("select a from t limit 1"), Some(Vec::new()));
+        assert_eq!(limited("select a from t order by a, b limit 1").map(|by| by.len()), Some(2));
+    }
+
+    #[test]
+    fn an_order_and_a_lock_are_known() {
+        let listed = |sql: &str| listed_of(sql).map(|listed| (listed.order, listed.for_update));
+        let by = |name: &str, down: bool| Some((name.into(), down));
+        assert_eq!(listed("select a from t order by b desc, c"), Some((by("b", true), false)));
+        assert_eq!(listed("select * from t where a < 3 for update"), Some((None, true)));
+        for sql in [
+            "select a from t",
+            "select a + 1 as a from t order by a",
+            "select a from t, u order by a",
+            "select a from t group by a order by a",
+            "select a from t lock in share mode",
+        ] {
+            assert_eq!(listed(sql), None, "{sql}");
         }
     }
 }

@@ -129,6 +129,10 @@ impl TableVersions {
         self.live.values().chain(ended)
     }
 
+    pub fn live(&self) -> impl Iterator<Item = &Version> {
+        self.live.values()
+    }
+
     /// Versions that were there then, and still are.
     pub fn throughout(&self, since: At) -> impl Iterator<Item = &Version> {
         self.live.values().filter(move |version| version.from <= since)

@@ -19,7 +19,7 @@
 //! client while a transaction is open, an operator's step, a new vschema, a session that is aimed
 //! at one shard or has settings, statements that it cannot tell how to compare (ON DUPLICATE KEY
 //! UPDATE and REPLACE, IGNORE but for one row by itself where a keyspace id has one row and all
-//! lookups are read, LIMIT, expressions in what is written), a deadlock or a timeout (a session may
+//! lookups are read, LIMIT of rows that are not told apart, expressions in what is written), a deadlock or a timeout (a session may
 //! wait for itself, where it comes to one value twice), a nested statement that was undone. Errors
 //! that only vtgate has (`VT12001` and the others by number) are taken for granted, and undone
 //! beside it.
@@ -37,7 +37,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sim::mysql::outcome::Outcome;
-use sim::mysql::schema::Column;
+use sim::mysql::schema::{Column, Table};
 use sim::sql_error::SqlError;
 use sim::value::Row;
 
@@ -47,7 +47,7 @@ use crate::checker::atomic;
 use crate::checker::clients::Answered;
 use crate::checker::judge::Judge;
 use crate::checker::rows::Rows;
-use crate::checker::statement::{Form, Given, Kind, Sorted, Write, read_of};
+use crate::checker::statement::{Form, Given, Kind, ReadOf, Sorted, Write, read_of};
 use crate::checker::value::{show, show_id};
 use crate::checker::verdict::Invariant;
 use crate::history::{Answer, AskId};
@@ -228,9 +228,7 @@ impl Beside {
                 }
             }
             Form::Select(_) | Form::Other => match read_of(&answered.ask.sql) {
-                Some((keyspace, table)) if self.reads(keyspace.as_ref(), &table, answered) => {
-                    self.read(answered)
-                }
+                Some(read) if self.reads(&read, answered) => self.read(answered),
                 _ if only_reads(&answered.ask.sql) => Shown::Same,
                 _ => Shown::Over("a statement that is not compared"),
             },
@@ -256,10 +254,17 @@ impl Beside {
     }
 
     /// Whether a table's rows are the twin's, whichever way they are found. By a lookup that
-    /// another table owns, those are found whose owner is still there.
-    fn reads(&mut self, named: Option<&Rc<str>>, table: &str, answered: &Answered) -> bool {
-        let borrows = self.table(table).is_some_and(|table| !table.borrowed.is_empty());
-        !borrows && self.compares(named, table, answered)
+    /// another table owns, those are found whose owner is still there. Of some of the rows, which
+    /// they are must be said.
+    fn reads(&mut self, read: &ReadOf, answered: &Answered) -> bool {
+        let Some(table) = self.table(&read.table) else { return false };
+        let is_sorted_by = |by: &Vec<Rc<str>>| {
+            let mut key = key_names(&table.schema);
+            key.all(|name| by.iter().any(|column| column.eq_ignore_ascii_case(name)))
+        };
+        let is_said = read.limited_by.as_ref().is_none_or(is_sorted_by);
+        let borrows = !table.borrowed.is_empty();
+        is_said && !borrows && self.compares(read.keyspace.as_ref(), &read.table, answered)
     }
 
     fn transaction(&mut self, answered: &Answered) -> Shown {
@@ -408,6 +413,11 @@ impl Beside {
         let sets = |column: &String| write.columns.iter().any(|c| c.eq_ignore_ascii_case(column));
         write.kind == Kind::Update && columns.into_iter().any(sets)
     }
+}
+
+/// The columns of the clustered key.
+fn key_names(schema: &Table) -> impl Iterator<Item = &str> {
+    schema.columns_of(0).map(|at| &*schema.columns[at].name)
 }
 
 /// An error where one server has none.
