@@ -14,7 +14,7 @@ use sim::seed::Draw;
 
 pub use self::queries::{BadQueries, Queries};
 use self::statements::Kind;
-use super::tables::{Column, Role, Table};
+use super::tables::{Column, ColumnVindex, Role, Table};
 
 /// See the [module](self).
 pub struct Workload<'a> {
@@ -51,6 +51,9 @@ struct Mix {
     capitals: u64,
     /// Percent of UPDATEs and DELETEs with a destination in the table's name.
     destined: u64,
+    /// Percent of statements of a transaction around which a row is looked for: that which was
+    /// written last.
+    looked_for: u64,
 }
 
 /// A row's values of a vindex, by its name.
@@ -149,6 +152,12 @@ impl<'a> Workload<'a> {
                     5 => statements.push(format!("release savepoint {name}")),
                     _ => {}
                 }
+            } else if draw.chance(self.mix.looked_for) {
+                let statement = self.statement(draw);
+                let looks = self.look_for_last();
+                statements.extend(looks.clone());
+                statements.push(statement);
+                statements.extend(looks);
             } else {
                 statements.push(self.statement(draw));
             }
@@ -194,6 +203,19 @@ impl<'a> Workload<'a> {
         }
         self.remember(table, &row);
         row
+    }
+
+    /// A SELECT of the row that was written last, by its value of a lookup.
+    fn look_for_last(&self) -> Option<String> {
+        let (name, vindexes) = self.remembered.last()?;
+        let table = self.tables.iter().find(|table| table.name == *name)?;
+        let of = |vindex: &&ColumnVindex| {
+            let (_, values) = vindexes.iter().find(|(name, _)| *name == vindex.name)?;
+            let column = &table.columns[*vindex.columns.first()?];
+            let value = values.first().filter(|value| *value != "null")?;
+            Some(format!("select * from {name} where {} = {value}", column.name))
+        };
+        table.lookups().iter().rev().find_map(of)
     }
 
     fn remember(&mut self, table: &Table, row: &[(usize, String)]) {
@@ -250,6 +272,7 @@ impl Mix {
             alike: *draw.pick(&[0, 60, 90]),
             capitals: *draw.pick(&[0, 0, 0, 30]),
             destined: *draw.pick(&[0, 0, 0, 0, 15]),
+            looked_for: *draw.pick(&[0, 0, 30]),
         }
     }
 }

@@ -25,13 +25,18 @@ pub(super) enum Kind {
     Select,
     SelectForUpdate,
     SelectIn,
-    /// Sorted by a column that is not shown.
+    /// Sorted, perhaps by a column that is not shown.
     SelectSorted,
+    /// The first rows of a table.
+    SelectFirst,
+    /// A line for each value.
+    SelectGrouped,
+    SelectDistinct,
     SelectAll,
 }
 
 /// How often each is drawn where it is on, and in how many runs of a hundred it is.
-const KINDS: [(u64, u64, Kind); 17] = [
+const KINDS: [(u64, u64, Kind); 20] = [
     (10, 70, Kind::Insert),
     (4, 70, Kind::InsertRows),
     (1, 12, Kind::InsertMany),
@@ -45,9 +50,12 @@ const KINDS: [(u64, u64, Kind); 17] = [
     (6, 70, Kind::Delete),
     (1, 15, Kind::DeleteMany),
     (3, 70, Kind::Select),
-    (1, 70, Kind::SelectForUpdate),
+    (2, 70, Kind::SelectForUpdate),
     (1, 70, Kind::SelectIn),
     (1, 30, Kind::SelectSorted),
+    (1, 20, Kind::SelectFirst),
+    (1, 20, Kind::SelectGrouped),
+    (1, 20, Kind::SelectDistinct),
     (1, 30, Kind::SelectAll),
 ];
 
@@ -138,7 +146,7 @@ impl<'a> Workload<'a> {
                 format!("select * from {} where {}", table.name, self.value_filter(draw, table))
             }
             Kind::SelectForUpdate => {
-                let filter = self.value_filter(draw, table);
+                let filter = self.filter(draw, table);
                 format!("select * from {} where {filter} for update", table.name)
             }
             Kind::SelectIn => {
@@ -147,8 +155,20 @@ impl<'a> Workload<'a> {
             Kind::SelectSorted => {
                 let hidden = draw.pick(&table.columns).name.clone();
                 let shown = draw.pick(&table.columns).name.clone();
-                let filter = self.in_list(draw, table);
-                format!("select {shown} from {} where {filter} order by {hidden}", table.name)
+                let shown = if draw.chance(50) { "*".to_owned() } else { shown };
+                let filter = if draw.chance(50) {
+                    self.in_list(draw, table)
+                } else {
+                    self.range(draw, table)
+                };
+                let down = if draw.chance(30) { " desc" } else { "" };
+                format!("select {shown} from {} where {filter} order by {hidden}{down}", table.name)
+            }
+            Kind::SelectFirst => self.select_first(draw, table),
+            Kind::SelectGrouped => self.select_grouped(draw, table),
+            Kind::SelectDistinct => {
+                let (shown, filter) = (&draw.pick(&table.columns).name, self.range(draw, table));
+                format!("select distinct {shown} from {} where {filter}", table.name)
             }
             Kind::SelectAll => {
                 let (name, filter) = (&table.name, self.range(draw, table));
@@ -164,6 +184,42 @@ impl<'a> Workload<'a> {
     fn table(&self, draw: &mut Draw) -> &'a Table {
         let owner = if draw.chance(60) { self.owner(draw) } else { None };
         owner.unwrap_or_else(|| draw.pick(self.tables))
+    }
+
+    /// The rows that come first by the key, now and then by another column before it.
+    fn select_first(&self, draw: &mut Draw, table: &Table) -> String {
+        let key = table.columns_of(Role::Key);
+        let first = if draw.chance(40) { Some(draw.pick(&table.columns)) } else { None };
+        let columns = first.into_iter().chain(key.iter().map(|at| &table.columns[*at]));
+        let columns: Vec<&str> = columns.map(|column| &*column.name).collect();
+        let filter = self.range(draw, table);
+        let limit = match draw.chance(30) {
+            true => format!("{}, {}", draw.between(1, 2), draw.between(1, 3)),
+            false => draw.between(1, 3).to_string(),
+        };
+        let (name, order) = (&table.name, columns.join(", "));
+        match columns.is_empty() {
+            true => format!("select * from {name} where {filter}"),
+            false => format!("select * from {name} where {filter} order by {order} limit {limit}"),
+        }
+    }
+
+    fn select_grouped(&self, draw: &mut Draw, table: &Table) -> String {
+        let by = &draw.pick(&table.columns).name;
+        let of = draw.pick(&table.columns);
+        let mut calls = vec!["count(*)".to_owned()];
+        calls.push(format!("{}({})", draw.pick(&["min", "max", "count"]), of.name));
+        if of.is_number() {
+            calls.push(format!("sum({})", of.name));
+        }
+        let (name, calls, filter) = (&table.name, calls.join(", "), self.range(draw, table));
+        let having = if draw.chance(25) { " having count(*) > 1" } else { "" };
+        match draw.chance(70) {
+            true => {
+                format!("select {by}, {calls} from {name} where {filter} group by {by}{having}")
+            }
+            false => format!("select {calls} from {name} where {filter}"),
+        }
     }
 
     /// A table's name; now and then with a destination in it.
