@@ -96,6 +96,13 @@ pub enum Mutant {
     CopyStateDroppedEarly,
     PositionClaimed,
     GroupedDeletes,
+    OneShardCounts,
+    SecondVindexNotTold,
+    OneEntryDeleted,
+    SecondNullMissed,
+    FirstRowSettled,
+    CommitPassesFence,
+    EndedIsCommitted,
 }
 
 /// A mutant as the registry tells it.

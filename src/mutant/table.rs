@@ -6,7 +6,7 @@
 use super::{Entry, Mutant};
 
 /// In the order of the variants.
-pub(super) const TABLE: [Entry; 79] = [
+pub(super) const TABLE: [Entry; 86] = [
     Entry {
         mutant: Mutant::PostBeforeNormal,
         name: "post-before-normal",
@@ -559,5 +559,54 @@ pub(super) const TABLE: [Entry; 79] = [
         doc: "A stream whose first value wins deletes what the source deleted.",
         source: "vitess #20418",
         breaks: &["filled"],
+    },
+    Entry {
+        mutant: Mutant::OneShardCounts,
+        name: "one-shard-counts",
+        doc: "Of several shards, one says how many rows were changed.",
+        source: "systematic",
+        breaks: &["honest"],
+    },
+    Entry {
+        mutant: Mutant::SecondVindexNotTold,
+        name: "second-vindex-not-told",
+        doc: "An UPDATE of the columns of two lookups tells the first alone.",
+        source: "systematic",
+        breaks: &["no_missing"],
+    },
+    Entry {
+        mutant: Mutant::OneEntryDeleted,
+        name: "one-entry-deleted",
+        doc: "A deleted row leaves its entries of all lookups but the first.",
+        source: "systematic",
+        breaks: &["routing_equal"],
+    },
+    Entry {
+        mutant: Mutant::SecondNullMissed,
+        name: "second-null-missed",
+        doc: "Only the first value of an entry is looked at for a NULL.",
+        source: "systematic",
+        breaks: &["honest"],
+    },
+    Entry {
+        mutant: Mutant::FirstRowSettled,
+        name: "first-row-settled",
+        doc: "Of the rows of a failed insert the first alone is settled.",
+        source: "systematic",
+        breaks: &["no_missing"],
+    },
+    Entry {
+        mutant: Mutant::CommitPassesFence,
+        name: "commit-passes-fence",
+        doc: "After VT15001 a COMMIT is taken for the ROLLBACK that must come.",
+        source: "vitess #8000",
+        breaks: &["honest"],
+    },
+    Entry {
+        mutant: Mutant::EndedIsCommitted,
+        name: "ended-is-committed",
+        doc: "A commit of a shard transaction that has been ended already is well.",
+        source: "systematic",
+        breaks: &["no_missing"],
     },
 ];

@@ -106,7 +106,10 @@ impl Run {
             self.session.borrow_mut().warnings.clear();
             planned(error)
         })?;
-        let is_rollback = matches!(outer, Outer::Sql(Statement::Rollback));
+        let is_rollback = match &outer {
+            Outer::Sql(Statement::Commit) => mutant::is(Mutant::CommitPassesFence),
+            outer => matches!(outer, Outer::Sql(Statement::Rollback)),
+        };
         if self.session.borrow().error_until_rollback && !is_rollback {
             let text =
                 "VT09032: previous transaction failed. Issue a ROLLBACK to resolve the failure.";

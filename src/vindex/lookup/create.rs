@@ -123,6 +123,7 @@ impl Conversation for Create {
             (State::Inserting, Some(reply)) => self.inserted(reply),
             (State::Settling { row, original, mut duplicate }, Some(reply)) => {
                 match duplicate.step(Some(reply)) {
+                    Step::Done(Ok(())) if mutant::is(Mutant::FirstRowSettled) => Step::Done(Ok(())),
                     Step::Done(Ok(())) => self.settle(row + 1, original),
                     Step::Done(Err(error)) => Step::Done(Err(error)),
                     ask => {
@@ -195,7 +196,11 @@ impl LookupTable {
     fn without_nulls<'a>(&self, entries: &'a [Entry]) -> Result<Vec<&'a Entry>, VindexError> {
         let mut kept = Vec::with_capacity(entries.len());
         for (i, entry) in entries.iter().enumerate() {
-            match entry.0.iter().position(Value::is_null) {
+            let known = match mutant::is(Mutant::SecondNullMissed) {
+                true => entry.0.get(..1).unwrap_or_default(),
+                false => &entry.0,
+            };
+            match known.iter().position(Value::is_null) {
                 None => kept.push(entry),
                 Some(_) if self.ignore_nulls && !mutant::is(Mutant::NullsNotIgnored) => {}
                 Some(column) => return Err(self.null_error(i, column)),

@@ -38,7 +38,11 @@ impl Run {
         if let Some(rows) = self.owned_rows(&update.dml, &shards, binds).await? {
             let table = self.table(&update.dml)?;
             for row in &rows {
-                for changed in &update.changed_vindexes {
+                let told = match mutant::is(Mutant::SecondVindexNotTold) {
+                    true => update.changed_vindexes.get(..1).unwrap_or_default(),
+                    false => &update.changed_vindexes,
+                };
+                for changed in told {
                     self.update_entry(&update.dml, &table, changed, row, binds).await?;
                 }
             }
@@ -110,7 +114,10 @@ impl Run {
 
     async fn delete_entries(&self, dml: &Dml, table: &Table, row: &Row) -> Result<(), Status> {
         let ksid = self.ksid_of(dml, row).await?;
-        for column_vindex in &table.owned {
+        for (at, column_vindex) in table.owned.iter().enumerate() {
+            if 0 < at && mutant::is(Mutant::OneEntryDeleted) {
+                continue;
+            }
             let Some(lookup) = column_vindex.vindex.lookup() else { continue };
             if mutant::is(Mutant::OldEntriesStay) {
                 continue;
