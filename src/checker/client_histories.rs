@@ -175,6 +175,106 @@ fn a_row_that_is_read_was_there() {
 }
 
 #[test]
+fn rows_come_in_the_order_that_was_asked_for() {
+    let came = [ASKS_6, PRE_6, NORMAL_6, ENDS, "a told ok 1"];
+    let (up, down) = ("a told rows 5 1 Product_5 , 6 1 x", "a told rows 6 1 x , 5 1 Product_5");
+    let read = |order: &str, told: &str, expected: &str| {
+        let reads =
+            format!("a asks select * from corder where order_id in (5, 6) order by {order}");
+        check(&format!("{order}: {told}"), &[&came[..], &[&reads, told]].concat(), expected);
+    };
+    read("order_id", up, "held");
+    read("order_id", down, "sound_reads");
+    read("order_id desc", down, "held");
+    read("sku, order_id", down, "sound_reads");
+    // Nobody says what comes first of equals.
+    read("customer_id", down, "held");
+    read("order_id + 1", down, "held");
+}
+
+#[test]
+fn a_row_that_is_locked_is_nobody_elses() {
+    let reads =
+        |who: &str| format!("{who} asks select * from corder where order_id = 5 for update");
+    let (a, b) = (reads("a"), reads("b"));
+    let row = "told rows 5 1 Product_5";
+    let (a_told, b_told) = (format!("a {row}"), format!("b {row}"));
+    let locked = ["a asks begin", "a told ok", &a, "a normal customer/-80 begins", &a_told];
+    let other = ["b asks begin", "b told ok", &b, "b normal customer/-80 begins", &b_told];
+    check("both", &[locked, other].concat(), "sound_reads");
+    let ended = ["a asks commit", "a normal customer/-80 commits", ENDS, "a told ok"];
+    check("one after the other", &[&locked[..], &ended, &other].concat(), "held");
+    check("one that asks", &[&locked[..], &["a asks select 1"], &other].concat(), "held");
+    check("a fault", &[&locked[..], &["fault crash z"], &other].concat(), "held");
+    let back = ["a asks rollback to s", "a told ok"];
+    check("a savepoint", &[&locked[..], &back, &other].concat(), "held");
+    let gone = ["b pre product/0 commits +lookup y 1", "b normal customer/-80 begins"];
+    let changed = "b normal customer/-80 commits ~order 5 1 Product_5 > order 5 1 y";
+    check("changed", &[&locked[..], &gone, &[changed]].concat(), "sound_reads");
+}
+
+#[test]
+fn a_transaction_sees_a_row_as_it_saw_it_first() {
+    let reads = "a asks select * from corder where order_id = 5";
+    let first = ["a asks begin", "a told ok", reads, "a told rows 5 1 Product_5"];
+    let update = [
+        "b pre product/0 commits +lookup y 1",
+        "b normal customer/-80 commits ~order 5 1 Product_5 > order 5 1 y",
+        "b post product/0 commits -lookup Product_5 1",
+        "b ends commit",
+    ];
+    let with = |lines: &[&'static str]| [&first[..], &update, lines].concat();
+    check("as before", &with(&[reads, "a told rows 5 1 Product_5"]), "held");
+    check("as it is now", &with(&[reads, "a told rows 5 1 y"]), "sound_reads");
+    let locks = "a asks select * from corder where order_id = 5 for update";
+    check("locked", &with(&[locks, "a told rows 5 1 y", reads, "a told rows 5 1 y"]), "held");
+    let again = ["a asks rollback", "a ends rollback", "a told ok", "a asks begin", "a told ok"];
+    check("another", &with(&[&again[..], &[reads, "a told rows 5 1 y"]].concat()), "held");
+}
+
+#[test]
+fn a_row_that_is_refused_has_another_in_its_way() {
+    let insert = |words: &str, order: i32, sku: &str| {
+        format!(
+            "a asks {words} into corder (order_id, customer_id, sku) values ({order}, 1, {sku})"
+        )
+    };
+    let duplicate = "a told error 1062 Duplicate entry '5' for key 'corder.PRIMARY'";
+    check("it is there", &[&insert("insert", 5, "'x'"), duplicate], "held");
+    check("it is not", &[&insert("insert", 6, "'x'"), duplicate], "honest");
+    let entry = "a told error 1062 Duplicate entry 'x' for key 'corder_lookup.PRIMARY'";
+    check("an entry", &[&insert("insert", 6, "'x'"), entry], "held");
+    let own = ["a asks begin", "a told ok", &insert("insert", 6, "'x'"), duplicate];
+    check("perhaps its own", &own, "held");
+    check("ignored", &[&insert("insert ignore", 5, "null"), "a told ok 0"], "held");
+    check("for nothing", &[&insert("insert ignore", 6, "null"), "a told ok 0"], "honest");
+    check("for its value", &[&insert("insert ignore", 6, "'x'"), "a told ok 0"], "held");
+}
+
+#[test]
+fn a_row_that_was_met_counts_twice() {
+    let upsert = "a asks insert into corder (order_id, customer_id, sku) values (6, 1, 'x') \
+                  on duplicate key update sku = sku";
+    let with = |told: &'static str| [upsert, PRE_6, NORMAL_6, ENDS, told];
+    check("it came", &with("a told ok 1"), "held");
+    check("it was not there", &with("a told ok 2"), "honest");
+}
+
+#[test]
+fn a_row_of_its_own_is_found() {
+    let begin = ["a asks begin", "a told ok", ASKS_6, "a pre product/0 begins"];
+    let reads = "a asks select * from corder where sku = 'x'";
+    let with = |lines: &[&'static str]| {
+        [&begin[..], &["a normal customer/-80 begins", "a told ok 1"], lines].concat()
+    };
+    check("found", &with(&[reads, "a told rows 6 1 x"]), "held");
+    check("not found", &with(&[reads, "a told rows"]), "stable_reads");
+    let deleted = ["a asks delete from corder where order_id = 6", "a told ok 1"];
+    check("deleted", &with(&[&deleted[..], &[reads, "a told rows"]].concat()), "held");
+    check("a fault", &with(&["fault crash z", reads, "a told rows"]), "held");
+}
+
+#[test]
 fn a_row_that_does_not_change_is_read() {
     let reads = "a asks select * from corder where sku in ('Product_5', 'z')";
     check("it is missing", &[reads, "a told rows"], "stable_reads");
