@@ -99,7 +99,6 @@ pub enum Mutant {
     OneShardCounts,
     SecondVindexNotTold,
     OneEntryDeleted,
-    SecondNullMissed,
     FirstRowSettled,
     CommitPassesFence,
     EndedIsCommitted,

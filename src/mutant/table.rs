@@ -6,7 +6,7 @@
 use super::{Entry, Mutant};
 
 /// In the order of the variants.
-pub(super) const TABLE: [Entry; 86] = [
+pub(super) const TABLE: [Entry; 85] = [
     Entry {
         mutant: Mutant::PostBeforeNormal,
         name: "post-before-normal",
@@ -580,13 +580,6 @@ pub(super) const TABLE: [Entry; 86] = [
         doc: "A deleted row leaves its entries of all lookups but the first.",
         source: "systematic",
         breaks: &["routing_equal"],
-    },
-    Entry {
-        mutant: Mutant::SecondNullMissed,
-        name: "second-null-missed",
-        doc: "Only the first value of an entry is looked at for a NULL.",
-        source: "systematic",
-        breaks: &["honest"],
     },
     Entry {
         mutant: Mutant::FirstRowSettled,

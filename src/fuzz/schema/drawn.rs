@@ -180,7 +180,7 @@ impl Drawn {
         for Lookup { column, value, nullable, second, .. } in &self.lookups {
             let null = if *nullable { "" } else { " not null" };
             columns.push(format!("{column} {}{null}", value.sql()));
-            columns.extend(second.map(|second| format!("{second} bigint{null}")));
+            columns.extend(second.map(|second| format!("{second} bigint not null")));
         }
         columns.push("price bigint".to_owned());
         columns.push(match self.is_composite {

@@ -196,11 +196,7 @@ impl LookupTable {
     fn without_nulls<'a>(&self, entries: &'a [Entry]) -> Result<Vec<&'a Entry>, VindexError> {
         let mut kept = Vec::with_capacity(entries.len());
         for (i, entry) in entries.iter().enumerate() {
-            let known = match mutant::is(Mutant::SecondNullMissed) {
-                true => entry.0.get(..1).unwrap_or_default(),
-                false => &entry.0,
-            };
-            match known.iter().position(Value::is_null) {
+            match entry.0.iter().position(Value::is_null) {
                 None => kept.push(entry),
                 Some(_) if self.ignore_nulls && !mutant::is(Mutant::NullsNotIgnored) => {}
                 Some(column) => return Err(self.null_error(i, column)),
