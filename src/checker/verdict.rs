@@ -186,8 +186,8 @@ pub enum Cause {
     /// A statement was done and its answer lost; nothing of it was undone, and the transaction was
     /// committed.
     UnansweredStatement,
-    /// vtgate had rolled the transaction back in the middle of a statement, and it went on outside of
-    /// one.
+    /// vtgate had rolled the transaction back in the middle of a statement, and it went on outside
+    /// of one.
     WentOnAlone,
     /// INSERT IGNORE wrote the entry and left its row out, for another lookup's or MySQL's sake.
     IgnoredRow,

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!                   a request fails as in a failover
-//!            idle ───────────────────────────────────> buffering   it waits, and so do later ones
-//!             ^                                            │       its keyspace is whole again, or
-//!             │   one after the other has been retried     v       the failover takes too long
-//!             └──────────────────────────────────────── draining   they go on, new ones do not wait
+//!            idle ───────────────────────────────────> buffering   it waits, later ones too
+//!             ^                                            │       its keyspace is whole, or
+//!             │   one after the other has been retried     v       it takes too long
+//!             └──────────────────────────────────────── draining   they go on, new ones pass
 //! ```
 //!
 //! Only what is not in a transaction waits, and once: a statement of autocommit, and the first of a

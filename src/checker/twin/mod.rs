@@ -19,10 +19,10 @@
 //! client while a transaction is open, an operator's step, a new vschema, a session that is aimed
 //! at one shard or has settings, statements that it cannot tell how to compare (ON DUPLICATE KEY
 //! UPDATE and REPLACE, IGNORE but for one row by itself where a keyspace id has one row and all
-//! lookups are read, LIMIT of rows that are not told apart, expressions in what is written), a deadlock or a timeout (a session may
-//! wait for itself, where it comes to one value twice), a nested statement that was undone. Errors
-//! that only vtgate has (`VT12001` and the others by number) are taken for granted, and undone
-//! beside it.
+//! lookups are read, LIMIT of rows that are not told apart, expressions in what is written), a
+//! deadlock or a timeout (a session may wait for itself, where it comes to one value twice), a
+//! nested statement that was undone. Errors that only vtgate has (`VT12001` and the others by
+//! number) are taken for granted, and undone beside it.
 //!
 //! vtgate departs from it where in a transaction an UPDATE gives several rows one unique value
 //! ([`Departure::OneValueTwice`](super::departure::Departure)), and where an INSERT has one twice,

@@ -4,9 +4,10 @@
 //! what else undoes each, is in [`lasting`](crate::checker::lasting), where the judge reads it too.
 //!
 //! Left out, since there is nothing here that would feel it: prepared transactions that are lost
-//! (no two-phase commit), resharding and traffic switches, the throttler, backups and restores, leases and locks of the topology (two reparents at once), torn or corrupt pages,
-//! bandwidth, reordering and doubling of what travels on a connection. An operator's command under
-//! way is `send vtctl '..'`; a vtctld that dies at a step is `at vtctl point=.. do='crash vtctld'`.
+//! (no two-phase commit), resharding and traffic switches, the throttler, backups and restores,
+//! leases and locks of the topology (two reparents at once), torn or corrupt pages, bandwidth,
+//! reordering and doubling of what travels on a connection. An operator's command under way is
+//! `send vtctl '..'`; a vtctld that dies at a step is `at vtctl point=.. do='crash vtctld'`.
 //! Timeouts of a query or a transaction are flags of `cluster` and SET statements of a session:
 //! slow nodes, disks and connections make them matter.
 //!
