@@ -14,7 +14,7 @@ use std::sync::Arc;
 use sim::mysql::binlog::BinlogTransaction;
 
 use crate::checker::entry::Version;
-use crate::checker::part::{Fate, Of, Parts};
+use crate::checker::part::{Fate, Parts};
 use crate::checker::verdict::At;
 use crate::history::{List, Outcome};
 
@@ -212,19 +212,19 @@ impl Sessions {
         }
     }
 
-    /// The attempt that a server's commit of this session is of. It may come after its vtgate has
-    /// died.
+    /// The attempt that a server's commit of a shard transaction is of. It may come long after, and
+    /// after its vtgate has died.
     pub fn of_commit(
         &mut self,
         session: &str,
-        list: List,
         shard: &str,
-        of: Of,
+        transaction: u64,
         commit: &Arc<BinlogTransaction>,
     ) -> Option<SharedAttempt> {
         let mut attempts = self.attempts.get(session)?.iter().rev();
-        let is_of =
-            |attempt: &&SharedAttempt| attempt.borrow_mut().parts.commit(list, shard, of, commit);
+        let is_of = |attempt: &&SharedAttempt| {
+            attempt.borrow_mut().parts.commit(shard, transaction, commit)
+        };
         attempts.find(is_of).map(Rc::clone)
     }
 
@@ -362,14 +362,11 @@ mod tests {
         }
         sessions.begin(at(9), &a, List::Normal, &shard, 7);
         sessions.statement(at(10), &a, &"commit".into());
-        let attempt = sessions.of_commit("a", List::Normal, &shard, Of::Untold, &commit()).unwrap();
+        let attempt = sessions.of_commit("a", &shard, 7, &commit()).unwrap();
         let statements: Vec<Rc<str>> =
             attempt.borrow().statements.iter().map(|(_, sql)| Rc::clone(sql)).collect();
         assert_eq!(statements, ["begin".into(), "delete from t".into(), Rc::from("commit")]);
-        assert!(
-            sessions.of_commit("a", List::Normal, &shard, Of::Untold, &commit()).is_none(),
-            "one commit a part"
-        );
+        assert!(sessions.of_commit("a", &shard, 8, &commit()).is_none(), "another transaction");
     }
 
     #[test]
@@ -386,8 +383,7 @@ mod tests {
             sessions.ended(at(4), &a, "commit");
             sessions.statement(at(5), &a, &"delete from t".into());
             sessions.begin(at(6), &a, List::Normal, &shard, 2);
-            let attempt =
-                sessions.of_commit("a", List::Normal, &shard, Of::Untold, &commit()).unwrap();
+            let attempt = sessions.of_commit("a", &shard, 2, &commit()).unwrap();
             assert!(attempt.borrow().is_explicit(), "{before}");
             sessions.ended(at(7), &a, "commit");
         }
@@ -399,7 +395,7 @@ mod tests {
         let a: Rc<str> = "a".into();
         let shard: Rc<str> = "customer/-80".into();
         sessions.begin(at(1), &a, List::Pre, &shard, 1);
-        let first = sessions.of_commit("a", List::Pre, &shard, Of::Untold, &commit()).unwrap();
+        let first = sessions.of_commit("a", &shard, 1, &commit()).unwrap();
         sessions.begin(at(2), &a, List::Pre, &shard, 2);
         assert_eq!(first.borrow().lost, Some(at(2)));
         sessions.ended(at(3), &a, "commit");
@@ -416,7 +412,7 @@ mod tests {
         let lost = |sessions: &mut Sessions| {
             names.clone().map(|name| {
                 sessions.begin(at(1), &name, List::Pre, &shard, 1);
-                sessions.of_commit(&name, List::Pre, &shard, Of::Untold, &commit()).unwrap()
+                sessions.of_commit(&name, &shard, 1, &commit()).unwrap()
             })
         };
         let attempts = lost(&mut sessions);

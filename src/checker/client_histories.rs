@@ -111,9 +111,11 @@ fn a_commit_that_comes_late_is_of_no_known_work() {
     let pre = "a pre product/0 begins";
     let first = [ASKS_6, pre, "a pre product/0 fails", ENDS, "a told error 2013 lost"];
     let rolled = ["a pre product/0 rolls", "a ends rollback", "a told error 1062 duplicate"];
+    let late = [ASKS_6, pre, "a pre product/0 late +lookup x 1"];
+    check("late", &[&first[..], &late, &rolled].concat(), "failed-pre-commit");
     let second = [&[ASKS_6, pre, "a pre product/0 runs +lookup x 1"][..], &rolled].concat();
-    check("late, or rolled back", &[&first[..], &second].concat(), "unknown");
     check("rolled back", &second, "honest, unknown");
+    check("rolled back, after another", &[&first[..], &second].concat(), "honest, unknown");
 }
 
 #[test]

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use sim::mysql::binlog::BinlogTransaction;
 use sim::mysql::gtid::Gtid;
 
-use crate::checker::part::{Fate, Of, Part, Parts, of_tag};
+use crate::checker::part::{Fate, Part, Parts, of_tag};
 use crate::checker::statement::Form;
 use crate::checker::verdict::At;
 use crate::history::{Answer, AskId, List, Outcome};
@@ -275,8 +275,13 @@ impl Clients {
         }
     }
 
-    /// A server has committed something, of this shard transaction if that is known.
-    pub fn commit(&mut self, shard: &str, of: Of, transaction: &Arc<BinlogTransaction>) {
+    /// A server has committed something: of this shard transaction, or alone.
+    pub fn commit(
+        &mut self,
+        shard: &str,
+        number: Option<u64>,
+        transaction: &Arc<BinlogTransaction>,
+    ) {
         let known = self.seen.get(&transaction.gtid);
         if known.is_some_and(|known| Arc::ptr_eq(known, transaction) || same(known, transaction)) {
             return;
@@ -284,27 +289,18 @@ impl Clients {
         let Some((session, list)) = of_tag(&transaction.tag) else { return };
         self.seen.insert(transaction.gtid, Arc::clone(transaction));
         let Some(client) = self.judged(session) else { return };
-        let work = client.work.as_mut();
-        let is_part = |work: &mut Work| work.parts.commit(list, shard, of, transaction);
-        if of != Of::Untold && work.is_some_and(is_part) {
+        let mut own = number.zip(client.work.as_mut()).into_iter();
+        if own.any(|(number, work)| work.parts.commit(shard, number, transaction)) {
             return;
         }
-        if client
-            .late
-            .iter()
-            .any(|(late, on)| *late == list && on.as_ref().is_none_or(|on| **on == *shard))
-        {
-            // Of which work it is, nobody can tell.
+        let mut late = client.late.iter();
+        if late.any(|(of, on)| *of == list && on.as_ref().is_none_or(|on| **on == *shard)) {
+            // What its client was told of is over.
             client.is_lost = true;
             client.work = None;
             return;
         }
-        let work = client.work.as_mut();
-        if matches!(of, Of::Transaction(_)) {
-            return;
-        }
-        let is_part = work.is_some_and(|work| work.parts.commit(list, shard, of, transaction));
-        if let (false, Some(ask), List::Normal) = (is_part, &mut client.ask, list) {
+        if let (None, Some(ask), List::Normal) = (number, &mut client.ask, list) {
             ask.direct.push(Arc::clone(transaction));
         }
     }

@@ -144,7 +144,12 @@ impl Judge {
         self.plain(Invariant::RowImages, format!("{alias}, table {table}").into(), rows)
     }
 
-    fn plain(&self, invariant: Invariant, subject: Rc<str>, rows: Vec<String>) -> Violation {
+    pub(super) fn plain(
+        &self,
+        invariant: Invariant,
+        subject: Rc<str>,
+        rows: Vec<String>,
+    ) -> Violation {
         Violation {
             invariant,
             at: self.at,

@@ -49,15 +49,9 @@ impl Judge {
             })
             .collect();
         (!rows.is_empty()).then(|| Violation {
-            invariant: Invariant::Explained,
-            at: self.at,
-            subject: watched.full_name().into(),
             value: show(&entry.values),
-            rows,
             timeline: violation::timeline(entry, watched, &name, &self.faults),
-            lost_at: None,
-            locks: Vec::new(),
-            departure: None,
+            ..self.plain(Invariant::Explained, watched.full_name().into(), rows)
         })
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!   a pre product/0 commits +lookup Product_5 1     begin, the server's commit, its answer
+//!   a pre product/0 late +lookup Product_5 1        of the transaction before, whose end was told
 //!   a pre product/0 begins | fails | runs .. | unanswered | rolls | calls | answers | killed
 //!   a sends begin        a ends commit      a reverts | half reverts      a leaves      later 29
 //!   dba customer/-80 writes -order 5 1 Product_5    a commit with another tag
@@ -58,6 +59,8 @@ pub(super) struct History {
     primaries: BTreeMap<String, u32>,
     log: BTreeMap<String, Vec<Arc<BinlogTransaction>>>,
     transactions: BTreeMap<(String, List, String), u64>,
+    /// The last of each that is over.
+    ended: BTreeMap<(String, List, String), u64>,
     next: u64,
     asks: AskId,
 }
@@ -211,6 +214,7 @@ impl History {
                 .collect(),
             log: BTreeMap::new(),
             transactions: BTreeMap::new(),
+            ended: BTreeMap::new(),
             next: 1,
             asks: 0,
         }
@@ -289,12 +293,13 @@ impl History {
             }
             [session, "ends", what] => {
                 let what = if *what == "commit" { "commit" } else { "rollback" };
-                self.transactions.retain(|(of, ..), _| of != session);
+                let own = self.transactions.extract_if(.., |(of, ..), _| of == session);
+                self.ended.extend(own);
                 self.tell(Event::Ended { session: (*session).into(), what });
             }
             [tag @ .., shard, "writes", _, _, _] | [tag @ .., shard, "writes", _, _, _, _] => {
                 let changes = line.split_once(" writes ").unwrap().1;
-                self.commits(&tag.join(" "), shard, changes);
+                self.commits(&tag.join(" "), 0, shard, changes);
             }
             [session, list, shard, what, ..] => {
                 let changes = line.split_once(what).unwrap().1;
@@ -325,6 +330,10 @@ impl History {
             self.transactions.insert(key, transaction);
             let (session, shard) = (Rc::clone(&name), Rc::clone(&full));
             self.tell(Event::ShardBegin { session, list, shard, transaction });
+            let uid = self.primaries.get(&*full).copied().unwrap_or_default();
+            let (tablet, connection) = (Alias::new("zone1", uid), ConnectionId(transaction));
+            let transaction = Some(transaction);
+            self.judge.observe(&Event::Connection { tablet, connection, transaction }, self.now);
         }
         let outcome = match what {
             "begins" => return,
@@ -340,13 +349,17 @@ impl History {
                 let tablet = Alias::new("zone1", self.primaries[shard]);
                 return self.tell(Event::Killed { tablet, transaction });
             }
-            "runs" => return self.commits(&tag, shard, changes),
+            "runs" => return self.commits(&tag, transaction, shard, changes),
+            "late" => {
+                let before = self.ended[&(session.to_owned(), list, shard.to_owned())];
+                return self.commits(&tag, before, shard, changes);
+            }
             "rolls" => {
                 let (session, shard) = (name, full);
                 return self.tell(Event::ShardRollback { session, list, shard, transaction });
             }
             "commits" => {
-                self.commits(&tag, shard, changes);
+                self.commits(&tag, transaction, shard, changes);
                 CommitOutcome::Ok
             }
             "fails" => CommitOutcome::Failed("broken before".into()),
@@ -357,7 +370,8 @@ impl History {
         self.tell(Event::ShardCommit { session, list, shard, transaction, outcome });
     }
 
-    fn commits(&mut self, tag: &str, shard: &str, changes: &str) {
+    /// On a connection of this number; 0 is nobody's.
+    fn commits(&mut self, tag: &str, connection: u64, shard: &str, changes: &str) {
         let uid = self.primaries[shard];
         let log = self.log.entry(shard.to_owned()).or_default();
         let server = uuid(uid);
@@ -381,7 +395,7 @@ impl History {
             events: events.collect(),
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             tag: tag.into(),
-            connection: ConnectionId(0),
+            connection: ConnectionId(connection),
             xid: 0,
         });
         log.push(Arc::clone(&transaction));

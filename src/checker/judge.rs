@@ -26,7 +26,7 @@ use crate::checker::held::Held;
 use crate::checker::ledger::{self, Dangling};
 use crate::checker::locked::{self, Moment, RowLock};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
-use crate::checker::part::{Of, of_tag};
+use crate::checker::part::of_tag;
 use crate::checker::rows::Copy;
 use crate::checker::snapshot::Seen;
 use crate::checker::summary::{Summary, VindexSummary};
@@ -109,8 +109,8 @@ pub(super) struct Tablet {
     pub(super) copy: Copy,
     /// The server's uuid, where that is known.
     pub(super) uuid: Option<ServerUuid>,
-    /// Which shard transaction has a connection of the server, once one was told of.
-    pub(super) transactions: Option<BTreeMap<ConnectionId, u64>>,
+    /// Which shard transaction has a connection of the server.
+    pub(super) transactions: BTreeMap<ConnectionId, u64>,
     /// It was told of that its transactions are no prefix.
     pub(super) diverged: bool,
 }
@@ -379,22 +379,19 @@ impl Judge {
 
     fn connection(&mut self, alias: &Alias, connection: ConnectionId, transaction: Option<u64>) {
         let Some(tablet) = self.tablets.get_mut(alias) else { return };
-        let transactions = tablet.transactions.get_or_insert_default();
         match transaction {
-            Some(transaction) => transactions.insert(connection, transaction),
-            None => transactions.remove(&connection),
+            Some(transaction) => tablet.transactions.insert(connection, transaction),
+            None => tablet.transactions.remove(&connection),
         };
     }
 
     /// The shard transaction that a commit is of, by the connection that it came on: its answer may
-    /// have been lost long ago, and its session be elsewhere.
-    fn shard_transaction(&self, commit: &BinlogTransaction) -> Of {
+    /// have been lost long ago, and its session be elsewhere. None where a statement has committed
+    /// alone.
+    fn shard_transaction(&self, commit: &BinlogTransaction) -> Option<u64> {
         let mut tablets = self.tablets.values();
-        let own = tablets.find(|tablet| tablet.uuid == Some(commit.gtid.server));
-        let Some(known) = own.and_then(|tablet| tablet.transactions.as_ref()) else {
-            return Of::Untold;
-        };
-        known.get(&commit.connection).map_or(Of::Alone, |number| Of::Transaction(*number))
+        let own = tablets.find(|tablet| tablet.uuid == Some(commit.gtid.server))?;
+        own.transactions.get(&commit.connection).copied()
     }
 
     fn commit(&mut self, alias: &Alias, transaction: &Arc<BinlogTransaction>) {
@@ -405,8 +402,8 @@ impl Judge {
         tablet.copy.executed.add(transaction.gtid);
         tablet.copy.log.push(transaction.gtid);
         let shard = tablet.shard;
-        let of = self.shard_transaction(transaction);
-        self.clients.commit(&self.shards[shard].full_name, of, transaction);
+        let number = self.shard_transaction(transaction);
+        self.clients.commit(&self.shards[shard].full_name, number, transaction);
         self.transactions.entry(transaction.gtid).or_insert_with(|| Arc::clone(transaction));
         if self.shards[shard].primary.as_ref() != Some(alias) {
             self.apply(alias, transaction, None);
@@ -592,9 +589,10 @@ impl Judge {
             return Origin::Backfill(tag.into());
         }
         let Some((session, list)) = of_tag(tag) else { return Origin::Direct(tag.into()) };
-        let of = self.shard_transaction(transaction);
+        let number = self.shard_transaction(transaction);
         let shard = &self.shards[shard].full_name;
-        match self.sessions.of_commit(session, list, shard, of, transaction) {
+        let of = |number| self.sessions.of_commit(session, shard, number, transaction);
+        match number.and_then(of) {
             Some(attempt) => Origin::Session { attempt, list },
             None => Origin::Stray(Stray {
                 tag: tag.into(),
@@ -780,7 +778,7 @@ impl Judge {
             shard,
             copy: Copy::default(),
             uuid: None,
-            transactions: None,
+            transactions: BTreeMap::new(),
             diverged: false,
         });
     }

@@ -42,16 +42,6 @@ pub enum Fate {
     Killed(At),
 }
 
-/// Of which shard transaction a server's commit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
-    Transaction(u64),
-    /// Of none: a statement that its connection has committed at once.
-    Alone,
-    /// Nobody has told.
-    Untold,
-}
-
 /// The parts of a transaction, in the order of their begin.
 #[derive(Clone, Debug, Default)]
 pub struct Parts(Vec<Part>);
@@ -123,16 +113,9 @@ impl Parts {
         true
     }
 
-    /// Gives a server's commit to the part whose it is: where nobody has told which, to the last
-    /// that it can be of. Says whether there is one.
-    pub fn commit(&mut self, list: List, shard: &str, of: Of, by: &Arc<BinlogTransaction>) -> bool {
-        let awaits =
-            |part: &&mut Part| part.list == list && *part.shard == *shard && part.commit.is_none();
-        let part = match of {
-            Of::Transaction(number) => self.get_mut(shard, number),
-            Of::Alone => None,
-            Of::Untold => self.0.iter_mut().rev().find(awaits),
-        };
+    /// Gives a server's commit of a shard transaction to its part. Says whether there is one.
+    pub fn commit(&mut self, shard: &str, transaction: u64, by: &Arc<BinlogTransaction>) -> bool {
+        let part = self.get_mut(shard, transaction);
         part.map(|part| part.commit = Some(Arc::clone(by))).is_some()
     }
 }

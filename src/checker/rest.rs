@@ -372,17 +372,8 @@ impl Judge {
         rows: Vec<String>,
         departure: Option<Departure>,
     ) {
-        self.violations.push(Violation {
-            invariant,
-            at: self.at,
-            subject: subject.into(),
-            value,
-            rows,
-            timeline: Vec::new(),
-            lost_at: None,
-            locks: Vec::new(),
-            departure,
-        });
+        let plain = self.plain(invariant, subject.into(), rows);
+        self.violations.push(Violation { value, departure, ..plain });
     }
 }
 

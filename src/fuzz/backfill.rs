@@ -138,26 +138,18 @@ impl Backfill {
     /// Faults of a case's work: none that keeps a vschema from a vtgate, or a stream from going on
     /// soon (a server looks once a minute whether its disk has space again).
     pub fn allows(kind: Kind) -> bool {
-        !matches!(
-            kind,
+        match kind {
+            Kind::Latency | Kind::Lose => true,
             Kind::VtgatePause
-                | Kind::SlowNode
-                | Kind::Isolate
-                | Kind::TopoStale
-                | Kind::TopoDown
-                | Kind::TopoSlow
-                | Kind::TopoLostEvent
-                | Kind::SilentDisk
-                | Kind::FailingDisk
-                | Kind::FailSync
-                | Kind::ClockDrift
-                | Kind::ClockFreeze
-                | Kind::Lag
-                | Kind::FullDisk
-                | Kind::Clock
-                | Kind::PlannedReparent
-                | Kind::EmergencyReparent
-        )
+            | Kind::SlowNode
+            | Kind::Isolate
+            | Kind::TopoStale
+            | Kind::FullDisk
+            | Kind::Clock
+            | Kind::PlannedReparent
+            | Kind::EmergencyReparent => false,
+            other => !other.is_rare(),
+        }
     }
 
     /// What strikes beside the faults of clients: between two shards' tablets, or an

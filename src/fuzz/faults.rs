@@ -98,23 +98,27 @@ impl Kind {
         Kind::Lag,
     ];
 
-    /// Percent of runs that may have it. What changes the course of few runs is rarer, so that the
-    /// others are not.
+    /// Percent of runs that may have it.
     pub fn percent(self) -> u64 {
-        match self {
+        if self.is_rare() { 8 } else { 40 }
+    }
+
+    /// Whether it changes the course of few runs: then it is drawn less, so that others are not.
+    pub fn is_rare(self) -> bool {
+        matches!(
+            self,
             Kind::Latency
-            | Kind::Lose
-            | Kind::TopoDown
-            | Kind::TopoSlow
-            | Kind::TopoLostEvent
-            | Kind::SilentDisk
-            | Kind::FailingDisk
-            | Kind::FailSync
-            | Kind::ClockDrift
-            | Kind::ClockFreeze
-            | Kind::Lag => 8,
-            _ => 40,
-        }
+                | Kind::Lose
+                | Kind::TopoDown
+                | Kind::TopoSlow
+                | Kind::TopoLostEvent
+                | Kind::SilentDisk
+                | Kind::FailingDisk
+                | Kind::FailSync
+                | Kind::ClockDrift
+                | Kind::ClockFreeze
+                | Kind::Lag
+        )
     }
 
     /// Whether it needs replicas.

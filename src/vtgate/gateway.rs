@@ -142,6 +142,7 @@ impl Gateway {
         limit: Duration,
         make: impl Fn() -> Execute,
     ) -> Executed {
+        // A clock that somebody sets moves no deadline.
         let began = world::now();
         let left = || limit.saturating_sub(Duration::from_nanos(world::now() - began));
         let mut tried: Vec<Alias> = Vec::new();
@@ -157,7 +158,7 @@ impl Gateway {
             }
             let candidates = self.candidates(process, target);
             if candidates.is_empty() {
-                let (status, again) = self.no_tablet(target);
+                let (status, again) = self.why_no_tablet(target);
                 last = Some(failed(no_alias(), status));
                 if again { continue } else { break }
             }
@@ -231,7 +232,7 @@ impl Gateway {
     }
 
     /// That no tablet serves a target, and whether there may be one at once.
-    fn no_tablet(&self, target: &Target) -> (Status, bool) {
+    fn why_no_tablet(&self, target: &Target) -> (Status, bool) {
         let away = match &self.buffering {
             Some(buffering) if target.kind == TabletType::Primary => {
                 buffering.events.borrow().why_away(target)
