@@ -1,5 +1,6 @@
 //! What clients were told, in histories written by hand: see [`histories`](super::histories).
 
+use crate::checker::departure::Departure;
 use crate::checker::histories::{History, ORDER_5, Shape};
 
 /// Order 5 is there; then these.
@@ -116,6 +117,21 @@ fn a_commit_that_comes_late_is_of_no_known_work() {
     let second = [&[ASKS_6, pre, "a pre product/0 runs +lookup x 1"][..], &rolled].concat();
     check("rolled back", &second, "honest, unknown");
     check("rolled back, after another", &[&first[..], &second].concat(), "honest, unknown");
+}
+
+#[test]
+fn an_insert_goes_on_alone_only_after_its_rollback() {
+    let departs = |lines: &[&str], told: &str| {
+        let asks = "a asks insert into corder (order_id, customer_id, sku) values (6, 1, null)";
+        let alone = "a normal customer/-80 writes +order 6 1 null";
+        let lines = [&ORDER_5, &[asks][..], lines, &[alone, told]].concat();
+        let history = History::run(Shape::Unique, false, &lines);
+        assert_eq!(history.found(), "honest", "{lines:?}");
+        history.judge.violations()[0].departure
+    };
+    let rolled = ["a pre product/0 begins", "a pre product/0 rolls", "a ends rollback"];
+    assert_eq!(departs(&rolled, "a told ok 1"), Some(Departure::WentOnAlone));
+    assert_eq!(departs(&[], "a told ok 2"), None);
 }
 
 #[test]

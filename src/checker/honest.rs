@@ -111,6 +111,7 @@ pub fn departure(answered: &Answered) -> Option<Departure> {
     let went_on = is_insert
         && matches!(answered.answer, Answer::Ok(_))
         && !ask.direct.is_empty()
+        && !ask.ended.is_empty()
         && ask.ended.iter().all(|work| !work.is_committed());
     went_on.then_some(Departure::WentOnAlone)
 }
