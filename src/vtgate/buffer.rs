@@ -21,9 +21,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use sim::clock::Nanos;
 use sim::wait::{Signal, join_all};
-use sim::world::Process;
+use sim::world::{self, Process};
 
 use super::keyspace_events::{KeyspaceEvents, Resolved};
 use crate::key::Code;
@@ -112,8 +112,9 @@ struct State {
     queue: VecDeque<Rc<Entry>>,
     /// How often it has buffered.
     failovers: u64,
-    ended: Option<Timestamp>,
-    reparented: Option<Timestamp>,
+    /// Times that no clock's setting moves.
+    ended: Option<Nanos>,
+    reparented: Option<Nanos>,
     primary: Option<Alias>,
 }
 
@@ -188,7 +189,7 @@ impl Buffer {
             Phase::Draining => false,
             Phase::Idle => {
                 error.is_some()
-                    && !shard.is_too_recent(process.now())
+                    && !shard.is_too_recent()
                     && events.borrow_mut().mark_not_serving(target)
             }
         };
@@ -231,18 +232,18 @@ impl Buffer {
     pub fn resolved(&self, process: Process, resolved: &Resolved) {
         for (name, primary) in &resolved.shards {
             let shard = self.shard(&resolved.keyspace, name);
-            shard.serves(process.now(), primary);
+            shard.serves(primary);
             shard.stop(process, "its keyspace is whole again");
         }
     }
 }
 
 impl ShardBuffer {
-    fn is_too_recent(&self, now: Timestamp) -> bool {
+    fn is_too_recent(&self) -> bool {
         let state = self.state.borrow();
-        [state.ended, state.reparented].into_iter().flatten().any(|at| {
-            now.duration_since(at).unsigned_abs() < self.options.min_time_between_failovers
-        })
+        let age = |at: Nanos| Duration::from_nanos(world::now() - at);
+        let mut ends = [state.ended, state.reparented].into_iter().flatten();
+        ends.any(|at| age(at) < self.options.min_time_between_failovers)
     }
 
     fn start(self: &Rc<Self>, process: Process) {
@@ -288,13 +289,13 @@ impl ShardBuffer {
         at.and_then(|at| queue.remove(at)).is_some()
     }
 
-    fn serves(&self, now: Timestamp, primary: &Alias) {
+    fn serves(&self, primary: &Alias) {
         let mut state = self.state.borrow_mut();
         if state.primary.as_ref() == Some(primary) {
             return;
         }
         if state.primary.is_some() {
-            state.reparented = Some(now);
+            state.reparented = Some(world::now());
         }
         state.primary = Some(primary.clone());
     }
@@ -307,7 +308,7 @@ impl ShardBuffer {
                 return;
             }
             state.phase = Phase::Draining;
-            state.ended = Some(process.now());
+            state.ended = Some(world::now());
             std::mem::take(&mut state.queue)
         };
         process.note(format!("retries {} requests for {}: {why}", queue.len(), self.name));
