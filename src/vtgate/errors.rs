@@ -10,16 +10,27 @@ use crate::key::Code;
 use crate::rpc::Status;
 
 /// VT codes with a number of their own.
-const VT_CODES: [(&str, u16, &str); 30] = [
+const VT_CODES: [(&str, u16, &str); 42] = [
+    ("VT03001", 1149, "42000"),
+    ("VT03002", 1450, "HY000"),
+    ("VT03003", 1109, "42S02"),
+    ("VT03004", 1288, "HY000"),
+    ("VT03005", 1056, "42000"),
     ("VT03006", 1136, "21S01"),
+    ("VT03008", 1234, "42000"),
+    ("VT03009", 1231, "42000"),
     ("VT03010", 1238, "HY000"),
+    ("VT03013", 1066, "42000"),
     ("VT03014", 1054, "42S22"),
+    ("VT03017", 1149, "42000"),
     ("VT03019", 1054, "42S22"),
     ("VT03025", 1210, "HY000"),
     ("VT03027", 1048, "23000"),
     ("VT03028", 1048, "23000"),
     ("VT03029", 1136, "21S01"),
     ("VT03030", 1136, "21S01"),
+    ("VT03032", 1288, "HY000"),
+    ("VT03033", 1353, "HY000"),
     ("VT05001", 1008, "HY000"),
     ("VT05002", 1049, "42000"),
     ("VT05003", 1049, "42000"),
@@ -32,6 +43,7 @@ const VT_CODES: [(&str, u16, &str); 30] = [
     ("VT09002", 1874, "HY000"),
     ("VT09005", 1046, "3D000"),
     ("VT09011", 1243, "HY000"),
+    ("VT09016", 1451, "23000"),
     ("VT09021", 1176, "42000"),
     ("VT09026", 3573, "HY000"),
     ("VT09027", 3575, "HY000"),
@@ -44,14 +56,25 @@ const VT_CODES: [(&str, u16, &str); 30] = [
 ];
 
 /// Errors that vtgate gives a number without a VT code, by how they begin.
-const STATED: [(&str, u16, &str); 8] = [
+const STATED: [(&str, u16, &str); 19] = [
+    ("Cannot add or update a child row: a foreign key constraint fails", 1452, "23000"),
+    ("Cannot delete or update a parent row: a foreign key constraint fails", 1451, "23000"),
+    ("Column '", 1054, "42S22"),
+    ("Incorrect usage/placement of 'INTO'", 1234, "42000"),
+    ("Incorrect usage/placement of 'NEXT'", 1234, "42000"),
+    ("Invalid use of group function", 1111, "HY000"),
     ("SAVEPOINT does not exist: ", 1305, "42000"),
+    ("The target table ", 1288, "HY000"),
+    ("The used SELECT statements have a different number of columns", 1222, "21000"),
+    ("Unknown column '", 1054, "42S22"),
     ("can't execute the given command because you have an active transaction", 1192, "HY000"),
+    ("column '", 1054, "42S22"),
     ("incorrect argument type to variable ", 1232, "42000"),
     ("invalid DDL strategy: ", 1231, "42000"),
     ("invalid transaction_mode: ", 1231, "42000"),
     ("invalid workload: ", 1231, "42000"),
     ("syntax error at position ", 1064, "42000"),
+    ("table '", 1173, "42000"),
     ("variable '", 1231, "42000"),
 ];
 
@@ -122,6 +145,13 @@ mod tests {
         let dup = "lookup.Create: target: ks.80-.primary: vttablet: (errno 1062) (sqlstate 23000)";
         check(Code::AlreadyExists, dup, 1062, "23000");
         check(Code::Unimplemented, "VT12001: unsupported: x", 1235, "42000");
+        check(Code::InvalidArgument, "column 'a' not found in table 't'", 1054, "42S22");
+        check(
+            Code::InvalidArgument,
+            "Incorrect usage/placement of 'SQL_CALC_FOUND_ROWS'",
+            1105,
+            "HY000",
+        );
         check(Code::Aborted, "transaction 7: not found", 1317, "70100");
         check(Code::Unavailable, "no healthy tablet", 1105, "HY000");
     }

@@ -151,12 +151,8 @@ fn add(total: &mut Outcome, outcome: Outcome) {
 
 fn broken(whose: Whose) -> Status {
     let text = match whose {
-        Whose::Parent => {
-            "Cannot add or update a child row: a foreign key constraint fails (errno 1452) (sqlstate 23000)"
-        }
-        Whose::Child => {
-            "Cannot delete or update a parent row: a foreign key constraint fails (errno 1451) (sqlstate 23000)"
-        }
+        Whose::Parent => "Cannot add or update a child row: a foreign key constraint fails",
+        Whose::Child => "Cannot delete or update a parent row: a foreign key constraint fails",
     };
     Status::new(Code::FailedPrecondition, text)
 }

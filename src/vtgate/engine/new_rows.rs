@@ -59,10 +59,7 @@ impl Run {
     /// The primary vindex says where each row goes.
     async fn place(&self, rows: &mut NewRows<'_>) -> Result<(), Status> {
         let Some(primary) = rows.vindexes.first() else {
-            let text = format!(
-                "table '{}' does not have a primary vindex (errno 1173) (sqlstate 42000)",
-                rows.table
-            );
+            let text = format!("table '{}' does not have a primary vindex", rows.table);
             return Err(Status::new(Code::FailedPrecondition, text));
         };
         let vindex = self.vindex(&rows.keyspace.name, primary)?;
