@@ -61,13 +61,12 @@ fn keyspace_of(
 mod tests {
     use super::*;
     use crate::vindex::Registry;
-    use crate::vschema::definition::{define, track};
     use crate::vschema::tracked::ReferenceAction;
     use crate::vschema::{TableName, VSchema};
 
     #[test]
     fn definitions_become_columns_and_keys() {
-        let mut source = SrvVSchema::parse(
+        let source = SrvVSchema::parse(
             r#"{"keyspaces": {"u": {"tables": {"t": {}}}, "s": {"sharded": true, "tables": {}}}}"#,
         )
         .unwrap();
@@ -77,9 +76,8 @@ mod tests {
             create table c (id int, t_id bigint, primary key (id, t_id),
               foreign key (t_id) references t (id) on delete cascade)";
         let definitions = read(Path::new("dir/u.sql"), text, &source).unwrap();
-        define(&definitions, &mut source);
         let mut vschema = VSchema::build(&source, &Registry::standard());
-        track(&definitions, &mut vschema);
+        vschema.track(&definitions);
         let table = vschema.find_table("u", "t").unwrap();
         let columns: Vec<String> =
             table.columns.iter().map(|c| format!("{} {} {}", c.name, c.kind, c.size)).collect();

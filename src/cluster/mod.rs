@@ -45,6 +45,8 @@ pub struct Options {
     pub vtgates: usize,
     /// Of every vtgate.
     pub buffer: Option<BufferOptions>,
+    /// `--schema-change-signal` of every vtgate.
+    pub schema_change_signal: bool,
     pub tablet: vttablet::Options,
     pub durability: Durability,
     /// Of every keyspace.
@@ -166,10 +168,14 @@ impl Cluster {
         let machine = self.world.machine(&name);
         let found = self.addresses.clone();
         let cell: Rc<str> = self.options.cells.first().map_or("zone1", String::as_str).into();
-        let (edition, buffer) = (self.options.edition, self.options.buffer);
+        let options = vtgate::Options {
+            cell,
+            edition: self.options.edition,
+            buffer: self.options.buffer,
+            schema_change_signal: self.options.schema_change_signal,
+        };
         let program = self.world.install(machine, &name, move |process| {
-            let options = vtgate::Options { cell: Rc::clone(&cell), edition, buffer };
-            vtgate::serve(process, options, found.clone())
+            vtgate::serve(process, options.clone(), found.clone())
         });
         self.vtgates.push(program);
     }

@@ -39,13 +39,13 @@ pub fn of(semantics: &Semantics, context: &Context<'_>) -> Option<Mirrored> {
         let Source::Real(real) = &mut table.source else { continue };
         let Some(rule) = rule(&real.table, context) else { continue };
         percent = Some(percent.map_or(rule.percent, |known| known.min(rule.percent)));
-        real.table = rule.table.clone();
+        real.table = rule.table;
     }
     percent.map(|percent| Mirrored { percent, semantics: mirrored })
 }
 
 /// A rule that is wrong in itself, or of no percent, is none.
-pub fn rule<'a>(table: &Table, context: &Context<'a>) -> Option<&'a routing::Mirror> {
+pub fn rule(table: &Table, context: &Context<'_>) -> Option<routing::Mirror> {
     let rule = context.vschema.find_mirror(&table.keyspace, &table.name, context.tablet_type);
     rule.ok().flatten().filter(|rule| rule.percent > 0.0)
 }

@@ -119,6 +119,8 @@ pub struct ClusterOptions {
     pub edition: Edition,
     pub vtgates: usize,
     pub buffer: Option<BufferOptions>,
+    /// vtgates track what the tables are on the shards.
+    pub schema_change_signal: bool,
     pub start: Option<jiff::Timestamp>,
     pub term_start: Option<jiff::Timestamp>,
     pub first_stream: Option<u64>,
@@ -329,6 +331,7 @@ impl Words {
             edition,
             vtgates: self.number("vtgates")?.unwrap_or(1),
             buffer: self.buffer()?,
+            schema_change_signal: self.flag("schema_change_signal")?.unwrap_or(true),
             start: self.time("start")?,
             term_start: self.time("term_start")?,
             first_stream: self.number("first_stream")?,
@@ -344,7 +347,7 @@ impl Words {
 
     /// `enable_buffer=true`, and vtgate's other flags of it.
     fn buffer(&mut self) -> Read<Option<BufferOptions>> {
-        let enabled = self.key("enable_buffer");
+        let enabled = self.flag("enable_buffer")?.unwrap_or(false);
         let defaults = BufferOptions::default();
         let max_failover = self.duration("buffer_max_failover_duration")?;
         let min_between = self.duration("buffer_min_time_between_failovers")?;
@@ -357,12 +360,20 @@ impl Words {
             drain_concurrency: concurrency.unwrap_or(defaults.drain_concurrency),
         };
         options.check().map_err(|message| Bad::new(message, ""))?;
-        match enabled.as_deref() {
-            Some("true") => Ok(Some(options)),
-            None | Some("false") if options == defaults => Ok(None),
-            None | Some("false") => Err(Bad::new("nothing is buffered", "")
+        match enabled {
+            true => Ok(Some(options)),
+            false if options == defaults => Ok(None),
+            false => Err(Bad::new("nothing is buffered", "")
                 .hint("flags of the buffer need enable_buffer=true")),
-            Some(other) => Err(Bad::new("`enable_buffer` is true or false", other)),
+        }
+    }
+
+    fn flag(&mut self, name: &str) -> Read<Option<bool>> {
+        match self.key(name).as_deref() {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(other) => Err(Bad::new(format!("`{name}` is true or false"), other)),
         }
     }
 

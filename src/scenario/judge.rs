@@ -179,7 +179,7 @@ impl Watch {
         let Some((version, source)) = topo.srv_vschema.values().next() else { return };
         if *version != self.version {
             self.version = *version;
-            let vschema = Rc::new(VSchema::build_once(source));
+            let vschema = Rc::new(VSchema::build_once(source, &[]));
             self.shards.learn(*version, &vschema);
             self.judge.vschema_changed(self.version, &vschema, world::now());
         }

@@ -244,6 +244,7 @@ impl Runner {
             edition: flags.edition,
             vtgates: flags.vtgates,
             buffer: flags.buffer,
+            schema_change_signal: flags.schema_change_signal,
             tablet,
             durability: flags.durability,
             durability_policy: flags.durability_policy.unwrap_or_default(),

@@ -102,24 +102,25 @@ impl VSchema {
             self.global_tables
                 .entry(table.name.clone())
                 .and_modify(|global| *global = Global::Ambiguous)
-                .or_insert(Global::Unique(table));
+                .or_insert_with(|| Global::Unique(table.keyspace.clone()));
         }
         for table in references {
-            self.add_global_reference(table);
+            self.add_global_reference(&table);
         }
     }
 
-    fn add_global_reference(&mut self, table: Arc<Table>) {
-        let Some(source) = table.source.clone() else {
+    fn add_global_reference(&mut self, table: &Table) {
+        let Some(source) = &table.source else {
             return;
         };
         match self.global_tables.get_mut(&table.name) {
             None if source.name == table.name => {}
             None => {
-                self.global_tables.insert(table.name.clone(), Global::Unique(table));
+                let keyspace = Global::Unique(table.keyspace.clone());
+                self.global_tables.insert(table.name.clone(), keyspace);
             }
             Some(Global::Unique(known))
-                if source.keyspace.is_empty() || source.keyspace == known.keyspace => {}
+                if source.keyspace.is_empty() || source.keyspace == *known => {}
             Some(global) => *global = Global::Ambiguous,
         }
     }

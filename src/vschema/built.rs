@@ -1,8 +1,8 @@
 //! Vschemas that were built a moment ago.
 //!
 //! Each vtgate of a run builds what topo serves, and so does the judge; and the runs of a search
-//! begin with the same vschema. Building depends on nothing but the source and the mutants that are
-//! on, so each thread remembers the last few.
+//! begin with the same vschema. Building depends on nothing but the source, the definitions that
+//! are tracked and the mutants that are on, so each thread remembers the last few.
 //!
 //! It knows nothing of how a vschema is built.
 
@@ -11,28 +11,43 @@ use std::collections::VecDeque;
 
 use crate::mutant;
 use crate::vindex::Registry;
-use crate::vschema::VSchema;
-use crate::vschema::source::SrvVSchema;
+use crate::vschema::definition::Definition;
+use crate::vschema::{SrvVSchema, VSchema};
 
-/// A run's vschema, that of the run before, and what an operator makes of it.
-const KEPT: usize = 8;
+/// A run's vschema, that of the run before, and what an operator makes of it, each before and after
+/// its keyspaces' definitions have come.
+const KEPT: usize = 16;
+
+struct Built {
+    mutants: u128,
+    definitions: Vec<Definition>,
+    vschema: VSchema,
+}
 
 thread_local! {
-    /// With the mutants that were on; the last one used is first.
-    static BUILT: RefCell<VecDeque<(u128, VSchema)>> = const { RefCell::new(VecDeque::new()) };
+    /// The last one used is first.
+    static BUILT: RefCell<VecDeque<Built>> = const { RefCell::new(VecDeque::new()) };
 }
 
 impl VSchema {
-    /// As [`VSchema::build`], with Vitess's vindexes.
-    pub fn build_once(source: &SrvVSchema) -> VSchema {
+    /// As [`VSchema::build`], with Vitess's vindexes and what the definitions tell.
+    pub fn build_once(source: &SrvVSchema, definitions: &[Definition]) -> VSchema {
         let mutants = mutant::all_on();
         BUILT.with(|built| {
             let mut built = built.borrow_mut();
-            let is_it = |(of, known): &(u128, VSchema)| *of == mutants && known.source == *source;
+            let is_it = |known: &Built| {
+                known.mutants == mutants
+                    && known.definitions == definitions
+                    && known.vschema.source == *source
+            };
             let known = built.iter().position(is_it).and_then(|at| built.remove(at));
-            let (_, vschema) =
-                known.unwrap_or_else(|| (mutants, VSchema::build(source, &Registry::standard())));
-            built.push_front((mutants, vschema.clone()));
+            let built_now = known.unwrap_or_else(|| {
+                let mut vschema = VSchema::build(source, &Registry::standard());
+                vschema.track(definitions);
+                Built { mutants, definitions: definitions.to_vec(), vschema }
+            });
+            let vschema = built_now.vschema.clone();
+            built.push_front(built_now);
             built.truncate(KEPT);
             vschema
         })
@@ -50,8 +65,8 @@ mod tests {
             "params": {"table": "k.v", "from": "a", "to": "b", "write_only": "true"}}}}}}"#;
         let source = SrvVSchema::parse(json).unwrap();
         let is_read = || {
-            let built = VSchema::build_once(&source);
-            let again = VSchema::build_once(&source);
+            let built = VSchema::build_once(&source, &[]);
+            let again = VSchema::build_once(&source, &[]);
             let of = |vschema: &VSchema| format!("{:?}", vschema.keyspaces);
             assert_eq!(of(&built), of(&again));
             of(&built)

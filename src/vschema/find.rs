@@ -94,26 +94,6 @@ impl VSchema {
         Some((keyspace.name.as_str(), keyspace.views.get(name)?.as_str()))
     }
 
-    /// Adds a table that schema tracking found in an unsharded keyspace, where it isn't known.
-    pub fn add_tracked_table(&mut self, keyspace: &str, name: &str) {
-        let Some(known) = self.keyspaces.get_mut(keyspace).filter(|ks| !ks.sharded) else {
-            return;
-        };
-        if known.tables.contains_key(name) {
-            return;
-        }
-        let table = Arc::new(Table::bare(keyspace, name));
-        known.tables.insert(name.to_string(), table.clone());
-        if known.require_explicit_routing {
-            return;
-        }
-        self.add_global_name(name);
-        self.global_tables
-            .entry(name.to_string())
-            .and_modify(|global| *global = Global::Ambiguous)
-            .or_insert(Global::Unique(table));
-    }
-
     /// Adds a view that schema tracking found.
     pub fn add_view(&mut self, keyspace: &str, name: &str, sql: &str) {
         let Some(known) = self.keyspaces.get_mut(keyspace) else {
@@ -123,22 +103,13 @@ impl VSchema {
         if known.require_explicit_routing || !is_new {
             return;
         }
-        if let Some(global) = self.global_tables.get_mut(name) {
-            *global = Global::Ambiguous;
+        if self.global_tables.contains_key(name) {
             return;
         }
         self.global_views
             .entry(name.to_string())
             .and_modify(|global| *global = Global::Ambiguous)
             .or_insert_with(|| Global::Unique(keyspace.to_string()));
-    }
-
-    /// A table takes a global name that a view has: both become ambiguous.
-    fn add_global_name(&mut self, name: &str) {
-        if self.global_views.contains_key(name) {
-            self.global_views.insert(name.to_string(), Global::Ambiguous);
-            self.global_tables.insert(name.to_string(), Global::Ambiguous);
-        }
     }
 
     pub(super) fn find_table_or_none(
@@ -156,7 +127,7 @@ impl VSchema {
             ));
         }
         match (self.global_tables.get(name), self.only_keyspace()) {
-            (Some(Global::Unique(table)), _) => Ok(Some(table.clone())),
+            (Some(Global::Unique(keyspace)), _) => Ok(self.find_keyspace(keyspace)?.table(name)),
             (_, Some(keyspace)) => Ok(keyspace.table(name)),
             (Some(Global::Ambiguous), None) => Err(VSchemaError::new(
                 Code::FailedPrecondition,

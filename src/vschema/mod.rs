@@ -51,7 +51,8 @@ pub struct VSchema {
     /// What it was built from.
     pub source: SrvVSchema,
     pub keyspaces: BTreeMap<String, Keyspace>,
-    global_tables: BTreeMap<String, Global<Arc<Table>>>,
+    /// The keyspace of a table whose name is that of no other table or view.
+    global_tables: BTreeMap<String, Global<String>>,
     /// The keyspace of a view whose name is that of no other table or view.
     global_views: BTreeMap<String, Global<String>>,
     global_vindexes: BTreeMap<String, Global<Arc<dyn Vindex>>>,

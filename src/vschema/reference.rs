@@ -95,20 +95,8 @@ impl VSchema {
         let keyspace = self.keyspaces.get_mut(&source.keyspace);
         let known = keyspace.and_then(|keyspace| keyspace.tables.get_mut(&source.name));
         if let Some(known) = known {
-            let known = Arc::make_mut(known);
-            known.referenced_by.insert(table.keyspace.clone(), table.name.clone());
-            let known = known.clone();
-            self.refresh_global(known);
-        }
-    }
-
-    /// Puts a changed table in place of its older self under its global name.
-    pub(super) fn refresh_global(&mut self, table: Table) {
-        if let Some(crate::vschema::Global::Unique(global)) =
-            self.global_tables.get_mut(&table.name)
-            && global.keyspace == table.keyspace
-        {
-            *global = Arc::new(table);
+            let referring = (table.keyspace.clone(), table.name.clone());
+            Arc::make_mut(known).referenced_by.extend([referring]);
         }
     }
 }

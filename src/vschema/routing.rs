@@ -15,7 +15,7 @@ use crate::vschema::{Problem, Table, TableName, VSchema, VSchemaError};
 /// Where a routing rule leads.
 #[derive(Clone, Debug)]
 pub(super) enum RoutingRule {
-    Table(Arc<Table>),
+    Table(TableName),
     View(TableName),
     /// The table may not be used.
     Disabled,
@@ -28,11 +28,11 @@ pub(super) type ShardRoutingKey = (String, String);
 /// Where a mirror rule leads.
 #[derive(Clone, Debug)]
 pub(super) enum MirrorRule {
-    Mirror(Mirror),
+    Mirror { to: TableName, percent: f64 },
     Error(VSchemaError),
 }
 
-/// Which table's queries are repeated, where and how often.
+/// Where a table's queries are repeated, and how often.
 #[derive(Clone, Debug)]
 pub struct Mirror {
     pub table: Arc<Table>,
@@ -81,7 +81,7 @@ impl VSchema {
     ) -> Option<Result<Arc<Table>, VSchemaError>> {
         let rule = rule_for(&self.routing_rules, keyspace, name, tablet_type)?;
         match rule {
-            RoutingRule::Table(table) => Some(Ok(table.clone())),
+            RoutingRule::Table(table) => Some(self.find_table(&table.keyspace, &table.name)),
             RoutingRule::View(_) => None,
             RoutingRule::Disabled => Some(Err(VSchemaError::new(
                 Code::FailedPrecondition,
@@ -105,15 +105,19 @@ impl VSchema {
         keyspace: &str,
         name: &str,
         tablet_type: &str,
-    ) -> Result<Option<&Mirror>, VSchemaError> {
+    ) -> Result<Option<Mirror>, VSchemaError> {
         match rule_for(&self.mirror_rules, keyspace, name, tablet_type) {
             None => Ok(None),
-            Some(MirrorRule::Mirror(mirror)) => Ok(Some(mirror)),
+            Some(MirrorRule::Mirror { to, percent }) => {
+                let table = self.find_table(&to.keyspace, &to.name)?;
+                Ok(Some(Mirror { table, percent: *percent }))
+            }
             Some(MirrorRule::Error(error)) => Err(error.clone()),
         }
     }
 
     pub(super) fn build_routing_rules(&mut self, problems: &mut Vec<Problem>) {
+        self.routing_rules.clear();
         for (i, source) in self.source.routing_rules.clone().iter().enumerate() {
             let rule = match self.routing_rule(source) {
                 Ok(rule) => rule,
@@ -149,7 +153,8 @@ impl VSchema {
         if keyspace.views.contains_key(&target.name) {
             return Ok(RoutingRule::View(target));
         }
-        Ok(RoutingRule::Table(self.find_table(&target.keyspace, &target.name)?))
+        self.find_table(&target.keyspace, &target.name)?;
+        Ok(RoutingRule::Table(target))
     }
 
     pub(super) fn build_shard_and_keyspace_routing(&mut self) {
@@ -174,10 +179,10 @@ impl VSchema {
         let mut indexes: BTreeMap<String, usize> = BTreeMap::new();
         for (i, source) in sources.iter().enumerate() {
             let rule = match self.mirror_rule(source) {
-                Ok((from_keyspace, mirror)) => {
-                    to_keyspaces.push(mirror.table.keyspace.clone());
+                Ok((from_keyspace, to)) => {
+                    to_keyspaces.push(to.keyspace.clone());
                     from_keyspaces.insert(source.from_table.clone(), from_keyspace);
-                    MirrorRule::Mirror(mirror)
+                    MirrorRule::Mirror { to, percent: source.percent }
                 }
                 Err(error) => {
                     problem(i, &error);
@@ -190,7 +195,7 @@ impl VSchema {
         for (from_table, rule) in &mut self.mirror_rules {
             let from_keyspace = from_keyspaces.get(from_table);
             let is_chained = from_keyspace.is_some_and(|keyspace| to_keyspaces.contains(keyspace));
-            if is_chained && matches!(rule, MirrorRule::Mirror(_)) {
+            if is_chained && matches!(rule, MirrorRule::Mirror { .. }) {
                 let error =
                     VSchemaError::new(Code::InvalidArgument, "mirror chaining is not allowed");
                 problem(indexes.get(from_table).copied().unwrap_or(0), &error);
@@ -199,7 +204,8 @@ impl VSchema {
         }
     }
 
-    fn mirror_rule(&self, source: &MirrorRuleSource) -> Result<(String, Mirror), VSchemaError> {
+    /// The keyspace that a rule leads out of, and the table that it leads to.
+    fn mirror_rule(&self, source: &MirrorRuleSource) -> Result<(String, TableName), VSchemaError> {
         let invalid = |message: String| VSchemaError::new(Code::InvalidArgument, message);
         let from_text = &source.from_table;
         if self.mirror_rules.contains_key(from_text) {
@@ -223,13 +229,13 @@ impl VSchema {
         let to = TableName::parse_qualified(to_text)
             .map_err(|error| invalid(format!("to table: {error}")))?;
         let found = self.find_table(&to.keyspace, &to.name);
-        let to = found.map_err(|error| prefixed("to table", error))?;
+        found.map_err(|error| prefixed("to table", error))?;
         if to.keyspace == from.keyspace {
             return Err(invalid(
                 "to table: cannot reside in same keyspace as from table".to_string(),
             ));
         }
-        Ok((from.keyspace.clone(), Mirror { table: to, percent: source.percent }))
+        Ok((from.keyspace.clone(), to))
     }
 }
 

@@ -59,10 +59,7 @@ impl VSchema {
     fn set_auto_increment(&mut self, keyspace: &str, name: &str, auto_increment: AutoIncrement) {
         let keyspace = self.keyspaces.get_mut(keyspace);
         if let Some(table) = keyspace.and_then(|keyspace| keyspace.tables.get_mut(name)) {
-            let table = Arc::make_mut(table);
-            table.auto_increment = Some(auto_increment);
-            let table = table.clone();
-            self.refresh_global(table);
+            Arc::make_mut(table).auto_increment = Some(auto_increment);
         }
     }
 

@@ -68,6 +68,8 @@ pub struct Options {
     pub edition: Edition,
     /// `--enable-buffer`, and how.
     pub buffer: Option<BufferOptions>,
+    /// `--schema-change-signal`: the schema is tracked.
+    pub schema_change_signal: bool,
 }
 
 /// Behaviour is always v24's; an edition changes its dress.
@@ -146,10 +148,12 @@ pub async fn serve(process: Process, options: Options, addresses: Addresses) {
         plans: RefCell::default(),
     });
     gate.gateway.watch(process, &first, &gate.addresses);
-    let tracked = Rc::clone(&gate);
-    process.spawn_background("schema tracker", move |process| async move {
-        tracked.track_schema(process).await;
-    });
+    if gate.options.schema_change_signal {
+        let tracked = Rc::clone(&gate);
+        process.spawn_background("schema tracker", move |process| async move {
+            tracked.track_schema(process).await;
+        });
+    }
     let watcher = Rc::clone(&gate);
     process.spawn_background("topo watch", move |process| async move {
         watcher.watch_topo(process).await;

@@ -5,9 +5,9 @@
 //!   vschema + definitions ──> what plans are made by; plans made before are dropped
 //! ```
 //!
-//! Primary keys, unique keys and foreign keys come from here; columns do not, so that `*` goes to
-//! the shards as it is unless the vschema lists them. Until a definition has arrived, statements
-//! are planned without it. See `go/vt/vtgate/schema/tracker.go`.
+//! Columns, primary keys, unique keys and foreign keys come from here: with them `*` is written out
+//! and INSERT needs no list. Until a definition has arrived, statements are planned without it. See
+//! `go/vt/vtgate/schema/tracker.go`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use sim::world::Process;
 use super::{Gate, Snapshot, gateway};
 use crate::rpc::{GetSchema, Health};
 use crate::topo::Alias;
-use crate::vschema::definition::{self, Definition};
+use crate::vschema::definition::Definition;
 use crate::vschema::{SrvVSchema, VSchema};
 
 /// When a tablet that gave no definitions is asked again.
@@ -38,9 +38,8 @@ pub struct Tracker {
 impl Tracker {
     /// Builds a vschema with what is known of its tables.
     pub fn build(&self, source: &SrvVSchema) -> VSchema {
-        let mut vschema = VSchema::build_once(source);
-        self.definitions.values().for_each(|own| definition::track(own, &mut vschema));
-        vschema
+        let definitions: Vec<Definition> = self.definitions.values().flatten().cloned().collect();
+        VSchema::build_once(source, &definitions)
     }
 
     fn is_read(&self, health: &Health) -> bool {

@@ -9,7 +9,7 @@ use crate::planner::environment::Environment;
 use crate::planner::planning::{Step, Trace};
 use crate::planner::primitive::Plan;
 use crate::planner::{self, Context, PlanError};
-use crate::vschema::{Build, VSchema, definition};
+use crate::vschema::{Build, VSchema};
 
 /// Everything that planning reads besides the query.
 pub struct Server {
@@ -34,14 +34,13 @@ impl Server {
         for path in &sources.schema {
             definitions.extend(tables::read(path, &read_text(path)?, &source)?);
         }
-        definition::define(&definitions, &mut source);
         setup.prepare(&mut source);
         let (mut vschema, problems) =
             VSchema::build_with_problems(&source, &setup.registry(), Build::AsVitess);
         if let ([path], [text]) = (&sources.vschema[..], &texts[..]) {
             vschema_check::warn(path, text, problems);
         }
-        definition::track(&definitions, &mut vschema);
+        vschema.track(&definitions);
         setup.track(&mut vschema);
         Ok(Server {
             environment: setup.environment(&vschema),
