@@ -3,13 +3,15 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use jiff::civil::DateTime;
+
 use super::cast::Target;
 use super::function;
 use super::item_text::{item_text, symbol};
 use super::kind::{Facts, Strength};
 use super::node::{Collated, Items, Node};
 use super::number::{SCALE_MAX, parse_decimal};
-use super::{ColumnKind, Kind, Scope, temporal};
+use super::{ColumnKind, Env, Kind, Scope, temporal};
 use crate::collation::Collation;
 use crate::sql::ast::{BinaryOp, CompareOp, Expr, Function, Literal, TrimSide, UnaryOp, Variable};
 use crate::sql_error::SqlError;
@@ -79,15 +81,19 @@ impl Compiler<'_> {
                 // A text beside numbers is one.
                 let all = [facts, low_facts, high_facts];
                 let mixed = all.iter().any(|own| is_number(&[*own]));
+                let as_texts = times_are_texts(&expr, &all);
                 let [expr, low, high] =
                     [(expr, facts), (low, low_facts), (high, high_facts)].map(|(node, own)| {
-                        match own.kind {
-                            Kind::Text | Kind::Bytes if mixed => Box::new(Node::Unify {
-                                expr: Box::new(node),
-                                kind: Kind::Float,
-                                decimals: 0,
-                            }),
-                            _ => Box::new(node),
+                        let expr = Box::new(node);
+                        let (kind, decimals) = (own.kind, own.decimals);
+                        match kind {
+                            Kind::Text | Kind::Bytes if mixed => {
+                                Box::new(Node::Unify { expr, kind: Kind::Float, decimals: 0 })
+                            }
+                            Kind::Time if as_texts => {
+                                Box::new(Node::AsText { expr, kind, decimals })
+                            }
+                            _ => expr,
                         }
                     });
                 let node = Node::Between { negated: *negated, expr, low, high, collations };
@@ -311,8 +317,13 @@ impl Compiler<'_> {
                     left_nodes = self.number_operand(left, left_nodes)?;
                 }
                 let collations = collate_all(symbol(op), &left_facts, &right_facts)?;
-                let (left, right) = (left_nodes, right_nodes);
-                Node::Compare { op, left, right, collations }
+                if let ([of_left], [of_right]) = (&left_facts[..], &right_facts[..]) {
+                    let (left_is, right_is) = (is_column(left), is_column(right));
+                    let (a, b) = (&mut left_nodes[0], &mut right_nodes[0]);
+                    time_beside_text((a, of_left, left_is), (b, of_right));
+                    time_beside_text((b, of_right, right_is), (a, of_left));
+                }
+                Node::Compare { op, left: left_nodes, right: right_nodes, collations }
             }
         };
         Ok((node, Facts::new(Kind::Int)))
@@ -569,14 +580,27 @@ impl Compiler<'_> {
             let text = self.expression_text(&args[0]).replace("_utf8mb4'", "'");
             nodes.push(Node::Constant(Value::text(&text)));
         }
-        let node = Node::Call { function, args: nodes, collation: known.collation };
+        let call = |args| Node::Call { function, args, collation: known.collation };
         if choice_of(name) {
-            return Ok(unify(node, &facts));
+            return Ok(match moments_of(&nodes, &facts) {
+                Some((kind, decimals)) => {
+                    let moment = Node::Cast {
+                        expr: Box::new(call(nodes)),
+                        target: match kind {
+                            Kind::Date => Target::Date,
+                            _ => Target::DateTime { digits: u32::from(decimals) },
+                        },
+                    };
+                    let expr = Box::new(moment);
+                    (Node::AsText { expr, kind, decimals }, Facts { decimals: 0, ..known })
+                }
+                None => unify(call(nodes), &facts),
+            });
         }
         if DIGITS_OF_ARGUMENTS.contains(&name) {
-            return Ok(with_digits(name, node, args, &facts));
+            return Ok(with_digits(name, call(nodes.clone()), &nodes, &facts));
         }
-        Ok((node, result))
+        Ok((call(nodes), result))
     }
 
     fn trim(&self, side: Option<TrimSide>, what: Option<&Expr>, expr: &Expr) -> Compiled {
@@ -640,18 +664,10 @@ fn as_texts(nodes: Vec<Node>, facts: &[Facts], target: Kind) -> Vec<Node> {
 const DIGITS_OF_ARGUMENTS: [&str; 7] =
     ["unix_timestamp", "timediff", "addtime", "subtime", "time", "timestamp", "sec_to_time"];
 
-/// Functions whose result has the digits behind the second that their arguments have. A text
-/// that is written out has those that it shows, any other six.
-fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node, Facts) {
-    let digits = |(arg, facts): (&Expr, &Facts)| match (arg, facts.kind) {
-        (Expr::Literal(Literal::String(text)), _) if name != "sec_to_time" => {
-            text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len().min(6)) as u8
-        }
-        (_, Kind::Text | Kind::Bytes | Kind::Unknown) => 6,
-        (_, Kind::DateTime | Kind::Time | Kind::Decimal) => facts.decimals.min(6),
-        _ => 0,
-    };
-    let decimals = args.iter().zip(facts).map(digits).max().unwrap_or(0);
+/// Functions whose result has the digits behind the second that their arguments have. A text that
+/// is the same for every row has those that it shows, any other six, as has a double.
+fn with_digits(name: &str, node: Node, args: &[Node], facts: &[Facts]) -> (Node, Facts) {
+    let decimals = most_digits(name, args, facts);
     let first = facts.first().map_or(Kind::Null, |facts| facts.kind);
     let kind = match (name, first) {
         ("unix_timestamp", _) if decimals == 0 => Kind::Int,
@@ -669,6 +685,42 @@ fn with_digits(name: &str, node: Node, args: &[Expr], facts: &[Facts]) -> (Node,
     }
 }
 
+/// What GREATEST and LEAST of moments and texts make of each: a text that shows one, with as many
+/// digits behind the second as any has.
+fn moments_of(args: &[Node], facts: &[Facts]) -> Option<(Kind, u8)> {
+    let has = |kind: Kind| facts.iter().any(|own| own.kind == kind);
+    let others = |own: &Facts| !matches!(own.kind, Kind::Date | Kind::DateTime | Kind::Text);
+    if !has(Kind::Text) || facts.iter().any(others) {
+        return None;
+    }
+    match (has(Kind::DateTime), has(Kind::Date)) {
+        (true, _) => Some((Kind::DateTime, most_digits("", args, facts))),
+        (false, true) => Some((Kind::Date, 0)),
+        (false, false) => None,
+    }
+}
+
+fn most_digits(name: &str, args: &[Node], facts: &[Facts]) -> u8 {
+    let digits = |(arg, facts): (&Node, &Facts)| match facts.kind {
+        Kind::Text if name != "sec_to_time" && arg.is_constant() => shown_digits(arg),
+        Kind::Text | Kind::Bytes | Kind::Unknown | Kind::Float | Kind::Single => 6,
+        Kind::DateTime | Kind::Time | Kind::Decimal => facts.decimals.min(6),
+        _ => 0,
+    };
+    args.iter().zip(facts).map(digits).max().unwrap_or(0)
+}
+
+/// The digits behind the second of a text that no row changes.
+fn shown_digits(constant: &Node) -> u8 {
+    let mut env = Env::new(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    match constant.run(&[], &mut env) {
+        Ok(Value::Text(text)) => {
+            text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len().min(6)) as u8
+        }
+        _ => 0,
+    }
+}
+
 fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
     let facts = Facts::union(results);
     match facts.kind {
@@ -683,6 +735,34 @@ fn unify(node: Node, results: &[Facts]) -> (Node, Facts) {
 
 fn no_such_function(name: &str) -> SqlError {
     SqlError::new(1305, "42000", format!("FUNCTION {name} does not exist"))
+}
+
+fn is_column(expr: &Expr) -> bool {
+    matches!(expr, Expr::Column(_) | Expr::Bound(..))
+}
+
+/// A time is compared with a text as one, unless it is a column's and the text is the same for every
+/// row.
+fn time_beside_text(
+    (node, own, is_column): (&mut Node, &Facts, bool),
+    (other, facts): (&Node, &Facts),
+) {
+    let (kind, decimals) = (own.kind, own.decimals);
+    let is_time = is_column && (other.is_constant() || matches!(other, Node::Argument(_)));
+    if kind == Kind::Time && facts.kind == Kind::Text && !is_time {
+        let expr = Box::new(std::mem::replace(node, Node::Constant(Value::Null)));
+        *node = Node::AsText { expr, kind, decimals };
+    }
+}
+
+/// BETWEEN of times and texts compares texts, unless it is a column's time that is looked for.
+fn times_are_texts(expr: &Node, all: &[Facts; 3]) -> bool {
+    let has = |kind: Kind| all.iter().any(|own| own.kind == kind);
+    let is_column = matches!(expr, Node::Column(_)) && all[0].kind == Kind::Time;
+    has(Kind::Time)
+        && has(Kind::Text)
+        && !is_column
+        && all.iter().all(|own| matches!(own.kind, Kind::Time | Kind::Text))
 }
 
 fn same_width(left: usize, right: usize) -> Result<(), SqlError> {

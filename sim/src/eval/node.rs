@@ -288,7 +288,7 @@ impl Node {
                 cast::cast(&value, target, env)
             }
             Node::AddInterval { base, value, unit, subtract } => {
-                let base = base.run(row, env)?;
+                let base = dated_base(base, row, env)?;
                 let value = value.run(row, env)?;
                 add_interval(&base, &value, unit, *subtract, env)
             }
@@ -319,7 +319,19 @@ impl Node {
         }
     }
 
-    /// The result as a number, a quotient with all the digits that MySQL carries on.
+    /// Whether it is known without a row. Not every node that is so says it.
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Node::Constant(_) => true,
+            Node::Coalesce(args) | Node::Call { args, .. } => args.iter().all(Node::is_constant),
+            Node::Unify { expr, .. } | Node::AsText { expr, .. } | Node::Cast { expr, .. } => {
+                expr.is_constant()
+            }
+            Node::AddInterval { base, value, .. } => base.is_constant() && value.is_constant(),
+            _ => false,
+        }
+    }
+
     /// The result where it is one of signed integers and no message comes with it.
     pub fn quick(&self, row: &[Value]) -> Option<Value> {
         match self {
@@ -342,6 +354,7 @@ impl Node {
         }
     }
 
+    /// The result as a number, a quotient with all the digits that MySQL carries on.
     fn number(&self, row: &[Value], env: &mut Env) -> Result<Option<Number>, SqlError> {
         match self {
             Node::Arithmetic { op, left, right, text } => {
@@ -584,6 +597,24 @@ fn matches_like(
         other => other.to_string(),
     };
     Ok(Some(like(&as_text(text), &as_text(pattern), escape, collation)))
+}
+
+/// What an interval is added to. A text that another interval was added to has a time of the day,
+/// as has a date that IF or CASE have chosen among texts.
+fn dated_base(base: &Node, row: &[Value], env: &mut Env) -> Result<Value, SqlError> {
+    let at_midnight = |date: &dyn std::fmt::Display| Value::text(&format!("{date} 00:00:00"));
+    if let Node::Unify { expr, kind: Kind::Text, .. } = base
+        && matches!(**expr, Node::Case { .. })
+        && let Value::Date(date) = expr.run(row, env)?
+    {
+        return Ok(at_midnight(&date));
+    }
+    Ok(match base.run(row, env)? {
+        Value::Text(date) if matches!(base, Node::AddInterval { .. }) && !date.contains(':') => {
+            at_midnight(&date)
+        }
+        base => base,
+    })
 }
 
 fn add_interval(

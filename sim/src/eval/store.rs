@@ -310,15 +310,11 @@ impl Target<'_> {
             None => self.no_moment("date", value),
             Some(at) => {
                 let cut = temporal::micros_of_day(at.time()) != 0;
-                if cut && matches!(value, Value::DateTime(_)) {
-                    let text = value.to_string();
+                let problem = cut.then(|| {
+                    let text = shown(value);
                     let strict = SqlError::incorrect_temporal("date", &text, self.column, self.row);
-                    let problem = Some(Problem::Notes { strict, lenient: self.truncated() });
-                    return Ok(Stored { value: Value::Date(at.date()), problem });
-                }
-                let text = value.to_string();
-                let note = || SqlError::incorrect_temporal("date", &text, self.column, self.row);
-                let problem = cut.then(|| Problem::Note(note()));
+                    Problem::Notes { strict, lenient: self.truncated() }
+                });
                 Ok(Stored { value: Value::Date(at.date()), problem })
             }
         }
@@ -339,7 +335,8 @@ impl Target<'_> {
 
     fn time(&self, value: &Value) -> Result<Stored, SqlError> {
         let digits = self.ty.length.unwrap_or(0);
-        if matches!(value, Value::Text(text) if text.trim().is_empty()) {
+        let is_text = matches!(value, Value::Text(_) | Value::Bytes(_));
+        if is_text && value.to_string().trim().is_empty() {
             return fits(Value::Time(0));
         }
         if let Value::Text(text) = value
@@ -369,17 +366,12 @@ impl Target<'_> {
                 let text = value.to_string();
                 let incorrect =
                     || SqlError::incorrect_temporal("time", &text, self.column, self.row);
-                let dated = match value {
-                    Value::Text(_) | Value::Bytes(_) => {
-                        text.trim().trim_start_matches('-').contains('-')
-                    }
-                    Value::DateTime(_) => true,
-                    _ => false,
-                };
+                let dated = is_text && text.trim().trim_start_matches('-').contains('-');
                 if micros.abs() == temporal::TIME_MAX && !text.contains("838:59:59") {
                     return warns(stored, incorrect(), self.out_of_range());
                 }
-                let problem = dated.then(|| Problem::Note(incorrect()));
+                let (strict, lenient) = (incorrect(), self.truncated());
+                let problem = dated.then_some(Problem::Notes { strict, lenient });
                 Ok(Stored { value: stored, problem })
             }
         }

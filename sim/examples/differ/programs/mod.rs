@@ -66,7 +66,9 @@ impl<'a> Programs<'a> {
         for (number, statement) in program.iter().enumerate() {
             let mut probes = vec![statement.clone()];
             if changes(statement) {
+                // Both are asked: FOUND_ROWS() tells of it.
                 let tables = self.real.query("show tables");
+                model.query("show tables");
                 let name = |row: &Vec<Option<Vec<u8>>>| match row.first() {
                     Some(Some(name)) => String::from_utf8_lossy(name).into_owned(),
                     _ => String::new(),

@@ -173,11 +173,13 @@ impl Run {
 }
 
 impl Run {
-    /// 1093: what a statement changes it must not read in a subquery.
+    /// 1093: what a statement changes it must not read in a subquery. With a clause, the expressions
+    /// name no other table's columns.
     pub fn check_not_read<'a>(
         &self,
         table: &schema::Table,
         alias: &str,
+        clause: Option<&'static str>,
         exprs: impl Iterator<Item = &'a Expr>,
     ) -> Result<(), SqlError> {
         let current = self.session(|session| session.database.clone())?;
@@ -193,10 +195,16 @@ impl Run {
         }
         match found.into_iter().any(|(query, _)| reads(query, &is_it)) {
             true => {
-                // What stands before the subquery is looked at before.
-                let mix = |error: &SqlError| matches!(error.errno, 1267 | 1270 | 1271);
-                let compiled = exprs.iter().map(|expr| check::compiled(table, alias, expr));
-                let before = compiled.filter_map(Result::err).find(mix);
+                // Names are resolved before, and what stands before the subquery is looked at.
+                let earlier = |error: &SqlError| match error.errno {
+                    1267 | 1270 | 1271 => true,
+                    number => clause.is_some() && matches!(number, 1052 | 1054),
+                };
+                let compile = |expr: &&Expr| {
+                    check::compiled(table, alias, clause.unwrap_or("where clause"), expr)
+                };
+                let compiled = exprs.iter().map(compile);
+                let before = compiled.filter_map(Result::err).find(earlier);
                 Err(before.unwrap_or_else(|| error::target_is_read(alias)))
             }
             false => Ok(()),

@@ -131,7 +131,7 @@ pub fn add_check(
             return Err(SqlError::new(3818, "HY000", message));
         }
     }
-    if let Err(error) = compiled(table, &table.name, expr)
+    if let Err(error) = compiled(table, &table.name, "check constraint", expr)
         && matches!(error.errno, 1267 | 1270 | 1271)
     {
         return Err(error);
@@ -148,12 +148,17 @@ pub fn add_check(
 }
 
 /// An expression over one table, for what is wrong with it.
-pub fn compiled(table: &schema::Table, alias: &str, expr: &Expr) -> Result<Program, SqlError> {
+pub fn compiled(
+    table: &schema::Table,
+    alias: &str,
+    clause: &'static str,
+    expr: &Expr,
+) -> Result<Program, SqlError> {
     let schema = std::sync::Arc::new(table.clone());
     let opened = Opened { id: crate::mysql::key::TableId(0), schema };
     let alias = alias.into();
     let tables = [InScope { alias, opened, hints: Vec::new(), offset: 0, rows: None, lock: None }];
-    Program::compile(expr, &TableScope::new(&tables, "check constraint"))
+    Program::compile(expr, &TableScope::new(&tables, clause))
 }
 
 /// Checks that were named after their table follow its name.

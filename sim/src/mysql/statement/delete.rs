@@ -20,7 +20,8 @@ impl Run {
         }
         let tables = [self.single_table(&delete.tables).await?];
         let table = &tables[0];
-        self.check_not_read(&table.opened.schema, &table.alias, delete.filter.iter())?;
+        let (schema, alias) = (&table.opened.schema, &table.alias);
+        self.check_not_read(schema, alias, Some("where clause"), delete.filter.iter())?;
         let context = || table.context();
         let subqueries = self.subqueries(delete.filter.iter(), context, trx, Locks::Share).await?;
         let change = Change {

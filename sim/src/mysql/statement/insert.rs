@@ -54,7 +54,7 @@ impl Run {
         let updates = insert.on_duplicate.iter().map(|item| &item.value);
         let exprs: Vec<&Expr> = exprs.into_iter().chain(updates).collect();
         let alias = insert.alias.as_ref().map_or(table.schema.name.clone(), |own| own.0.clone());
-        self.check_not_read(&table.schema, &alias, exprs.iter().copied())?;
+        self.check_not_read(&table.schema, &alias, Some("field list"), exprs.iter().copied())?;
         let in_scope = InScope {
             alias,
             opened: table.clone(),

@@ -186,7 +186,8 @@ impl Run {
             .cloned()
             .collect();
         for table in &changed {
-            self.check_not_read(&table.opened.schema, &table.alias, exprs.iter().copied())?;
+            let (schema, alias) = (&table.opened.schema, &table.alias);
+            self.check_not_read(schema, alias, None, exprs.iter().copied())?;
         }
         let context =
             || Context { tables: from.tables.clone(), visible: from.visible.clone(), outer: None };

@@ -240,9 +240,8 @@ impl Run {
             });
         }
         let (offset, count) = self.limits(tail.limit.as_ref(), &mut env)?;
-        let found = rows.len() as u64;
+        let matched = (rows.len() as u64).min(offset.saturating_add(count));
         let rows = cut(rows, offset, count);
-        let matched = if tail.limit.is_some() { rows.len() as u64 } else { found };
         let (columns, warnings) = (columns.to_vec().into(), std::mem::take(&mut env.warnings));
         Ok(Outcome { columns, rows, matched, warnings, ..Outcome::default() })
     }

@@ -259,8 +259,10 @@ impl Run {
         let rows: Vec<Row> = output.into_iter().map(|(row, _)| row).collect();
         self.keep(&mut env)?;
         let found = rows.len() as u64;
+        let end = offset.saturating_add(count);
         let rows = cut(rows, offset, count);
-        let matched = if select.counts_all { found } else { rows.len() as u64 };
+        // FOUND_ROWS() counts what an offset passes over.
+        let matched = if select.counts_all { found } else { found.min(end) };
         let columns: Vec<Column> = match select.base {
             0 => plan.columns.clone(),
             _ => Vec::new(),

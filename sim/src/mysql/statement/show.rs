@@ -350,18 +350,18 @@ fn describe_columns(full: bool) -> Vec<Column> {
     columns
 }
 
-/// `PRI`, `UNI` for a unique key of one column, `MUL` for the first column of another key.
+/// `PRI`, `UNI` for a unique key of one column, `MUL` for the first column of another key. Unique keys
+/// stand before others, and the first counts.
 fn key_mark(schema: &schema::Table, at: usize) -> &'static str {
     let firsts = |index: &&schema::Index| index.parts.first().is_some_and(|part| part.column == at);
     let clustered = schema.clustered();
     if &*clustered.name != HIDDEN && schema.columns_of(0).any(|column| column == at) {
         return "PRI";
     }
-    let mut keys = schema.indexes.iter().filter(firsts);
-    match (keys.clone().any(|index| index.unique && index.parts.len() == 1), keys.next()) {
-        (true, _) => "UNI",
-        (false, Some(_)) => "MUL",
-        (false, None) => "",
+    match schema.indexes.iter().filter(firsts).min_by_key(|index| !index.unique) {
+        Some(index) if index.unique && index.parts.len() == 1 => "UNI",
+        Some(_) => "MUL",
+        None => "",
     }
 }
 

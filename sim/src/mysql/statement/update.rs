@@ -36,7 +36,14 @@ impl Run {
         let table = self.single_table(&update.tables).await?;
         let exprs: Vec<&Expr> =
             update.set.iter().map(|item| &item.value).chain(&update.filter).collect();
-        self.check_not_read(&table.opened.schema, &table.alias, exprs.iter().copied())?;
+        let (schema, alias) = (&table.opened.schema, &table.alias);
+        let tables = std::slice::from_ref(&table);
+        for item in &update.set {
+            TableScope::new(tables, "field list").find(&item.column)?;
+        }
+        let values = update.set.iter().map(|item| &item.value);
+        self.check_not_read(schema, alias, Some("where clause"), update.filter.iter())?;
+        self.check_not_read(schema, alias, Some("field list"), values)?;
         let context = || table.context();
         let subqueries = self.subqueries(exprs.into_iter(), context, trx, Locks::Share).await?;
         let tables = [table];
@@ -44,7 +51,13 @@ impl Run {
         for item in &update.set {
             let scope = TableScope::new(&tables, "field list").with(&subqueries);
             let column = scope.find(&item.column)?.1;
-            let program = compiled(item, &scope)?;
+            let program = compiled(item, &scope).map_err(|error| {
+                // The names of the condition are resolved before those of the values.
+                let scope = TableScope::new(&tables, "where clause").with(&subqueries);
+                let mut filter =
+                    update.filter.iter().map(|filter| Program::compile(filter, &scope));
+                filter.find_map(Result::err).unwrap_or(error)
+            })?;
             updating.set.push(Assigned { column, program });
         }
         let assigned: Vec<usize> = updating.set.iter().map(|assigned| assigned.column).collect();
