@@ -32,6 +32,8 @@ pub struct Watched {
     pub to: String,
     pub unique: bool,
     pub write_only: bool,
+    /// A row with a NULL in any column has no entry.
+    pub ignores_nulls: bool,
     /// The version of the SrvVSchema that had it first.
     pub since: u64,
     /// Another owned lookup vindex of the table stands before it, and writes first.
@@ -126,6 +128,7 @@ fn watch(
         to: param(vindex, "to").to_owned(),
         unique: false,
         write_only: param(vindex, "write_only") == "true",
+        ignores_nulls: param(vindex, "ignore_nulls") == "true",
         since: 0,
         is_later: false,
         collations: None,
