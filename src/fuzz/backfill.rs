@@ -18,8 +18,8 @@
 //! vtgates and the topology, or at vtctld; and ExternalizeVindex comes too early only where it must
 //! refuse.
 //!
-//! Some of the lookups that are made are nobody's: vtgate writes no entry of such a one, so what its
-//! streams do shows in every entry, and not in those alone that no vtgate has written.
+//! Some of the lookups that are made are nobody's: vtgate writes no entry of such a one, so what
+//! its streams do shows in every entry, and not in those alone that no vtgate has written.
 
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct Backfill {
     spec: KeyspaceSource,
     /// The streams go on after the copy, whoever owns it.
     follows: bool,
+    /// The lookup's first column, where no table owns it.
+    followed: Option<String>,
 }
 
 /// What the tablets of such a case are started with.
@@ -91,9 +93,10 @@ impl Backfill {
         if let Some(own) = tables.iter().find(table_of).filter(|_| is_unowned) {
             disown(&mut vindex, &mut column_vindex, own);
         }
+        let followed = vindex.owner.is_empty().then(|| column_vindex.column_names()[0].clone());
         let spec = specification(&name, vindex, &owner, column_vindex);
         let follows = is_unowned || draw.chance(50);
-        Some(Backfill { keyspace, owner, vindex: name, table, spec, follows })
+        Some(Backfill { keyspace, owner, vindex: name, table, spec, follows, followed })
     }
 
     /// The tablets' flags.
@@ -128,7 +131,13 @@ impl Backfill {
         if is_struck {
             steps.push(self.strike(draw, case));
         }
-        if is_unaware && is_struck && 1 < first && draw.chance(60) {
+        if let Some(column) = self.followed.as_ref().filter(|_| is_struck && draw.chance(70)) {
+            // What is copied changes as well as what is not, while it is away.
+            steps.push(Step::Advance(millis(draw.between(50, 2_000))));
+            let change = workload.change_all(draw, owner, column);
+            steps.extend(change.map(|sql| Step::Send { session: session.clone(), sql }));
+            steps.push(Step::Advance(millis(draw.between(5_000, 9_000))));
+        } else if is_unaware && is_struck && 1 < first && draw.chance(60) {
             // Behind what the copy has reached, while it is away, and then nothing more: the
             // streams alone can bring its entry.
             let number = draw.between(1, first - 1);

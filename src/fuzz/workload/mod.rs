@@ -105,6 +105,20 @@ impl<'a> Workload<'a> {
         Some(statements::insert(table, "insert", &rows))
     }
 
+    /// An UPDATE of a column of all rows of a table.
+    pub fn change_all(
+        &self,
+        draw: &mut Draw,
+        (keyspace, bare): (&str, &str),
+        column: &str,
+    ) -> Option<String> {
+        let mut tables = self.tables.iter();
+        let table = tables.find(|own| own.keyspace == keyspace && own.bare == bare)?;
+        let column = table.columns.iter().find(|own| own.name == column)?;
+        let (name, value) = (&column.name, self.known(draw, column));
+        Some(format!("update {} set {name} = {value}", table.name))
+    }
+
     fn owner(&self, draw: &mut Draw) -> Option<&'a Table> {
         let owners: Vec<&'a Table> = self.tables.iter().filter(|table| table.owns()).collect();
         if owners.is_empty() { None } else { Some(*draw.pick(&owners)) }
