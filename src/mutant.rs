@@ -102,6 +102,11 @@ pub enum Mutant {
     FirstRowSettled,
     CommitPassesFence,
     EndedIsCommitted,
+    NumbersNotCounted,
+    ReverseFillForgotten,
+    FunctionalUnchecked,
+    SecondNullTaken,
+    StreamKeepsOldEntries,
 }
 
 /// A mutant as the registry tells it.

@@ -68,6 +68,8 @@ impl Judge {
             self.judge_filled(index);
         }
         self.learn_owners(vschema);
+        self.unowned = watched::unowned(vschema);
+        self.numbers.take_vschema(vschema);
         self.declared = tables::declared(vschema);
         self.twin_disturbed("another vschema");
     }
@@ -209,6 +211,7 @@ impl Judge {
             }
         }
         for transaction in lost {
+            self.numbers.lost(&self.shards[shard].keyspace, &transaction);
             self.note_lost(shard, &transaction);
         }
         for index in 0..self.vindexes.len() {

@@ -2,8 +2,9 @@
 //!
 //! Each answer is held against what its session's transactions came to ([`honest`]), a transaction
 //! that it ended against the statements in it ([`atomic`]), its rows against what the tables held
-//! ([`sound_reads`], [`stable_reads`]), against the order that was asked for ([`sorted`]), and
-//! against what its transaction had seen or locked before.
+//! ([`sound_reads`], [`stable_reads`]), against the order that was asked for ([`sorted`]), against
+//! what its transaction had seen or locked before, and its numbers against those that a sequence
+//! has given ([`numbers`](super::numbers)).
 //!
 //! It knows nothing of how values are kept.
 
@@ -14,7 +15,7 @@ use crate::checker::departure::Departure;
 use crate::checker::entry::{NOTES, TableKind};
 use crate::checker::judge::Judge;
 use crate::checker::reads::{self, Read};
-use crate::checker::statement::{self, Form, Kind, Listed, Write};
+use crate::checker::statement::{self, Form, Given, Kind, Listed, Write};
 use crate::checker::verdict::Invariant;
 use crate::checker::versions::{TableVersions, Version};
 use crate::checker::{atomic, honest, live, sorted, sound_reads, stable_reads};
@@ -32,6 +33,7 @@ impl Judge {
             &answered,
             |write| self.is_owner(write),
             |write| self.is_owner(write) && self.is_consistent(write),
+            |write, error| self.numbers.may_tell(write, &answered.target, error),
         );
         let lies = lies.into_iter().chain(self.refused_for_nothing(&answered)).collect();
         let went_on = honest::departure(&answered);
@@ -52,6 +54,7 @@ impl Judge {
         }
         self.take_held(&answered, listed.as_ref());
         self.judge_snapshot(&answered);
+        self.judge_numbers(&answered);
         self.twin_answered(&answered);
     }
 
@@ -119,7 +122,7 @@ impl Judge {
         let Some((said, write)) = last.filter(|(_, write)| self.is_owner(write)) else { return };
         let same = write.table == select.table && write.keyspace == select.keyspace;
         let one = said.told == Some(Told::Ok { affected: 1 }) && write.kind == Kind::Insert;
-        if !same || !one || self.borrows(write) {
+        if !same || !one || self.borrows(write) || self.has_no_entry(write) {
             return;
         }
         let found = self.versions.table(select.keyspace.as_deref(), &select.table);
@@ -131,6 +134,22 @@ impl Judge {
         }
         let lacks = stable_reads::lacks_own(select, write, table, &outcome.rows);
         self.told_wrongly(Invariant::StableReads, answered, lacks.into_iter().collect(), None);
+    }
+
+    /// Whether a row has a NULL in a column of a lookup of several: by the others nobody finds it.
+    fn has_no_entry(&self, write: &Write) -> bool {
+        let rows = write.rows.iter().flatten();
+        let is_null = |row: &Vec<Given>, name: &String| {
+            let at = write.columns.iter().position(|own| own.eq_ignore_ascii_case(name));
+            at.is_none_or(|at| row.get(at) == Some(&Given::Null))
+        };
+        let owned = self.vindexes.iter().map(|vindex| &vindex.watched.owner);
+        let mut several = owned.filter(|owner| {
+            1 < owner.columns.len() && owner.table.eq_ignore_ascii_case(&write.table)
+        });
+        several.any(|owner| {
+            rows.clone().any(|row| owner.columns.iter().any(|name| is_null(row, name)))
+        })
     }
 
     fn read_findings(&self, answered: &Answered) -> Option<(Vec<String>, Vec<String>)> {

@@ -117,6 +117,12 @@ impl Sessions {
         ended.is_some_and(|(at, what)| what == "rollback" && asked.is_some_and(|asked| *asked < at))
     }
 
+    /// The last statement that a session has sent since its last transaction ended.
+    pub fn last_alone(&self, session: &str) -> Option<Rc<str>> {
+        let sent = self.statements.get(session)?;
+        sent.last().map(|(_, sql)| Rc::clone(sql))
+    }
+
     pub fn version(&self, session: &str) -> Version {
         self.versions.get(session).copied()
     }

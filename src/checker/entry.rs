@@ -93,6 +93,8 @@ pub struct Stray {
     pub version: Version,
     /// The session's transaction was rolled back in the middle of it.
     pub goes_on: bool,
+    /// What the session has sent last, where no transaction of its own is open.
+    pub sql: Option<Rc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

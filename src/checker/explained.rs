@@ -23,6 +23,7 @@ use crate::checker::watched::Watched;
 impl Judge {
     /// Looks at every entry that has no row.
     pub fn explain_what_is_left(&mut self) {
+        self.judge_followed();
         let unexplained: Vec<Violation> = self
             .vindexes
             .iter()

@@ -13,7 +13,9 @@
 //! backfill kept the entry of one (a [`Departure`](super::departure::Departure), as are values that
 //! changed hands meanwhile). What is told of here is not told of again as missing.
 //!
-//! Nor does a stream take an entry away, whatever its source has deleted.
+//! Nor does a stream take an entry away, whatever its source has deleted; or bring one whose value
+//! no row has had. Of a lookup that no table owns it brings all, and takes away what goes: see
+//! `followed`.
 
 use crate::checker::entry::Entry;
 use crate::checker::value::{show, show_id};

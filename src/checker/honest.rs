@@ -32,7 +32,9 @@
 //! DUPLICATE KEY UPDATE counts a row that it changes twice, REPLACE too many that it finds as they
 //! are.
 
-use sim::mysql::binlog::{Event, RowsKind};
+use std::sync::Arc;
+
+use sim::mysql::binlog::{BinlogTransaction, Event, RowsKind};
 use sim::sql_error::SqlError;
 
 use crate::checker::clients::{Answered, UNDONE, Work};
@@ -42,11 +44,13 @@ use crate::checker::statement::{Form, Kind, Write};
 use crate::history::Answer;
 
 /// What the client was told and did not happen. `counts` says of which tables rows are counted,
-/// `is_consistent` whose lookups are all consistent.
+/// `is_consistent` whose lookups are all consistent, `asks` whose numbers come from a keyspace that
+/// an error tells of: not in the transaction.
 pub fn lies(
     answered: &Answered,
     counts: impl Fn(&Write) -> bool,
     is_consistent: impl Fn(&Write) -> bool,
+    asks: impl Fn(&Write, &SqlError) -> bool,
 ) -> Vec<String> {
     let mut lies = Vec::new();
     let ask = &answered.ask;
@@ -85,7 +89,8 @@ pub fn lies(
                 lies.push("told to roll back; its transaction is still open".to_owned());
             }
             let is_lost = LOST.iter().any(|lost| error.message.contains(lost));
-            let in_transaction = ask.form.write().is_some_and(&is_consistent);
+            let is_inside = |write: &Write| is_consistent(write) && !asks(write, error);
+            let in_transaction = ask.form.write().is_some_and(is_inside);
             if open && in_transaction && is_lost && !error.message.contains("VT15001") {
                 let text = "told of a shard that is lost, and not to roll back";
                 lies.push(format!("{text}: {}", error.message));
@@ -196,6 +201,22 @@ fn counted(kind: Kind, change: RowsKind) -> u64 {
     }
 }
 
+/// What a single statement outside of BEGIN has committed; none where it is not known, or more.
+pub fn commits_alone<'a>(answered: &'a Answered) -> Option<Vec<&'a Arc<BinlogTransaction>>> {
+    let ask = &answered.ask;
+    match ask.ended.as_slice() {
+        [] if answered.work.as_ref().is_none_or(|work| work.parts.is_empty()) => {
+            // In an open transaction nothing is committed yet.
+            let is_explicit = answered.work.as_ref().is_some_and(|work| work.is_explicit);
+            (!is_explicit).then(|| ask.direct.iter().collect())
+        }
+        [work] if work.is_committed() && !work.is_explicit && work.statements.len() == 1 => {
+            Some(work.commits().chain(&ask.direct).collect())
+        }
+        _ => None,
+    }
+}
+
 /// The rows that a single statement outside of BEGIN says that it has changed, against those that
 /// its commits have.
 fn false_count(answered: &Answered, write: &Write, affected: u64) -> Option<String> {
@@ -209,19 +230,7 @@ fn false_count(answered: &Answered, write: &Write, affected: u64) -> Option<Stri
     if may_differ {
         return None;
     }
-    let commits = match ask.ended.as_slice() {
-        [] if answered.work.as_ref().is_none_or(|work| work.parts.is_empty()) => {
-            // In an open transaction nothing is committed yet.
-            if answered.work.as_ref().is_some_and(|work| work.is_explicit) {
-                return None;
-            }
-            ask.direct.iter().collect::<Vec<_>>()
-        }
-        [work] if work.is_committed() && !work.is_explicit && work.statements.len() == 1 => {
-            work.commits().chain(&ask.direct).collect()
-        }
-        _ => return None,
-    };
+    let commits = commits_alone(answered)?;
     let events = commits.iter().flat_map(|commit| &commit.events);
     let rows = events.filter_map(|event| match event {
         Event::Rows(rows) if rows.table.name.eq_ignore_ascii_case(&write.table) => Some(rows),

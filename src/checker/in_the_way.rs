@@ -11,9 +11,10 @@
 //!   a: insert ignore order 6, sku null           0 rows
 //! ```
 //!
-//! Judged for one row outside of BEGIN: where the error names the primary key of the statement's
-//! own table, and where IGNORE has left out a row whose values of all lookups are NULL. A row with
-//! its key must have been committed at some time between question and answer.
+//! Nor is a row refused for a NULL that none of its lookups would write. Judged for one row outside
+//! of BEGIN: where the error names the primary key of the statement's own table, and where IGNORE
+//! has left out a row whose values of all lookups are NULL. A row with its key must have been
+//! committed at some time between question and answer.
 //!
 //! It knows nothing of entries.
 
@@ -27,11 +28,15 @@ use crate::checker::versions::TableVersions;
 use crate::history::Answer;
 
 const DUPLICATE: u16 = 1062;
+const IS_NULL: u16 = 1048;
 
 impl Judge {
     /// What a client was told of a row that nothing was in the way of.
     pub(super) fn refused_for_nothing(&self, answered: &Answered) -> Option<String> {
         let write = answered.ask.form.write()?;
+        if self.leaves_nulls_out(write) && is_refused_null(answered) {
+            return Some("told that an entry's column is NULL; its lookups leave NULLs out".into());
+        }
         let mut works = answered.ask.ended.iter().chain(&answered.work);
         if works.any(|work| work.is_explicit) || answered.has_settings {
             return None;
@@ -48,6 +53,14 @@ impl Judge {
         };
         let is_free = is_refused && key_was_free(write, table, schema, answered)?;
         is_free.then(|| "told of a row in the way; no row had its key".to_owned())
+    }
+
+    /// Whether all lookups of a table have no entry of a row with a NULL.
+    fn leaves_nulls_out(&self, write: &Write) -> bool {
+        let all = self.vindexes.iter().map(|vindex| &vindex.watched);
+        let mut own =
+            all.filter(|own| own.owner.table.eq_ignore_ascii_case(&write.table)).peekable();
+        own.peek().is_some() && own.all(|own| own.ignores_nulls) && self.is_consistent(write)
     }
 
     /// Whether the values of all lookups of its table are NULL, in columns that may be, and nothing
@@ -77,6 +90,12 @@ impl Judge {
 fn names_key(error: &SqlError, schema: &Table) -> bool {
     let key = format!(" for key '{}.PRIMARY'", schema.name);
     error.errno == DUPLICATE && error.message.contains(&key)
+}
+
+/// Whether it was a lookup's entry that was refused for a NULL.
+fn is_refused_null(answered: &Answered) -> bool {
+    let Answer::Error(error) = answered.answer else { return false };
+    error.errno == IS_NULL && error.message.contains("lookup.Create: ")
 }
 
 fn is_ignoring(sql: &str) -> bool {

@@ -20,12 +20,15 @@ use crate::checker::clients::Clients;
 use crate::checker::coverage::Coverage;
 use crate::checker::coverage::goal::Goal;
 use crate::checker::departure::departure;
-use crate::checker::entry::{Entry, Mark, Note, Origin, OwnerRow, ShardId, Stray, TableKind};
+use crate::checker::entry::{
+    Entry, Mark, NOTES, Note, Origin, OwnerRow, ShardId, Stray, TableKind,
+};
 use crate::checker::excuse;
 use crate::checker::held::Held;
 use crate::checker::ledger::{self, Dangling};
 use crate::checker::locked::{self, Moment, RowLock};
 use crate::checker::lost::{Committer, ErrantCommit, LostCommit, Told};
+use crate::checker::numbers::Numbers;
 use crate::checker::part::of_tag;
 use crate::checker::rows::Copy;
 use crate::checker::snapshot::Seen;
@@ -59,6 +62,8 @@ pub struct Judge {
     /// GTIDs are given again.
     pub(super) beheaded: BTreeSet<ShardId>,
     pub(super) vindexes: Vec<VindexValues>,
+    /// Lookups that no table owns.
+    pub(super) unowned: Vec<Watched>,
     /// By keyspace and table: the vindexes over it.
     pub(super) by_table: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Roles>>,
     pub(super) sessions: Sessions,
@@ -70,6 +75,7 @@ pub struct Judge {
     /// Owner tables by keyspace, whose rows statements name and nothing else changes.
     pub(super) owners: BTreeSet<(Rc<str>, Rc<str>)>,
     pub(super) versions: Versions,
+    pub(super) numbers: Numbers,
     /// What transactions have read FOR UPDATE.
     pub(super) held: Vec<Held>,
     /// By session: what its transaction has read.
@@ -416,7 +422,9 @@ impl Judge {
             let committer = Committer { attempt: Rc::clone(attempt), list: *list };
             self.committers.entry(transaction.gtid).or_insert(committer);
         }
-        if matches!(origin, Origin::Direct(_) | Origin::Backfill(_)) {
+        self.numbers.commit(&self.shards[shard].keyspace, transaction);
+        let is_aside = matches!(origin, Origin::Direct(_) | Origin::Backfill(_));
+        if is_aside && !Numbers::is_own(transaction) {
             self.twin_disturbed("a commit that is no client's");
         }
         if let Some((session, _)) = of_tag(&transaction.tag) {
@@ -598,6 +606,7 @@ impl Judge {
                 tag: tag.into(),
                 version: self.sessions.version(session),
                 goes_on: self.sessions.goes_on(session),
+                sql: self.sessions.last_alone(session),
             }),
         }
     }
@@ -647,17 +656,22 @@ impl Judge {
     }
 
     /// What fills a lookup table takes nothing away from it: vtgate deletes entries, and by the
-    /// time of a stream one may be another row's.
+    /// time of a stream one may be another row's. Nor does it bring what no row has had.
     fn judge_stream(&mut self, index: usize, value: &ValueKey, commit: Commit) {
         let Origin::Backfill(tag) = commit.origin else { return };
         let vindex = &self.vindexes[index];
         let Some(entry) = vindex.values.get(value) else { return };
         let mut own = entry.notes.iter().rev().take_while(|note| note.gtid == commit.gtid);
-        if own.any(|note| note.table == TableKind::Lookup && note.change.left().is_some()) {
-            let (subject, value) = (vindex.watched.full_name(), show(&entry.values));
-            let text = vec![format!("{tag} took the entry away")];
-            self.violate(Invariant::Filled, subject, value, text, None);
-        }
+        let took = own.any(|note| note.table == TableKind::Lookup && note.change.left().is_some());
+        let is_of_row = |note: &Rc<Note>| note.table == TableKind::Owner;
+        let known = !entry.owners.is_empty() || entry.notes.iter().any(is_of_row);
+        let wrong = match (took, known || NOTES <= entry.notes.len()) {
+            (true, _) => format!("{tag} took the entry away"),
+            (false, false) => format!("{tag} brought the entry of a value that no row has had"),
+            (false, true) => return,
+        };
+        let (subject, value) = (vindex.watched.full_name(), show(&entry.values));
+        self.violate(Invariant::Filled, subject, value, vec![wrong], None);
     }
 
     /// Tells of a value whose promise broke just now, or of why that is excused.

@@ -8,24 +8,31 @@
 //!   the machine dies, EmergencyReparentShard promotes a replica
 //! ```
 //!
-//! Judged for keyspaces whose policy asks for an acknowledgment, with logs that are synced at each
-//! commit and a primary that waits for ever. One machine of a shard may fail: with two, what was
-//! acknowledged may have been on them alone. Under any other policy the loss is listed, as an
-//! expected one: see [`lost`](super::lost).
+//! Where nothing has failed nothing may be lost: a planned change of the primary waits until the
+//! new one has all. Else judged for keyspaces whose policy asks for an acknowledgment, with logs
+//! that are synced at each commit and a primary that waits for ever. One machine of a shard may
+//! fail: with two, what was acknowledged may have been on them alone. Under any other policy the
+//! loss is listed, as an expected one: see [`lost`](super::lost).
 
 use std::collections::BTreeSet;
 
 use crate::checker::lost::{LostCommit, Told};
 
 /// The commits whose loss nothing allows. `machines` are the tablets of the shard that a fault has
-/// taken something from.
+/// taken something from; of one that is planned no operator has given up the primary.
 pub fn broken(
     lost: &[LostCommit],
     is_durable: impl Fn(&str) -> bool,
     machines: impl Fn(&str) -> usize,
+    is_planned: impl Fn(&str) -> bool,
 ) -> Vec<&LostCommit> {
     let of = lost.iter().filter(|commit| commit.told == Told::Committed);
-    of.filter(|commit| is_durable(&commit.shard) && machines(&commit.shard) <= 1).collect()
+    let stays = |shard: &str| match machines(shard) {
+        0 if is_planned(shard) => true,
+        0 | 1 => is_durable(shard),
+        _ => false,
+    };
+    of.filter(|commit| stays(&commit.shard)).collect()
 }
 
 /// The tablets that faults have taken something from: `crash zone1-0000000300`.

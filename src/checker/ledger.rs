@@ -125,6 +125,11 @@ impl Residue {
                 Cause::WentOnAlone,
                 &format!("{tag} {} after its transaction was rolled back", verb(note)),
             ),
+            Origin::Stray(Stray { tag, sql: Some(sql), .. })
+                if no_failure::moves_instead(sql, watched) =>
+            {
+                left(Cause::UpdatedInstead, &format!("{tag} moved a row that was there"))
+            }
             Origin::Stray(Stray { tag, .. }) => {
                 left(Cause::Unknown, &format!("no transaction of {tag} is known"))
             }

@@ -5,9 +5,9 @@
 //!                  │                                       └────> ledger: why a row dangles
 //!                  └──────> sessions: what each transaction came to
 //!   answers ──> honest, atomic, sound_reads, stable_reads
-//!               in_the_way, sorted, held, snapshot
+//!               in_the_way, sorted, held, snapshot, numbers
 //!   servers ──> compare ──> row_images, replica_prefix
-//!           └─> at rest ──> live, explained, kept, routing_equal, reusable
+//!           └─> at rest ──> live, explained, followed, kept, routing_equal, reusable
 //! ```
 //!
 //! It shares no code with what it judges: it reads the history, row images, the vschema's source
@@ -40,6 +40,7 @@ pub mod entry;
 pub mod excuse;
 pub mod explained;
 pub mod filled;
+mod followed;
 mod held;
 pub mod honest;
 mod in_the_way;
@@ -52,6 +53,7 @@ pub mod locked;
 pub mod lost;
 pub mod no_failure;
 pub mod no_missing;
+mod numbers;
 pub mod part;
 pub mod planned_shards;
 pub mod reads;

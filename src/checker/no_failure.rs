@@ -47,6 +47,14 @@ pub fn cause(
         let why = format!("a duplicate undid what session {session}'s {verb} had done, and {what}");
         return Some((Cause::NestedRevert, why));
     }
+    if (note.table, note.change.left().is_some()) == (TableKind::Owner, true)
+        && attempt.statements.iter().any(|(_, sql)| moves_instead(sql, watched))
+    {
+        let why = format!(
+            "an INSERT .. ON DUPLICATE KEY UPDATE of session {session} moved a row to its own value"
+        );
+        return Some((Cause::UpdatedInstead, why));
+    }
     let wrote_entry = note.table == TableKind::Lookup && note.origin.list() == Some(List::Pre);
     if !wrote_entry {
         return None;
@@ -86,6 +94,17 @@ fn may_leave(sql: &Rc<str>, note: &Note, entry: &Entry, watched: &Watched) -> bo
         (TableKind::Owner, _) => false,
         (TableKind::Lookup, _) => written::may_have(sql, entry, watched),
     }
+}
+
+/// Whether an INSERT gives a row that is there its own value: nobody deletes that one's old entry.
+pub(super) fn moves_instead(sql: &str, watched: &Watched) -> bool {
+    let words = sql.to_ascii_lowercase();
+    let set = words.split_once("on duplicate key update").map(|(_, set)| set);
+    let names = |set: &str| {
+        let mut names = set.split(|char: char| !(char.is_alphanumeric() || char == '_'));
+        names.any(|name| watched.owner.columns.iter().any(|own| own.eq_ignore_ascii_case(name)))
+    };
+    is_loose(sql, "on duplicate key update") && set.is_some_and(names)
 }
 
 /// `UPDATE`

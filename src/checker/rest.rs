@@ -30,6 +30,7 @@ use crate::checker::value::{show, show_id};
 use crate::checker::verdict::Invariant;
 use crate::checker::vindex_values::VindexValues;
 use crate::checker::violation::Violation;
+use crate::checker::watched::Watched;
 use crate::history::Answer;
 use crate::key::KeyspaceId;
 
@@ -210,8 +211,12 @@ impl Judge {
             };
             hit.iter().filter(|alias| of(alias)).count()
         };
-        let broken: Vec<String> =
-            kept::broken(&lost, is_durable, machines).iter().map(ToString::to_string).collect();
+        let stands_still = |shard: &str| {
+            let text = format!("{shard} stands still");
+            self.faults.iter().any(|(_, what)| **what == *text)
+        };
+        let broken = kept::broken(&lost, is_durable, machines, |shard| !stands_still(shard));
+        let broken: Vec<String> = broken.iter().map(ToString::to_string).collect();
         for text in broken {
             self.violate(Invariant::Kept, "commits".to_owned(), String::new(), vec![text], None);
         }
@@ -261,6 +266,15 @@ impl Judge {
 
     fn probe(&self, vindex: &VindexValues, entry: &Entry, number: usize) -> Option<Probe> {
         let watched = &vindex.watched;
+        // An entry that only a stream could write, nobody can insert a row for.
+        let is_same = |other: &Watched| {
+            other.owner.keyspace == watched.owner.keyspace
+                && other.owner.table == watched.owner.table
+                && !other.write_only
+        };
+        if self.unowned.iter().any(is_same) {
+            return None;
+        }
         let table = self.owner_table(vindex)?;
         let residue = entry.residues.first()?;
         let shard_of = |id: &KeyspaceId| {

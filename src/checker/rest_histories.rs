@@ -141,10 +141,12 @@ fn what_a_client_was_told_of_is_kept() {
     };
     let promote = "promote customer/-80 102";
     assert_eq!(found(&[promote], true), "kept, lost-by-failover");
-    assert_eq!(found(&[promote], false), "lost-by-failover");
+    // Nothing has failed, and no operator has given the primary up.
+    assert_eq!(found(&[promote], false), "kept, lost-by-failover");
     assert_eq!(found(&["replicate customer/-80 102", promote], true), "held");
     let one = ["fault crash zone1-0000000101", promote];
     assert_eq!(found(&one, true), "kept, lost-by-failover");
+    assert_eq!(found(&one, false), "lost-by-failover");
     let two =
         ["fault power-off zone1-0000000101 torn=1", "fault bounce zone1-0000000102 1s", promote];
     assert_eq!(found(&two, true), "lost-by-failover");

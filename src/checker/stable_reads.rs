@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use sim::value::{Row, Value};
 
 use crate::checker::reads::Read;
-use crate::checker::statement::{self, Select, Write};
+use crate::checker::statement::{self, Given, Select, Write};
 use crate::checker::value::show;
 use crate::checker::versions::{TableVersions, Version};
 
@@ -70,7 +70,8 @@ pub fn lacks_own(
     let key: Vec<usize> = schema.columns_of(0).collect();
     let wanted = |at: &usize| {
         let column = schema.columns.get(*at)?;
-        given(&column.name)?.sorted(column)
+        // A sequence may give a number instead.
+        given(&column.name).filter(|given| **given != Given::Number(0))?.sorted(column)
     };
     let wanted = key.iter().map(wanted).collect::<Option<Vec<_>>>()?;
     let is_it = |row: &Row| statement::key_of(schema, row).is_some_and(|key| key == wanted);

@@ -249,7 +249,7 @@ fn keyspace(table: &TableName) -> Option<Rc<str>> {
     table.qualifier.as_ref().map(text)
 }
 
-fn write_of_insert(insert: ast::Insert) -> Option<Write> {
+pub fn write_of_insert(insert: ast::Insert) -> Option<Write> {
     let loose = insert.ignore || insert.replace || !insert.on_duplicate.is_empty();
     let rows = match (&insert.source, &insert.columns) {
         (InsertSource::Values(rows), Some(_)) => {
@@ -421,7 +421,7 @@ fn filter(expr: &Expr) -> Option<Filter> {
     known.then(|| Filter { column: text(&column.name), values })
 }
 
-fn given(expr: &Expr) -> Given {
+pub fn given(expr: &Expr) -> Given {
     let Expr::Literal(literal) = expr else { return Given::Computed };
     match literal {
         Literal::Null => Given::Null,

@@ -44,10 +44,11 @@ pub enum Invariant {
     SoundReads,
     StableReads,
     RoutingEqual,
+    Numbers,
 }
 
 impl Invariant {
-    pub const ALL: [Invariant; 15] = [
+    pub const ALL: [Invariant; 16] = [
         Invariant::NoMissing,
         Invariant::Unique,
         Invariant::Filled,
@@ -63,6 +64,7 @@ impl Invariant {
         Invariant::SoundReads,
         Invariant::StableReads,
         Invariant::RoutingEqual,
+        Invariant::Numbers,
     ];
 
     pub fn name(self) -> &'static str {
@@ -82,6 +84,7 @@ impl Invariant {
             Invariant::SoundReads => "sound_reads",
             Invariant::StableReads => "stable_reads",
             Invariant::RoutingEqual => "routing_equal",
+            Invariant::Numbers => "numbers",
         }
     }
 
@@ -97,7 +100,7 @@ impl Invariant {
             }
             Invariant::Unique => "after every commit, a value of a unique lookup has one owner row",
             Invariant::Filled => {
-                "what fills a lookup takes no entry away; when write_only goes none is missing, and a unique value has one owner"
+                "what fills a lookup takes no entry away and makes none up; when write_only goes none is missing, and a unique value has one owner"
             }
             Invariant::ReplicaPrefix => {
                 "a replica holds a prefix of its primary's transactions, and the rows that they give"
@@ -123,6 +126,7 @@ impl Invariant {
             Invariant::RoutingEqual => {
                 "by a lookup, by a scatter and on one server the answers are the same"
             }
+            Invariant::Numbers => "a sequence gives a number once, and none that it has not taken",
         }
     }
 }
@@ -191,7 +195,8 @@ pub enum Cause {
     WentOnAlone,
     /// INSERT IGNORE wrote the entry and left its row out, for another lookup's or MySQL's sake.
     IgnoredRow,
-    /// INSERT .. ON DUPLICATE KEY UPDATE wrote the entry of a row that did not come.
+    /// INSERT .. ON DUPLICATE KEY UPDATE wrote the entry of a row that did not come, or moved the
+    /// row that was there to its own value.
     UpdatedInstead,
     /// VReplication brought an entry whose owner row is gone.
     Backfill,

@@ -18,7 +18,7 @@ use crate::checker::value;
 use crate::key::KeyspaceId;
 use crate::vindex::Vindex;
 use crate::vschema::VSchema;
-use crate::vschema::source::{KeyspaceSource, VindexSource};
+use crate::vschema::source::{ColumnVindexSource, KeyspaceSource, VindexSource};
 
 /// A lookup vindex and the two tables that must agree.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Watched {
     pub to: String,
     pub unique: bool,
     pub write_only: bool,
+    /// A row with a NULL in any column has no entry.
+    pub ignores_nulls: bool,
     /// The version of the SrvVSchema that had it first.
     pub since: u64,
     /// Another owned lookup vindex of the table stands before it, and writes first.
@@ -77,30 +79,60 @@ pub fn of_vschema(vschema: &VSchema) -> Vec<Watched> {
                     }
                 };
                 if vindex.owner == *table {
-                    let lookup = lookup_side(vschema, keyspace, vindex);
-                    watched.push(Watched {
-                        keyspace: keyspace.as_str().into(),
-                        name: column_vindex.name.as_str().into(),
-                        owner: Side {
-                            keyspace: keyspace.as_str().into(),
-                            table: table.as_str().into(),
-                            columns: column_vindex.column_names().to_vec(),
-                            placed_by: placement(vschema, keyspace, table),
-                        },
-                        lookup,
-                        to: param(vindex, "to").to_owned(),
-                        unique,
-                        write_only: param(vindex, "write_only") == "true",
-                        since: 0,
-                        is_later,
-                        collations: None,
-                    });
+                    let own = watch(vschema, (keyspace, table), column_vindex, vindex);
+                    watched.push(Watched { unique, is_later, ..own });
                     is_later = true;
                 }
             }
         }
     }
     watched
+}
+
+/// Every lookup that no table owns and one table uses: streams alone fill it.
+pub fn unowned(vschema: &VSchema) -> Vec<Watched> {
+    let mut watched = Vec::new();
+    for (keyspace, source) in &vschema.source.keyspaces {
+        for (name, vindex) in &source.vindexes {
+            if !vindex.type_name.contains("lookup") || !vindex.owner.is_empty() {
+                continue;
+            }
+            let users = source.tables.iter().flat_map(|(table, definition)| {
+                let own = definition.column_vindexes.iter().filter(|own| own.name == *name);
+                own.map(move |own| (table, own))
+            });
+            if let [(table, own)] = users.collect::<Vec<_>>()[..] {
+                watched.push(watch(vschema, (keyspace, table), own, vindex));
+            }
+        }
+    }
+    watched
+}
+
+fn watch(
+    vschema: &VSchema,
+    (keyspace, table): (&str, &str),
+    column_vindex: &ColumnVindexSource,
+    vindex: &VindexSource,
+) -> Watched {
+    Watched {
+        keyspace: keyspace.into(),
+        name: column_vindex.name.as_str().into(),
+        owner: Side {
+            keyspace: keyspace.into(),
+            table: table.into(),
+            columns: column_vindex.column_names().to_vec(),
+            placed_by: placement(vschema, keyspace, table),
+        },
+        lookup: lookup_side(vschema, keyspace, vindex),
+        to: param(vindex, "to").to_owned(),
+        unique: false,
+        write_only: param(vindex, "write_only") == "true",
+        ignores_nulls: param(vindex, "ignore_nulls") == "true",
+        since: 0,
+        is_later: false,
+        collations: None,
+    }
 }
 
 impl Watched {

@@ -25,10 +25,20 @@ pub fn rows(sql: &str, entry: &Entry, watched: &Watched) -> Option<Vec<Vec<Given
     let rows = write.rows?.into_iter().filter_map(|row| {
         let given = |place: &usize| row.get(*place).cloned();
         let given: Vec<Given> = places.iter().map(given).collect::<Option<_>>()?;
-        let values: Vec<Value> = given.iter().map(Given::value).collect::<Option<_>>()?;
+        let each = given.iter().zip(&entry.values);
+        let values: Vec<Value> =
+            each.map(|(given, own)| value(given, own)).collect::<Option<_>>()?;
         (ValueKey::new(&values, collations) == own).then_some(given)
     });
     Some(rows.collect())
+}
+
+/// A sequence may give any number instead of NULL and 0.
+fn value(given: &Given, own: &Value) -> Option<Value> {
+    match (given, own) {
+        (Given::Null | Given::Number(0), Value::Int(_)) => Some(own.clone()),
+        _ => given.value(),
+    }
 }
 
 /// Whether a statement may have written this value: it says so, or does not say its rows.

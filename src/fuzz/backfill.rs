@@ -17,6 +17,9 @@
 //! their own; a lookup that is not unique has the row's key in it. Nor does anything strike between
 //! vtgates and the topology, or at vtctld; and ExternalizeVindex comes too early only where it must
 //! refuse.
+//!
+//! Some of the lookups that are made are nobody's: vtgate writes no entry of such a one, so what
+//! its streams do shows in every entry, and not in those alone that no vtgate has written.
 
 use std::time::Duration;
 
@@ -25,6 +28,7 @@ use sim::seed::Draw;
 use super::case::{Case, Step, millis};
 use super::faults::Kind;
 use super::schema::Schema;
+use super::tables::Table;
 use super::workload::Workload;
 use crate::vschema::source::{ColumnVindexSource, KeyspaceSource, TableSource, VindexSource};
 
@@ -39,8 +43,10 @@ pub struct Backfill {
     table: String,
     /// What CreateLookupVindex is told.
     spec: KeyspaceSource,
-    /// The streams go on after the copy.
+    /// The streams go on after the copy, whoever owns it.
     follows: bool,
+    /// The lookup's first column, where no table owns it.
+    followed: Option<String>,
 }
 
 /// What the tablets of such a case are started with.
@@ -52,12 +58,15 @@ pub struct Streams {
     pub is_v6: bool,
 }
 
+/// Percent of lookups that no table owns: streams alone fill them, and go on.
+const UNOWNED: u64 = 30;
+
 /// A stream whose source was gone notices within half a minute, and then tries again.
 const RESTED: Duration = Duration::from_secs(45);
 
 impl Backfill {
     /// Takes a lookup out of a schema. None where no lookup can be made afterwards.
-    pub fn take(draw: &mut Draw, schema: &mut Schema) -> Option<Backfill> {
+    pub fn take(draw: &mut Draw, schema: &mut Schema, tables: &[Table]) -> Option<Backfill> {
         let all: Vec<(usize, String)> = lookups(schema);
         if all.is_empty() {
             return None;
@@ -68,7 +77,7 @@ impl Backfill {
         let mut vindex = home.vschema.vindexes.remove(&name)?;
         let owner = vindex.owner.clone();
         let of_owner = &mut home.vschema.tables.get_mut(&owner)?.column_vindexes;
-        let column_vindex = of_owner.remove(of_owner.iter().position(|own| own.name == name)?);
+        let mut column_vindex = of_owner.remove(of_owner.iter().position(|own| own.name == name)?);
         let (lookup_keyspace, table) = vindex.lookup_table(&keyspace);
         let lookup = schema.keyspaces.iter_mut().find(|own| own.name == lookup_keyspace)?;
         lookup.vschema.tables.remove(&table);
@@ -79,9 +88,15 @@ impl Backfill {
         if let Some(from) = vindex.params.get_mut("from") {
             from.retain(|char| char != ' ');
         }
+        let table_of = |own: &&Table| own.keyspace == keyspace && own.bare == owner;
+        let is_unowned = draw.chance(UNOWNED);
+        if let Some(own) = tables.iter().find(table_of).filter(|_| is_unowned) {
+            disown(&mut vindex, &mut column_vindex, own);
+        }
+        let followed = vindex.owner.is_empty().then(|| column_vindex.column_names()[0].clone());
         let spec = specification(&name, vindex, &owner, column_vindex);
-        let follows = draw.chance(50);
-        Some(Backfill { keyspace, owner, vindex: name, table, spec, follows })
+        let follows = is_unowned || draw.chance(50);
+        Some(Backfill { keyspace, owner, vindex: name, table, spec, follows, followed })
     }
 
     /// The tablets' flags.
@@ -116,7 +131,13 @@ impl Backfill {
         if is_struck {
             steps.push(self.strike(draw, case));
         }
-        if is_unaware && is_struck && 1 < first && draw.chance(60) {
+        if let Some(column) = self.followed.as_ref().filter(|_| is_struck && draw.chance(70)) {
+            // What is copied changes as well as what is not, while it is away.
+            steps.push(Step::Advance(millis(draw.between(50, 2_000))));
+            let change = workload.change_all(draw, owner, column);
+            steps.extend(change.map(|sql| Step::Send { session: session.clone(), sql }));
+            steps.push(Step::Advance(millis(draw.between(5_000, 9_000))));
+        } else if is_unaware && is_struck && 1 < first && draw.chance(60) {
             // Behind what the copy has reached, while it is away, and then nothing more: the
             // streams alone can bring its entry.
             let number = draw.between(1, first - 1);
@@ -147,7 +168,9 @@ impl Backfill {
             | Kind::FullDisk
             | Kind::Clock
             | Kind::PlannedReparent
-            | Kind::EmergencyReparent => false,
+            | Kind::EmergencyReparent
+            | Kind::PlannedBehind
+            | Kind::EmergencyBehind => false,
             other => !other.is_rare(),
         }
     }
@@ -227,6 +250,22 @@ fn lookups(schema: &Schema) -> Vec<(usize, String)> {
         }
     }
     all
+}
+
+/// Nobody's, and with an entry for each row: the columns that tell rows apart are in it.
+fn disown(vindex: &mut VindexSource, column_vindex: &mut ColumnVindexSource, table: &Table) {
+    vindex.owner.clear();
+    vindex.type_name = vindex.type_name.replace("_unique", "");
+    let mut names = column_vindex.column_names().to_vec();
+    let placing = table.vindexes.first().into_iter().flat_map(|first| &first.columns);
+    for column in placing.chain(&table.key) {
+        let name = &table.columns[*column].name;
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    vindex.params.insert("from".to_owned(), names.join(","));
+    (column_vindex.column, column_vindex.columns) = (String::new(), names);
 }
 
 fn specification(

@@ -74,6 +74,9 @@ enum Queued {
 /// Percent of runs with faults that begin with an entry without its row.
 const DANGLES: u64 = 12;
 
+/// Percent of runs with replicas whose faults are all of replication, and of who is primary.
+const ABOUT_PRIMARIES: u64 = 30;
+
 /// Percent of runs with faults whose vtgates buffer.
 const BUFFERED: u64 = 30;
 
@@ -150,9 +153,11 @@ impl Case {
             sessions,
             steps: Vec::new(),
         };
+        let rows: Vec<Step> = case.schema.rows.iter().map(|sql| case.ask_first(sql)).collect();
         let filling = &mut Draw::new(seed, "fuzz/backfill");
         let is_filled = !is_alone && filling.chance(profile.backfill_percent);
-        let backfill = if is_filled { Backfill::take(filling, &mut case.schema) } else { None };
+        let backfill =
+            if is_filled { Backfill::take(filling, &mut case.schema, tables) } else { None };
         let draw = &mut Draw::new(seed, "fuzz/workload");
         let mut workload = Workload::draw(draw, tables, queries);
         if let Some(backfill) = backfill {
@@ -162,6 +167,7 @@ impl Case {
             let work = std::mem::take(&mut case.steps);
             let later = case.work(draw, &mut workload, transactions.div_ceil(2));
             case.steps = backfill.steps(filling, &case, &mut workload, (work, later));
+            case.steps.splice(0..0, rows);
             return case;
         }
         let dangles = 0 < profile.most_faults && !is_alone && draw.chance(DANGLES);
@@ -171,7 +177,14 @@ impl Case {
         if !is_alone {
             case.add_faults(&mut Draw::new(seed, "fuzz/faults"), profile, None);
         }
+        case.steps.splice(0..0, rows);
         case
+    }
+
+    /// The first session asks, and waits.
+    fn ask_first(&self, sql: &str) -> Step {
+        let session = self.sessions.first().map(|(name, _)| name.clone()).unwrap_or_default();
+        Step::Ask { session, sql: sql.to_owned() }
     }
 
     /// A row whose entry is committed and the row is not, so that others meet what dangles.
@@ -236,10 +249,13 @@ impl Case {
     fn add_faults(&mut self, draw: &mut Draw, profile: &Profile, filling: Option<&Backfill>) {
         let is_allowed =
             |kind: Kind| self.allows(kind) && (filling.is_none() || Backfill::allows(kind));
-        let kinds: Vec<Kind> = Kind::ALL
-            .into_iter()
-            .filter(|kind| is_allowed(*kind) && draw.chance(kind.percent()))
-            .collect();
+        let is_about_primaries = 1 < self.tablets && draw.chance(ABOUT_PRIMARIES);
+        let is_on = |draw: &mut Draw, kind: Kind| match is_about_primaries {
+            true => kind.needs_replicas(),
+            false => draw.chance(kind.percent()),
+        };
+        let kinds: Vec<Kind> =
+            Kind::ALL.into_iter().filter(|kind| is_allowed(*kind) && is_on(draw, *kind)).collect();
         if kinds.is_empty() {
             return;
         }

@@ -53,10 +53,12 @@ pub enum Kind {
     EmergencyReparent,
     StopReplication,
     Lag,
+    PlannedBehind,
+    EmergencyBehind,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 39] = [
+    pub const ALL: [Kind; 41] = [
         Kind::Disconnect,
         Kind::ClientTimeout,
         Kind::KillQuery,
@@ -96,6 +98,8 @@ impl Kind {
         Kind::EmergencyReparent,
         Kind::StopReplication,
         Kind::Lag,
+        Kind::PlannedBehind,
+        Kind::EmergencyBehind,
     ];
 
     /// Percent of runs that may have it.
@@ -129,6 +133,8 @@ impl Kind {
                 | Kind::EmergencyReparent
                 | Kind::StopReplication
                 | Kind::Lag
+                | Kind::PlannedBehind
+                | Kind::EmergencyBehind
                 | Kind::Lose
         )
     }
@@ -264,17 +270,24 @@ impl Targets<'_> {
                 let command = format!("PlannedReparentShard {shard} --new-primary {alias}");
                 vec![Step::Send { session: "vtctl".to_owned(), sql: command }]
             }
-            Kind::EmergencyReparent => {
-                let lost = match draw.chance(50) {
-                    true => format!("power-off {}", quoted(&tablet)),
-                    false => format!("crash {}", quoted(&server)),
-                };
-                let command = format!("EmergencyReparentShard {shard}");
-                vec![
-                    Step::Command(lost),
-                    Step::Advance(millis(draw.between(1, 3_000))),
-                    Step::Send { session: "vtctl".to_owned(), sql: command },
-                ]
+            Kind::EmergencyReparent => self.emergency(draw, &shard),
+            // The new primary lacks what the old one has, and must get it first.
+            Kind::PlannedBehind => {
+                let alias = self.alias(&shard, draw.between(1, self.tablets.max(2) - 1));
+                let command = format!("PlannedReparentShard {shard} --new-primary {alias}");
+                let reparent = Step::Send { session: "vtctl".to_owned(), sql: command };
+                vec![self.behind(draw, &alias), reparent]
+            }
+            // One replica lacks it, or all.
+            Kind::EmergencyBehind => {
+                let all = 1..self.tablets.max(2);
+                let one = draw.between(1, self.tablets.max(2) - 1);
+                let behind = if draw.chance(50) { all } else { one..one + 1 };
+                let mut steps: Vec<Step> =
+                    behind.map(|nth| self.behind(draw, &self.alias(&shard, nth))).collect();
+                steps.push(Step::Advance(millis(draw.between(5, 60))));
+                steps.extend(self.emergency(draw, &shard));
+                steps
             }
             Kind::StopReplication => {
                 let alias = self.alias(&shard, draw.between(1, self.tablets.max(2) - 1));
@@ -287,6 +300,29 @@ impl Targets<'_> {
                 self.lasting(draw, ("lag", "recover"), &alias, &by)
             }
         }
+    }
+
+    /// A replica gets nothing more, or applies it later.
+    fn behind(&self, draw: &mut Draw, alias: &str) -> Step {
+        Step::Command(match draw.below(4) {
+            0 => format!("stop-replication {alias} thread=sql"),
+            1 => format!("lag {alias} {}ms", draw.between(100, 10_000)),
+            _ => format!("stop-replication {alias} thread=io"),
+        })
+    }
+
+    /// A primary is lost, and another one made.
+    fn emergency(&self, draw: &mut Draw, shard: &str) -> Vec<Step> {
+        let lost = match draw.chance(50) {
+            true => format!("power-off {}", quoted(&format!("primary({shard})"))),
+            false => format!("crash {}", quoted(&format!("mysqld({shard})"))),
+        };
+        let command = format!("EmergencyReparentShard {shard}");
+        vec![
+            Step::Command(lost),
+            Step::Advance(millis(draw.between(1, 3_000))),
+            Step::Send { session: "vtctl".to_owned(), sql: command },
+        ]
     }
 
     /// Who asks the topology.

@@ -37,6 +37,8 @@ pub struct Column {
     /// A value may be written in capital letters: it is the same to MySQL. Not where `batch_lookup`
     /// is set: vtgate then compares values by their bytes, and finds no row of another case.
     pub has_capitals: bool,
+    /// A sequence fills it in where an INSERT leaves it out, or says NULL or 0.
+    pub is_numbered: bool,
     written: Written,
 }
 
@@ -49,6 +51,9 @@ pub enum Role {
     Placing,
     /// A lookup is for it.
     Value,
+    /// A further vindex is for it that is the primary one: it has the value of the column that
+    /// places the row, or NULL.
+    Mirror,
     Other,
 }
 
@@ -134,16 +139,23 @@ fn table(schema: &Schema, keyspace: &Keyspace, create: &CreateTable) -> Option<T
         .iter()
         .map(|of_columns| vindex(keyspace, name, of_columns, &place))
         .collect();
+    let is_primary = |own: &ColumnVindex| vindexes.first().is_some_and(|of| of.name == own.name);
+    let numbers = source.auto_increment.as_ref().map(|numbers| &*numbers.column);
     let role = |at: usize| match () {
         () if key.contains(&at) => Role::Key,
         () if vindexes.first().is_some_and(|first| first.columns.contains(&at)) => Role::Placing,
+        () if vindexes.iter().skip(1).any(|own| own.columns == [at] && is_primary(own)) => {
+            Role::Mirror
+        }
         () if vindexes.iter().any(|vindex| vindex.columns.contains(&at)) => Role::Value,
         () => Role::Other,
     };
     let is_batch =
         |at: usize| vindexes.iter().any(|vindex| vindex.is_batch && vindex.columns.contains(&at));
-    let columns =
-        columns.iter().enumerate().map(|(at, column)| Column::of(column, role(at), !is_batch(at)));
+    let columns = columns.iter().enumerate().map(|(at, column)| {
+        let is_numbered = numbers.is_some_and(|own| column.name.as_str().eq_ignore_ascii_case(own));
+        Column { is_numbered, ..Column::of(column, role(at), !is_batch(at)) }
+    });
     let bare = escaped(&create.table.name);
     let name = match keyspace.name == schema.home {
         true => bare.clone(),
@@ -179,7 +191,7 @@ fn vindex(
 }
 
 /// As SQL writes it: with backticks where it is a word of SQL's own.
-fn escaped(name: &Ident) -> String {
+pub(super) fn escaped(name: &Ident) -> String {
     Expr::Column(ColumnName { table: None, name: name.clone() }).to_string()
 }
 
@@ -193,6 +205,12 @@ impl Table {
 
     pub fn owns(&self) -> bool {
         self.vindexes.iter().any(|vindex| vindex.is_owned)
+    }
+
+    /// The column whose value a mirror has: the primary vindex's, if it has one.
+    pub fn mirrored(&self) -> Option<usize> {
+        let [only] = self.vindexes.first()?.columns[..] else { return None };
+        Some(only)
     }
 
     /// Its columns of a role.
@@ -220,7 +238,7 @@ impl Column {
         let has_case = ty.name.contains("char") || ty.name.contains("text");
         let has_capitals = has_capitals && has_case && role == Role::Value;
         let name = escaped(&column.name);
-        Column { name, nullable, has_default, role, has_capitals, written }
+        Column { name, nullable, has_default, role, has_capitals, is_numbered: false, written }
     }
 
     pub fn is_number(&self) -> bool {
@@ -277,7 +295,7 @@ mod tests {
             vschema: KeyspaceSource::parse(vschema).unwrap(),
             definitions: definitions.map(str::to_owned).to_vec(),
         };
-        let schema = Schema { keyspaces: vec![keyspace], home: "k".to_owned() };
+        let schema = Schema { keyspaces: vec![keyspace], home: "k".to_owned(), rows: Vec::new() };
         let tables = read(&schema).unwrap();
         let [t, u] = &tables[..] else { panic!("{tables:?}") };
         let roles: Vec<Role> = t.columns.iter().map(|column| column.role).collect();
@@ -297,7 +315,7 @@ mod tests {
 
     #[test]
     fn nothing_to_write_is_an_error() {
-        let empty = Schema { keyspaces: Vec::new(), home: String::new() };
+        let empty = Schema { keyspaces: Vec::new(), home: String::new(), rows: Vec::new() };
         assert_eq!(read(&empty).unwrap_err(), BadTables::None);
     }
 }

@@ -6,7 +6,7 @@
 use super::{Entry, Mutant};
 
 /// In the order of the variants.
-pub(super) const TABLE: [Entry; 85] = [
+pub(super) const TABLE: [Entry; 90] = [
     Entry {
         mutant: Mutant::PostBeforeNormal,
         name: "post-before-normal",
@@ -601,5 +601,40 @@ pub(super) const TABLE: [Entry; 85] = [
         doc: "A commit of a shard transaction that has been ended already is well.",
         source: "systematic",
         breaks: &["no_missing"],
+    },
+    Entry {
+        mutant: Mutant::NumbersNotCounted,
+        name: "numbers-not-counted",
+        doc: "A sequence goes on behind the first number that it gives, however many are asked for.",
+        source: "systematic",
+        breaks: &["numbers"],
+    },
+    Entry {
+        mutant: Mutant::ReverseFillForgotten,
+        name: "reverse-fill-forgotten",
+        doc: "A column that is left out stays NULL, although its vindex knows the value of the row's keyspace id.",
+        source: "systematic",
+        breaks: &["routing_equal"],
+    },
+    Entry {
+        mutant: Mutant::FunctionalUnchecked,
+        name: "functional-unchecked",
+        doc: "Whether a functional vindex that is not the first leads to the row is not asked.",
+        source: "systematic",
+        breaks: &["routing_equal"],
+    },
+    Entry {
+        mutant: Mutant::SecondNullTaken,
+        name: "second-null-taken",
+        doc: "With `ignore_nulls` a NULL is looked for in the first column of an entry alone.",
+        source: "systematic",
+        breaks: &["routing_equal"],
+    },
+    Entry {
+        mutant: Mutant::StreamKeepsOldEntries,
+        name: "stream-keeps-old-entries",
+        doc: "The stream of a lookup that no table owns brings new entries, and takes none away.",
+        source: "systematic",
+        breaks: &["filled"],
     },
 ];

@@ -555,7 +555,9 @@ impl Stream<'_> {
                 }
                 (_, _) if self.rule.insert_ignore && !mutant::is(Mutant::GroupedDeletes) => {}
                 (before, after) => {
-                    if let Some(before) = before {
+                    if let Some(before) = before
+                        && !mutant::is(Mutant::StreamKeepsOldEntries)
+                    {
                         statements.push(self.delete(before));
                     }
                     if let Some(after) = after {

@@ -6,13 +6,10 @@
 use sim::value::{Row, Value};
 
 use super::tables::{Borrowed, TwinTable};
-use super::{Beside, Shown};
+use super::{Beside, REFUSED, Shown};
 use crate::checker::clients::Answered;
 use crate::checker::statement::{Given, Kind, Write, sorted};
 use crate::history::Answer;
-
-/// What vtgate says where a value leads elsewhere.
-const REFUSED: &str = "does not map to keyspace ids";
 
 impl Beside {
     /// What an INSERT into such a table shows; none where it is to be held against one server's.

@@ -29,6 +29,7 @@
 //! in other bytes ([`Departure::TwinsByBytes`](super::departure::Departure)): the twin ends there.
 
 mod borrowed;
+mod filled;
 mod server;
 pub mod tables;
 
@@ -41,6 +42,7 @@ use sim::mysql::schema::{Column, Table};
 use sim::sql_error::SqlError;
 use sim::value::Row;
 
+use self::filled::Completed;
 use self::server::{OneServer, Waits};
 use self::tables::{Declared, TwinTable};
 use crate::checker::atomic;
@@ -67,6 +69,8 @@ pub enum Twin {
 pub struct Beside {
     server: OneServer,
     tables: Vec<TwinTable>,
+    /// By keyspace and table.
+    sequences: Vec<(Rc<str>, Rc<str>)>,
     asked: Option<(Rc<str>, AskId)>,
     /// The session whose transaction is open.
     open: Option<Rc<str>>,
@@ -83,6 +87,8 @@ enum Shown {
 
 /// Errors of waits, kills and timeouts.
 const WAITED: [u16; 6] = [1205, 1213, 1317, 2013, 3024, 3572];
+/// What vtgate says where a value leads elsewhere.
+const REFUSED: &str = "does not map to keyspace ids";
 /// Rows that are told of.
 const TOLD: usize = 3;
 
@@ -148,7 +154,9 @@ impl Judge {
                 return Twin::Over("a table or its rows that one server would not have");
             }
         }
-        let twin = Beside { server, tables, asked: None, open: None, is_on_shard: false };
+        let sequences = self.numbers.sequences().cloned().collect();
+        let twin =
+            Beside { server, tables, sequences, asked: None, open: None, is_on_shard: false };
         match self.differences(&twin).is_empty() {
             true => Twin::Beside(Box::new(twin)),
             false => Twin::Over("lookup rows that were there"),
@@ -221,6 +229,7 @@ impl Beside {
             }
             Form::Use(_) => Shown::Same,
             Form::Set => Shown::Over("settings"),
+            Form::Write(write) if self.is_sequence(write, answered) => Shown::Same,
             Form::Write(write) => {
                 match self.compares(write.keyspace.as_ref(), &write.table, answered) {
                     true => self.write(answered, write),
@@ -228,6 +237,9 @@ impl Beside {
                 }
             }
             Form::Select(_) | Form::Other => match read_of(&answered.ask.sql) {
+                Some(read) if self.may_hide(read.keyspace.as_ref(), &read.table, answered) => {
+                    Shown::Same
+                }
                 Some(read) if self.reads(&read, answered) => self.read(answered),
                 _ if only_reads(&answered.ask.sql) => Shown::Same,
                 _ => Shown::Over("a statement that is not compared"),
@@ -279,6 +291,33 @@ impl Beside {
         }
     }
 
+    /// Whether a statement may look for its rows by the first column of a lookup that has no entry
+    /// of one of them: that has a NULL in another column (vtgate.md 2.3), and is found by nobody.
+    fn may_hide(&mut self, keyspace: Option<&Rc<str>>, table: &str, answered: &Answered) -> bool {
+        let Some(known) = self.table(table).filter(|known| !known.partial.is_empty()) else {
+            return false;
+        };
+        let words = answered.ask.sql.to_ascii_lowercase();
+        let Some((_, filter)) = words.split_once(" where ") else { return false };
+        let keyspace = keyspace.unwrap_or(&answered.target);
+        let name = format!("`{keyspace}`.`{}`", known.schema.name);
+        let is_by = |columns: &&Vec<String>| {
+            columns.first().is_some_and(|first| filter.contains(&first.to_ascii_lowercase()))
+        };
+        let of = |columns: &Vec<String>| {
+            let (first, others) = columns.split_first()?;
+            let others: Vec<String> =
+                others.iter().map(|other| format!("`{other}` is null")).collect();
+            let filter = format!("`{first}` is not null and ({})", others.join(" or "));
+            Some(format!("select 1 from {name} where {filter}"))
+        };
+        let questions: Vec<String> = known.partial.iter().filter(is_by).filter_map(of).collect();
+        questions.iter().any(|question| {
+            let found = self.server.text(&answered.session, question);
+            found.is_ok_and(|found| !found.rows.is_empty())
+        })
+    }
+
     fn read(&mut self, answered: &Answered) -> Shown {
         let own = self.server.text(&answered.session, &answered.ask.sql);
         match (answered.answer, own) {
@@ -295,17 +334,25 @@ impl Beside {
 
     fn write(&mut self, answered: &Answered, write: &Write) -> Shown {
         let is_explicit = self.open.is_some();
-        if !self.can_be_told(write, &answered.ask.sql, is_explicit) {
+        if !self.can_be_told(write, &answered.ask.sql, is_explicit)
+            || self.may_hide(write.keyspace.as_ref(), &write.table, answered)
+        {
             return Shown::Over("a statement that is not compared");
         }
-        if let Some(shown) = self.borrowing(answered, write, is_explicit) {
+        let session = &answered.session;
+        let completed = self.completed(answered, write);
+        let (statement, write) = match &completed {
+            Completed::AsItIs => (sim::sql::parse_once(&answered.ask.sql).ok(), write),
+            Completed::With(statement, write) => (Some(Arc::clone(statement)), &**write),
+            Completed::Unknown => return self.unknown(answered),
+        };
+        let shown = self.misplaced(answered, write);
+        if let Some(shown) = shown.or_else(|| self.borrowing(answered, write, is_explicit)) {
             return shown;
         }
-        let session = &answered.session;
         let before = if is_explicit { "savepoint twin" } else { "begin" };
-        let own = match (self.server.text(session, before), sim::sql::parse_once(&answered.ask.sql))
-        {
-            (Ok(_), Ok(statement)) => self.server.run(session, &statement, &Arc::default()),
+        let own = match (self.server.text(session, before), statement) {
+            (Ok(_), Some(statement)) => self.server.run(session, &statement, &Arc::default()),
             _ => return Shown::Over("a statement that is not compared"),
         };
         let Ok(own) = own.map_err(|Waits| ()) else { return Shown::Over("a wait") };
@@ -320,9 +367,7 @@ impl Beside {
         if self.server.text(session, end).is_err() {
             return Shown::Over("a savepoint that is not there");
         }
-        // What comes after a nested statement was undone is not undone.
-        let mut works = answered.work.iter().chain(&answered.ask.ended);
-        if works.any(|work| atomic::departure(work).is_some()) {
+        if is_half_undone(answered) {
             return Shown::Over("a nested statement was undone");
         }
         let many = |outcome: &Outcome| self.sets_unique(write) && 1 < outcome.affected;
@@ -350,6 +395,29 @@ impl Beside {
             }
             (Answer::Unknown(_), _) => Shown::Over("no answer"),
         }
+    }
+
+    /// A statement whose values nobody was told of, since it has failed.
+    fn unknown(&mut self, answered: &Answered) -> Shown {
+        match answered.answer {
+            Answer::Error(error) if error.message.contains("transaction rolled back") => {
+                match self.server.text(&answered.session, "rollback") {
+                    Ok(_) => Shown::Same,
+                    Err(_) => Shown::Over("a transaction that is not there"),
+                }
+            }
+            Answer::Error(_) if is_half_undone(answered) => {
+                Shown::Over("a nested statement was undone")
+            }
+            Answer::Error(_) => Shown::Same,
+            _ => Shown::Over("numbers that nobody was told of"),
+        }
+    }
+
+    /// Whether a sequence is written, by hand.
+    fn is_sequence(&self, write: &Write, answered: &Answered) -> bool {
+        let keyspace = write.keyspace.as_deref().unwrap_or(&answered.target);
+        self.sequences.iter().any(|(of, name)| **of == *keyspace && **name == *write.table)
     }
 
     /// Whether what is written does not depend on the order of rows, on a clock, or on what a
@@ -447,6 +515,12 @@ fn is_vtgates(error: &SqlError) -> bool {
 /// looks at row after row, vtgate at lookup after lookup.
 fn has_null(write: &Write) -> bool {
     write.rows.iter().flatten().flatten().any(|value| *value == Given::Null)
+}
+
+/// What comes after a nested statement was undone is not undone.
+fn is_half_undone(answered: &Answered) -> bool {
+    let mut works = answered.work.iter().chain(&answered.ask.ended);
+    works.any(|work| atomic::departure(work).is_some())
 }
 
 fn is_ignoring(answered: &Answered) -> bool {

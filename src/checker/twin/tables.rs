@@ -2,10 +2,10 @@
 //!
 //! Sharded tables whose uniqueness a cluster keeps as one server does: every unique key has the
 //! primary vindex's columns in it, or is that of a unique lookup, which becomes a key of the one
-//! server's table. Not those with sequences, foreign keys, columns that a text type makes too long
-//! for a key, lookups that commit by themselves or lock less than by default, a lookup table that
-//! is keyed by other columns or compares them otherwise. Nor lookup tables: nobody's statements
-//! write those.
+//! server's table. Not those with foreign keys, a functional vindex beside the first that is
+//! another or cannot be reversed, columns that a text type makes too long for a key, lookups that
+//! commit by themselves or lock less than by default, a lookup table that is keyed by other columns
+//! or compares them otherwise. Nor lookup tables: nobody's statements write those.
 //!
 //! A lookup that another table owns is no key of this one: it is asked whether a row's value leads
 //! to the row's keyspace id ([`Borrowed`]). Not where it is not asked (`write_only`, `no_verify`).
@@ -32,6 +32,8 @@ pub struct Declared {
     placed_by: Vec<String>,
     lookups: Vec<DeclaredLookup>,
     pub borrowed: Vec<Borrowed>,
+    numbered: Option<String>,
+    mirrors: Vec<(String, String)>,
 }
 
 /// A lookup that another table owns. A row's value must be that of a row of the owner with the same
@@ -58,6 +60,8 @@ struct DeclaredLookup {
     /// The lookup table's columns, in the same order.
     from: Vec<String>,
     write_only: bool,
+    ignores_nulls: bool,
+    no_verify: bool,
 }
 
 /// A table of the one server.
@@ -68,8 +72,14 @@ pub struct TwinTable {
     /// Columns of the keys that are added, one for each unique lookup.
     pub unique: Vec<Vec<String>>,
     pub borrowed: Vec<Borrowed>,
-    /// Each row has a keyspace id of its own, and no lookup is only written: of its rows IGNORE
-    /// leaves out what one server would.
+    /// The column that a sequence fills in.
+    pub numbered: Option<String>,
+    /// Columns that the primary vindex is for as well, each with that which it is first for.
+    pub mirrors: Vec<(String, String)>,
+    /// The columns of each lookup of several that leaves out rows with a NULL in any of them.
+    pub partial: Vec<Vec<String>>,
+    /// Each row has a keyspace id of its own, and no lookup is only written or not verified: of its
+    /// rows IGNORE leaves out what one server would.
     pub ignores_alike: bool,
 }
 
@@ -94,7 +104,6 @@ pub fn declared(vschema: &VSchema) -> Vec<Declared> {
             && of.multi_tenant_spec.is_none();
         for (table, definition) in of.tables.iter().filter(|_| is_plain) {
             let is_plain = definition.type_name.is_empty()
-                && definition.auto_increment.is_none()
                 && definition.pinned.is_empty()
                 && !lookup_tables.contains(&(keyspace.clone(), table.clone()));
             let Some((first, others)) = definition.column_vindexes.split_first() else { continue };
@@ -107,10 +116,12 @@ pub fn declared(vschema: &VSchema) -> Vec<Declared> {
                     placed_by: first.column_names().to_vec(),
                     lookups: Vec::new(),
                     borrowed: Vec::new(),
+                    numbered: definition.auto_increment.as_ref().map(|of| of.column.clone()),
+                    mirrors: Vec::new(),
                 };
                 for used in used {
                     match used {
-                        Used::Routing => {}
+                        Used::Mirror(mirror, placing) => declared.mirrors.push((mirror, placing)),
                         Used::Owned(lookup) => declared.lookups.push(lookup),
                         Used::Borrowed(lookup) => declared.borrowed.push(lookup),
                     }
@@ -124,8 +135,8 @@ pub fn declared(vschema: &VSchema) -> Vec<Declared> {
 
 /// What a table has of a vindex that is not its first.
 enum Used {
-    /// A functional one only routes.
-    Routing,
+    /// The primary one, for another column: this one, and that of the primary vindex.
+    Mirror(String, String),
     Owned(DeclaredLookup),
     Borrowed(Borrowed),
 }
@@ -141,7 +152,11 @@ impl Used {
     ) -> Option<Used> {
         let vindex = of.vindexes.get(&column_vindex.name)?;
         if !vindex.type_name.contains("lookup") {
-            return Some(Used::Routing);
+            let is_mirror = column_vindex.name == first.name && is_reversible(&vindex.type_name);
+            let ([own], [placing]) = (column_vindex.column_names(), first.column_names()) else {
+                return None;
+            };
+            return is_mirror.then(|| Used::Mirror(own.clone(), placing.clone()));
         }
         let is_on = |name: &str| vindex.params.get(name).is_some_and(|flag| flag == "true");
         // By itself an entry comes at once, also of a row that is taken back, and none ever goes:
@@ -165,6 +180,8 @@ impl Used {
                 table: lookup_table,
                 from: from(vindex),
                 write_only: is_on("write_only"),
+                ignores_nulls: is_on("ignore_nulls"),
+                no_verify: is_on("no_verify"),
             }));
         }
         if is_on("write_only") || is_on("no_verify") {
@@ -181,6 +198,11 @@ impl Used {
             placed_by: placed_by.map(|(own, theirs)| (own.clone(), theirs.clone())).collect(),
         }))
     }
+}
+
+/// Whether a keyspace id says which value it is of.
+fn is_reversible(type_name: &str) -> bool {
+    ["hash", "numeric", "binary", "reverse_bits"].contains(&type_name)
 }
 
 impl Declared {
@@ -233,8 +255,19 @@ impl Declared {
             schema: renamed(&schema, self),
             unique,
             borrowed: self.borrowed.clone(),
-            ignores_alike: is_keyed_by_id && !self.lookups.iter().any(|lookup| lookup.write_only),
+            numbered: self.numbered.clone(),
+            mirrors: self.mirrors.clone(),
+            partial: self.partial(),
+            ignores_alike: is_keyed_by_id
+                && !self.lookups.iter().any(|lookup| lookup.write_only || lookup.no_verify),
         })
+    }
+}
+
+impl Declared {
+    fn partial(&self) -> Vec<Vec<String>> {
+        let all = self.lookups.iter().filter(|lookup| lookup.ignores_nulls && !lookup.write_only);
+        all.map(|lookup| lookup.columns.clone()).filter(|columns| 1 < columns.len()).collect()
     }
 }
 

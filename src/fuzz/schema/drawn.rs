@@ -6,14 +6,18 @@
 //!
 //! What varies is what the protocol depends on: the sharding, whether a row's key is its sharding
 //! column, where the lookup tables live, how many lookups there are, of which types, which of
-//! Vitess's parameters they have, the columns' types, NULLs. The first lookup is a consistent one,
-//! which is what the promises are for. Where it is not unique it may have a second column.
+//! Vitess's parameters they have, the columns' types, NULLs, whether a sequence fills in the key or
+//! the sharding column, whether the primary vindex is for another column too, whether there is
+//! another unique key. The first lookup is a consistent one, which is what the promises are for.
+//! Where it is not unique it may have a second column.
 
 use sim::seed::Draw;
 
 use super::{Keyspace, Schema, TWO_SHARDS};
 use crate::fuzz::profile::Profile;
-use crate::vschema::source::{ColumnVindexSource, KeyspaceSource, TableSource, VindexSource};
+use crate::vschema::source::{
+    AutoIncrementSource, ColumnVindexSource, KeyspaceSource, TableSource, VindexSource,
+};
 
 /// What is drawn.
 struct Drawn {
@@ -30,6 +34,12 @@ struct Drawn {
     has_user: bool,
     /// There is a table without any.
     has_plain: bool,
+    /// The owner's column that a sequence fills in, and how many numbers a tablet takes at a time.
+    numbered: Option<(&'static str, u64)>,
+    /// The owner has another column that the primary vindex is for.
+    has_mirror: bool,
+    /// The owner has a unique key of its own, on the sharding column and another.
+    has_code: bool,
 }
 
 /// Of a column that a lookup is for.
@@ -57,6 +67,8 @@ struct Lookup {
     nullable: bool,
     /// Another column of the vindex, whose name is this one's and a digit.
     second: Option<&'static str>,
+    /// With a NULL there a row has no entry, and nothing finds it by the first column.
+    second_is_nullable: bool,
     /// The owner's columns that make an entry its own: none of a unique lookup.
     key: Vec<&'static str>,
     /// Parameters beside the tables and columns.
@@ -66,6 +78,8 @@ struct Lookup {
 const OWNER: &str = "corder";
 const USER: &str = "invoice";
 const PLAIN: &str = "note";
+const NUMBERS: &str = "order_seq";
+const MIRROR: &str = "buyer_id";
 const OWNERS: &str = "customer";
 const ELSEWHERE: &str = "product";
 
@@ -76,6 +90,7 @@ impl Schema {
         if profile.fixed_cluster {
             drawn.shards = TWO_SHARDS;
             drawn.place = Place::Unsharded;
+            drawn.numbered = None;
         }
         drawn.schema()
     }
@@ -89,7 +104,9 @@ impl Drawn {
         let first = [(3, "consistent_lookup_unique"), (1, "consistent_lookup")];
         let mut lookups = vec![Lookup::draw(draw, "sku", &first, key)];
         if let Some(first) = lookups.first_mut().filter(|lookup| !lookup.key.is_empty()) {
-            first.second = draw.chance(30).then_some("sku1");
+            first.second = draw.chance(45).then_some("sku1");
+            let ignores = first.flags.contains(&("ignore_nulls", "true"));
+            first.second_is_nullable = ignores && draw.chance(80);
         }
         if draw.chance(40) {
             let kinds = [
@@ -105,15 +122,27 @@ impl Drawn {
             (2, Place::Unsharded),
             (2, Place::Sharded(TWO_SHARDS)),
         ]);
+        let shards = draw.weighted(&[(8, TWO_SHARDS), (2, "-40,40-80,80-")]);
+        let primary = draw.weighted(&[(9, "hash"), (1, "xxhash")]);
+        let (has_user, has_plain) = (draw.chance(25), draw.chance(15));
+        // Numbers stand in a keyspace without shards.
+        let may_count = !matches!(place, Place::Sharded(_));
+        let sharding = if key_is_sharding { "order_id" } else { "customer_id" };
+        let column = *draw.pick(&["order_id", sharding]);
+        let cache = draw.between(1, 4);
+        let numbered = (may_count && draw.chance(20)).then_some((column, cache));
         Drawn {
-            shards: draw.weighted(&[(8, TWO_SHARDS), (2, "-40,40-80,80-")]),
-            primary: draw.weighted(&[(9, "hash"), (1, "xxhash")]),
+            shards,
+            primary,
             key_is_sharding,
             is_composite,
             place,
             lookups,
-            has_user: draw.chance(25),
-            has_plain: draw.chance(15),
+            has_user,
+            has_plain,
+            numbered,
+            has_mirror: draw.chance(12),
+            has_code: draw.chance(12),
         }
     }
 
@@ -132,8 +161,8 @@ impl Drawn {
             definitions: vec![self.owner_definition()],
         };
         let mut elsewhere = match self.place {
-            Place::SameKeyspace => None,
-            Place::Unsharded => Some(("0", false)),
+            Place::SameKeyspace if self.numbered.is_none() => None,
+            Place::SameKeyspace | Place::Unsharded => Some(("0", false)),
             Place::Sharded(shards) => Some((shards, true)),
         }
         .map(|(shards, sharded)| Keyspace {
@@ -144,8 +173,13 @@ impl Drawn {
         });
         let first = column_vindex(&[self.sharding_column()], self.primary);
         let owned = self.lookups.iter().map(Lookup::column_vindex);
-        let table = std::iter::once(first.clone()).chain(owned).collect();
+        let mirror = self.has_mirror.then(|| column_vindex(&[MIRROR], self.primary));
+        let table = std::iter::once(first.clone()).chain(mirror).chain(owned).collect();
         owners.vschema.add_table(OWNER, table);
+        if let (Some((column, _)), Some(elsewhere)) = (self.numbered, &mut elsewhere) {
+            owners.vschema.number(OWNER, column);
+            elsewhere.add_numbers();
+        }
         owners.vschema.add_vindex(self.primary, functional(self.primary));
         if let Some(used) = self.lookups.first().filter(|_| self.has_user) {
             owners.definitions.push(self.user_definition(used));
@@ -157,7 +191,8 @@ impl Drawn {
         }
         for lookup in &self.lookups {
             owners.vschema.add_vindex(&lookup.table(), lookup.vindex(self.lookup_keyspace()));
-            let at = elsewhere.as_mut().unwrap_or(&mut owners);
+            let is_home = matches!(self.place, Place::SameKeyspace);
+            let at = elsewhere.as_mut().filter(|_| !is_home).unwrap_or(&mut owners);
             at.definitions.push(lookup.definition());
             let placed_by = lookup.value.vindex();
             let is_sharded = at.vschema.sharded;
@@ -168,7 +203,10 @@ impl Drawn {
             at.vschema.add_table(&lookup.table(), vindexes.into_iter().collect());
         }
         let keyspaces = elsewhere.into_iter().chain([owners]).collect();
-        Schema { keyspaces, home: OWNERS.to_owned() }
+        let numbers = self.numbered.map(|(_, cache)| {
+            format!("insert into {ELSEWHERE}.{NUMBERS} (id, next_id, cache) values (0, 1, {cache})")
+        });
+        Schema { keyspaces, home: OWNERS.to_owned(), rows: numbers.into_iter().collect() }
     }
 
     fn owner_definition(&self) -> String {
@@ -177,17 +215,22 @@ impl Drawn {
             let null = if self.is_composite { " not null" } else { "" };
             columns.push(format!("customer_id bigint{null}"));
         }
-        for Lookup { column, value, nullable, second, .. } in &self.lookups {
-            let null = if *nullable { "" } else { " not null" };
-            columns.push(format!("{column} {}{null}", value.sql()));
-            columns.extend(second.map(|second| format!("{second} bigint not null")));
+        for Lookup { column, value, nullable, second, second_is_nullable, .. } in &self.lookups {
+            let null = |is_nullable: bool| if is_nullable { "" } else { " not null" };
+            columns.push(format!("{column} {}{}", value.sql(), null(*nullable)));
+            let null = null(*second_is_nullable);
+            columns.extend(second.map(|second| format!("{second} bigint{null}")));
         }
+        columns.extend(self.has_mirror.then(|| format!("{MIRROR} bigint")));
+        columns.extend(self.has_code.then(|| "code bigint not null".to_owned()));
         columns.push("price bigint".to_owned());
         columns.push(match self.is_composite {
             true => "primary key (customer_id, order_id)".to_owned(),
             false => "primary key (order_id)".to_owned(),
         });
         columns.extend(self.lookups.iter().map(|lookup| format!("key ({})", lookup.column)));
+        let sharding = self.sharding_column();
+        columns.extend(self.has_code.then(|| format!("unique key ({sharding}, code)")));
         format!("create table {OWNER} ({})", columns.join(", "))
     }
 
@@ -252,7 +295,16 @@ impl Lookup {
                 flags.push(("no_verify", "true"));
             }
         }
-        Lookup { column, value, kind, nullable, second: None, key, flags }
+        Lookup {
+            column,
+            value,
+            kind,
+            nullable,
+            second: None,
+            second_is_nullable: false,
+            key,
+            flags,
+        }
     }
 
     fn table(&self) -> String {
@@ -293,7 +345,29 @@ impl Lookup {
     }
 }
 
+impl Keyspace {
+    /// A sequence.
+    fn add_numbers(&mut self) {
+        let type_name = "sequence".to_owned();
+        let table = TableSource { type_name, ..TableSource::default() };
+        self.vschema.tables.insert(NUMBERS.to_owned(), table);
+        self.definitions.push(format!(
+            "create table {NUMBERS} (id bigint not null, next_id bigint, cache bigint, \
+             primary key (id)) comment 'vitess_sequence'"
+        ));
+    }
+}
+
 impl KeyspaceSource {
+    /// Lets the sequence fill in a column of a table.
+    fn number(&mut self, table: &str, column: &str) {
+        if let Some(table) = self.tables.get_mut(table) {
+            let sequence = format!("{ELSEWHERE}.{NUMBERS}");
+            let column = column.to_owned();
+            table.auto_increment = Some(AutoIncrementSource { column, sequence });
+        }
+    }
+
     fn add_table(&mut self, name: &str, column_vindexes: Vec<ColumnVindexSource>) {
         let table = TableSource { column_vindexes, ..TableSource::default() };
         self.tables.insert(name.to_owned(), table);
@@ -367,6 +441,10 @@ mod tests {
                 seen.insert(vindex.type_name.clone());
                 seen.extend(vindex.params.keys().cloned());
             }
+            let owner = schema.keyspaces.iter().find_map(|ks| ks.vschema.tables.get(OWNER));
+            let owner = owner.unwrap();
+            seen.extend(owner.auto_increment.iter().map(|numbers| numbers.sequence.clone()));
+            seen.extend(owner.column_vindexes.iter().map(|vindex| vindex.column.clone()));
         }
         for expected in [
             OWNER,
@@ -381,6 +459,8 @@ mod tests {
             "autocommit",
             "batch_lookup",
             "ignore_nulls",
+            "product.order_seq",
+            MIRROR,
         ] {
             assert!(seen.contains(expected), "{expected}: {seen:?}");
         }

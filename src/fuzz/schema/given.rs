@@ -3,11 +3,11 @@
 //! What varies from run to run is how many shards the keyspaces have. It knows nothing of files.
 
 use sim::seed::Draw;
-use sim::sql::ast::{CreateTable, Statement};
+use sim::sql::ast::{CreateTable, Ident, Statement};
 
 use super::{Keyspace, Schema, TWO_SHARDS};
 use crate::fuzz::profile::Profile;
-use crate::fuzz::tables::{self, BadTables, Table};
+use crate::fuzz::tables::{self, BadTables, Table, escaped};
 use crate::fuzz::workload::{BadQueries, Queries};
 use crate::vschema::SrvVSchema;
 use crate::vschema::definition::Definition;
@@ -64,7 +64,8 @@ impl Given {
         };
         keyspaces.sort_by_key(|keyspace| (owns(keyspace), keyspace.vschema.sharded));
         let home = keyspaces.last().ok_or(BadGiven::NoKeyspace)?.name.clone();
-        let schema = Schema { keyspaces, home };
+        let rows = keyspaces.iter().flat_map(numbers).collect();
+        let schema = Schema { keyspaces, home, rows };
         let tables = tables::read(&schema)?;
         let queries = queries.map(|queries| Queries::parse(queries, &tables)).transpose()?;
         Ok(Given { schema, tables, queries })
@@ -87,6 +88,21 @@ impl Given {
     pub fn queries(&self) -> Option<&Queries> {
         self.queries.as_ref()
     }
+}
+
+/// The rows that a keyspace's sequences begin with.
+fn numbers(keyspace: &Keyspace) -> Vec<String> {
+    let mut rows = Vec::new();
+    for (name, table) in &keyspace.vschema.tables {
+        if table.type_name == "sequence" && !keyspace.vschema.sharded {
+            let (keyspace, name) =
+                (escaped(&Ident::new(&keyspace.name)), escaped(&Ident::new(name)));
+            rows.push(format!(
+                "insert into {keyspace}.{name} (id, next_id, cache) values (0, 1, 3)"
+            ));
+        }
+    }
+    rows
 }
 
 /// Without the keyspace, which is no database of the servers'.

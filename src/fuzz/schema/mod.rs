@@ -15,6 +15,9 @@ pub struct Schema {
     pub keyspaces: Vec<Keyspace>,
     /// The keyspace that sessions begin in.
     pub home: String,
+    /// `insert` statements that come before everything else: of rows that clients need and do not
+    /// write.
+    pub rows: Vec<String>,
 }
 
 /// A keyspace.
@@ -35,7 +38,8 @@ impl Keyspace {
 }
 
 impl Schema {
-    /// With one thing less each: a vindex of a table that is not its first, or the flags of one.
+    /// With one thing less each: a vindex of a table that is not its first, or a flag of one, or
+    /// what a sequence fills in.
     pub fn simpler(&self) -> Vec<Schema> {
         let mut simpler = Vec::new();
         for (at, keyspace) in self.keyspaces.iter().enumerate() {
@@ -48,6 +52,15 @@ impl Schema {
                         vschema.forget(&gone);
                         simpler.push(schema);
                     }
+                }
+            }
+            for (name, _) in
+                keyspace.vschema.tables.iter().filter(|(_, t)| t.auto_increment.is_some())
+            {
+                let mut schema = self.clone();
+                if let Some(table) = schema.keyspaces[at].vschema.tables.get_mut(name) {
+                    table.auto_increment = None;
+                    simpler.push(schema);
                 }
             }
             for (name, vindex) in &keyspace.vschema.vindexes {

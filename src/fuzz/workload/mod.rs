@@ -51,6 +51,10 @@ struct Mix {
     capitals: u64,
     /// Percent of UPDATEs and DELETEs with a destination in the table's name.
     destined: u64,
+    /// Percent of transactions that only read a row, which was written lately or not.
+    reads: u64,
+    /// Percent of INSERTs that let a sequence fill in what it can.
+    numbered: u64,
     /// Percent of statements of a transaction around which a row is looked for: that which was
     /// written last.
     looked_for: u64,
@@ -101,6 +105,20 @@ impl<'a> Workload<'a> {
         Some(statements::insert(table, "insert", &rows))
     }
 
+    /// An UPDATE of a column of all rows of a table.
+    pub fn change_all(
+        &self,
+        draw: &mut Draw,
+        (keyspace, bare): (&str, &str),
+        column: &str,
+    ) -> Option<String> {
+        let mut tables = self.tables.iter();
+        let table = tables.find(|own| own.keyspace == keyspace && own.bare == bare)?;
+        let column = table.columns.iter().find(|own| own.name == column)?;
+        let (name, value) = (&column.name, self.known(draw, column));
+        Some(format!("update {} set {name} = {value}", table.name))
+    }
+
     fn owner(&self, draw: &mut Draw) -> Option<&'a Table> {
         let owners: Vec<&'a Table> = self.tables.iter().filter(|table| table.owns()).collect();
         if owners.is_empty() { None } else { Some(*draw.pick(&owners)) }
@@ -121,6 +139,8 @@ impl<'a> Workload<'a> {
                 let value = match column.role {
                     Role::Key => column.literal(number(self.mix.keys)),
                     Role::Placing => column.literal(number(self.mix.placings)),
+                    // It follows the column that places the row.
+                    Role::Mirror => "null".to_owned(),
                     Role::Value | Role::Other => value.clone(),
                 };
                 (*at, value)
@@ -136,6 +156,9 @@ impl<'a> Workload<'a> {
             && draw.chance(75)
         {
             return self.of_team(draw, queries);
+        }
+        if draw.chance(self.mix.reads) {
+            return self.reading(draw);
         }
         if !draw.chance(self.mix.explicit) {
             return vec![self.statement(draw)];
@@ -173,6 +196,19 @@ impl<'a> Workload<'a> {
         statements
     }
 
+    /// Reads a row once, or several times in a transaction that does nothing else.
+    fn reading(&mut self, draw: &mut Draw) -> Vec<String> {
+        let last = if draw.chance(50) { self.look_for_last() } else { None };
+        let read = last.unwrap_or_else(|| self.select(draw));
+        if draw.chance(50) {
+            return vec![read];
+        }
+        let mut statements = vec!["begin".to_owned()];
+        statements.extend(std::iter::repeat_n(read, draw.between(2, 4) as usize));
+        statements.push("commit".to_owned());
+        statements
+    }
+
     /// A row of a table, by column; columns that need no value may be left out.
     fn row(&mut self, draw: &mut Draw, table: &Table) -> Vec<(usize, String)> {
         let mut has_other = false;
@@ -201,8 +237,22 @@ impl<'a> Workload<'a> {
                 }
             }
         }
+        self.mirror(draw, table, &mut row);
         self.remember(table, &row);
         row
+    }
+
+    /// Gives a mirror the value that it must have, now and then another.
+    fn mirror(&self, draw: &mut Draw, table: &Table, row: &mut [(usize, String)]) {
+        let Some(mirrored) = table.mirrored() else { return };
+        let value = row.iter().find(|(at, _)| *at == mirrored).map(|(_, value)| value.clone());
+        let mut own = row.iter_mut().filter(|(at, _)| table.columns[*at].role == Role::Mirror);
+        if let (Some(own), Some(value)) = (own.next(), value)
+            && own.1 != "null"
+            && draw.chance(80)
+        {
+            own.1 = value;
+        }
     }
 
     /// A SELECT of the row that was written last, by its value of a lookup.
@@ -234,8 +284,12 @@ impl<'a> Workload<'a> {
 
     /// A value of a column, now and then NULL.
     fn value(&self, draw: &mut Draw, column: &Column) -> String {
-        let may_be_null = column.nullable && matches!(column.role, Role::Value);
-        if may_be_null && draw.chance(self.mix.nulls) {
+        let nulls = match column.role {
+            Role::Value => self.mix.nulls,
+            Role::Mirror => 50,
+            Role::Key | Role::Placing | Role::Other => 0,
+        };
+        if column.nullable && draw.chance(nulls) {
             return "null".to_owned();
         }
         self.known(draw, column)
@@ -245,7 +299,7 @@ impl<'a> Workload<'a> {
     fn known(&self, draw: &mut Draw, column: &Column) -> String {
         let count = match column.role {
             Role::Key => self.mix.keys,
-            Role::Placing => self.mix.placings,
+            Role::Placing | Role::Mirror => self.mix.placings,
             Role::Value => self.mix.values,
             Role::Other => 2,
         };
@@ -264,7 +318,7 @@ impl Mix {
             placings: draw.between(2, 6),
             explicit: *draw.pick(&[0, 30, 60, 100]),
             rolled_back: *draw.pick(&[0, 10, 30]),
-            savepoints: *draw.pick(&[0, 0, 20]),
+            savepoints: *draw.pick(&[0, 0, 20, 60]),
             begun_twice: *draw.pick(&[0, 0, 0, 15]),
             nulls: *draw.pick(&[0, 0, 10, 40]),
             by_value: *draw.pick(&[0, 30, 60]),
@@ -272,6 +326,8 @@ impl Mix {
             alike: *draw.pick(&[0, 60, 90]),
             capitals: *draw.pick(&[0, 0, 0, 30]),
             destined: *draw.pick(&[0, 0, 0, 0, 15]),
+            reads: *draw.pick(&[0, 0, 0, 40]),
+            numbered: *draw.pick(&[0, 50, 90]),
             looked_for: *draw.pick(&[0, 0, 30]),
         }
     }

@@ -267,7 +267,8 @@ mod tests {
             vschema: KeyspaceSource::parse(vschema).unwrap(),
             definitions: vec!["create table t (a bigint primary key, b varchar(9))".to_owned()],
         };
-        tables::read(&Schema { keyspaces: vec![keyspace], home: "k".to_owned() }).unwrap()
+        tables::read(&Schema { keyspaces: vec![keyspace], home: "k".to_owned(), rows: Vec::new() })
+            .unwrap()
     }
 
     fn parse(texts: &[&str]) -> Result<Queries, BadQueries> {

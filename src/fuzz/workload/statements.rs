@@ -3,7 +3,7 @@
 use sim::seed::Draw;
 
 use super::Workload;
-use crate::fuzz::tables::{Role, Table};
+use crate::fuzz::tables::{Column, Role, Table};
 
 /// What a statement does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub(super) enum Kind {
     UpdateOther,
     Delete,
     DeleteMany,
+    /// The first of several rows, or any.
+    UpdateFirst,
+    DeleteFirst,
     Select,
     SelectForUpdate,
     SelectIn,
@@ -36,7 +39,7 @@ pub(super) enum Kind {
 }
 
 /// How often each is drawn where it is on, and in how many runs of a hundred it is.
-const KINDS: [(u64, u64, Kind); 20] = [
+const KINDS: [(u64, u64, Kind); 22] = [
     (10, 70, Kind::Insert),
     (4, 70, Kind::InsertRows),
     (1, 12, Kind::InsertMany),
@@ -49,6 +52,8 @@ const KINDS: [(u64, u64, Kind); 20] = [
     (2, 70, Kind::UpdateOther),
     (6, 70, Kind::Delete),
     (1, 15, Kind::DeleteMany),
+    (1, 10, Kind::UpdateFirst),
+    (1, 10, Kind::DeleteFirst),
     (3, 70, Kind::Select),
     (2, 70, Kind::SelectForUpdate),
     (1, 70, Kind::SelectIn),
@@ -94,8 +99,13 @@ pub(super) fn apart(
 ) -> Vec<(usize, String)> {
     let value = |(at, value): &(usize, String)| {
         let column = &table.columns[*at];
-        let own = roles.contains(&column.role);
-        (*at, if own { column.literal(nth) } else { value.clone() })
+        let value = match column.role {
+            // It follows the column that places the row.
+            Role::Mirror => "null".to_owned(),
+            role if roles.contains(&role) => column.literal(nth),
+            _ => value.clone(),
+        };
+        (*at, value)
     };
     shape.iter().map(value).collect()
 }
@@ -117,8 +127,9 @@ impl<'a> Workload<'a> {
             Kind::InsertSelect => self.insert_select(draw, table),
             Kind::Replace => self.insert(draw, table, 1, "replace"),
             Kind::Upsert => {
-                let insert = self.insert(draw, table, 1, "insert");
-                match self.other(draw, table) {
+                let rows = if draw.chance(70) { 1 } else { draw.between(2, 3) };
+                let insert = self.insert(draw, table, rows, "insert");
+                match self.change_instead(draw, table) {
                     Some(change) => format!("{insert} on duplicate key update {change}"),
                     None => insert,
                 }
@@ -141,6 +152,25 @@ impl<'a> Workload<'a> {
             }
             Kind::DeleteMany => {
                 format!("delete from {} where {}", self.named(draw, table), self.range(draw, table))
+            }
+            Kind::UpdateFirst => {
+                let update = match table.columns_of(Role::Value) {
+                    columns if columns.is_empty() || draw.chance(50) => {
+                        let Some(change) = self.other(draw, table) else {
+                            return self.update_other(draw, table);
+                        };
+                        format!("update {} set {change}", table.name)
+                    }
+                    columns => {
+                        let column = &table.columns[*draw.pick(&columns)];
+                        let value = self.value(draw, column);
+                        format!("update {} set {} = {value}", table.name, column.name)
+                    }
+                };
+                format!("{update} where {}", self.first_of(draw, table))
+            }
+            Kind::DeleteFirst => {
+                format!("delete from {} where {}", table.name, self.first_of(draw, table))
             }
             Kind::Select => {
                 format!("select * from {} where {}", table.name, self.value_filter(draw, table))
@@ -178,6 +208,35 @@ impl<'a> Workload<'a> {
                 }
             }
         }
+    }
+
+    /// What ON DUPLICATE KEY UPDATE does to the row that is there: it may take the new row's value.
+    fn change_instead(&self, draw: &mut Draw, table: &Table) -> Option<String> {
+        let values = table.columns_of(Role::Value);
+        if values.is_empty() || !draw.chance(40) {
+            return self.other(draw, table);
+        }
+        let name = &table.columns[*draw.pick(&values)].name;
+        Some(format!("{name} = values({name})"))
+    }
+
+    /// A filter of several rows, of which some are taken: mostly the first by their key.
+    fn first_of(&self, draw: &mut Draw, table: &Table) -> String {
+        let filter =
+            if draw.chance(30) { self.filter(draw, table) } else { self.range(draw, table) };
+        let key = table.columns_of(Role::Key);
+        let names: Vec<&str> = key.iter().map(|at| &*table.columns[*at].name).collect();
+        let order = match draw.chance(80) && !names.is_empty() {
+            true => format!(" order by {}", names.join(", ")),
+            false => String::new(),
+        };
+        format!("{filter}{order} limit {}", draw.between(1, 2))
+    }
+
+    /// A SELECT of few rows.
+    pub(super) fn select(&self, draw: &mut Draw) -> String {
+        let table = self.table(draw);
+        format!("select * from {} where {}", table.name, self.filter(draw, table))
     }
 
     /// The owners of lookups more often than others, however many there are of those.
@@ -235,8 +294,29 @@ impl<'a> Workload<'a> {
     }
 
     fn insert(&mut self, draw: &mut Draw, table: &Table, rows: u64, words: &str) -> String {
-        let rows: Vec<Vec<(usize, String)>> = (0..rows).map(|_| self.row(draw, table)).collect();
+        let mut rows: Vec<Vec<(usize, String)>> =
+            (0..rows).map(|_| self.row(draw, table)).collect();
+        self.leave_to_sequence(draw, table, &mut rows);
+        let may_go = |column: &Column| column.role == Role::Mirror;
+        if draw.chance(30) {
+            rows.iter_mut().for_each(|row| row.retain(|(at, _)| !may_go(&table.columns[*at])));
+        }
         insert(table, words, &rows)
+    }
+
+    /// Now and then rows have no value where a sequence gives one: all, or some of them.
+    fn leave_to_sequence(&self, draw: &mut Draw, table: &Table, rows: &mut [Vec<(usize, String)>]) {
+        let numbered = table.columns.iter().position(|column| column.is_numbered);
+        let Some(numbered) = numbered.filter(|_| draw.chance(self.mix.numbered)) else { return };
+        if draw.chance(60) {
+            return rows.iter_mut().for_each(|row| row.retain(|(at, _)| *at != numbered));
+        }
+        let own = rows.iter_mut().flatten().filter(|(at, _)| *at == numbered);
+        for (_, value) in own {
+            if draw.chance(80) {
+                *value = (*draw.pick(&["null", "null", "0"])).to_owned();
+            }
+        }
     }
 
     /// As many rows as have two digits, no two with a key or a value in common.
@@ -255,7 +335,7 @@ impl<'a> Workload<'a> {
         let column = |at: usize| &*table.columns[at].name;
         let names: Vec<&str> = row.iter().map(|(at, _)| column(*at)).collect();
         let taken = row.iter().map(|(at, value)| match table.columns[*at].role {
-            Role::Key => &**value,
+            Role::Key | Role::Mirror => &**value,
             Role::Value if !keeps_value => value,
             _ => column(*at),
         });

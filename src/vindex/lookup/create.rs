@@ -196,7 +196,8 @@ impl LookupTable {
     fn without_nulls<'a>(&self, entries: &'a [Entry]) -> Result<Vec<&'a Entry>, VindexError> {
         let mut kept = Vec::with_capacity(entries.len());
         for (i, entry) in entries.iter().enumerate() {
-            match entry.0.iter().position(Value::is_null) {
+            let asked = if mutant::is(Mutant::SecondNullTaken) { 1 } else { entry.0.len() };
+            match entry.0.iter().take(asked).position(Value::is_null) {
                 None => kept.push(entry),
                 Some(_) if self.ignore_nulls && !mutant::is(Mutant::NullsNotIgnored) => {}
                 Some(column) => return Err(self.null_error(i, column)),

@@ -132,6 +132,7 @@ impl Run {
             if !first_is_null || mutant::is(Mutant::UnownedNullVerified) {
                 given.push(row);
             } else if vindex.properties().reversible
+                && !mutant::is(Mutant::ReverseFillForgotten)
                 && let Some(functional) = vindex.functional()
             {
                 let reversed = functional.reverse_map(Some(ksid)).map_err(cursor::status)?;
@@ -168,6 +169,9 @@ impl Run {
             return Ok(Vec::new());
         }
         if let Some(functional) = vindex.functional() {
+            if mutant::is(Mutant::FunctionalUnchecked) {
+                return Ok(vec![true; rows.len()]);
+            }
             return functional.verify(rows, ksids).map_err(cursor::status);
         }
         let Some(lookup) = vindex.lookup() else { return Ok(vec![true; rows.len()]) };
