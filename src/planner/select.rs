@@ -11,7 +11,7 @@ use super::directive::Directives;
 use super::operator::Operator;
 use super::planning::{Conditions, Names, Planning, RowsFor};
 use super::primitive::{self, Opcode, Primitive, Projection, Routing};
-use super::semantics::analyse::{analyse, column_count};
+use super::semantics::analyse::{analyse, analyse_rows, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::semantics::item_name;
 use super::{
@@ -72,7 +72,10 @@ fn planned(
     let mut planning = planning(&statement, context)?;
     planning.conditions = conditions;
     planning.rows_for = rows_for;
-    planning.semantics = analyse(&mut statement, context)?;
+    planning.semantics = match rows_for {
+        RowsFor::Change => analyse_rows(&mut statement, context)?,
+        RowsFor::Client | RowsFor::Insert => analyse(&mut statement, context)?,
+    };
     let Statement::Query(query) = statement else {
         return Err(PlanError::bug("a query that is none"));
     };

@@ -59,15 +59,12 @@ fn fill_list(query: &mut Query) {
 /// Comments and a lock clause, on the first SELECT.
 fn dress(query: &mut Query, comments: &Comments, lock: Lock) {
     match query {
-        Query::Select(select) => {
-            select.comments = comments.clone();
-            select.lock = lock;
-        }
-        Query::Union(union) => {
-            comment_first(&mut union.left, comments);
-            union.lock = lock;
-        }
+        Query::Select(select) => select.lock = lock,
+        Query::Union(union) => union.lock = lock,
         Query::Values(_) => {}
+    }
+    if !comments.0.is_empty() {
+        comment_first(query, comments);
     }
 }
 
@@ -303,6 +300,11 @@ fn horizon(planning: &Planning<'_>, horizon: &Horizon) -> Result<Query, PlanErro
             select.from = source.from;
             select.filter = source.filter;
             select.with = source.with;
+            // What a server is told of how to work is not passed on.
+            select.flags.clear();
+            if horizon.derived.is_some() {
+                select.comments = Comments::default();
+            }
             Query::Select(select)
         }
         (Query::Union(union), Query::Union(mut source)) => {

@@ -123,7 +123,7 @@ fn merge_adjacent(union: &mut Union) {
     }
 }
 
-/// Merges the second into the first.
+/// Merges the second into the first: a new route, which has no lock and no directives.
 fn try_merge(union: &mut Union, first: usize, second: usize) -> bool {
     let (Operator::Route(one), Operator::Route(other)) =
         (&union.sources[first], &union.sources[second])
@@ -140,7 +140,6 @@ fn try_merge(union: &mut Union, first: usize, second: usize) -> bool {
     let of_any_shard =
         |route: &Route| matches!(route.routing, Routing::Dual | Routing::AnyShard(_));
     let runs_once = [&one, &other].into_iter().any(|part| part.runs_once || of_any_shard(part));
-    let (comments, lock) = (one.comments.clone(), one.lock);
     let source = Operator::Union(Box::new(Union {
         sources: vec![one.source, other.source],
         items: vec![union.items[first].clone(), union.items[second].clone()],
@@ -149,8 +148,6 @@ fn try_merge(union: &mut Union, first: usize, second: usize) -> bool {
     let mut route = Route::new(source, routing);
     route.runs_once = runs_once;
     route.merged_tables = other.merged_tables;
-    route.comments = comments;
-    route.lock = lock;
     union.sources[first] = Operator::Route(Box::new(route));
     true
 }

@@ -25,7 +25,19 @@ use crate::vschema::find::TableOrVindex;
 
 /// Analyses a statement in place.
 pub fn analyse(statement: &mut Statement, context: &Context<'_>) -> Result<Semantics, PlanError> {
-    let mut analyzer = Analyzer::new(context);
+    analysed(Analyzer::new(context), statement)
+}
+
+/// The same of the query for the rows of a change. Its ORDER BY is the change's, which had no
+/// select list.
+pub fn analyse_rows(
+    statement: &mut Statement,
+    context: &Context<'_>,
+) -> Result<Semantics, PlanError> {
+    analysed(Analyzer { is_of_change: true, ..Analyzer::new(context) }, statement)
+}
+
+fn analysed(mut analyzer: Analyzer<'_>, statement: &mut Statement) -> Result<Semantics, PlanError> {
     match statement {
         Statement::Query(query) => analyzer.query(query, Nested::No)?,
         Statement::Update(update) => {
@@ -60,6 +72,8 @@ pub(super) struct Analyzer<'a> {
     scopes: Scopes,
     /// Common table expressions in sight, the nearest last.
     pub(super) common: Vec<(Ident, Common)>,
+    /// Whether the query finds the rows of a change.
+    is_of_change: bool,
 }
 
 /// What the name of a common table expression stands for.
@@ -80,7 +94,8 @@ impl<'a> Analyzer<'a> {
     fn new(context: &'a Context<'a>) -> Analyzer<'a> {
         let aggregate_functions = context.vschema.aggregate_functions();
         let semantics = Semantics { aggregate_functions, ..Semantics::default() };
-        Analyzer { context, semantics, scopes: Scopes::default(), common: Vec::new() }
+        let (scopes, common) = (Scopes::default(), Vec::new());
+        Analyzer { context, semantics, scopes, common, is_of_change: false }
     }
 
     // ------------------------------------------------------------ queries
@@ -157,6 +172,9 @@ impl<'a> Analyzer<'a> {
 
     fn select(&mut self, select: &mut Select, nested: Nested) -> Result<(), PlanError> {
         check::select(select, nested)?;
+        if select.into.is_some() {
+            self.semantics.sharded_only = Some(PlanError::unsupported("INTO on sharded keyspace"));
+        }
         if select.from.is_empty() {
             select.from.push(dual());
         }
@@ -182,7 +200,12 @@ impl<'a> Analyzer<'a> {
                 self.expr(&mut order.expr, Clause::Other)?;
             }
         }
+        let is_whole = self.scopes.levels.len() == 1 && !self.scopes.nested;
         for order in &mut select.order_by {
+            if self.is_of_change && is_whole {
+                self.expr(&mut order.expr, Clause::Other)?;
+                continue;
+            }
             self.resolve(&mut order.expr, &offers, Clause::OrderBy)?;
             if !self.is_unknown(&order.expr, &offers) {
                 self.expr(&mut order.expr, Clause::OrderBy)?;
@@ -300,6 +323,7 @@ impl<'a> Analyzer<'a> {
             *expr = self.semantics.bind(column.clone(), &self.scopes, clause)?;
             return Ok(());
         }
+        check::lock_function(expr)?;
         if let Expr::Compare { left, right, .. } = expr {
             check_operands(left, right)?;
         }
