@@ -303,7 +303,11 @@ pub fn describe(primitive: &Primitive) -> Json {
                     if name.as_str().bytes().all(|byte| byte.is_ascii_digit()));
                 match pass {
                     true => format!("{} as {}", column.evaluated, column.name),
-                    false => format!("{} as {}", value_text(&column.written), column.name),
+                    false => format!(
+                        "{} as {}",
+                        super::evaluable::text_over(&column.written, &column.evaluated),
+                        column.name
+                    ),
                 }
             };
             let columns: Vec<String> = projection.columns.iter().map(column).collect();

@@ -209,8 +209,9 @@ fn plan_column(
         return Ok(());
     }
     let expr = column.expr.clone();
-    let passed =
-        matches!(expr, Expr::Bound(..) | Expr::Column(_)) || planning.semantics.is_aggregate(&expr);
+    let passed = matches!(expr, Expr::Bound(..) | Expr::Column(_))
+        || planning.semantics.is_aggregate(&expr)
+        || gives(&projection.source, &expr);
     projection.columns[at].info = match passed {
         true => Info::Offset(column_of(planning, &mut projection.source, &expr, Grouped::No)?),
         false => {
@@ -241,7 +242,7 @@ fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), 
         order.collation = match given.is_empty() {
             true => planning.semantics.shown_collation_of(&order.simplified),
             false if is_weighed => None,
-            false => offset_union::collation_of(planning, &given),
+            false => offset_union::collation_of(planning, source, &given),
         };
         if is_weighed {
             order.weight_column =
@@ -308,7 +309,7 @@ fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), 
             true => Some(offset_union::weight_of(planning, &mut distinct.source, at, expr)?),
             false => None,
         };
-        let collation = offset_union::collation_of(planning, &all);
+        let collation = offset_union::collation_of(planning, &distinct.source, &all);
         distinct.columns.push((
             at,
             weight,

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use sim::sql::ast::{ColumnName, Expr, Ident, Literal, Query, SelectItem, TableName};
+use sim::sql::ast::{ColumnName, Expr, Ident, Query, SelectItem, TableName};
 
 use super::offset::{self, weight_string};
 use super::offset_above::weight_of as weight_above;
@@ -23,8 +23,8 @@ use super::operator::projection::{Column, Info, Projection};
 use super::operator::{Horizon, Operator, Route, Union};
 use super::planning::Planning;
 use super::predicate::same;
+use super::semantics::types::Selects;
 use super::semantics::tables::{DerivedColumn, DerivedTable, Source, TableInfo};
-use super::semantics::types::CONNECTION_COLLATION;
 use super::semantics::{item_name, table_set::TableSet};
 use super::{PlanError, expression};
 use crate::vindex::Kind;
@@ -116,7 +116,11 @@ fn place_of(planning: &Planning<'_>, derived: u32, expr: &Expr) -> Option<usize>
 }
 
 /// How text that several SELECTs give is compared. A time beside a number becomes text of bytes.
-pub fn collation_of(planning: &Planning<'_>, exprs: &[Expr]) -> Option<Arc<str>> {
+pub fn collation_of(
+    planning: &Planning<'_>,
+    operator: &Operator,
+    exprs: &[Expr],
+) -> Option<Arc<str>> {
     let kinds = exprs.iter().filter_map(|expr| planning.semantics.type_of(expr));
     let kinds: Vec<Kind> = kinds.map(|ty| ty.kind).collect();
     let is_time =
@@ -124,32 +128,31 @@ pub fn collation_of(planning: &Planning<'_>, exprs: &[Expr]) -> Option<Arc<str>>
     if kinds.iter().any(is_time) && kinds.iter().any(|kind| kind.is_integral()) {
         return Some("binary".into());
     }
-    if exprs.iter().all(|expr| matches!(expr, Expr::Literal(Literal::String(_)))) {
-        return Some(CONNECTION_COLLATION.into());
+    match exprs {
+        [only] => planning.semantics.shown_collation_of(only),
+        several => planning.semantics.collation_of_all(several, selects_of(operator)),
     }
-    // The collation is known, and its name is not.
-    if let [only] = exprs
-        && planning.semantics.is_of_unknown_collation(only)
-    {
-        return Some("".into());
-    }
-    exprs.iter().find_map(|expr| planning.semantics.collation_of(expr))
 }
 
-/// Whether a column is compared by weights. Where one query has several SELECTs those decide whose
-/// type is known; where their rows come from several routes all must be known.
+/// Whether a column is compared by weights.
 pub fn needs_weight(planning: &Planning<'_>, operator: &Operator, exprs: &[Expr]) -> bool {
-    if is_concatenated(operator) {
-        let literals = exprs.iter().all(|expr| matches!(expr, Expr::Literal(_)));
-        let weighed = |expr: &Expr| planning.semantics.needs_weight_string(expr);
-        return !literals && exprs.iter().any(weighed);
+    match exprs {
+        [only] => planning.semantics.needs_weight_string(only),
+        several if several.iter().all(|expr| matches!(expr, Expr::Literal(_))) => false,
+        several => planning.semantics.all_need_weight_string(several, selects_of(operator)),
     }
-    if exprs.iter().all(|expr| matches!(expr, Expr::Literal(_))) {
-        return false;
+}
+
+/// Whether what an operator gives is of several routes.
+fn selects_of(operator: &Operator) -> Selects {
+    match operator {
+        Operator::Union(_) => Selects::OfRoutes,
+        Operator::Distinct(distinct) => selects_of(&distinct.source),
+        Operator::Ordering(ordering) => selects_of(&ordering.source),
+        Operator::Limit(limit) => selects_of(&limit.source),
+        Operator::Projection(projection) => selects_of(&projection.source),
+        _ => Selects::OfRoute,
     }
-    let known = exprs.iter().filter(|expr| planning.semantics.type_of(expr).is_some());
-    let known: Vec<&Expr> = known.collect();
-    known.is_empty() || known.iter().any(|expr| planning.semantics.needs_weight_string(expr))
 }
 
 /// Where an operator gives the weight of its column.
@@ -301,17 +304,6 @@ pub fn weight_in_union(
     }
     let Some(at) = position(&route.source, of) else { return Ok(None) };
     weight_in_text(planning, route, at, of).map(Some)
-}
-
-fn is_concatenated(operator: &Operator) -> bool {
-    match operator {
-        Operator::Union(_) => true,
-        Operator::Distinct(distinct) => is_concatenated(&distinct.source),
-        Operator::Ordering(ordering) => is_concatenated(&ordering.source),
-        Operator::Limit(limit) => is_concatenated(&limit.source),
-        Operator::Projection(projection) => is_concatenated(&projection.source),
-        _ => false,
-    }
 }
 
 pub fn is_union(source: &Operator) -> bool {
