@@ -78,6 +78,8 @@ impl QueryType {
             QueryType::CallProc => "CALL_PROC",
             QueryType::Migration => "MIGRATION",
             QueryType::Stream => "STREAM",
+            QueryType::VStream => "VSTREAM",
+            QueryType::Unknown => "UNKNOWN",
         }
     }
 }

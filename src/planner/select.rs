@@ -260,8 +260,11 @@ fn of_vtgate(query: &Query) -> Result<Option<Primitive>, PlanError> {
     for item in &select.items {
         let SelectItem::Expr { expr, alias } = item else { return Ok(None) };
         let Ok(value) = evaluable::translate(expr) else { return Ok(None) };
-        let name = super::semantics::item_name(expr, alias.as_ref());
-        let name = Arc::clone(&name.0);
+        let name = match (alias, expr) {
+            (Some(alias), _) => Arc::clone(&alias.0),
+            // A text keeps its quotes here.
+            (None, expr) => expr.to_string().into(),
+        };
         columns.push(primitive::ProjectedColumn { written: value.clone(), evaluated: value, name });
     }
     let input = Primitive::SingleRow;

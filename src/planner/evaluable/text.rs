@@ -104,9 +104,11 @@ impl Texts {
 
     /// The outer ones first: they hold the inner ones.
     fn put_back(&self, text: String) -> String {
-        self.texts.iter().enumerate().rev().fold(text, |text, (at, taken)| {
-            text.replace(&self.stand_in(at).to_string(), taken)
-        })
+        self.texts
+            .iter()
+            .enumerate()
+            .rev()
+            .fold(text, |text, (at, taken)| text.replace(&self.stand_in(at).to_string(), taken))
     }
 }
 
@@ -245,7 +247,10 @@ mod tests {
         check("NOW()", "now()");
         check("case when :a = 1 then 2 else 1 + 2 end", "case when :a = 1 then 2 else 3");
         check("case :a when 1 then 2 end + 1", "case when :a = 1 then 2 + 1");
-        check("ifnull(:a, if(:b, 1, 2))", "case when :a is null then case when :b is true then 1 else 2 else :a");
+        check(
+            "ifnull(:a, if(:b, 1, 2))",
+            "case when :a is null then case when :b is true then 1 else 2 else :a",
+        );
         check("cast(:a as signed)", "convert(:a, SIGNED)");
         check("foo(1)", "expr cannot be translated, not supported: foo(1)");
         check("concat(foo(1), a)", "expr cannot be translated, not supported: foo(1)");

@@ -156,9 +156,8 @@ fn of_argument(ty: &ArgumentType) -> Option<Type> {
 /// See `opcode.AggregateOpcode.ResolveType`. Only what is read as it is has a type here, and text
 /// of it loses its collation.
 fn of_aggregate(aggregate: &Aggregate, column: ColumnTypes<'_>) -> Option<Type> {
-    let plain = |arg: &&Expr| {
-        matches!(arg, Expr::Bound(..) | Expr::Literal(_) | Expr::Argument { .. })
-    };
+    let plain =
+        |arg: &&Expr| matches!(arg, Expr::Bound(..) | Expr::Literal(_) | Expr::Argument { .. });
     let input = || aggregate.args.first().filter(plain).and_then(|arg| of_computed(arg, column));
     match aggregate.kind {
         AggregateKind::CountStar | AggregateKind::Count => Some(Type::new(Kind::Int64)),
@@ -340,7 +339,9 @@ fn of_function(function: &Function, column: ColumnTypes<'_>) -> Option<Type> {
             true => as_text(ty),
             false => Type::text("binary"),
         }),
-        Outcome::Cased => first().map(|ty| if ty.kind.is_text() { as_text(ty) } else { ty.clone() }),
+        Outcome::Cased => {
+            first().map(|ty| if ty.kind.is_text() { as_text(ty) } else { ty.clone() })
+        }
         Outcome::LikeFirst => first().map(as_text),
         Outcome::First => first().cloned(),
         Outcome::Common => common(&args),
@@ -396,10 +397,7 @@ pub struct Part {
     pub is_literal: bool,
 }
 
-fn parts<'a>(
-    exprs: impl Iterator<Item = &'a Expr>,
-    column: ColumnTypes<'_>,
-) -> Option<Vec<Part>> {
+fn parts<'a>(exprs: impl Iterator<Item = &'a Expr>, column: ColumnTypes<'_>) -> Option<Vec<Part>> {
     let part = |expr: &Expr| {
         let ty = of_computed(expr, column)?;
         Some(Part { ty, is_literal: matches!(expr, Expr::Literal(_)) })
