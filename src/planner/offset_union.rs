@@ -306,6 +306,29 @@ pub fn weight_in_union(
     weight_in_text(planning, route, at, of).map(Some)
 }
 
+/// The same for a route's own order, below which a union becomes a table first.
+pub fn weight_for_order(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    expr: &Expr,
+) -> Result<Option<usize>, PlanError> {
+    if !is_union(&route.source) {
+        return Ok(None);
+    }
+    let Some(at) = position(&route.source, expr) else { return Ok(None) };
+    wrap_union(planning, &mut route.source)?;
+    append_weight(&mut route.source, at, expr).map(Some)
+}
+
+fn wrap_union(planning: &mut Planning<'_>, source: &mut Operator) -> Result<(), PlanError> {
+    match source {
+        Operator::Distinct(distinct) => wrap_union(planning, &mut distinct.source),
+        Operator::Ordering(ordering) => wrap_union(planning, &mut ordering.source),
+        Operator::Limit(limit) => wrap_union(planning, &mut limit.source),
+        union => wrap_source(planning, union),
+    }
+}
+
 pub fn is_union(source: &Operator) -> bool {
     match source {
         Operator::Union(_) => true,
@@ -370,8 +393,6 @@ fn grows(source: &Operator) -> bool {
         Operator::Aggregator(_) => true,
         Operator::Distinct(distinct) => !distinct.required && grows(&distinct.source),
         Operator::Filter(filter) => grows(&filter.source),
-        Operator::Ordering(ordering) => grows(&ordering.source),
-        Operator::Limit(limit) => !is_limited(source) && grows(&limit.source),
         Operator::Union(union) => union.sources.iter().all(part_grows),
         _ => false,
     }
@@ -402,7 +423,11 @@ fn exprs_at_top(source: &Operator, at: usize) -> Option<Expr> {
 
 /// The query becomes the table `dt` of a query that only passes its columns on.
 pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
-    let names = names_of(&route.source).ok_or_else(expression::schema_tracking_required)?;
+    wrap_source(planning, &mut route.source)
+}
+
+fn wrap_source(planning: &mut Planning<'_>, source: &mut Operator) -> Result<(), PlanError> {
+    let names = names_of(source).ok_or_else(expression::schema_tracking_required)?;
     let number = planning.semantics.tables.len() as u32;
     if number == TableSet::CAPACITY {
         return Err(PlanError::unsupported("so many tables in a statement"));
@@ -411,12 +436,12 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
     let columns = inner
         .iter()
         .enumerate()
-        .map(|(at, name)| DerivedColumn::new(name.clone(), exprs_at(&route.source, at)));
+        .map(|(at, name)| DerivedColumn::new(name.clone(), exprs_at(source, at)));
     let alias = Ident::new("dt");
     let derived = DerivedTable {
         columns: columns.collect(),
         authoritative: true,
-        tables: route.source.tables(),
+        tables: source.tables(),
     };
     planning.semantics.tables.push(TableInfo {
         name: alias.clone(),
@@ -429,17 +454,17 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
     let passed = inner.iter().zip(names).enumerate().map(|(at, (name, output))| {
         let column = ColumnName { table: Some(table.clone()), name: name.clone() };
         let column = Column::new(Expr::Bound(column, number), Some(output));
-        let original = exprs_at(&route.source, at).into_iter().next();
+        let original = exprs_at(source, at).into_iter().next();
         Column { original: original.unwrap_or_else(|| column.expr.clone()), ..column }
     });
     let passed = passed.collect();
-    let source = Operator::Horizon(Box::new(Horizon {
-        source: route.source.take(),
+    let table = Operator::Horizon(Box::new(Horizon {
+        source: source.take(),
         query: Query::Union(Box::new(expression::empty_union())),
         derived: Some(Derived { number, alias, columns: inner }),
     }));
-    route.source =
-        Operator::Projection(Box::new(Projection { columns: passed, ..Projection::new(source) }));
+    *source =
+        Operator::Projection(Box::new(Projection { columns: passed, ..Projection::new(table) }));
     Ok(())
 }
 
