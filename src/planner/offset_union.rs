@@ -438,11 +438,8 @@ fn wrap_source(planning: &mut Planning<'_>, source: &mut Operator) -> Result<(),
         .enumerate()
         .map(|(at, name)| DerivedColumn::new(name.clone(), exprs_at(source, at)));
     let alias = Ident::new("dt");
-    let derived = DerivedTable {
-        columns: columns.collect(),
-        authoritative: true,
-        tables: source.tables(),
-    };
+    let derived =
+        DerivedTable { columns: columns.collect(), authoritative: true, tables: source.tables() };
     planning.semantics.tables.push(TableInfo {
         name: alias.clone(),
         keyspace: None,
