@@ -17,6 +17,7 @@ use super::semantics::item_name;
 use super::{
     Context, PlanError, build, evaluable, expression, found_rows, lower, lower_above, mirror,
     offset, offset_above, offset_join, predicate, rewrite, shortcut, text,
+    walk::{self, VisitMut},
 };
 
 /// A primitive with the tables that it uses.
@@ -39,7 +40,42 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
         let used = unsharded.used.into_iter().collect();
         return Ok((Some(whole(query, unsharded.keyspace)), used));
     }
-    apart(query, context)
+    let planned = apart(query, context)?;
+    Ok(match again_by_clauses(query, &planned, context) {
+        Some(better) => better,
+        None => planned,
+    })
+}
+
+/// What names no schema and no table of a system schema may do so as a conjunction of clauses.
+fn again_by_clauses(query: &Query, planned: &Planned, context: &Context<'_>) -> Option<Planned> {
+    let names_nothing = |planned: &Planned| {
+        matches!(&planned.0, Some(Primitive::Route(route))
+            if route.routing.opcode == Opcode::Dba
+                && route.system.schemas.is_empty()
+                && route.system.tables.is_empty())
+    };
+    if !names_nothing(planned) {
+        return None;
+    }
+    let mut rewritten = query.clone();
+    walk::query_mut(&mut rewritten, &mut Clauses);
+    let again = apart(&rewritten, context).ok()?;
+    (!names_nothing(&again)).then_some(again)
+}
+
+/// Every WHERE as a conjunction of clauses.
+struct Clauses;
+
+impl VisitMut for Clauses {
+    fn query(&mut self, query: &mut Query) -> bool {
+        if let Query::Select(select) = query {
+            let conjuncts = expression::conjuncts(select.filter.as_ref()).into_iter();
+            let rewritten = conjuncts.flat_map(predicate::rewrite).collect();
+            select.filter = expression::conjunction(rewritten);
+        }
+        true
+    }
 }
 
 /// Plans a query with its tables, wherever they are.

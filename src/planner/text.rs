@@ -23,6 +23,7 @@ use super::operator::{
 };
 use super::planning::Planning;
 use super::predicate::{self, same};
+use super::semantics::analyse::is_system_schema;
 use super::semantics::{item_name, names};
 use super::walk::{self, VisitMut};
 use super::{PlanError, expression};
@@ -544,7 +545,7 @@ impl VisitMut for Restore<'_> {
     }
 }
 
-/// Takes keyspaces off columns, and off tables but those of system schemas.
+/// Takes keyspaces off columns and tables, system schemas excepted.
 struct Plain;
 
 impl VisitMut for Plain {
@@ -552,7 +553,7 @@ impl VisitMut for Plain {
         match expr {
             Expr::Bound(column, _) | Expr::Column(column) => {
                 if let Some(table) = &mut column.table {
-                    table.qualifier = None;
+                    table.qualifier.take_if(|name| !is_system_schema(name.as_str()));
                 }
             }
             _ => {}

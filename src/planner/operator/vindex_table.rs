@@ -96,7 +96,7 @@ fn value_of_id(predicate: &Expr) -> Result<&Expr, &'static str> {
 
 fn is_value(expr: &Expr) -> bool {
     match expr {
-        Expr::Literal(Literal::Introduced { .. }) => false,
+        Expr::Literal(Literal::Introduced { .. } | Literal::Null | Literal::Bool(_)) => false,
         Expr::Literal(_) | Expr::Argument { .. } | Expr::ListArgument(_) => true,
         Expr::Tuple(items) => items.iter().all(is_value),
         _ => false,

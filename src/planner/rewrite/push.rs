@@ -10,7 +10,7 @@
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal, Query};
 
 use super::super::build::predicate::add;
-use super::super::expression;
+use super::super::{PlanError, expression};
 use super::super::operator::ordering::Order;
 use super::super::operator::projection;
 use super::super::operator::{
@@ -21,6 +21,8 @@ use super::super::planning::{Conditions, Phase, Planning, RowsFor};
 use super::super::predicate::same;
 use super::super::route::narrow;
 use super::super::semantics::table_set::TableSet;
+use crate::key::Code;
+
 use super::Rewritten;
 use super::split_projection::{may_split, split_projection};
 
@@ -205,6 +207,12 @@ fn into_vindex(mut projection: Box<Projection>, mut table: Box<VindexTable>) -> 
         return Ok((Operator::VindexTable(table), Some("push projection into vindex")));
     }
     table.columns.truncate(before);
+    let other = projection.columns.iter().map(|column| &column.expr);
+    let mut other = other.filter(|expr| !matches!(expr, Expr::Column(_) | Expr::Bound(..)));
+    if let Some(expr) = other.next() {
+        let text = format!("VT09018: cannot add '{expr}' expression to a table/vindex");
+        return Err(PlanError::new(Code::FailedPrecondition, text));
+    }
     projection.source = Operator::VindexTable(table);
     Ok((Operator::Projection(projection), None))
 }

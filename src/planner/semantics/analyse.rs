@@ -307,6 +307,7 @@ impl<'a> Analyzer<'a> {
     fn filter(&mut self, filter: Option<&mut Expr>) -> Result<(), PlanError> {
         let Some(filter) = filter else { return Ok(()) };
         self.expr(filter, Clause::Other)?;
+        without_keyspaces(filter);
         let whole = std::mem::replace(filter, Expr::And(Vec::new()));
         let conjuncts = expression::into_conjuncts(whole).into_iter().flat_map(split_rows);
         let conjuncts: Vec<Expr> = conjuncts.collect();
@@ -377,6 +378,7 @@ impl<'a> Analyzer<'a> {
                     own.drain(..before);
                 }
                 let bound = self.expr(on, Clause::Other);
+                without_keyspaces(on);
                 if let Some(own) = self.scopes.levels.last_mut() {
                     *own = all;
                 }
@@ -637,6 +639,18 @@ fn split_rows(conjunct: Expr) -> Vec<Expr> {
             escape: None,
         }],
     }
+}
+
+/// A condition names no keyspaces, and no schemas.
+fn without_keyspaces(condition: &mut Expr) {
+    let mut each = walk::EachExpr(|expr: &mut Expr| {
+        if let Expr::Bound(column, _) | Expr::Column(column) = expr
+            && let Some(table) = &mut column.table
+        {
+            table.qualifier = None;
+        }
+    });
+    walk::expr_mut(condition, &mut each);
 }
 
 /// A subquery in a comparison gives as many columns as the other side has.
