@@ -3,7 +3,7 @@
 //! Each asks its input for the columns that it needs; an input that lacks one adds it, down to the
 //! select list of a route. It knows nothing of text.
 
-use sim::sql::ast::Expr;
+use sim::sql::ast::{ColumnName, Expr, Ident};
 
 use super::offset::{self, weight_string};
 use super::operator::aggregator::Grouped;
@@ -351,6 +351,9 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::Ordering(ordering) => width(&ordering.source),
         Operator::Distinct(distinct) => width(&distinct.source),
         Operator::SubQuery(subquery) => width(&subquery.outer),
+        Operator::Aggregator(aggregator) if is_table(&aggregator.source) => {
+            Some(aggregator.columns.len())
+        }
         // What others have asked of its input it passes on.
         Operator::Aggregator(aggregator) => {
             Some(aggregator.columns.len().max(width(&aggregator.source).unwrap_or(0)))
@@ -360,8 +363,14 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::HashJoin(join) => Some(join.columns.len()),
         Operator::Union(union) => union.sources.first().and_then(width),
         Operator::RecurseCte(cte) => width(&cte.seed),
+        Operator::VindexTable(table) => Some(table.columns.len()),
         _ => None,
     }
+}
+
+/// Whether an operator is a derived table that is grouped.
+fn is_table(operator: &Operator) -> bool {
+    matches!(operator, Operator::Aggregator(aggregator) if aggregator.derived.is_some())
 }
 
 fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
@@ -388,6 +397,13 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
             None => Err(PlanError::bug("a union of nothing")),
         },
         Operator::RecurseCte(cte) => columns_of(&cte.seed),
+        Operator::VindexTable(table) => {
+            let column = |name: &str| {
+                let name = ColumnName { table: None, name: Ident::new(name) };
+                Expr::Bound(name, table.number)
+            };
+            Ok(table.names().map(column).collect())
+        }
         other => Err(PlanError::unsupported(format!("distinct over {}", other.name()))),
     }
 }

@@ -212,6 +212,13 @@ fn renamed(operator: &Operator, query: &Query) -> Option<Vec<usize>> {
             let is_named = |(at, name): &(usize, Arc<str>)| own(*at).is_none_or(|own| own.is(name));
             return (!names.iter().all(is_named)).then(Vec::new);
         }
+        Operator::VindexTable(table) => {
+            let names = names_of(query);
+            let is_named = |(at, name): &(usize, Arc<str>)| {
+                table.names().nth(*at).is_none_or(|own| name.eq_ignore_ascii_case(own))
+            };
+            return (!names.iter().all(is_named)).then(Vec::new);
+        }
         _ => return None,
     };
     if offset_join::is_named_as(join, &names_of(query)) {

@@ -10,7 +10,6 @@
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal, Query};
 
 use super::super::build::predicate::add;
-use super::super::{PlanError, expression};
 use super::super::operator::ordering::Order;
 use super::super::operator::projection;
 use super::super::operator::{
@@ -21,6 +20,7 @@ use super::super::planning::{Conditions, Phase, Planning, RowsFor};
 use super::super::predicate::same;
 use super::super::route::narrow;
 use super::super::semantics::table_set::TableSet;
+use super::super::{PlanError, expression};
 use crate::key::Code;
 
 use super::Rewritten;
@@ -209,7 +209,9 @@ fn into_vindex(mut projection: Box<Projection>, mut table: Box<VindexTable>) -> 
     table.columns.truncate(before);
     let other = projection.columns.iter().map(|column| &column.expr);
     let mut other = other.filter(|expr| !matches!(expr, Expr::Column(_) | Expr::Bound(..)));
-    if let Some(expr) = other.next() {
+    if let Some(expr) = other.next()
+        && table.wanted().is_ok()
+    {
         let text = format!("VT09018: cannot add '{expr}' expression to a table/vindex");
         return Err(PlanError::new(Code::FailedPrecondition, text));
     }
@@ -324,8 +326,7 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             Ok((Operator::Projection(projection), rule))
         }
         Operator::SubQueryContainer(mut container)
-            if is_of(planning, &ordering, container.outer.tables())
-                && container.subqueries.iter().all(|subquery| !subquery.is_argument) =>
+            if is_of(planning, &ordering, container.outer.tables()) =>
         {
             ordering.source = container.outer.take();
             container.outer = Operator::Ordering(ordering);

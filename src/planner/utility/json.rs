@@ -89,7 +89,10 @@ pub fn describe(utility: &Utility) -> Json {
             let names = function.columns.iter().filter_map(|column| VINDEX_COLUMNS.get(*column));
             let fields: Map<String, Json> =
                 names.map(|name| ((*name).to_owned(), json!("VARBINARY"))).collect();
-            node.own("Columns", function.columns.clone());
+            match function.columns.is_empty() {
+                true => node.own("Columns", Json::Null),
+                false => node.own("Columns", function.columns.clone()),
+            }
             node.own("Fields", Json::Object(fields));
             node.own("Value", evaluable::text(&function.value));
             node.own("Vindex", &*function.vindex);
