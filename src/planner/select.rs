@@ -37,8 +37,7 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
         return Ok((Some(root), vec![format!("{}.dual", dual_shortcut_keyspace(context))]));
     }
     if let Some(unsharded) = shortcut::unsharded_query(query, context) {
-        let used = unsharded.used.into_iter().collect();
-        return Ok((Some(whole(query, unsharded.keyspace)), used));
+        return Ok(unchanged(query, unsharded));
     }
     let planned = apart(query, context)?;
     Ok(match again_by_clauses(query, &planned, context) {
@@ -76,6 +75,12 @@ impl VisitMut for Clauses {
         }
         true
     }
+}
+
+/// The plan of a query that one unsharded keyspace answers.
+pub fn unchanged(query: &Query, unsharded: shortcut::Unsharded) -> Planned {
+    let used = unsharded.used.into_iter().collect();
+    (Some(whole(query, unsharded.keyspace)), used)
 }
 
 /// Plans a query with its tables, wherever they are.

@@ -186,6 +186,7 @@ fn other(show: &Show, words: &str, context: &Context<'_>) -> Result<Primitive, P
             let words = format!("create {} {name}", first[1]);
             Ok(at_any_shard(of, Show { kind: ShowKind::Other(words), ..show.clone() }))
         }
+        ["storage", "engines"] => Ok(engines()),
         ["open", "tables"] => open_tables(show, words, context),
         ["function" | "procedure", "status"] => {
             let kind = ShowKind::Other(with_filter(words));

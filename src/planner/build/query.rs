@@ -37,8 +37,8 @@ fn select(planning: &mut Planning<'_>, select: &Select) -> Result<Operator, Plan
     rest.filter = None;
     rest.lock = Lock::None;
     let query = Query::Select(Box::new(rest));
-    let horizon = Operator::Horizon(Box::new(Horizon { source, query, derived: None }));
-    Ok(with_lock(horizon, select.comments.clone(), select.lock))
+    let source = with_lock(source, select.comments.clone(), select.lock);
+    Ok(Operator::Horizon(Box::new(Horizon { source, query, derived: None })))
 }
 
 fn union(planning: &mut Planning<'_>, union: &UnionQuery) -> Result<Operator, PlanError> {

@@ -122,6 +122,11 @@ impl<'a> Analyzer<'a> {
         let Some(with) = with else { return Ok(None) };
         let is_part = nested == Nested::Yes || self.scopes.nested;
         let mut stay = Vec::new();
+        for (at, table) in with.tables.iter().enumerate() {
+            if with.tables[..at].iter().any(|other| other.name == table.name) {
+                return Err(not_unique(&table.name));
+            }
+        }
         for table in with.tables {
             let name = table.name.clone();
             let common = match with.recursive && recursive::reads_itself(&table) {
@@ -469,8 +474,7 @@ impl<'a> Analyzer<'a> {
             other.name == info.name && !told_apart
         };
         if self.own().iter().any(clashes) {
-            let text = format!("VT03013: not unique table/alias: '{}'", info.name.as_str());
-            return Err(PlanError::new(Code::FailedPrecondition, text));
+            return Err(not_unique(&info.name));
         }
         let number = self.semantics.tables.len() as u32;
         if number == TableSet::CAPACITY {
@@ -599,14 +603,20 @@ fn vindex_hint(
     for name in &hint.indexes {
         if !table.column_vindexes.iter().any(|vindex| vindex.name == name.as_str()) {
             let text = format!(
-                "VT09021: Vindex '{}' does not exist in table '{}'",
+                "VT09021: Vindex '{}' does not exist in table '{}.{}'",
                 name.as_str(),
+                table.keyspace,
                 table.name
             );
             return Err(PlanError::new(Code::FailedPrecondition, text));
         }
     }
     Ok(Some(hint.clone()))
+}
+
+fn not_unique(name: &Ident) -> PlanError {
+    let text = format!("VT03013: not unique table/alias: '{}'", name.as_str());
+    PlanError::new(Code::FailedPrecondition, text)
 }
 
 fn not_read() -> PlanError {
