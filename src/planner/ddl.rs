@@ -37,7 +37,7 @@ pub fn plan(
     let tables = affected(&statement);
     let names: BTreeSet<String> =
         tables.iter().map(|table| used(&keyspace, table.name.as_str())).collect();
-    drop_keyspaces(&mut statement, context);
+    drop_keyspaces(&mut statement, &keyspace, context);
     if is_temporary(&statement) && keyspace.sharded {
         let text = format!("Temporary table not supported in sharded database {}", keyspace.name);
         return Err(PlanError::new(Code::Unimplemented, text));
@@ -50,7 +50,7 @@ pub fn plan(
 
 /// Takes the keyspaces off all names; MySQL's database may be called otherwise. Views that vtgate
 /// keeps are dropped by the names that were written.
-fn drop_keyspaces(statement: &mut Statement, context: &Context<'_>) {
+fn drop_keyspaces(statement: &mut Statement, of: &Keyspace, context: &Context<'_>) {
     match statement {
         Statement::DropView { .. } if context.environment.views => {}
         Statement::CreateView(view) | Statement::AlterView(view) => {
@@ -62,13 +62,13 @@ fn drop_keyspaces(statement: &mut Statement, context: &Context<'_>) {
             if let Some(like) = &mut create.like {
                 like.qualifier = None;
             }
-            create.constraints.iter_mut().for_each(make_bare);
+            create.constraints.iter_mut().for_each(|constraint| make_bare(constraint, of));
         }
         Statement::AlterTable(alter) => {
             alter.table.qualifier = None;
             for change in &mut alter.changes {
                 match change {
-                    AlterChange::AddConstraint(constraint) => make_bare(constraint),
+                    AlterChange::AddConstraint(constraint) => make_bare(constraint, of),
                     AlterChange::RenameTo(name) => name.qualifier = None,
                     _ => {}
                 }
@@ -78,9 +78,10 @@ fn drop_keyspaces(statement: &mut Statement, context: &Context<'_>) {
     }
 }
 
-fn make_bare(constraint: &mut Constraint) {
+/// A key may lead to another keyspace, which stays written.
+fn make_bare(constraint: &mut Constraint, of: &Keyspace) {
     if let Constraint::ForeignKey { table, .. } = constraint {
-        table.qualifier = None;
+        table.qualifier.take_if(|name| name.as_str() == &*of.name);
     }
 }
 

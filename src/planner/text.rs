@@ -162,10 +162,15 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
             {
                 order.iter_mut().try_for_each(|by| from_outside(planning, select, &mut by.expr))?;
             }
-            match &mut query {
-                Query::Select(select) => select.order_by.extend(order),
-                Query::Union(union) => union.order_by.extend(order),
-                Query::Values(_) => {}
+            let known = match &mut query {
+                Query::Select(select) => &mut select.order_by,
+                Query::Union(union) => &mut union.order_by,
+                Query::Values(_) => return Ok(query),
+            };
+            for by in order {
+                if !known.iter().any(|other| same(&other.expr, &by.expr)) {
+                    known.push(by);
+                }
             }
             Ok(query)
         }
@@ -355,8 +360,8 @@ fn is_table(operator: &Operator) -> bool {
     }
 }
 
-/// ORDER BY and HAVING of a derived table that stand outside of it now name its columns; it gets the
-/// columns that it has not.
+/// ORDER BY and HAVING of a derived table that stand outside of it now name its columns; it gets
+/// those that it has not.
 fn from_outside(
     planning: &Planning<'_>,
     select: &mut Select,
