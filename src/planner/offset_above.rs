@@ -351,9 +351,6 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::Ordering(ordering) => width(&ordering.source),
         Operator::Distinct(distinct) => width(&distinct.source),
         Operator::SubQuery(subquery) => width(&subquery.outer),
-        Operator::Aggregator(aggregator) if is_table(&aggregator.source) => {
-            Some(aggregator.columns.len())
-        }
         // What others have asked of its input it passes on.
         Operator::Aggregator(aggregator) => {
             Some(aggregator.columns.len().max(width(&aggregator.source).unwrap_or(0)))
@@ -366,11 +363,6 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::VindexTable(table) => Some(table.columns.len()),
         _ => None,
     }
-}
-
-/// Whether an operator is a derived table that is grouped.
-fn is_table(operator: &Operator) -> bool {
-    matches!(operator, Operator::Aggregator(aggregator) if aggregator.derived.is_some())
 }
 
 fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
