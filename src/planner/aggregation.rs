@@ -21,7 +21,7 @@ use super::planning::Planning;
 use super::predicate::same;
 use super::primitive::AggregateOp;
 use super::semantics::item_name;
-use super::{PlanError, expression};
+use super::{PlanError, evaluable, expression};
 
 /// Whether a query groups rows: by GROUP BY, by aggregates, or since its DISTINCT is ordered.
 pub fn is_needed(planning: &Planning<'_>, select: &Select, order: &[Order]) -> bool {
@@ -143,10 +143,15 @@ pub fn expand(
         return Ok(Operator::Aggregator(Box::new(aggregator)));
     }
     let mut projection = Projection::new(Operator::Taken);
+    // What is computed above reads all groups first, whatever the list shows.
+    for group in &mut aggregator.groups {
+        group.column = Some(aggregator.columns.len());
+        aggregator.columns.push(Column { expr: group.expr.clone(), alias: None });
+    }
     for ((expr, alias), replaced) in items.iter().zip(replaced) {
         if planning.semantics.has_aggregate(expr) {
             add_parts(planning, &mut aggregator, &replaced);
-        } else {
+        } else if !aggregator.groups.iter().any(|group| same(&group.expr, expr)) {
             add_item(planning, &mut aggregator, expr, replaced.clone(), None);
         }
         let mut column = projection::Column::new(expr.clone(), alias.clone());
@@ -199,7 +204,7 @@ fn add_item(
     match group {
         Some(group) => group.column = group.column.or(Some(column)),
         None => {
-            let constant = matches!(original, Expr::Literal(_) | Expr::Argument { .. });
+            let constant = evaluable::translate(original).is_ok();
             aggregator.aggregates.push(Aggr {
                 op: if constant { AggregateOp::Constant } else { AggregateOp::AnyValue },
                 original_op: None,
@@ -222,7 +227,11 @@ fn add_parts(planning: &Planning<'_>, aggregator: &mut Aggregator, expr: &Expr) 
         children(expr).into_iter().for_each(|child| add_parts(planning, aggregator, child));
         return;
     }
-    if !aggregator.columns.iter().any(|column| same(&column.expr, expr)) {
+    // Vitess has no expression of its own for an interval.
+    if let Expr::Interval { value, .. } = expr {
+        return add_parts(planning, aggregator, value);
+    }
+    if !aggregator.groups.iter().any(|group| same(&group.expr, expr)) {
         add_item(planning, aggregator, expr, expr.clone(), None);
     }
 }

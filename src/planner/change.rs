@@ -29,6 +29,7 @@ use super::select::{Planned, finish, planning};
 use super::semantics::analyse::analyse;
 use super::semantics::bind::{Meaning, Scopes};
 use super::semantics::names;
+use super::semantics::table_set::TableSet;
 use super::semantics::tables::Source;
 use super::target::Target as KeyspaceTarget;
 use super::{Context, PlanError, evaluable, expression, rewrite, shortcut, text};
@@ -93,11 +94,13 @@ pub fn update_on(
     let Statement::Update(written) = written else {
         return Err(PlanError::bug("an update that is none"));
     };
-    let [target] = &targets[..] else {
-        let parts = parts_of_update(&planning, way, &update, targets);
-        return input::plan(context, way, &written_whole, parts, Known::AtOnce);
+    let target = match &targets[..] {
+        [target] if !reads_others(&planning, &update, target) => target.clone(),
+        _ => {
+            let parts = parts_of_update(&planning, way, &update, targets);
+            return input::plan(context, way, &written_whole, parts, Known::AtOnce);
+        }
     };
-    let target = target.clone();
     let keys =
         foreign_key::of_update(context, way, &target.table, &update.set.iter().collect::<Vec<_>>());
     if !keys.is_empty() && update.limit.is_some() {
@@ -108,7 +111,6 @@ pub fn update_on(
         foreign_key::piece::unchecked(&mut update.comments);
     }
     let bound = update.clone();
-    let changed = changed_vindexes(&planning, &update, &target)?;
     let source = from::tables(&mut planning, &update.tables)?;
     let source = predicate::add_all(&mut planning, source, update.filter.as_ref())?;
     let tables = source.tables();
@@ -119,6 +121,7 @@ pub fn update_on(
             subqueries.extend(own);
         }
     }
+    let changed = changed_vindexes(&planning, &update, &target)?;
     let changed_table = target.clone();
     let source = predicate::contained(source, subqueries);
     let lock = LockAndComment { source, comments: Default::default(), lock: Lock::ShareMode };
@@ -158,6 +161,12 @@ fn short_way(
         return None;
     }
     shortcut::unsharded(statement, context)
+}
+
+/// Whether a new value is of another table than the one that is changed.
+fn reads_others(planning: &Planning<'_>, update: &ast::Update, target: &Target) -> bool {
+    let own = TableSet::one(target.number);
+    update.set.iter().any(|item| !planning.semantics.tables_of(&item.value).is_within(own))
 }
 
 /// By table what SET assigns; what is read of other tables becomes arguments.
@@ -515,26 +524,31 @@ fn target(
         Source::Real(real) => {
             let single = matches!(tables, [TableExpr::Bound(..)]);
             let table = Arc::clone(&real.table);
-            if table.table_type == TableType::Reference && !(single && verb == "UPDATE") {
+            let reference = table.table_type == TableType::Reference;
+            if reference && table.source.is_some() && !(single && verb == "UPDATE") {
                 return Err(PlanError::unsupported("DML on reference table with join"));
             }
             let of = planning.keyspace(&table.keyspace)?;
-            if of.sharded && table.column_vindexes.is_empty() {
+            let deleted_everywhere = reference && verb == "DELETE";
+            if of.sharded && table.column_vindexes.is_empty() && !deleted_everywhere {
                 let text =
                     format!("VT09001: table '{}' does not have a primary vindex", table.name);
                 return Err(PlanError::new(Code::FailedPrecondition, text));
             }
             Ok(Target { number, table, name: planning.semantics.qualifier(number) })
         }
-        Source::Derived(_) | Source::Recursive(_) | Source::Iteration(_) => {
+        Source::Vindex { .. } if verb == "DELETE" => {
+            let text = "VT09014: vindex cannot be modified";
+            Err(PlanError::new(Code::FailedPrecondition, text))
+        }
+        Source::Derived(_)
+        | Source::Recursive(_)
+        | Source::Iteration(_)
+        | Source::Vindex { .. } => {
             let text = find_text(tables, number);
             let code = if verb == "UPDATE" { "VT03032" } else { "VT03004" };
             let text = format!("{code}: the target table {text} of the {verb} is not updatable");
             Err(PlanError::new(Code::InvalidArgument, text))
-        }
-        Source::Vindex { .. } => {
-            let text = "VT09014: vindex cannot be modified";
-            Err(PlanError::new(Code::FailedPrecondition, text))
         }
         Source::System(_) => Err(PlanError::unsupported("update information schema tables")),
     }

@@ -37,7 +37,7 @@ pub fn plan(
     let tables = affected(&statement);
     let names: BTreeSet<String> =
         tables.iter().map(|table| used(&keyspace, table.name.as_str())).collect();
-    drop_keyspaces(&mut statement, context);
+    drop_keyspaces(&mut statement, &keyspace, context);
     if is_temporary(&statement) && keyspace.sharded {
         let text = format!("Temporary table not supported in sharded database {}", keyspace.name);
         return Err(PlanError::new(Code::Unimplemented, text));
@@ -50,7 +50,7 @@ pub fn plan(
 
 /// Takes the keyspaces off all names; MySQL's database may be called otherwise. Views that vtgate
 /// keeps are dropped by the names that were written.
-fn drop_keyspaces(statement: &mut Statement, context: &Context<'_>) {
+fn drop_keyspaces(statement: &mut Statement, of: &Keyspace, context: &Context<'_>) {
     match statement {
         Statement::DropView { .. } if context.environment.views => {}
         Statement::CreateView(view) | Statement::AlterView(view) => {
@@ -62,13 +62,13 @@ fn drop_keyspaces(statement: &mut Statement, context: &Context<'_>) {
             if let Some(like) = &mut create.like {
                 like.qualifier = None;
             }
-            create.constraints.iter_mut().for_each(make_bare);
+            create.constraints.iter_mut().for_each(|constraint| make_bare(constraint, of));
         }
         Statement::AlterTable(alter) => {
             alter.table.qualifier = None;
             for change in &mut alter.changes {
                 match change {
-                    AlterChange::AddConstraint(constraint) => make_bare(constraint),
+                    AlterChange::AddConstraint(constraint) => make_bare(constraint, of),
                     AlterChange::RenameTo(name) => name.qualifier = None,
                     _ => {}
                 }
@@ -78,9 +78,10 @@ fn drop_keyspaces(statement: &mut Statement, context: &Context<'_>) {
     }
 }
 
-fn make_bare(constraint: &mut Constraint) {
+/// A key may lead to another keyspace, which stays written.
+fn make_bare(constraint: &mut Constraint, of: &Keyspace) {
     if let Constraint::ForeignKey { table, .. } = constraint {
-        table.qualifier = None;
+        table.qualifier.take_if(|name| name.as_str() == &*of.name);
     }
 }
 
@@ -231,24 +232,48 @@ fn create_view(view: &mut CreateView, context: &Context<'_>) -> Result<Keyspace,
         let text = "Complex select queries are not supported in create or alter view statements";
         return Err(PlanError::unsupported(text));
     }
-    resolve_order(&mut view.query);
+    let is_analysed = matches!(
+        root,
+        Some(Primitive::Route(route)) if route.routing.opcode != Opcode::Unsharded
+    );
+    if is_analysed {
+        resolve_order(&mut view.query);
+    }
     Ok(keyspace)
 }
 
 /// Analysis writes for a name in ORDER BY the expression that it names, and it stays so.
 fn resolve_order(query: &mut Query) {
     let Query::Select(select) = query else { return };
-    let Select { items, order_by, .. } = &mut **select;
+    let Select { items, order_by, from, .. } = &mut **select;
     for order in order_by {
         let Expr::Column(ColumnName { table: None, name }) = &order.expr else { continue };
         let named = items.iter().find_map(|item| match item {
             SelectItem::Expr { expr, alias: Some(alias) } if alias.is(name.as_str()) => Some(expr),
+            SelectItem::Expr { expr: expr @ Expr::Column(column), alias: None }
+                if column.name.is(name.as_str()) =>
+            {
+                Some(expr)
+            }
             _ => None,
         });
         if let Some(expr) = named {
-            order.expr = expr.clone();
+            order.expr = qualified(expr.clone(), from);
         }
     }
+}
+
+/// With the name of the only table that there is, where none is written.
+fn qualified(mut expr: Expr, from: &[TableExpr]) -> Expr {
+    let [TableExpr::Table(table)] = from else { return expr };
+    let name = table.alias.as_ref().unwrap_or(&table.name.name);
+    let mut fill_in = walk::EachExpr(|expr: &mut Expr| {
+        if let Expr::Column(column) = expr {
+            column.table.get_or_insert(TableName { qualifier: None, name: name.clone() });
+        }
+    });
+    walk::expr_mut(&mut expr, &mut fill_in);
+    expr
 }
 
 fn keyspace_of(primitive: &Primitive) -> Option<&Keyspace> {
@@ -288,7 +313,13 @@ fn check_foreign_keys(
 fn affected(statement: &Statement) -> Vec<TableName> {
     match statement {
         Statement::CreateTable(create) => vec![create.table.clone()],
-        Statement::AlterTable(alter) => vec![alter.table.clone()],
+        Statement::AlterTable(alter) => {
+            let renamed = alter.changes.iter().filter_map(|change| match change {
+                AlterChange::RenameTo(name) => Some(name.clone()),
+                _ => None,
+            });
+            std::iter::once(alter.table.clone()).chain(renamed).collect()
+        }
         Statement::DropTable(drop) => drop.tables.clone(),
         Statement::TruncateTable(table) => vec![table.clone()],
         Statement::CreateIndex(create) => vec![create.table.clone()],

@@ -7,7 +7,7 @@ use sim::sql::ast::{Ident, Query, Select, SelectFlag, SelectItem, TableExpr};
 use super::primitive::Primitive;
 use super::select::{self, Planned};
 use super::utility::{FoundRows, Utility};
-use super::{Context, PlanError, expression};
+use super::{Context, PlanError, expression, shortcut};
 
 /// The plan of a query that asks for the count; None for any other. Without a limit there is
 /// nothing to count: [`without_flag`].
@@ -16,7 +16,11 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Option<Planned>, Pla
     if !asks(select) || select.limit.is_none() {
         return Ok(None);
     }
-    let (limited, mut used) = select::plan(&without_flag(select), context)?;
+    let (limited, mut used) = match shortcut::unsharded_query(query, context) {
+        // A query that goes as it is keeps the flag.
+        Some(unsharded) => select::unchanged(query, unsharded),
+        None => select::plan(&without_flag(select), context)?,
+    };
     let (counted, also) = select::plan(&counting(select), context)?;
     used.extend(also);
     used.sort_unstable();

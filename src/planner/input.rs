@@ -70,7 +70,7 @@ pub fn plan(
         let values = part.values.into_iter();
         let values = values.map(|(name, expr)| (name, piece::add(&mut items, expr))).collect();
         let filter = by_key(key, &list);
-        let (statement, more) = one(context, way, part.change, &part.target, filter)?;
+        let (statement, more) = one(context, way, part.change, &part.target, filter, known)?;
         let statement = match known {
             Known::AfterRouting if 1 < tables_of(written) => qualified(statement, &part.target),
             _ => statement,
@@ -121,6 +121,7 @@ fn one(
     change: Statement,
     target: &Target,
     filter: Expr,
+    known: Known,
 ) -> Result<(Primitive, Vec<String>), PlanError> {
     let own = WrittenName {
         qualifier: Some(Ident::new(&target.table.keyspace)),
@@ -133,8 +134,11 @@ fn one(
     let (plan, used) = match change {
         Statement::Update(update) => {
             on.comments = update.comments.clone();
-            let (order_by, limit) = (Vec::new(), None);
-            let update = Update { tables, filter, order_by, limit, ..update };
+            let order_by = match known {
+                Known::AtOnce => update.order_by.clone(),
+                Known::AfterRouting => Vec::new(),
+            };
+            let update = Update { tables, filter, order_by, limit: None, ..update };
             change::update_on(&update, context, &mut on)?
         }
         Statement::Delete(delete) => {

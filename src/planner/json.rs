@@ -78,6 +78,8 @@ impl QueryType {
             QueryType::CallProc => "CALL_PROC",
             QueryType::Migration => "MIGRATION",
             QueryType::Stream => "STREAM",
+            QueryType::VStream => "VSTREAM",
+            QueryType::Unknown => "UNKNOWN",
         }
     }
 }
@@ -303,7 +305,11 @@ pub fn describe(primitive: &Primitive) -> Json {
                     if name.as_str().bytes().all(|byte| byte.is_ascii_digit()));
                 match pass {
                     true => format!("{} as {}", column.evaluated, column.name),
-                    false => format!("{} as {}", value_text(&column.written), column.name),
+                    false => format!(
+                        "{} as {}",
+                        super::evaluable::text_over(&column.written, &column.evaluated),
+                        column.name
+                    ),
                 }
             };
             let columns: Vec<String> = projection.columns.iter().map(column).collect();

@@ -78,8 +78,9 @@ pub fn order_route(planning: &mut Planning<'_>, route: &mut Route) -> Result<(),
         let weight_column = match planning.semantics.needs_weight_string(&order.simplified) {
             true => {
                 let given = projected_at(&route.source, column);
-                let weight = weight_string(given.as_ref().unwrap_or(&order.simplified));
-                Some(match super::offset_union::weight_in_union(planning, route, &weight)? {
+                let of = given.as_ref().unwrap_or(&order.simplified);
+                let weight = weight_string(of);
+                Some(match super::offset_union::weight_for_order(planning, route, of)? {
                     Some(at) => at,
                     None => add_column(route, &weight)?,
                 })

@@ -3,7 +3,7 @@
 //! Each asks its input for the columns that it needs; an input that lacks one adds it, down to the
 //! select list of a route. It knows nothing of text.
 
-use sim::sql::ast::Expr;
+use sim::sql::ast::{ColumnName, Expr, Ident};
 
 use super::offset::{self, weight_string};
 use super::operator::aggregator::Grouped;
@@ -209,8 +209,9 @@ fn plan_column(
         return Ok(());
     }
     let expr = column.expr.clone();
-    let passed =
-        matches!(expr, Expr::Bound(..) | Expr::Column(_)) || planning.semantics.is_aggregate(&expr);
+    let passed = matches!(expr, Expr::Bound(..) | Expr::Column(_))
+        || planning.semantics.is_aggregate(&expr)
+        || gives(&projection.source, &expr);
     projection.columns[at].info = match passed {
         true => Info::Offset(column_of(planning, &mut projection.source, &expr, Grouped::No)?),
         false => {
@@ -241,7 +242,7 @@ fn ordering(planning: &mut Planning<'_>, ordering: &mut Ordering) -> Result<(), 
         order.collation = match given.is_empty() {
             true => planning.semantics.shown_collation_of(&order.simplified),
             false if is_weighed => None,
-            false => offset_union::collation_of(planning, &given),
+            false => offset_union::collation_of(planning, source, &given),
         };
         if is_weighed {
             order.weight_column =
@@ -308,7 +309,7 @@ fn distinct(planning: &mut Planning<'_>, distinct: &mut Distinct) -> Result<(), 
             true => Some(offset_union::weight_of(planning, &mut distinct.source, at, expr)?),
             false => None,
         };
-        let collation = offset_union::collation_of(planning, &all);
+        let collation = offset_union::collation_of(planning, &distinct.source, &all);
         distinct.columns.push((
             at,
             weight,
@@ -359,6 +360,7 @@ pub fn width(operator: &Operator) -> Option<usize> {
         Operator::HashJoin(join) => Some(join.columns.len()),
         Operator::Union(union) => union.sources.first().and_then(width),
         Operator::RecurseCte(cte) => width(&cte.seed),
+        Operator::VindexTable(table) => Some(table.columns.len()),
         _ => None,
     }
 }
@@ -387,6 +389,13 @@ fn columns_of(operator: &Operator) -> Result<Vec<Expr>, PlanError> {
             None => Err(PlanError::bug("a union of nothing")),
         },
         Operator::RecurseCte(cte) => columns_of(&cte.seed),
+        Operator::VindexTable(table) => {
+            let column = |name: &str| {
+                let name = ColumnName { table: None, name: Ident::new(name) };
+                Expr::Bound(name, table.number)
+            };
+            Ok(table.names().map(column).collect())
+        }
         other => Err(PlanError::unsupported(format!("distinct over {}", other.name()))),
     }
 }

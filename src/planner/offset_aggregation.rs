@@ -255,14 +255,19 @@ fn add_weight(
     Ok(at)
 }
 
-/// Whether a subquery that knows nothing of the outer rows stands beside one route.
+/// Whether a condition's subquery that knows nothing of the outer rows stands beside one route,
+/// those of select lists aside.
 fn is_beside_route(subquery: &SubQuery) -> bool {
-    subquery.outer_vars.is_empty()
-        && match &subquery.outer {
-            Operator::Route(_) => true,
-            Operator::SubQuery(inner) => is_beside_route(inner),
-            _ => false,
+    let (mut subquery, mut is_condition) = (subquery, false);
+    loop {
+        is_condition |= !subquery.is_argument;
+        match &subquery.outer {
+            _ if !subquery.outer_vars.is_empty() => return false,
+            Operator::Route(_) => return is_condition,
+            Operator::SubQuery(inner) => subquery = inner,
+            _ => return false,
         }
+    }
 }
 
 /// One more aggregate: HAVING and ORDER BY may ask for what the select list has not.

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use sim::sql::ast::{ColumnName, Expr, Ident, Literal, Query, SelectItem, TableName};
+use sim::sql::ast::{ColumnName, Expr, Ident, Query, SelectItem, TableName};
 
 use super::offset::{self, weight_string};
 use super::offset_above::weight_of as weight_above;
@@ -24,7 +24,7 @@ use super::operator::{Horizon, Operator, Route, Union};
 use super::planning::Planning;
 use super::predicate::same;
 use super::semantics::tables::{DerivedColumn, DerivedTable, Source, TableInfo};
-use super::semantics::types::CONNECTION_COLLATION;
+use super::semantics::types::Selects;
 use super::semantics::{item_name, table_set::TableSet};
 use super::{PlanError, expression};
 use crate::vindex::Kind;
@@ -116,7 +116,11 @@ fn place_of(planning: &Planning<'_>, derived: u32, expr: &Expr) -> Option<usize>
 }
 
 /// How text that several SELECTs give is compared. A time beside a number becomes text of bytes.
-pub fn collation_of(planning: &Planning<'_>, exprs: &[Expr]) -> Option<Arc<str>> {
+pub fn collation_of(
+    planning: &Planning<'_>,
+    operator: &Operator,
+    exprs: &[Expr],
+) -> Option<Arc<str>> {
     let kinds = exprs.iter().filter_map(|expr| planning.semantics.type_of(expr));
     let kinds: Vec<Kind> = kinds.map(|ty| ty.kind).collect();
     let is_time =
@@ -124,32 +128,31 @@ pub fn collation_of(planning: &Planning<'_>, exprs: &[Expr]) -> Option<Arc<str>>
     if kinds.iter().any(is_time) && kinds.iter().any(|kind| kind.is_integral()) {
         return Some("binary".into());
     }
-    if exprs.iter().all(|expr| matches!(expr, Expr::Literal(Literal::String(_)))) {
-        return Some(CONNECTION_COLLATION.into());
+    match exprs {
+        [only] => planning.semantics.shown_collation_of(only),
+        several => planning.semantics.collation_of_all(several, selects_of(operator)),
     }
-    // The collation is known, and its name is not.
-    if let [only] = exprs
-        && planning.semantics.is_of_unknown_collation(only)
-    {
-        return Some("".into());
-    }
-    exprs.iter().find_map(|expr| planning.semantics.collation_of(expr))
 }
 
-/// Whether a column is compared by weights. Where one query has several SELECTs those decide whose
-/// type is known; where their rows come from several routes all must be known.
+/// Whether a column is compared by weights.
 pub fn needs_weight(planning: &Planning<'_>, operator: &Operator, exprs: &[Expr]) -> bool {
-    if is_concatenated(operator) {
-        let literals = exprs.iter().all(|expr| matches!(expr, Expr::Literal(_)));
-        let weighed = |expr: &Expr| planning.semantics.needs_weight_string(expr);
-        return !literals && exprs.iter().any(weighed);
+    match exprs {
+        [only] => planning.semantics.needs_weight_string(only),
+        several if several.iter().all(|expr| matches!(expr, Expr::Literal(_))) => false,
+        several => planning.semantics.all_need_weight_string(several, selects_of(operator)),
     }
-    if exprs.iter().all(|expr| matches!(expr, Expr::Literal(_))) {
-        return false;
+}
+
+/// Whether what an operator gives is of several routes.
+fn selects_of(operator: &Operator) -> Selects {
+    match operator {
+        Operator::Union(_) => Selects::OfRoutes,
+        Operator::Distinct(distinct) => selects_of(&distinct.source),
+        Operator::Ordering(ordering) => selects_of(&ordering.source),
+        Operator::Limit(limit) => selects_of(&limit.source),
+        Operator::Projection(projection) => selects_of(&projection.source),
+        _ => Selects::OfRoute,
     }
-    let known = exprs.iter().filter(|expr| planning.semantics.type_of(expr).is_some());
-    let known: Vec<&Expr> = known.collect();
-    known.is_empty() || known.iter().any(|expr| planning.semantics.needs_weight_string(expr))
 }
 
 /// Where an operator gives the weight of its column.
@@ -303,14 +306,26 @@ pub fn weight_in_union(
     weight_in_text(planning, route, at, of).map(Some)
 }
 
-fn is_concatenated(operator: &Operator) -> bool {
-    match operator {
-        Operator::Union(_) => true,
-        Operator::Distinct(distinct) => is_concatenated(&distinct.source),
-        Operator::Ordering(ordering) => is_concatenated(&ordering.source),
-        Operator::Limit(limit) => is_concatenated(&limit.source),
-        Operator::Projection(projection) => is_concatenated(&projection.source),
-        _ => false,
+/// The same for a route's own order, below which a union becomes a table first.
+pub fn weight_for_order(
+    planning: &mut Planning<'_>,
+    route: &mut Route,
+    expr: &Expr,
+) -> Result<Option<usize>, PlanError> {
+    if !is_union(&route.source) {
+        return Ok(None);
+    }
+    let Some(at) = position(&route.source, expr) else { return Ok(None) };
+    wrap_union(planning, &mut route.source)?;
+    append_weight(&mut route.source, at, expr).map(Some)
+}
+
+fn wrap_union(planning: &mut Planning<'_>, source: &mut Operator) -> Result<(), PlanError> {
+    match source {
+        Operator::Distinct(distinct) => wrap_union(planning, &mut distinct.source),
+        Operator::Ordering(ordering) => wrap_union(planning, &mut ordering.source),
+        Operator::Limit(limit) => wrap_union(planning, &mut limit.source),
+        union => wrap_source(planning, union),
     }
 }
 
@@ -378,8 +393,6 @@ fn grows(source: &Operator) -> bool {
         Operator::Aggregator(_) => true,
         Operator::Distinct(distinct) => !distinct.required && grows(&distinct.source),
         Operator::Filter(filter) => grows(&filter.source),
-        Operator::Ordering(ordering) => grows(&ordering.source),
-        Operator::Limit(limit) => !is_limited(source) && grows(&limit.source),
         Operator::Union(union) => union.sources.iter().all(part_grows),
         _ => false,
     }
@@ -410,7 +423,11 @@ fn exprs_at_top(source: &Operator, at: usize) -> Option<Expr> {
 
 /// The query becomes the table `dt` of a query that only passes its columns on.
 pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanError> {
-    let names = names_of(&route.source).ok_or_else(expression::schema_tracking_required)?;
+    wrap_source(planning, &mut route.source)
+}
+
+fn wrap_source(planning: &mut Planning<'_>, source: &mut Operator) -> Result<(), PlanError> {
+    let names = names_of(source).ok_or_else(expression::schema_tracking_required)?;
     let number = planning.semantics.tables.len() as u32;
     if number == TableSet::CAPACITY {
         return Err(PlanError::unsupported("so many tables in a statement"));
@@ -419,13 +436,10 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
     let columns = inner
         .iter()
         .enumerate()
-        .map(|(at, name)| DerivedColumn::new(name.clone(), exprs_at(&route.source, at)));
+        .map(|(at, name)| DerivedColumn::new(name.clone(), exprs_at(source, at)));
     let alias = Ident::new("dt");
-    let derived = DerivedTable {
-        columns: columns.collect(),
-        authoritative: true,
-        tables: route.source.tables(),
-    };
+    let derived =
+        DerivedTable { columns: columns.collect(), authoritative: true, tables: source.tables() };
     planning.semantics.tables.push(TableInfo {
         name: alias.clone(),
         keyspace: None,
@@ -437,17 +451,17 @@ pub fn wrap(planning: &mut Planning<'_>, route: &mut Route) -> Result<(), PlanEr
     let passed = inner.iter().zip(names).enumerate().map(|(at, (name, output))| {
         let column = ColumnName { table: Some(table.clone()), name: name.clone() };
         let column = Column::new(Expr::Bound(column, number), Some(output));
-        let original = exprs_at(&route.source, at).into_iter().next();
+        let original = exprs_at(source, at).into_iter().next();
         Column { original: original.unwrap_or_else(|| column.expr.clone()), ..column }
     });
     let passed = passed.collect();
-    let source = Operator::Horizon(Box::new(Horizon {
-        source: route.source.take(),
+    let table = Operator::Horizon(Box::new(Horizon {
+        source: source.take(),
         query: Query::Union(Box::new(expression::empty_union())),
         derived: Some(Derived { number, alias, columns: inner }),
     }));
-    route.source =
-        Operator::Projection(Box::new(Projection { columns: passed, ..Projection::new(source) }));
+    *source =
+        Operator::Projection(Box::new(Projection { columns: passed, ..Projection::new(table) }));
     Ok(())
 }
 

@@ -13,7 +13,7 @@
 //!
 //! It knows nothing of tables, vindexes or routes.
 
-use sim::sql::ast::{CompareOp, Expr, Ident, Literal, Query, TableName};
+use sim::sql::ast::{CompareOp, Expr, Ident, Literal, Over, Query, TableName};
 use sim::sql::walk::{children, children_mut};
 
 use crate::planner::evaluable;
@@ -71,7 +71,9 @@ fn same_node(left: &Expr, right: &Expr) -> bool {
                 && a_otherwise.is_some() == b_otherwise.is_some()
         }
         (Expr::Function(a), Expr::Function(b)) => {
-            a.name.is(b.name.as_str()) && a.qualifier == b.qualifier && a.over == b.over
+            a.name.is(b.name.as_str())
+                && a.qualifier == b.qualifier
+                && same_over(a.over.as_ref(), b.over.as_ref())
         }
         (Expr::Aggregate(a), Expr::Aggregate(b)) => {
             a.kind == b.kind
@@ -79,7 +81,7 @@ fn same_node(left: &Expr, right: &Expr) -> bool {
                 && a.args.len() == b.args.len()
                 && a.separator == b.separator
                 && a.limit == b.limit
-                && a.over == b.over
+                && same_over(a.over.as_ref(), b.over.as_ref())
         }
         (Expr::Cast { kind: a, ty: a_type, .. }, Expr::Cast { kind: b, ty: b_type, .. }) => {
             a == b && a_type == b_type
@@ -103,6 +105,27 @@ fn same_node(left: &Expr, right: &Expr) -> bool {
             Expr::Quantified { op: b_op, all: b_all, query: b, .. },
         ) => a_op == b_op && a_all == b_all && same_query(a, b),
         // Leaves.
+        (left, right) => left == right,
+    }
+}
+
+/// Whether two windows are the same; columns compare as elsewhere.
+fn same_over(left: Option<&Over>, right: Option<&Over>) -> bool {
+    match (left, right) {
+        (Some(Over::Spec(left)), Some(Over::Spec(right))) => {
+            let all = |left: &[Expr], right: &[Expr]| {
+                left.len() == right.len() && left.iter().zip(right).all(|(a, b)| same(a, b))
+            };
+            left.name == right.name
+                && left.frame == right.frame
+                && all(&left.partition_by, &right.partition_by)
+                && left.order_by.len() == right.order_by.len()
+                && left
+                    .order_by
+                    .iter()
+                    .zip(&right.order_by)
+                    .all(|(a, b)| a.descending == b.descending && same(&a.expr, &b.expr))
+        }
         (left, right) => left == right,
     }
 }

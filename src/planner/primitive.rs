@@ -57,6 +57,9 @@ pub enum QueryType {
     CallProc,
     Migration,
     Stream,
+    VStream,
+    /// Of what Vitess's parser has no type for.
+    Unknown,
 }
 
 /// One node. Boxed where it holds others.

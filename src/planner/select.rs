@@ -11,12 +11,13 @@ use super::directive::Directives;
 use super::operator::Operator;
 use super::planning::{Conditions, Names, Planning, RowsFor};
 use super::primitive::{self, Opcode, Primitive, Projection, Routing};
-use super::semantics::analyse::{analyse, column_count};
+use super::semantics::analyse::{analyse, analyse_rows, column_count};
 use super::semantics::check::{first_select, is_dual, is_lock_function};
 use super::semantics::item_name;
 use super::{
     Context, PlanError, build, evaluable, expression, found_rows, lower, lower_above, mirror,
     offset, offset_above, offset_join, predicate, rewrite, shortcut, text,
+    walk::{self, VisitMut},
 };
 
 /// A primitive with the tables that it uses.
@@ -36,10 +37,50 @@ pub fn plan(query: &Query, context: &Context<'_>) -> Result<Planned, PlanError> 
         return Ok((Some(root), vec![format!("{}.dual", dual_shortcut_keyspace(context))]));
     }
     if let Some(unsharded) = shortcut::unsharded_query(query, context) {
-        let used = unsharded.used.into_iter().collect();
-        return Ok((Some(whole(query, unsharded.keyspace)), used));
+        return Ok(unchanged(query, unsharded));
     }
-    apart(query, context)
+    let planned = apart(query, context)?;
+    Ok(match again_by_clauses(query, &planned, context) {
+        Some(better) => better,
+        None => planned,
+    })
+}
+
+/// What names no schema and no table of a system schema may do so as a conjunction of clauses.
+fn again_by_clauses(query: &Query, planned: &Planned, context: &Context<'_>) -> Option<Planned> {
+    let names_nothing = |planned: &Planned| {
+        matches!(&planned.0, Some(Primitive::Route(route))
+            if route.routing.opcode == Opcode::Dba
+                && route.system.schemas.is_empty()
+                && route.system.tables.is_empty())
+    };
+    if !names_nothing(planned) {
+        return None;
+    }
+    let mut rewritten = query.clone();
+    walk::query_mut(&mut rewritten, &mut Clauses);
+    let again = apart(&rewritten, context).ok()?;
+    (!names_nothing(&again)).then_some(again)
+}
+
+/// Every WHERE as a conjunction of clauses.
+struct Clauses;
+
+impl VisitMut for Clauses {
+    fn query(&mut self, query: &mut Query) -> bool {
+        if let Query::Select(select) = query {
+            let conjuncts = expression::conjuncts(select.filter.as_ref()).into_iter();
+            let rewritten = conjuncts.flat_map(predicate::rewrite).collect();
+            select.filter = expression::conjunction(rewritten);
+        }
+        true
+    }
+}
+
+/// The plan of a query that one unsharded keyspace answers.
+pub fn unchanged(query: &Query, unsharded: shortcut::Unsharded) -> Planned {
+    let used = unsharded.used.into_iter().collect();
+    (Some(whole(query, unsharded.keyspace)), used)
 }
 
 /// Plans a query with its tables, wherever they are.
@@ -72,7 +113,10 @@ fn planned(
     let mut planning = planning(&statement, context)?;
     planning.conditions = conditions;
     planning.rows_for = rows_for;
-    planning.semantics = analyse(&mut statement, context)?;
+    planning.semantics = match rows_for {
+        RowsFor::Change => analyse_rows(&mut statement, context)?,
+        RowsFor::Client | RowsFor::Insert => analyse(&mut statement, context)?,
+    };
     let Statement::Query(query) = statement else {
         return Err(PlanError::bug("a query that is none"));
     };
@@ -173,6 +217,13 @@ fn renamed(operator: &Operator, query: &Query) -> Option<Vec<usize>> {
             let is_named = |(at, name): &(usize, Arc<str>)| own(*at).is_none_or(|own| own.is(name));
             return (!names.iter().all(is_named)).then(Vec::new);
         }
+        Operator::VindexTable(table) => {
+            let names = names_of(query);
+            let is_named = |(at, name): &(usize, Arc<str>)| {
+                table.names().nth(*at).is_none_or(|own| name.eq_ignore_ascii_case(own))
+            };
+            return (!names.iter().all(is_named)).then(Vec::new);
+        }
         _ => return None,
     };
     if offset_join::is_named_as(join, &names_of(query)) {
@@ -257,8 +308,11 @@ fn of_vtgate(query: &Query) -> Result<Option<Primitive>, PlanError> {
     for item in &select.items {
         let SelectItem::Expr { expr, alias } = item else { return Ok(None) };
         let Ok(value) = evaluable::translate(expr) else { return Ok(None) };
-        let name = super::semantics::item_name(expr, alias.as_ref());
-        let name = Arc::clone(&name.0);
+        let name = match (alias, expr) {
+            (Some(alias), _) => Arc::clone(&alias.0),
+            // A text keeps its quotes here.
+            (None, expr) => expr.to_string().into(),
+        };
         columns.push(primitive::ProjectedColumn { written: value.clone(), evaluated: value, name });
     }
     let input = Primitive::SingleRow;

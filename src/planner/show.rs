@@ -72,13 +72,18 @@ pub fn show_on(
     Ok(to_one_shard(keyspace, destination, Statement::Show(show.clone())))
 }
 
-pub fn describe(statement: &Statement, context: &Context<'_>) -> Result<Primitive, PlanError> {
+/// The plan, and the table that it is about.
+pub fn describe(
+    statement: &Statement,
+    context: &Context<'_>,
+) -> Result<(Option<Primitive>, Vec<String>), PlanError> {
     let Statement::Describe { table, column } = statement else {
         return Err(PlanError::unsupported(statement));
     };
     let (keyspace, table) = table_or_system(table, context)?;
+    let used = vec![resolve::used(&keyspace, table.name.as_str())];
     let statement = Statement::Describe { table, column: column.clone() };
-    Ok(to_one_shard(keyspace, "AnyShard()".to_owned(), statement))
+    Ok((Some(to_one_shard(keyspace, "AnyShard()".to_owned(), statement)), used))
 }
 
 /// The session's scope is the one that Vitess doesn't write.
@@ -181,6 +186,7 @@ fn other(show: &Show, words: &str, context: &Context<'_>) -> Result<Primitive, P
             let words = format!("create {} {name}", first[1]);
             Ok(at_any_shard(of, Show { kind: ShowKind::Other(words), ..show.clone() }))
         }
+        ["storage", "engines"] => Ok(engines()),
         ["open", "tables"] => open_tables(show, words, context),
         ["function" | "procedure", "status"] => {
             let kind = ShowKind::Other(with_filter(words));
@@ -296,7 +302,7 @@ fn character_sets(filter: Option<&ShowFilter>) -> Result<Primitive, PlanError> {
         ("Charset", "VARCHAR"),
         ("Description", "VARCHAR"),
         ("Default collation", "VARCHAR"),
-        ("Maxlen", "INT32"),
+        ("Maxlen", "UINT32"),
     ];
     let fields = fields.iter().map(|(name, ty)| ((*name).into(), (*ty).into())).collect();
     Ok(Primitive::Rows(Rows { fields, rows }))

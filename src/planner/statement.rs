@@ -114,8 +114,18 @@ fn read(
     }
     sql(text).map_err(|error| {
         // The tokeniser's position and the text near it, as vtgate words it.
-        PlanError::new(Code::InvalidArgument, error.to_string())
+        PlanError::new(Code::InvalidArgument, without_signs(error.to_string()))
     })
+}
+
+/// Signs have no text near the error, and neither has the end.
+fn without_signs(text: String) -> String {
+    match text.rsplit_once(" near '") {
+        Some((before, near)) if near.bytes().all(|byte| byte.is_ascii_punctuation()) => {
+            before.to_owned()
+        }
+        _ => text,
+    }
 }
 
 fn vexplain(rest: &str) -> Outer {

@@ -23,6 +23,7 @@ use super::operator::{
 };
 use super::planning::Planning;
 use super::predicate::{self, same};
+use super::semantics::analyse::is_system_schema;
 use super::semantics::{item_name, names};
 use super::walk::{self, VisitMut};
 use super::{PlanError, expression};
@@ -59,15 +60,12 @@ fn fill_list(query: &mut Query) {
 /// Comments and a lock clause, on the first SELECT.
 fn dress(query: &mut Query, comments: &Comments, lock: Lock) {
     match query {
-        Query::Select(select) => {
-            select.comments = comments.clone();
-            select.lock = lock;
-        }
-        Query::Union(union) => {
-            comment_first(&mut union.left, comments);
-            union.lock = lock;
-        }
+        Query::Select(select) => select.lock = lock,
+        Query::Union(union) => union.lock = lock,
         Query::Values(_) => {}
+    }
+    if !comments.0.is_empty() {
+        comment_first(query, comments);
     }
 }
 
@@ -142,7 +140,9 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
             };
             let mut predicates = filter.predicates.clone();
             if is_table(&filter.source) {
-                predicates.iter_mut().try_for_each(|predicate| from_outside(select, predicate))?;
+                predicates
+                    .iter_mut()
+                    .try_for_each(|predicate| from_outside(planning, select, predicate))?;
             }
             add_predicates(planning, select, &predicates);
             Ok(query)
@@ -157,15 +157,20 @@ fn build(planning: &Planning<'_>, operator: &Operator) -> Result<Query, PlanErro
                 .iter()
                 .map(|order| OrderBy { expr: order.expr.clone(), descending: order.descending });
             let mut order: Vec<OrderBy> = order.collect();
-            if let Query::Select(select) = &query
+            if let Query::Select(select) = &mut query
                 && is_table(&ordering.source)
             {
-                order.iter_mut().try_for_each(|by| from_outside(select, &mut by.expr))?;
+                order.iter_mut().try_for_each(|by| from_outside(planning, select, &mut by.expr))?;
             }
-            match &mut query {
-                Query::Select(select) => select.order_by.extend(order),
-                Query::Union(union) => union.order_by.extend(order),
-                Query::Values(_) => {}
+            let known = match &mut query {
+                Query::Select(select) => &mut select.order_by,
+                Query::Union(union) => &mut union.order_by,
+                Query::Values(_) => return Ok(query),
+            };
+            for by in order {
+                if !known.iter().any(|other| same(&other.expr, &by.expr)) {
+                    known.push(by);
+                }
             }
             Ok(query)
         }
@@ -303,6 +308,11 @@ fn horizon(planning: &Planning<'_>, horizon: &Horizon) -> Result<Query, PlanErro
             select.from = source.from;
             select.filter = source.filter;
             select.with = source.with;
+            // What a server is told of how to work is not passed on.
+            select.flags.clear();
+            if horizon.derived.is_some() {
+                select.comments = Comments::default();
+            }
             Query::Select(select)
         }
         (Query::Union(union), Query::Union(mut source)) => {
@@ -350,45 +360,74 @@ fn is_table(operator: &Operator) -> bool {
     }
 }
 
-/// ORDER BY and HAVING of a derived table that stand outside of it now name its columns.
-fn from_outside(select: &Select, expr: &mut Expr) -> Result<(), PlanError> {
-    let [TableExpr::Bound(table, number)] = &select.from[..] else { return Ok(()) };
-    let TableExpr::Derived { query: Query::Select(inner), alias, .. } = &**table else {
+/// ORDER BY and HAVING of a derived table that stand outside of it now name its columns; it gets
+/// those that it has not.
+fn from_outside(
+    planning: &Planning<'_>,
+    select: &mut Select,
+    expr: &mut Expr,
+) -> Result<(), PlanError> {
+    let [TableExpr::Bound(table, number)] = &mut select.from[..] else { return Ok(()) };
+    let number = *number;
+    let TableExpr::Derived { query: Query::Select(inner), alias, .. } = &mut **table else {
         return Ok(());
     };
     if expression::any(expr, &mut |expr| walk::own_query(expr).is_some()) {
         return Ok(());
     }
-    let given = |expr: &Expr| {
-        inner.items.iter().find_map(|item| match item {
-            SelectItem::Expr { expr: own, alias: name } if same(own, expr) => {
-                Some(item_name(own, name.as_ref()))
-            }
-            _ => None,
-        })
-    };
     let mut refused = None;
     walk::expr_mut(
         expr,
         &mut walk::EachExpr(|expr: &mut Expr| {
-            let is_own = matches!(expr, Expr::Bound(_, own) if own == number);
-            if is_own {
+            let is_own = matches!(expr, Expr::Bound(_, own) if *own == number);
+            if is_own || !matches!(expr, Expr::Bound(..)) && given(inner, expr).is_none() {
+                if matches!(expr, Expr::Aggregate(_)) {
+                    refused = Some(outside(expr));
+                }
                 return;
             }
-            if let Some(name) = given(expr) {
-                let as_is = matches!(expr, Expr::Bound(own, _)
+            let known = given(inner, expr);
+            let Some(name) = known.clone().or_else(|| added(inner, expr)) else {
+                refused = Some(outside(expr));
+                return;
+            };
+            let offered = planning.semantics.table(number).derived();
+            let as_is = offered.is_some_and(|table| table.column(name.as_str()).is_some())
+                && matches!(expr, Expr::Bound(own, _)
                     if own.table.is_none() && own.name.is(name.as_str()));
-                let table = TableName { qualifier: None, name: alias.clone() };
-                let table = Some(table).filter(|_| !as_is);
-                *expr = Expr::Bound(ColumnName { table, name }, *number);
-            } else if matches!(expr, Expr::Bound(..) | Expr::Aggregate(_)) {
-                refused = Some(PlanError::unsupported(format!(
-                    "{expr} outside of the derived table that it is of"
-                )));
-            }
+            let table = TableName { qualifier: None, name: alias.clone() };
+            let table = Some(table).filter(|_| !as_is);
+            *expr = Expr::Bound(ColumnName { table, name }, number);
         }),
     );
     refused.map_or(Ok(()), Err)
+}
+
+/// The name under which a query gives an expression.
+fn given(query: &Select, expr: &Expr) -> Option<Ident> {
+    query.items.iter().find_map(|item| match item {
+        SelectItem::Expr { expr: own, alias } if same(own, expr) => {
+            Some(item_name(own, alias.as_ref()))
+        }
+        _ => None,
+    })
+}
+
+/// The same for one more column of it, if its rows stay the same.
+fn added(query: &mut Select, expr: &Expr) -> Option<Ident> {
+    let name = item_name(expr, None);
+    let grows = !query.distinct
+        && query.group_by.is_empty()
+        && !query.items.iter().any(|item| match item {
+            SelectItem::Expr { expr, alias } => item_name(expr, alias.as_ref()) == name,
+            _ => true,
+        });
+    grows.then(|| query.items.push(SelectItem::Expr { expr: expr.clone(), alias: None }))?;
+    Some(name)
+}
+
+fn outside(expr: &Expr) -> PlanError {
+    PlanError::unsupported(format!("{expr} outside of the derived table that it is of"))
 }
 
 fn projection(planning: &Planning<'_>, projection: &Projection) -> Result<Query, PlanError> {
@@ -406,7 +445,7 @@ fn projection(planning: &Planning<'_>, projection: &Projection) -> Result<Query,
             _ => None,
         });
         let mut exprs = exprs;
-        exprs.try_for_each(|expr| from_outside(select, expr))?;
+        exprs.try_for_each(|expr| from_outside(planning, select, expr))?;
     }
     select.items = items;
     Ok(derived(query, projection.derived.as_ref()))
@@ -542,7 +581,7 @@ impl VisitMut for Restore<'_> {
     }
 }
 
-/// Takes keyspaces off columns, and off tables but those of system schemas.
+/// Takes keyspaces off columns and tables, system schemas excepted.
 struct Plain;
 
 impl VisitMut for Plain {
@@ -550,7 +589,7 @@ impl VisitMut for Plain {
         match expr {
             Expr::Bound(column, _) | Expr::Column(column) => {
                 if let Some(table) = &mut column.table {
-                    table.qualifier = None;
+                    table.qualifier.take_if(|name| !is_system_schema(name.as_str()));
                 }
             }
             _ => {}

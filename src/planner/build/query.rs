@@ -35,11 +35,10 @@ fn select(planning: &mut Planning<'_>, select: &Select) -> Result<Operator, Plan
     rest.with = None;
     rest.from = Vec::new();
     rest.filter = None;
-    rest.comments = Comments::default();
     rest.lock = Lock::None;
     let query = Query::Select(Box::new(rest));
-    let horizon = Operator::Horizon(Box::new(Horizon { source, query, derived: None }));
-    Ok(with_lock(horizon, select.comments.clone(), select.lock))
+    let source = with_lock(source, select.comments.clone(), select.lock);
+    Ok(Operator::Horizon(Box::new(Horizon { source, query, derived: None })))
 }
 
 fn union(planning: &mut Planning<'_>, union: &UnionQuery) -> Result<Operator, PlanError> {
@@ -52,7 +51,8 @@ fn union(planning: &mut Planning<'_>, union: &UnionQuery) -> Result<Operator, Pl
     let rest = UnionQuery { with: None, lock: Lock::None, ..union.clone() };
     let query = Query::Union(Box::new(rest));
     let horizon = Operator::Horizon(Box::new(Horizon { source, query, derived: None }));
-    Ok(with_lock(horizon, Comments::default(), union.lock))
+    // Vitess forgets a union's lock.
+    Ok(horizon)
 }
 
 fn items_of(query: &Query) -> Vec<SelectItem> {

@@ -22,8 +22,18 @@ pub enum Outcome {
     Is(Kind),
     /// A text in the connection's collation.
     Text,
+    /// A name that the server gives.
+    Name,
+    /// A text of all arguments.
+    Joined,
     /// A text like the first argument.
     LikeFirst,
+    /// The same, and of bytes if that is no text.
+    Bytewise,
+    /// The same; what is no text stays as it is.
+    Cased,
+    /// The first argument's.
+    First,
     /// What all arguments have in common.
     Common,
     /// The type of the first argument if it is a number, else FLOAT64.
@@ -32,8 +42,14 @@ pub enum Outcome {
     WholeNumber,
     /// What the second and later arguments have in common: IF.
     CommonOfResults,
-    /// Depends on more than the types.
-    Unknown,
+    /// What all have in common, the last one first: IFNULL.
+    CommonReversed,
+    /// The first argument's, if that is a time.
+    Moved,
+    /// A time of one argument, a text of several.
+    TextOrTime,
+    /// That of a remainder.
+    Modulo,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,15 +88,15 @@ pub fn by_name(name: &str) -> Option<&'static Function> {
 static FUNCTIONS: &[Function] = &[
     // Choice and comparison.
     pure("coalesce", 1, MANY, Outcome::Common),
-    pure("elt", 2, MANY, Outcome::Unknown),
+    pure("elt", 2, MANY, Outcome::CommonOfResults),
     pure("field", 2, MANY, INT),
     pure("greatest", 1, MANY, Outcome::Common),
     pure("if", 3, 3, Outcome::CommonOfResults),
-    pure("ifnull", 2, 2, Outcome::Common),
+    pure("ifnull", 2, 2, Outcome::CommonReversed),
     pure("interval", 2, MANY, INT),
     pure("isnull", 1, 1, INT),
     pure("least", 1, MANY, Outcome::Common),
-    pure("nullif", 2, 2, Outcome::LikeFirst),
+    pure("nullif", 2, 2, Outcome::First),
     pure("strcmp", 2, 2, INT),
     // Numbers.
     pure("abs", 1, 1, Outcome::Number),
@@ -103,7 +119,7 @@ static FUNCTIONS: &[Function] = &[
     pure("log", 1, 2, FLOAT),
     pure("log10", 1, 1, FLOAT),
     pure("log2", 1, 1, FLOAT),
-    pure("mod", 2, 2, Outcome::Unknown),
+    pure("mod", 2, 2, Outcome::Modulo),
     pure("oct", 1, 1, Outcome::Text),
     pure("pi", 0, 0, FLOAT),
     pure("pow", 2, 2, FLOAT),
@@ -121,18 +137,18 @@ static FUNCTIONS: &[Function] = &[
     pure("char", 1, MANY, BYTES),
     pure("char_length", 1, 1, INT),
     pure("character_length", 1, 1, INT),
-    pure("collation", 1, 1, Outcome::Is(Kind::Varchar)),
-    pure("concat", 1, MANY, Outcome::Text),
-    pure("concat_ws", 2, MANY, Outcome::Text),
+    pure("collation", 1, 1, Outcome::Name),
+    pure("concat", 1, MANY, Outcome::Joined),
+    pure("concat_ws", 2, MANY, Outcome::Joined),
     pure("from_base64", 1, 1, BYTES),
     pure("hex", 1, 1, Outcome::Text),
     pure("insert", 4, 4, Outcome::LikeFirst),
     pure("instr", 2, 2, INT),
-    pure("lcase", 1, 1, Outcome::LikeFirst),
+    pure("lcase", 1, 1, Outcome::Cased),
     pure("left", 2, 2, Outcome::LikeFirst),
     pure("length", 1, 1, INT),
     pure("locate", 2, 3, INT),
-    pure("lower", 1, 1, Outcome::LikeFirst),
+    pure("lower", 1, 1, Outcome::Cased),
     pure("lpad", 3, 3, Outcome::LikeFirst),
     pure("ltrim", 1, 1, Outcome::LikeFirst),
     pure("mid", 3, 3, Outcome::LikeFirst),
@@ -143,9 +159,9 @@ static FUNCTIONS: &[Function] = &[
     pure("regexp_like", 2, 3, INT),
     pure("regexp_replace", 3, 6, Outcome::LikeFirst),
     pure("regexp_substr", 2, 5, Outcome::LikeFirst),
-    pure("repeat", 2, 2, Outcome::LikeFirst),
+    pure("repeat", 2, 2, Outcome::Bytewise),
     pure("replace", 3, 3, Outcome::LikeFirst),
-    pure("reverse", 1, 1, Outcome::LikeFirst),
+    pure("reverse", 1, 1, Outcome::Bytewise),
     pure("right", 2, 2, Outcome::LikeFirst),
     pure("rpad", 3, 3, Outcome::LikeFirst),
     pure("rtrim", 1, 1, Outcome::LikeFirst),
@@ -153,9 +169,9 @@ static FUNCTIONS: &[Function] = &[
     pure("substr", 2, 3, Outcome::LikeFirst),
     pure("substring", 2, 3, Outcome::LikeFirst),
     pure("to_base64", 1, 1, Outcome::Text),
-    pure("ucase", 1, 1, Outcome::LikeFirst),
+    pure("ucase", 1, 1, Outcome::Cased),
     pure("unhex", 1, 1, BYTES),
-    pure("upper", 1, 1, Outcome::LikeFirst),
+    pure("upper", 1, 1, Outcome::Cased),
     pure("weight_string", 1, 1, BYTES),
     // Dates and times.
     impure("curdate", 0, 0, DATE),
@@ -171,10 +187,10 @@ static FUNCTIONS: &[Function] = &[
     impure("utc_time", 0, 1, TIME),
     impure("utc_timestamp", 0, 1, DATETIME),
     impure("unix_timestamp", 0, 1, INT),
-    pure("adddate", 2, 2, Outcome::Unknown),
-    pure("date_add", 2, 2, Outcome::Unknown),
-    pure("date_sub", 2, 2, Outcome::Unknown),
-    pure("subdate", 2, 2, Outcome::Unknown),
+    pure("adddate", 2, 2, Outcome::Moved),
+    pure("date_add", 2, 2, Outcome::Moved),
+    pure("date_sub", 2, 2, Outcome::Moved),
+    pure("subdate", 2, 2, Outcome::Moved),
     pure("convert_tz", 3, 3, DATETIME),
     pure("date", 1, 1, DATE),
     pure("date_format", 2, 2, Outcome::Text),
@@ -183,7 +199,7 @@ static FUNCTIONS: &[Function] = &[
     pure("dayofweek", 1, 1, INT),
     pure("dayofyear", 1, 1, INT),
     pure("from_days", 1, 1, DATE),
-    pure("from_unixtime", 1, 2, DATETIME),
+    pure("from_unixtime", 1, 2, Outcome::TextOrTime),
     pure("hour", 1, 1, INT),
     pure("last_day", 1, 1, DATE),
     pure("makedate", 2, 2, DATE),
@@ -198,7 +214,6 @@ static FUNCTIONS: &[Function] = &[
     pure("sec_to_time", 1, 1, TIME),
     pure("second", 1, 1, INT),
     pure("time", 1, 1, TIME),
-    pure("time_format", 2, 2, Outcome::Text),
     pure("time_to_sec", 1, 1, INT),
     pure("to_days", 1, 1, INT),
     pure("to_seconds", 1, 1, INT),
@@ -234,17 +249,16 @@ static FUNCTIONS: &[Function] = &[
     pure("sha2", 2, 2, Outcome::Text),
     pure("uuid_to_bin", 1, 2, BYTES),
     impure("random_bytes", 1, 1, BYTES),
-    impure("uuid", 0, 0, Outcome::Text),
+    impure("uuid", 0, 0, Outcome::Name),
     // The session.
-    impure("current_user", 0, 0, Outcome::Text),
-    impure("database", 0, 0, Outcome::Text),
+    impure("current_user", 0, 0, Outcome::Name),
+    impure("database", 0, 0, Outcome::Name),
     impure("last_insert_id", 1, 1, Outcome::Is(Kind::Uint64)),
-    impure("schema", 0, 0, Outcome::Text),
-    impure("session_user", 0, 0, Outcome::Text),
-    impure("sleep", 1, 1, INT),
-    impure("system_user", 0, 0, Outcome::Text),
-    impure("user", 0, 0, Outcome::Text),
-    impure("version", 0, 0, Outcome::Text),
+    impure("schema", 0, 0, Outcome::Name),
+    impure("session_user", 0, 0, Outcome::Name),
+    impure("system_user", 0, 0, Outcome::Name),
+    impure("user", 0, 0, Outcome::Name),
+    impure("version", 0, 0, Outcome::Name),
 ];
 
 #[cfg(test)]

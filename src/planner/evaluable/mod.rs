@@ -17,6 +17,6 @@ mod translate;
 mod typing;
 
 pub use fold::constant;
-pub use text::{UNWRITTEN_BINARY, text};
+pub use text::{UNWRITTEN_BINARY, text, text_over};
 pub use translate::{Untranslatable, translate, translate_over};
-pub use typing::{Type, type_of};
+pub use typing::{CONNECTION_COLLATION, Part, Type, common, type_of};

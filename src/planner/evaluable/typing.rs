@@ -37,16 +37,34 @@ impl Type {
 /// Finds the type of a column of a table by its number in the statement.
 pub type ColumnTypes<'a> = &'a dyn Fn(&ColumnName, u32) -> Option<Type>;
 
-/// The type of an expression; `column` knows those of the tables.
+/// Of text that is of no column.
+pub const CONNECTION_COLLATION: &str = "utf8mb4_0900_ai_ci";
+
+/// Of names that the server gives.
+const SYSTEM_COLLATION: &str = "utf8mb3_general_ci";
+
+/// The type of an expression; `column` knows those of the tables. Of an aggregate it is known only
+/// where that is the whole expression: vtgate computes with none.
 pub fn type_of(expr: &Expr, column: ColumnTypes<'_>) -> Option<Type> {
+    match expr {
+        Expr::Aggregate(aggregate) => of_aggregate(aggregate, column),
+        Expr::Function(function) if function.over.is_some() => of_window_function(function, column),
+        other => of_computed(other, column),
+    }
+}
+
+fn of_computed(expr: &Expr, column: ColumnTypes<'_>) -> Option<Type> {
     let int = || Some(Type::new(Kind::Int64));
+    let type_of = of_computed;
     let all_known = |exprs: &[&Expr]| exprs.iter().all(|expr| type_of(expr, column).is_some());
     match expr {
         Expr::Literal(literal) => Some(of_literal(literal)),
         Expr::Argument { ty, .. } => ty.as_ref().and_then(of_argument),
         Expr::ListArgument(_) => Some(Type::new(Kind::Tuple)),
         Expr::Bound(name, table) => column(name, *table),
-        Expr::Aggregate(aggregate) => of_aggregate(aggregate, column),
+        Expr::Tuple(items) => {
+            all_known(&items.iter().collect::<Vec<_>>()).then(|| Type::new(Kind::Tuple))
+        }
         Expr::And(_)
         | Expr::Or(_)
         | Expr::Xor(..)
@@ -57,15 +75,23 @@ pub fn type_of(expr: &Expr, column: ColumnTypes<'_>) -> Option<Type> {
             let parts = sim::sql::walk::children(expr);
             if all_known(&parts) { int() } else { None }
         }
+        Expr::Binary { left, right, .. } if is_interval(left) || is_interval(right) => {
+            let date = if is_interval(left) { right } else { left };
+            Some(moved(&type_of(date, column)?))
+        }
         Expr::Binary { op, left, right } => {
             of_binary(*op, &type_of(left, column)?, &type_of(right, column)?)
         }
         Expr::Unary { op, expr } => of_unary(*op, &type_of(expr, column)?),
-        Expr::Case { whens, otherwise, .. } => {
+        Expr::Case { operand, whens, otherwise } => {
+            let conditions = whens.iter().map(|(condition, _)| condition).chain(operand.as_deref());
+            if !all_known(&conditions.collect::<Vec<_>>()) {
+                return None;
+            }
             let results = whens.iter().map(|(_, result)| result).chain(otherwise.as_deref());
-            let types: Option<Vec<Type>> = results.map(|result| type_of(result, column)).collect();
-            common(&types?)
+            common(&parts(results, column)?)
         }
+        Expr::Interval { value, .. } => type_of(value, column),
         Expr::Cast { expr, ty, .. } => {
             type_of(expr, column)?;
             of_cast(ty)
@@ -76,8 +102,10 @@ pub fn type_of(expr: &Expr, column: ColumnTypes<'_>) -> Option<Type> {
             Some(Type::text(collation.name()))
         }
         Expr::Collate { expr, collation } => {
-            type_of(expr, column)?;
-            Some(Type::text(&collation.as_str().to_ascii_lowercase()))
+            let collation = collation.as_str().to_ascii_lowercase();
+            let inner = type_of(expr, column)?.collation;
+            let fits = inner.is_none_or(|inner| charset_of(&inner) == charset_of(&collation));
+            fits.then(|| Type::text(&collation))
         }
         Expr::Trim { expr, .. } => type_of(expr, column).map(|ty| as_text(&ty)),
         Expr::Function(function) => of_function(function, column),
@@ -99,7 +127,7 @@ fn of_literal(literal: &Literal) -> Type {
             Type { size, scale, ..Type::new(Kind::Decimal) }
         }
         Literal::Float(_) => Type::new(Kind::Float64),
-        Literal::String(_) => Type { collation: None, ..Type::new(Kind::Varchar) },
+        Literal::String(_) => Type::text(CONNECTION_COLLATION),
         Literal::HexNumber(_) | Literal::Hex(_) | Literal::Bit(_) => Type::new(Kind::Varbinary),
         Literal::Date(_) => Type::new(Kind::Date),
         Literal::Time(_) => Type::new(Kind::Time),
@@ -125,9 +153,12 @@ fn of_argument(ty: &ArgumentType) -> Option<Type> {
     Some(Type { size: number(ty.size), scale: number(ty.scale), ..Type::new(kind) })
 }
 
-/// See `opcode.AggregateOpcode.ResolveType`.
+/// See `opcode.AggregateOpcode.ResolveType`. Only what is read as it is has a type here, and text
+/// of it loses its collation.
 fn of_aggregate(aggregate: &Aggregate, column: ColumnTypes<'_>) -> Option<Type> {
-    let input = || aggregate.args.first().and_then(|arg| type_of(arg, column));
+    let plain =
+        |arg: &&Expr| matches!(arg, Expr::Bound(..) | Expr::Literal(_) | Expr::Argument { .. });
+    let input = || aggregate.args.first().filter(plain).and_then(|arg| of_computed(arg, column));
     match aggregate.kind {
         AggregateKind::CountStar | AggregateKind::Count => Some(Type::new(Kind::Int64)),
         AggregateKind::Sum | AggregateKind::Avg => {
@@ -139,12 +170,19 @@ fn of_aggregate(aggregate: &Aggregate, column: ColumnTypes<'_>) -> Option<Type> 
                 false => Type::new(Kind::Float64),
             })
         }
-        AggregateKind::Min | AggregateKind::Max | AggregateKind::AnyValue => input(),
+        AggregateKind::Min | AggregateKind::Max | AggregateKind::AnyValue => {
+            let input = input()?;
+            let collation = input.kind.is_text().then(|| CONNECTION_COLLATION.to_owned());
+            Some(Type { collation, ..input })
+        }
         AggregateKind::GroupConcat => {
             let input = input()?;
             Some(match input.kind.is_binary() {
                 true => Type::new(Kind::Blob),
-                false => Type { collation: input.collation, ..Type::new(Kind::Text) },
+                false => {
+                    let collation = Some(CONNECTION_COLLATION.to_owned());
+                    Type { collation, ..Type::new(Kind::Text) }
+                }
             })
         }
         AggregateKind::BitAnd | AggregateKind::BitOr | AggregateKind::BitXor => {
@@ -261,11 +299,14 @@ fn of_cast(ty: &CastType) -> Option<Type> {
         "unsigned" | "unsigned integer" => Kind::Uint64,
         _ => return None,
     };
-    let collation = ty
-        .charset
-        .as_ref()
-        .and_then(|charset| sim::collation::Collation::of_charset(charset.as_str()))
-        .map(|collation| collation.name().to_string());
+    let named = |charset: &sim::sql::ast::Ident| {
+        let collation = sim::collation::Collation::of_charset(charset.as_str())?;
+        Some(collation.name().to_string())
+    };
+    let collation = match &ty.charset {
+        Some(charset) => named(charset),
+        None => (kind == Kind::Varchar).then(|| CONNECTION_COLLATION.to_owned()),
+    };
     Some(Type { kind, collation, size: size(ty.length), scale: size(ty.scale) })
 }
 
@@ -282,64 +323,139 @@ fn of_window_function(function: &Function, column: ColumnTypes<'_>) -> Option<Ty
 }
 
 fn of_function(function: &Function, column: ColumnTypes<'_>) -> Option<Type> {
-    if function.over.is_some() {
-        return of_window_function(function, column);
-    }
     let known = function::by_name(function.name.as_str())?;
-    let args: Option<Vec<Type>> =
-        function.args.iter().map(|argument| type_of(argument, column)).collect();
     // What a weight string is made of doesn't matter.
     if known.name == "weight_string" {
         return Some(Type::new(Kind::Varbinary));
     }
-    let args = args?;
+    let args = parts(function.args.iter(), column)?;
+    let first = || args.first().map(|part| &part.ty);
     match known.result {
         Outcome::Is(kind) => Some(Type::new(kind)),
-        Outcome::Text => Some(Type::new(Kind::Varchar)),
-        Outcome::LikeFirst if known.name == "nullif" => args.first().cloned(),
-        Outcome::LikeFirst => args.first().map(as_text),
+        Outcome::Text => Some(Type::text(CONNECTION_COLLATION)),
+        Outcome::Name => Some(Type::text(SYSTEM_COLLATION)),
+        Outcome::Joined => Some(joined(&args)),
+        Outcome::Bytewise => first().map(|ty| match ty.kind.is_text() || ty.kind.is_binary() {
+            true => as_text(ty),
+            false => Type::text("binary"),
+        }),
+        Outcome::Cased => {
+            first().map(|ty| if ty.kind.is_text() { as_text(ty) } else { ty.clone() })
+        }
+        Outcome::LikeFirst => first().map(as_text),
+        Outcome::First => first().cloned(),
         Outcome::Common => common(&args),
         Outcome::CommonOfResults => common(args.get(1..)?),
-        Outcome::Number => args.first().map(|first| of_number(number(first))),
-        Outcome::WholeNumber => args.first().map(|first| {
+        Outcome::CommonReversed => {
+            let args: Vec<Part> = args.into_iter().rev().collect();
+            common(&args)
+        }
+        Outcome::Moved => first().map(moved),
+        Outcome::TextOrTime => Some(match args.len() {
+            1 => Type::new(Kind::Datetime),
+            _ => Type::text(CONNECTION_COLLATION),
+        }),
+        Outcome::Number => first().map(|first| of_number(number(first))),
+        Outcome::WholeNumber => first().map(|first| {
             of_number(match number(first) {
                 Number::Decimal => Number::Int,
                 other => other,
             })
         }),
-        Outcome::Unknown if known.name == "mod" => {
-            of_binary(BinaryOp::Modulo, args.first()?, args.get(1)?)
-        }
-        Outcome::Unknown => None,
+        Outcome::Modulo => of_binary(BinaryOp::Modulo, first()?, &args.get(1)?.ty),
     }
 }
 
 fn as_text(ty: &Type) -> Type {
     let kind = if ty.kind.is_binary() { Kind::Varbinary } else { Kind::Varchar };
-    let collation = ty.collation.clone().filter(|_| kind == Kind::Varchar);
+    let collation = match kind {
+        Kind::Varbinary => None,
+        _ if ty.kind.is_text() => ty.collation.clone(),
+        _ => Some(CONNECTION_COLLATION.to_owned()),
+    };
     Type { kind, collation, size: 0, scale: 0 }
 }
 
-/// The type of a choice between several. See `evalengine/api_type_aggregation.go`.
-pub(crate) fn common(types: &[Type]) -> Option<Type> {
-    let mut types = types.iter().filter(|ty| ty.kind != Kind::Null);
-    let Some(first) = types.next() else { return Some(Type::new(Kind::Null)) };
-    Some(types.fold(first.clone(), |left, right| pair(&left, right)))
+fn is_interval(expr: &Expr) -> bool {
+    matches!(expr, Expr::Interval { .. })
 }
 
-fn pair(left: &Type, right: &Type) -> Type {
-    if left.kind == right.kind {
-        let collation =
-            if left.collation == right.collation { left.collation.clone() } else { None };
-        let (size, scale) = (left.size.max(right.size), left.scale.max(right.scale));
-        return Type { kind: left.kind, collation, size, scale };
+/// The type of a time to which something was added: one that is no time becomes text.
+fn moved(ty: &Type) -> Type {
+    match ty.kind {
+        Kind::Date | Kind::Time | Kind::Datetime | Kind::Timestamp => ty.clone(),
+        _ => Type::text(CONNECTION_COLLATION),
     }
+}
+
+// ---------------------------------------------------------------- several together
+
+/// A part of an expression: its type, and whether it is written there.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub ty: Type,
+    pub is_literal: bool,
+}
+
+fn parts<'a>(exprs: impl Iterator<Item = &'a Expr>, column: ColumnTypes<'_>) -> Option<Vec<Part>> {
+    let part = |expr: &Expr| {
+        let ty = of_computed(expr, column)?;
+        Some(Part { ty, is_literal: matches!(expr, Expr::Literal(_)) })
+    };
+    exprs.map(part).collect()
+}
+
+/// The type of a choice between several. See `evalengine/api_type_aggregation.go`.
+pub fn common(parts: &[Part]) -> Option<Type> {
+    let mut parts = parts.iter().filter(|part| part.ty.kind != Kind::Null);
+    let Some(first) = parts.next() else { return Some(Type::new(Kind::Null)) };
+    Some(parts.fold(first.ty.clone(), |left, right| pair(&left, right)))
+}
+
+/// Texts one behind the other; what is none doesn't count.
+fn joined(parts: &[Part]) -> Type {
+    let mut texts = parts.iter().filter(|part| part.ty.kind.is_text());
+    let Some(first) = texts.next() else { return Type::text(CONNECTION_COLLATION) };
+    texts.fold(as_text(&first.ty), |left, right| Type {
+        collation: of_both(left.collation.as_deref(), right),
+        ..left
+    })
+}
+
+/// The collation of two texts: that of Unicode, unless a literal fits into the other. See
+/// `mysql/collations/colldata/coercion.go`.
+fn of_both(left: Option<&str>, right: &Part) -> Option<String> {
+    let is_unicode = |name: &str| charset_of(name) == "utf8mb4";
+    let (left, other) = (left?, right.ty.collation.as_deref()?);
+    if left == other || is_unicode(left) {
+        return Some(left.to_owned());
+    }
+    is_unicode(other).then(|| if right.is_literal { left } else { other }.to_owned())
+}
+
+fn charset_of(collation: &str) -> &str {
+    collation.split_once('_').map_or(collation, |(charset, _)| charset)
+}
+
+fn pair(left: &Type, part: &Part) -> Type {
+    let right = &part.ty;
     let is_number = |ty: &Type| {
         ty.kind.is_integral()
             || matches!(ty.kind, Kind::Decimal | Kind::Float32 | Kind::Float64 | Kind::Bit)
     };
     let is_time =
         |ty: &Type| matches!(ty.kind, Kind::Date | Kind::Time | Kind::Datetime | Kind::Timestamp);
+    let collation = || match (left.kind.is_text(), right.kind.is_text()) {
+        (true, true) => of_both(left.collation.as_deref(), part),
+        (true, false) => left.collation.clone(),
+        (false, true) => right.collation.clone(),
+        (false, false) => Some(CONNECTION_COLLATION.to_owned()),
+    };
+    if left.kind == right.kind {
+        let collation = if left.kind.is_text() { collation() } else { None };
+        let (size, scale) = (left.size.max(right.size), left.scale.max(right.scale));
+        return Type { kind: left.kind, collation, size, scale };
+    }
     match (is_number(left), is_number(right)) {
         (true, true) => {
             let (a, b) = (number(left), number(right));
@@ -352,10 +468,7 @@ fn pair(left: &Type, right: &Type) -> Type {
         }
         _ if is_time(left) && is_time(right) => Type::new(Kind::Datetime),
         _ if left.kind.is_binary() || right.kind.is_binary() => Type::new(Kind::Varbinary),
-        _ => {
-            let collation = left.collation.clone().or_else(|| right.collation.clone());
-            Type { collation, ..Type::new(Kind::Varchar) }
-        }
+        _ => Type { collation: collation(), ..Type::new(Kind::Varchar) },
     }
 }
 
@@ -402,7 +515,7 @@ mod tests {
         check("1", "INT64");
         check("18446744073709551615", "UINT64");
         check("1.5", "DECIMAL");
-        check("'a'", "VARCHAR");
+        check("'a'", "VARCHAR utf8mb4_0900_ai_ci");
         check("i + 1", "INT64");
         check("u + 1", "UINT64");
         check("i + d", "DECIMAL");
@@ -416,19 +529,26 @@ mod tests {
         check("sum(i)", "DECIMAL");
         check("sum(f)", "FLOAT64");
         check("sum(x)", "unknown");
-        check("min(v)", "VARCHAR latin1_swedish_ci");
+        check("min(v)", "VARCHAR utf8mb4_0900_ai_ci");
+        check("min(upper(v))", "unknown");
+        check("count(x) + 1", "unknown");
+        check("concat(v, 'a')", "VARCHAR latin1_swedish_ci");
+        check("concat('a', v)", "VARCHAR utf8mb4_0900_ai_ci");
+        check("ifnull(v, 'a')", "VARCHAR utf8mb4_0900_ai_ci");
         check("avg(i)", "DECIMAL");
         check("coalesce(i, 1)", "INT64");
         check("coalesce(i, u)", "DECIMAL");
         check("case when i then v else v end", "VARCHAR latin1_swedish_ci");
         check("cast(x as signed)", "unknown");
-        check("cast(i as char)", "VARCHAR");
+        check("cast(i as char)", "VARCHAR utf8mb4_0900_ai_ci");
+        check("case when x = 1 then 1 end", "unknown");
         check("upper(v)", "VARCHAR latin1_swedish_ci");
         check("upper(b)", "VARBINARY");
         check("length(v)", "INT64");
         check("weight_string(x)", "VARBINARY");
         check("foo(i)", "unknown");
-        check("v collate utf8mb4_bin", "VARCHAR utf8mb4_bin");
+        check("v collate latin1_bin", "VARCHAR latin1_bin");
+        check("v collate utf8mb4_bin", "unknown");
         check("-u", "INT64");
         check("i & 1", "UINT64");
         check("floor(d)", "INT64");

@@ -225,13 +225,26 @@ fn child(
             change::update_on(&update, context, &mut way)
         }
         ReferenceAction::SetNull => {
-            let others = differing(parent, key, set, new, None);
+            let cast = |(at, value): (usize, Expr)| match values.get(at) {
+                Some(_) => value,
+                None => piece::cast(parent, &set[at].column.name, value),
+            };
+            let new = new.into_iter().enumerate().map(cast).collect();
+            let others = differing(key, set, new, None);
             let filter = piece::and(std::iter::once(of_list).chain(others));
             let update = Update { set: nulls(key), ..empty(piece::checked(way), tables, filter) };
             let mut way = way.along(key, Verify::Needed, None)?;
             change::update_on(&update, context, &mut way)
         }
         _ => Err(set_default()),
+    }
+}
+
+/// Whether a value is a literal, as it is or cast.
+fn is_known(value: &Expr) -> bool {
+    match value {
+        Expr::Cast { expr, .. } => is_known(expr),
+        value => matches!(value, Expr::Literal(_)),
     }
 }
 
@@ -242,7 +255,6 @@ fn argument(name: &str) -> Expr {
 /// `:v is null or (a) not in ((:v))`: children that have the new key already stay. None where the
 /// new key is NULL, which no child has.
 pub fn differing(
-    parent: &Table,
     key: &ForeignKey,
     set: &[&UpdateItem],
     new: Vec<Expr>,
@@ -258,9 +270,7 @@ pub fn differing(
         }
         let at = key.parent_columns.iter().position(|name| item.column.name.is(name))?;
         columns.push(piece::column(qualifier.as_ref(), key.child_columns.get(at)?));
-        let known = matches!(value, Expr::Literal(_));
-        let value = piece::cast(parent, &item.column.name, value);
-        if !known {
+        if !is_known(&value) {
             unsure.push(value.clone());
         }
         values.push(value);

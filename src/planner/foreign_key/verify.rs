@@ -148,8 +148,12 @@ fn held(
     };
     let on = key.parent_columns.iter().zip(&key.child_columns).map(equal);
     let set = assigned(written, key);
-    let new = set.iter().map(|item| piece::prefixed(item.value.clone(), PARENT)).collect();
-    let differs = differing(&target.table, key, &set, new, Some(CHILD));
+    let cast = |item: &&UpdateItem| {
+        let value = piece::prefixed(item.value.clone(), PARENT);
+        piece::cast(&target.table, &item.column.name, value)
+    };
+    let new = set.iter().map(cast).collect();
+    let differs = differing(key, &set, new, Some(CHILD));
     let filter = written.filter.clone().map(|filter| piece::prefixed(filter, PARENT));
     let from = joined(
         piece::aliased(changed.clone(), Some(PARENT)),

@@ -3,7 +3,8 @@
 //! It knows nothing of how a statement is walked.
 
 use sim::sql::ast::{
-    AggregateKind, CompareOp, Expr, Limit, Literal, Lock, Query, Select, SelectItem, TableExpr,
+    AggregateKind, BinaryOp, CompareOp, Expr, Function, Ident, Limit, Literal, Lock, Query, Select,
+    SelectItem, TableExpr,
 };
 
 /// `not` over what has an opposite. `<=>` has none: NULL would be on both sides of it.
@@ -17,6 +18,19 @@ pub fn not(inner: &Expr) -> Option<Expr> {
         }),
         Expr::Not(inner) => Some((**inner).clone()),
         Expr::Literal(Literal::Bool(value)) => Some(Expr::Literal(Literal::Bool(!value))),
+        _ => None,
+    }
+}
+
+/// `a -> '$.b'` and `a ->> '$.b'` as the functions that they are short for.
+pub fn of_json(op: BinaryOp, left: &Expr, right: &Expr) -> Option<Expr> {
+    let call = |name: &str, args: Vec<Expr>| {
+        Expr::Function(Function { name: Ident::new(name), qualifier: None, args, over: None })
+    };
+    let extract = || call("json_extract", vec![left.clone(), right.clone()]);
+    match op {
+        BinaryOp::JsonExtract => Some(extract()),
+        BinaryOp::JsonUnquoteExtract => Some(call("json_unquote", vec![extract()])),
         _ => None,
     }
 }

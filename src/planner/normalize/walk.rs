@@ -13,6 +13,7 @@ use sim::sql::walk::children_mut;
 
 use super::{Normalized, hint, rewrite, variable};
 use crate::key::Code;
+use crate::planner::walk::EachExpr;
 use crate::planner::{Context, PlanError};
 
 /// The walk's state.
@@ -55,6 +56,15 @@ impl<'a> Normalizer<'a> {
     }
 
     pub fn statement(&mut self, statement: &mut Statement) -> Walked {
+        // The session's scope is the one that is never said.
+        if !matches!(statement, Statement::Set(_)) {
+            let mut unsaid = EachExpr(|expr: &mut Expr| {
+                if let Expr::Variable(Variable::System { scope, .. }) = expr {
+                    scope.take_if(|scope| *scope == VariableScope::Session);
+                }
+            });
+            crate::planner::walk::statement_mut(statement, &mut unsaid);
+        }
         match statement {
             Statement::Query(query) => self.query(query),
             Statement::Insert(insert) => self.insert(insert),
@@ -281,6 +291,7 @@ impl<'a> Normalizer<'a> {
             }
             Expr::Function(function) => self.function(function)?,
             Expr::Variable(variable) => self.variable(variable),
+            Expr::Binary { op, left, right } => rewrite::of_json(*op, left, right),
             _ => None,
         };
         if let Some(replacement) = replacement {

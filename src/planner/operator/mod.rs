@@ -32,6 +32,7 @@ pub mod table;
 pub mod union;
 pub mod update;
 pub mod vindex_table;
+pub mod window;
 
 use super::semantics::Semantics;
 use super::semantics::table_set::TableSet;
@@ -56,6 +57,7 @@ pub use table::Table;
 pub use union::Union;
 pub use update::Update;
 pub use vindex_table::VindexTable;
+pub use window::Window;
 
 /// A node with what is below it.
 #[derive(Clone, Debug)]
@@ -81,6 +83,7 @@ pub enum Operator {
     LockAndComment(Box<LockAndComment>),
     Update(Box<Update>),
     Delete(Box<Delete>),
+    Window(Box<Window>),
     /// What a rewrite has taken out; never seen by one.
     Taken,
 }
@@ -110,6 +113,7 @@ impl Operator {
             Operator::LockAndComment(_) => "LockAndComment",
             Operator::Update(_) => "Update",
             Operator::Delete(_) => "Delete",
+            Operator::Window(_) => "Window",
             Operator::Taken => "Taken",
         }
     }
@@ -143,6 +147,7 @@ impl Operator {
             Operator::LockAndComment(lock) => vec![&lock.source],
             Operator::Update(update) => vec![&update.source],
             Operator::Delete(delete) => vec![&delete.source],
+            Operator::Window(window) => vec![&window.source],
             Operator::Taken => Vec::new(),
         }
     }
@@ -178,6 +183,7 @@ impl Operator {
             Operator::LockAndComment(lock) => vec![&mut lock.source],
             Operator::Update(update) => vec![&mut update.source],
             Operator::Delete(delete) => vec![&mut delete.source],
+            Operator::Window(window) => vec![&mut window.source],
             Operator::Taken => Vec::new(),
         }
     }

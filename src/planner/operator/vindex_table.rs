@@ -57,6 +57,11 @@ impl VindexTable {
         }
     }
 
+    /// What its output columns are called.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().filter_map(|column| VINDEX_COLUMNS.get(*column).copied())
+    }
+
     /// Where it gives a column of its own, by name; the column is added where it is new.
     pub fn offset_of(&mut self, name: &str) -> Option<usize> {
         let of_vindex = VINDEX_COLUMNS.iter().position(|known| known.eq_ignore_ascii_case(name))?;
@@ -96,7 +101,7 @@ fn value_of_id(predicate: &Expr) -> Result<&Expr, &'static str> {
 
 fn is_value(expr: &Expr) -> bool {
     match expr {
-        Expr::Literal(Literal::Introduced { .. }) => false,
+        Expr::Literal(Literal::Introduced { .. } | Literal::Null | Literal::Bool(_)) => false,
         Expr::Literal(_) | Expr::Argument { .. } | Expr::ListArgument(_) => true,
         Expr::Tuple(items) => items.iter().all(is_value),
         _ => false,

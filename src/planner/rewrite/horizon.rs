@@ -4,13 +4,13 @@
 //! or aggregation, then DISTINCT, HAVING, ORDER BY, LIMIT, each an operator. See
 //! `operators/horizon_planning.go` and `horizon_expanding.go`.
 
-use sim::sql::ast::{Expr, Ident, Over, Query, Select, SelectItem};
+use sim::sql::ast::{Expr, Over, Query, Select, SelectItem};
 
 use super::super::build::query::is_plain;
 use super::super::build::{predicate as predicates, sub_query};
 use super::super::operator::ordering::{Order, Ordering};
 use super::super::operator::projection::{Column, Projection};
-use super::super::operator::{Distinct, Horizon, Limit, Operator};
+use super::super::operator::{Distinct, Horizon, Limit, Operator, Window};
 use super::super::planning::{Phase, Planning};
 use super::super::predicate::same;
 use super::super::route::merge::is_of_one_shard;
@@ -29,13 +29,10 @@ pub fn push_or_expand(planning: &mut Planning<'_>, horizon: Box<Horizon>) -> Rew
     if planning.semantics.signature.subqueries {
         return expand(planning, *horizon);
     }
-    let partitioned = |select: &Select| {
-        !has_windows(select) || partitions_by_vindex(planning, select, &horizon.source)
-    };
     let whole = match &horizon.source {
         Operator::Route(route) => {
-            let windows = matches!(&horizon.query, Query::Select(select) if partitioned(select));
-            route.routing.is_single_shard() || is_plain(planning, &horizon.query) && windows
+            let windows = matches!(&horizon.query, Query::Select(select) if has_windows(select));
+            route.routing.is_single_shard() || is_plain(planning, &horizon.query) && !windows
         }
         _ => false,
     };
@@ -139,8 +136,9 @@ fn expand_select(
     derived: Option<super::super::operator::horizon::Derived>,
 ) -> Result<Operator, PlanError> {
     let windowed = has_windows(&select);
-    let fits = is_on_one_shard(&source)
-        || select.windows.is_empty() && partitions_by_vindex(planning, &select, &source);
+    let single = is_on_one_shard(&source);
+    let fits =
+        single || select.windows.is_empty() && partitions_by_vindex(planning, &select, &source);
     if windowed && !fits {
         return Err(windows_over_shards());
     }
@@ -168,6 +166,9 @@ fn expand_select(
     };
     if let Some(having) = &select.having {
         operator = having_of(planning, operator, having)?;
+    }
+    if windowed && !is_derived && !single {
+        operator = Operator::Window(Box::new(Window { source: operator }));
     }
     if distinct && !aggregation::makes_distinct(planning, &select, &order) {
         operator = Operator::Distinct(Box::new(Distinct::required(operator)));
@@ -240,13 +241,14 @@ fn partitions_by_vindex(planning: &Planning<'_>, select: &Select, source: &Opera
     let Operator::Route(route) = source else { return false };
     let tables = route.source.tables_of_rows();
     let by_vindex = |over: &Over| {
-        let named = |name: &Ident| select.windows.iter().find(|(known, _)| known.is(name.as_str()));
         let spec = match over {
             Over::Spec(spec) => Some(spec),
-            Over::Name(name) => named(name).map(|(_, spec)| spec),
+            // Vitess looks at no window that has a name.
+            Over::Name(_) => None,
         };
         spec.is_some_and(|spec| {
             spec.partition_by.iter().any(|expr| is_of_one_shard(planning, expr, tables))
+                || covers_vindex(planning, &spec.partition_by, tables)
         })
     };
     let holds = |expr: &Expr| {
@@ -257,6 +259,21 @@ fn partitions_by_vindex(planning: &Planning<'_>, select: &Select, source: &Opera
         _ => true,
     });
     items && select.order_by.iter().all(|order| holds(&order.expr))
+}
+
+/// Whether all columns of one unique vindex are among the expressions.
+fn covers_vindex(planning: &Planning<'_>, exprs: &[Expr], tables: TableSet) -> bool {
+    tables.numbers().take(planning.semantics.tables.len()).any(|number| {
+        let has = |name: &String| {
+            exprs.iter().any(|expr| {
+                matches!(expr, Expr::Bound(column, of) if *of == number && column.name.is(name))
+            })
+        };
+        let real = planning.semantics.table(number).real();
+        let vindexes = real.into_iter().flat_map(|real| &real.table.column_vindexes);
+        let mut several = vindexes.filter(|vindex| 1 < vindex.columns.len() && !vindex.partial);
+        several.any(|vindex| vindex.unique && vindex.columns.iter().all(has))
+    })
 }
 
 fn limited(source: Operator, limit: sim::sql::ast::Limit, top: bool) -> Operator {

@@ -33,6 +33,7 @@ pub fn plan_all(planning: &mut Planning<'_>, operator: Operator) -> Result<Opera
         operator = act(planning, operator)?;
         operator = to_fixed_point(planning, operator)?;
     }
+    let mut operator = super::operator::window::strip(operator);
     sub_query::check_stars(&operator)?;
     aggregation_through::group_right_sides(&mut operator);
     Ok(operator)

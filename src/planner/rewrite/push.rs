@@ -10,7 +10,7 @@
 use sim::sql::ast::{BinaryOp, Expr, Ident, Limit as LimitClause, Literal, Query};
 
 use super::super::build::predicate::add;
-use super::super::expression;
+use super::super::operator::ordering::Order;
 use super::super::operator::projection;
 use super::super::operator::{
     ApplyJoin, Distinct, Filter, Horizon, Limit, Operator, Ordering, Projection, Route, SubQuery,
@@ -20,6 +20,9 @@ use super::super::planning::{Conditions, Phase, Planning, RowsFor};
 use super::super::predicate::same;
 use super::super::route::narrow;
 use super::super::semantics::table_set::TableSet;
+use super::super::{PlanError, expression};
+use crate::key::Code;
+
 use super::Rewritten;
 use super::split_projection::{may_split, split_projection};
 
@@ -204,6 +207,14 @@ fn into_vindex(mut projection: Box<Projection>, mut table: Box<VindexTable>) -> 
         return Ok((Operator::VindexTable(table), Some("push projection into vindex")));
     }
     table.columns.truncate(before);
+    let other = projection.columns.iter().map(|column| &column.expr);
+    let mut other = other.filter(|expr| !matches!(expr, Expr::Column(_) | Expr::Bound(..)));
+    if let Some(expr) = other.next()
+        && table.wanted().is_ok()
+    {
+        let text = format!("VT09018: cannot add '{expr}' expression to a table/vindex");
+        return Err(PlanError::new(Code::FailedPrecondition, text));
+    }
     projection.source = Operator::VindexTable(table);
     Ok((Operator::Projection(projection), None))
 }
@@ -315,8 +326,7 @@ fn ordering(planning: &Planning<'_>, mut ordering: Box<Ordering>) -> Rewritten {
             Ok((Operator::Projection(projection), rule))
         }
         Operator::SubQueryContainer(mut container)
-            if is_of(planning, &ordering, container.outer.tables())
-                && container.subqueries.iter().all(|subquery| !subquery.is_argument) =>
+            if is_of(planning, &ordering, container.outer.tables()) =>
         {
             ordering.source = container.outer.take();
             container.outer = Operator::Ordering(ordering);
@@ -456,7 +466,8 @@ fn limit(planning: &Planning<'_>, mut limit: Box<Limit>) -> Rewritten {
         }
         mut source if !limit.pushed && planning.reached(Phase::InitialPlanning) => {
             limit.pushed = true;
-            let found = limit_routes(&mut source);
+            let order = order_above_window(&source);
+            let found = limit_routes(&mut source, &order);
             limit.source = source;
             Ok((Operator::Limit(limit), found.then_some("push upper limit under route")))
         }
@@ -482,11 +493,11 @@ fn lower_count(one: &LimitClause, other: &LimitClause) -> Option<Expr> {
 ///
 /// Vitess does so through a filter and a sort as well, and loses rows. The plans here are the same,
 /// but such routes are told of no limit.
-fn limit_routes(operator: &mut Operator) -> bool {
+fn limit_routes(operator: &mut Operator, order: &[Order]) -> bool {
     match operator {
         Operator::Route(route) => {
             let count = Expr::Argument { name: Ident::new("__upper_limit"), ty: None };
-            let source = route.source.take();
+            let source = ordered(route.source.take(), order);
             let limit = LimitClause { offset: None, count };
             let limit = Limit { source, limit, top: false, is_copy: true, pushed: true };
             route.source = Operator::Limit(Box::new(limit));
@@ -497,7 +508,36 @@ fn limit_routes(operator: &mut Operator) -> bool {
         | Operator::SubQuery(_)
         | Operator::SubQueryContainer(_) => false,
         Operator::Aggregator(aggregator) if !aggregator.groups.is_empty() => false,
-        other => other.inputs_mut().into_iter().fold(false, |any, input| limit_routes(input) | any),
+        other => {
+            let inputs = other.inputs_mut().into_iter();
+            inputs.fold(false, |any, input| limit_routes(input, order) | any)
+        }
+    }
+}
+
+/// The order that stands above windows, which nothing takes below them: a limit does.
+fn order_above_window(operator: &Operator) -> Vec<Order> {
+    let mut order = Vec::new();
+    let mut operator = operator;
+    loop {
+        match operator {
+            Operator::Ordering(ordering) => order.clone_from(&ordering.order),
+            Operator::Window(_) => return order,
+            Operator::Route(_) => return Vec::new(),
+            _ => {}
+        }
+        let [input] = operator.inputs()[..] else { return Vec::new() };
+        operator = input;
+    }
+}
+
+fn ordered(source: Operator, order: &[Order]) -> Operator {
+    match order {
+        [] => source,
+        order => {
+            let order = order.to_vec();
+            Operator::Ordering(Box::new(Ordering { source, order, result_columns: None }))
+        }
     }
 }
 
@@ -542,6 +582,16 @@ fn distinct(planning: &Planning<'_>, mut distinct: Box<Distinct>) -> Rewritten {
                 Operator::Distinct(Box::new(Distinct { pushed: true, ..Distinct::new(source) }))
             });
             Ok((Operator::Distinct(distinct), Some("added distinct under route")))
+        }
+        Operator::Window(mut window) if planning.reached(Phase::InitialPlanning) => {
+            window.source = to_save_work(window.source.take());
+            if !distinct.required {
+                return Ok((Operator::Window(window), Some("push distinct under window")));
+            }
+            distinct.pushed = true;
+            distinct.source = Operator::Window(window);
+            let rule = Some("push distinct under window - kept original");
+            Ok((Operator::Distinct(distinct), rule))
         }
         Operator::Distinct(inner) => {
             distinct.source = inner.source;

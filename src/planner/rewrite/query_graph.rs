@@ -6,7 +6,7 @@
 use super::super::operator::query_graph::{QueryGraph, QueryTable};
 use super::super::operator::{Filter, Operator, join::Kind};
 use super::super::planning::Planning;
-use super::super::{PlanError, build};
+use super::super::{PlanError, build, expression};
 use super::Rewritten;
 use super::join::merge_or_join;
 
@@ -20,8 +20,8 @@ pub fn solve(planning: &mut Planning<'_>, graph: QueryGraph) -> Rewritten {
     for QueryTable { number, written, predicates } in tables {
         let mut operator =
             super::super::route::table::of_table(planning, number, &written, predicates)?;
-        for predicate in &without_tables {
-            operator = build::predicate::add(planning, operator, predicate.clone());
+        if let Some(predicate) = expression::conjunction(without_tables.clone()) {
+            operator = build::predicate::add(planning, operator, predicate);
         }
         operators.push(operator);
     }

@@ -198,9 +198,13 @@ impl Halves {
         }
     }
 
-    /// What the right is told, as a column of the left.
+    /// What the right is told, as a column of the left: one more, unless a derived table would give
+    /// two of one name.
     fn told(&mut self, planning: &mut Planning<'_>, expr: &Expr) -> Result<Expr, PlanError> {
-        let known = self.left.columns.iter().position(|known| same(&known.expr, expr));
+        let known = match &self.derived {
+            Some(_) => self.left.columns.iter().position(|known| same(&known.expr, expr)),
+            None => None,
+        };
         let name = match known {
             Some(at) => self.left.names[at].clone(),
             None => {

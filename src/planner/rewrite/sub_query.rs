@@ -2,7 +2,7 @@
 //!
 //! See `operators/subquery_planning.go` and `subquery.go`.
 
-use sim::sql::ast::{CompareOp, Expr, Ident, Limit as LimitClause, Literal, Query};
+use sim::sql::ast::{CompareOp, Expr, Ident, Limit as LimitClause, Literal, Lock, Query};
 
 use super::super::build::sub_query::{self, with_has_values};
 use super::super::operator::sub_query::Kind;
@@ -207,6 +207,8 @@ fn into_route(
     // Its rows are there whether or not the subquery has a shard.
     outer.runs_once |= matches!(outer.routing, Routing::Dual | Routing::AnyShard(_));
     outer.routing = decision.routing;
+    // The route is a new one, which Vitess tells of no lock.
+    outer.lock = Lock::None;
     let keyspace = outer.routing.keyspace().map(|keyspace| keyspace.name.to_string());
     let mut query = subquery.query;
     if matches!(inner.routing, Routing::System(_)) {

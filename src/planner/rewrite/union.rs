@@ -117,13 +117,15 @@ fn merge_adjacent(union: &mut Union) {
             true => {
                 union.sources.remove(at + 1);
                 union.items.remove(at + 1);
+                // What is merged may go with what stands before it.
+                at = at.saturating_sub(1);
             }
             false => at += 1,
         }
     }
 }
 
-/// Merges the second into the first.
+/// Merges the second into the first: a new route, which has no lock and no directives.
 fn try_merge(union: &mut Union, first: usize, second: usize) -> bool {
     let (Operator::Route(one), Operator::Route(other)) =
         (&union.sources[first], &union.sources[second])
@@ -140,17 +142,18 @@ fn try_merge(union: &mut Union, first: usize, second: usize) -> bool {
     let of_any_shard =
         |route: &Route| matches!(route.routing, Routing::Dual | Routing::AnyShard(_));
     let runs_once = [&one, &other].into_iter().any(|part| part.runs_once || of_any_shard(part));
-    let (comments, lock) = (one.comments.clone(), one.lock);
-    let source = Operator::Union(Box::new(Union {
+    let mut source = Union {
         sources: vec![one.source, other.source],
         items: vec![union.items[first].clone(), union.items[second].clone()],
         distinct: union.distinct,
-    }));
+    };
+    if !union.distinct {
+        flatten(&mut source);
+    }
+    let source = Operator::Union(Box::new(source));
     let mut route = Route::new(source, routing);
     route.runs_once = runs_once;
     route.merged_tables = other.merged_tables;
-    route.comments = comments;
-    route.lock = lock;
     union.sources[first] = Operator::Route(Box::new(route));
     true
 }

@@ -133,7 +133,6 @@ impl Routing {
 pub fn never_true(predicate: &Expr) -> bool {
     match predicate {
         Expr::Literal(Literal::Bool(value)) => !value,
-        Expr::Literal(Literal::Null) => true,
         Expr::Literal(Literal::Integer(digits)) => digits.bytes().all(|digit| digit == b'0'),
         Expr::Compare { op: CompareOp::NullSafeEqual, .. } => false,
         Expr::Compare { op, left, right, .. } => {

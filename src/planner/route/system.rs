@@ -94,8 +94,8 @@ fn equality(planning: &Planning<'_>, predicate: &Expr) -> Option<(Names, Expr, E
         (None, Some(what)) => (what, right, left),
         (None, None) => return None,
     };
-    let is_telling = !is_database(value) && evaluable::translate(value).is_ok();
-    is_telling.then(|| (what, (**column).clone(), (**value).clone()))
+    let told = evaluable::translate(value).ok().filter(|_| !is_database(value))?;
+    Some((what, (**column).clone(), told))
 }
 
 fn is_database(value: &Expr) -> bool {

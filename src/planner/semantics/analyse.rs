@@ -25,7 +25,19 @@ use crate::vschema::find::TableOrVindex;
 
 /// Analyses a statement in place.
 pub fn analyse(statement: &mut Statement, context: &Context<'_>) -> Result<Semantics, PlanError> {
-    let mut analyzer = Analyzer::new(context);
+    analysed(Analyzer::new(context), statement)
+}
+
+/// The same of the query for the rows of a change. Its ORDER BY is the change's, which had no
+/// select list.
+pub fn analyse_rows(
+    statement: &mut Statement,
+    context: &Context<'_>,
+) -> Result<Semantics, PlanError> {
+    analysed(Analyzer { is_of_change: true, ..Analyzer::new(context) }, statement)
+}
+
+fn analysed(mut analyzer: Analyzer<'_>, statement: &mut Statement) -> Result<Semantics, PlanError> {
     match statement {
         Statement::Query(query) => analyzer.query(query, Nested::No)?,
         Statement::Update(update) => {
@@ -60,6 +72,8 @@ pub(super) struct Analyzer<'a> {
     scopes: Scopes,
     /// Common table expressions in sight, the nearest last.
     pub(super) common: Vec<(Ident, Common)>,
+    /// Whether the query finds the rows of a change.
+    is_of_change: bool,
 }
 
 /// What the name of a common table expression stands for.
@@ -80,7 +94,8 @@ impl<'a> Analyzer<'a> {
     fn new(context: &'a Context<'a>) -> Analyzer<'a> {
         let aggregate_functions = context.vschema.aggregate_functions();
         let semantics = Semantics { aggregate_functions, ..Semantics::default() };
-        Analyzer { context, semantics, scopes: Scopes::default(), common: Vec::new() }
+        let (scopes, common) = (Scopes::default(), Vec::new());
+        Analyzer { context, semantics, scopes, common, is_of_change: false }
     }
 
     // ------------------------------------------------------------ queries
@@ -107,6 +122,11 @@ impl<'a> Analyzer<'a> {
         let Some(with) = with else { return Ok(None) };
         let is_part = nested == Nested::Yes || self.scopes.nested;
         let mut stay = Vec::new();
+        for (at, table) in with.tables.iter().enumerate() {
+            if with.tables[..at].iter().any(|other| other.name == table.name) {
+                return Err(not_unique(&table.name));
+            }
+        }
         for table in with.tables {
             let name = table.name.clone();
             let common = match with.recursive && recursive::reads_itself(&table) {
@@ -157,6 +177,9 @@ impl<'a> Analyzer<'a> {
 
     fn select(&mut self, select: &mut Select, nested: Nested) -> Result<(), PlanError> {
         check::select(select, nested)?;
+        if select.into.is_some() {
+            self.semantics.sharded_only = Some(PlanError::unsupported("INTO on sharded keyspace"));
+        }
         if select.from.is_empty() {
             select.from.push(dual());
         }
@@ -182,7 +205,12 @@ impl<'a> Analyzer<'a> {
                 self.expr(&mut order.expr, Clause::Other)?;
             }
         }
+        let is_whole = self.scopes.levels.len() == 1 && !self.scopes.nested;
         for order in &mut select.order_by {
+            if self.is_of_change && is_whole {
+                self.expr(&mut order.expr, Clause::Other)?;
+                continue;
+            }
             self.resolve(&mut order.expr, &offers, Clause::OrderBy)?;
             if !self.is_unknown(&order.expr, &offers) {
                 self.expr(&mut order.expr, Clause::OrderBy)?;
@@ -284,6 +312,7 @@ impl<'a> Analyzer<'a> {
     fn filter(&mut self, filter: Option<&mut Expr>) -> Result<(), PlanError> {
         let Some(filter) = filter else { return Ok(()) };
         self.expr(filter, Clause::Other)?;
+        without_keyspaces(filter);
         let whole = std::mem::replace(filter, Expr::And(Vec::new()));
         let conjuncts = expression::into_conjuncts(whole).into_iter().flat_map(split_rows);
         let conjuncts: Vec<Expr> = conjuncts.collect();
@@ -300,6 +329,7 @@ impl<'a> Analyzer<'a> {
             *expr = self.semantics.bind(column.clone(), &self.scopes, clause)?;
             return Ok(());
         }
+        check::lock_function(expr)?;
         if let Expr::Compare { left, right, .. } = expr {
             check_operands(left, right)?;
         }
@@ -353,6 +383,7 @@ impl<'a> Analyzer<'a> {
                     own.drain(..before);
                 }
                 let bound = self.expr(on, Clause::Other);
+                without_keyspaces(on);
                 if let Some(own) = self.scopes.levels.last_mut() {
                     *own = all;
                 }
@@ -443,8 +474,7 @@ impl<'a> Analyzer<'a> {
             other.name == info.name && !told_apart
         };
         if self.own().iter().any(clashes) {
-            let text = format!("VT03013: not unique table/alias: '{}'", info.name.as_str());
-            return Err(PlanError::new(Code::FailedPrecondition, text));
+            return Err(not_unique(&info.name));
         }
         let number = self.semantics.tables.len() as u32;
         if number == TableSet::CAPACITY {
@@ -573,14 +603,20 @@ fn vindex_hint(
     for name in &hint.indexes {
         if !table.column_vindexes.iter().any(|vindex| vindex.name == name.as_str()) {
             let text = format!(
-                "VT09021: Vindex '{}' does not exist in table '{}'",
+                "VT09021: Vindex '{}' does not exist in table '{}.{}'",
                 name.as_str(),
+                table.keyspace,
                 table.name
             );
             return Err(PlanError::new(Code::FailedPrecondition, text));
         }
     }
     Ok(Some(hint.clone()))
+}
+
+fn not_unique(name: &Ident) -> PlanError {
+    let text = format!("VT03013: not unique table/alias: '{}'", name.as_str());
+    PlanError::new(Code::FailedPrecondition, text)
 }
 
 fn not_read() -> PlanError {
@@ -613,6 +649,18 @@ fn split_rows(conjunct: Expr) -> Vec<Expr> {
             escape: None,
         }],
     }
+}
+
+/// A condition names no keyspaces, and no schemas.
+fn without_keyspaces(condition: &mut Expr) {
+    let mut each = walk::EachExpr(|expr: &mut Expr| {
+        if let Expr::Bound(column, _) | Expr::Column(column) = expr
+            && let Some(table) = &mut column.table
+        {
+            table.qualifier = None;
+        }
+    });
+    walk::expr_mut(condition, &mut each);
 }
 
 /// A subquery in a comparison gives as many columns as the other side has.

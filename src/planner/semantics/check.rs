@@ -7,7 +7,6 @@ use sim::sql::ast::{
 };
 
 use super::super::PlanError;
-use super::super::walk::{self, Visit};
 use crate::key::Code;
 
 /// The functions that take or look at a named lock.
@@ -36,7 +35,6 @@ pub fn select(select: &Select, nested: Nested) -> Result<(), PlanError> {
     for item in &select.items {
         match item {
             SelectItem::Next(_) if nested == Nested::Yes => return Err(misplaced("NEXT")),
-            SelectItem::Expr { expr, .. } => lock_functions(expr, select)?,
             _ => {}
         }
     }
@@ -54,33 +52,12 @@ fn misplaced(what: &str) -> PlanError {
     PlanError::new(Code::InvalidArgument, format!("Incorrect usage/placement of '{what}'"))
 }
 
-fn lock_functions(expr: &Expr, select: &Select) -> Result<(), PlanError> {
-    if is_dual(&select.from) {
+/// A lock is taken by nothing but a SELECT of such functions alone, which is planned elsewhere.
+pub fn lock_function(expr: &Expr) -> Result<(), PlanError> {
+    if !is_lock_function(expr) {
         return Ok(());
     }
-    let mut found = FindLock(None);
-    walk::expr(expr, &mut found);
-    match found.0 {
-        None => Ok(()),
-        Some(text) => {
-            Err(PlanError::new(Code::Unimplemented, format!("{text} allowed only with dual")))
-        }
-    }
-}
-
-struct FindLock(Option<String>);
-
-impl Visit for FindLock {
-    fn expr(&mut self, expr: &Expr) -> bool {
-        if is_lock_function(expr) {
-            self.0.get_or_insert_with(|| expr.to_string());
-        }
-        true
-    }
-
-    fn query(&mut self, _: &Query) -> bool {
-        false
-    }
+    Err(PlanError::new(Code::Unimplemented, format!("{expr} allowed only with dual")))
 }
 
 fn table(table: &TableExpr) -> Result<(), PlanError> {

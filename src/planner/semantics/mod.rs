@@ -163,9 +163,14 @@ impl Semantics {
         all
     }
 
-    /// By what a column of this table is qualified.
+    /// By what a column of this table is qualified: of a system table's the schema is a part.
     pub fn qualifier(&self, number: u32) -> TableName {
-        TableName { qualifier: None, name: self.table(number).name.clone() }
+        let table = self.table(number);
+        let qualifier = match table.source {
+            Source::System(_) => table.keyspace.clone(),
+            _ => None,
+        };
+        TableName { qualifier, name: table.name.clone() }
     }
 
     /// A column of a derived table as the expression that it names below it; the first SELECT's of
@@ -181,7 +186,14 @@ impl Semantics {
                     && let Some(inner) = table.column(column.name.as_str())
                     && let Some(inner) = inner.exprs.first()
                 {
+                    let written = column.name.clone();
                     *expr = inner.clone();
+                    // The same name stays as it was written.
+                    if let Expr::Bound(inner, _) = expr
+                        && inner.name.is(written.as_str())
+                    {
+                        inner.name = written;
+                    }
                 }
             }),
         );

@@ -6,14 +6,20 @@
 use sim::sql::ast::{ArgumentType, ColumnName, Expr};
 
 use super::super::PlanError;
-use super::super::evaluable::{self, Type};
+use super::super::evaluable::{self, Part, Type};
 use super::super::system_tables;
 use super::Semantics;
 use super::tables::Source;
 use crate::vindex::Kind;
 
-/// Of text that is of no column.
-pub const CONNECTION_COLLATION: &str = "utf8mb4_0900_ai_ci";
+pub use super::super::evaluable::CONNECTION_COLLATION;
+
+/// Whose several SELECTs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selects {
+    OfRoute,
+    OfRoutes,
+}
 
 impl Semantics {
     pub fn type_of(&self, expr: &Expr) -> Option<Type> {
@@ -73,6 +79,58 @@ impl Semantics {
                 is_supported(&name).then(|| name.into())
             }
         }
+    }
+
+    /// The type of what several SELECTs give at one place; none unless each gives one. A value of
+    /// the type `unknown` has no say.
+    fn type_of_routes(&self, exprs: &[Expr]) -> Option<Type> {
+        let mut all: Vec<Part> = Vec::new();
+        for expr in exprs {
+            match self.type_of(expr) {
+                Some(ty) => all.insert(0, Part { ty, is_literal: false }),
+                None if self.is_of_values(expr) => {}
+                None => return None,
+            }
+        }
+        if all.is_empty() { None } else { evaluable::common(&all) }
+    }
+
+    /// The same where the SELECTs are one route's, merged one by one. Where only one of two has a
+    /// type, that is the type of both, and forgotten when the next one comes.
+    fn type_of_route(&self, exprs: &[Expr]) -> Option<Type> {
+        let own = |expr: &Expr| self.type_of(expr).filter(|ty| ty.kind != Kind::Null);
+        let (first, rest) = exprs.split_first()?;
+        let (mut kept, mut shown) = (own(first), own(first));
+        for expr in rest {
+            (kept, shown) = match (kept, own(expr)) {
+                (Some(left), Some(right)) => {
+                    let both = [right, left].map(|ty| Part { ty, is_literal: false });
+                    let both = evaluable::common(&both);
+                    (both.clone(), both)
+                }
+                (left, right) => (None, left.or(right)),
+            };
+        }
+        shown
+    }
+
+    fn type_of_all(&self, exprs: &[Expr], of: Selects) -> Option<Type> {
+        match of {
+            Selects::OfRoutes => self.type_of_routes(exprs),
+            Selects::OfRoute => self.type_of_route(exprs),
+        }
+    }
+
+    pub fn all_need_weight_string(&self, exprs: &[Expr], of: Selects) -> bool {
+        match self.type_of_all(exprs, of) {
+            None => true,
+            Some(ty) => is_text(ty.kind) && !ty.collation.is_some_and(|name| is_supported(&name)),
+        }
+    }
+
+    pub fn collation_of_all(&self, exprs: &[Expr], of: Selects) -> Option<std::sync::Arc<str>> {
+        let name = self.type_of_all(exprs, of).filter(|ty| is_text(ty.kind))?.collation?;
+        is_supported(&name).then(|| name.into())
     }
 
     /// As a plan shows it behind a key: without a name where vtgate has none for it.

@@ -106,7 +106,7 @@ fn kind(words: &mut Words<'_>) -> Option<ShowVitessKind> {
         },
         "transaction" => {
             words.expect("status")?;
-            words.expect("for")?;
+            words.accept("for");
             TransactionStatus { id: words.text()?.into() }
         }
         "unresolved" => {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sim::sql::ast::{Comments, Query, Statement, Verbatim};
+use sim::sql::ast::{Comments, Query, Show, ShowKind, Statement, Verbatim};
 
 use super::resolve::{self, send};
 use super::{Planned, Targeted, Utility};
@@ -31,6 +31,10 @@ pub fn plan(
         | Statement::Insert(_)
         | Statement::Update(_)
         | Statement::Delete(_)
+        | Statement::Explain(_)
+        | Statement::Analyze { .. }
+        | Statement::LockTables(_)
+        | Statement::UnlockTables
         | Statement::Call { .. } => as_it_is(statement, context)?,
         Statement::CreateTable(_)
         | Statement::AlterTable(_)
@@ -42,6 +46,9 @@ pub fn plan(
         | Statement::CreateView(_)
         | Statement::AlterView(_)
         | Statement::DropView { .. } => definition(statement, query, context)?,
+        Statement::Show(Show { kind: ShowKind::Tables { .. }, .. }) => {
+            (Some(Primitive::Send(base(statement, context)?)), Vec::new())
+        }
         Statement::Show(_) | Statement::Describe { .. } => one_shard(statement, context)?,
         Statement::Verbatim { kind: Verbatim::LoadData, .. } => {
             let send = Send { is_dml: true, single_shard_only: true, ..base(statement, context)? };

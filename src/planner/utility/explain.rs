@@ -2,7 +2,7 @@
 //!
 //! See `planbuilder/{explain,vexplain}.go`. It knows nothing of how the explained statement runs.
 
-use sim::sql::ast::{Explain, Ident, Statement, TableExpr, TableName, Verbatim};
+use sim::sql::ast::{Explain, Ident, Query, Statement, TableExpr, TableName, Verbatim};
 
 use super::resolve::{self, text_rows, to_any_shard, to_one_shard, used};
 use super::{Planned, Utility, keys};
@@ -28,6 +28,9 @@ pub fn plan(explain: &Explain, query: &str, context: &Context<'_>) -> Result<Pla
     }
     let mut tables = Tables { context, found: Vec::new(), error: None };
     walk::statement_mut(&mut explain.statement, &mut tables);
+    if let Statement::Insert(insert) = &*explain.statement {
+        tables.changed(&insert.table);
+    }
     if let Some(error) = tables.error {
         return Err(error);
     }
@@ -57,9 +60,41 @@ struct Tables<'a> {
     error: Option<PlanError>,
 }
 
+impl Tables<'_> {
+    /// The table that an INSERT changes keeps its name.
+    fn changed(&mut self, name: &TableName) {
+        match resolve::known_table(name, self.context) {
+            Ok((_, place)) => self.found.push((place.keyspace, name.name.as_str().to_owned())),
+            Err(error) => {
+                self.error.get_or_insert(error);
+            }
+        }
+    }
+
+    fn dual(&mut self) {
+        match resolve::any_keyspace(self.context) {
+            Ok(keyspace) => self.found.push((keyspace, "dual".to_owned())),
+            Err(error) => {
+                self.error.get_or_insert(error);
+            }
+        }
+    }
+}
+
 impl VisitMut for Tables<'_> {
+    fn query(&mut self, query: &mut Query) -> bool {
+        if matches!(query, Query::Select(select) if select.from.is_empty()) {
+            self.dual();
+        }
+        true
+    }
+
     fn table(&mut self, node: &mut TableExpr) -> bool {
         if let TableExpr::Table(table) = node {
+            if table.name.qualifier.is_none() && table.name.name.is("dual") {
+                self.dual();
+                return true;
+            }
             match resolve::known_table(&table.name, self.context) {
                 Ok((real, place)) => {
                     let written = table.alias.as_ref().unwrap_or(&table.name.name);

@@ -33,9 +33,10 @@ pub fn plan(flush: &Flush, context: &Context<'_>) -> Result<Planned, PlanError> 
             tables(names, &of_keyspace, context)
         }
         _ => {
-            let place = resolve::place(None, context)?;
-            let destination = place.destination.unwrap_or_else(|| "AllShards()".to_owned());
-            Ok((Some(to(place.keyspace, destination, flush.clone())), Vec::new()))
+            let keyspace = resolve::selected_keyspace(context)?;
+            let destination = resolve::session_destination(context);
+            let destination = destination.unwrap_or_else(|| "AllShards()".to_owned());
+            Ok((Some(to(keyspace, destination, flush.clone())), Vec::new()))
         }
     }
 }

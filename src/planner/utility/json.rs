@@ -89,7 +89,11 @@ pub fn describe(utility: &Utility) -> Json {
             let names = function.columns.iter().filter_map(|column| VINDEX_COLUMNS.get(*column));
             let fields: Map<String, Json> =
                 names.map(|name| ((*name).to_owned(), json!("VARBINARY"))).collect();
-            node.own("Columns", function.columns.clone());
+            let columns = match &function.columns[..] {
+                [] => Json::Null,
+                columns => json!(columns),
+            };
+            node.own.insert("Columns".into(), columns);
             node.own("Fields", Json::Object(fields));
             node.own("Value", evaluable::text(&function.value));
             node.own("Vindex", &*function.vindex);

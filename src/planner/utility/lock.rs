@@ -28,7 +28,8 @@ pub fn plan(select: &Select, context: &Context<'_>) -> Result<Option<Planned>, P
         })
         .collect();
     let Some(first) = exprs.iter().find_map(|expr| within(expr)) else { return Ok(None) };
-    if !is_of_dual(select) {
+    let is_whole = |expr: &&Expr| matches!(expr, Expr::Function(function) if is_lock(function));
+    if !is_of_dual(select) || !exprs.iter().any(is_whole) {
         let text = format!("{} allowed only with dual", Expr::Function(first.clone()));
         return Err(PlanError::new(Code::Unimplemented, text));
     }
@@ -52,8 +53,14 @@ pub fn plan(select: &Select, context: &Context<'_>) -> Result<Option<Planned>, P
     Ok(Some((Some(Primitive::Utility(utility)), used)))
 }
 
+/// Whether nothing but dual is read, and all of it.
 fn is_of_dual(select: &Select) -> bool {
+    let more = select.filter.is_some()
+        || !select.group_by.is_empty()
+        || select.having.is_some()
+        || !select.order_by.is_empty();
     match &select.from[..] {
+        _ if more => false,
         [] => true,
         [sim::sql::ast::TableExpr::Table(table)] => {
             table.name.qualifier.is_none() && table.name.name.is("dual")

@@ -38,9 +38,9 @@ use sim::sql::ast::{Expr, Query, Statement};
 use crate::planner::foreign_key::primitive::Keyed;
 use crate::planner::insert_query::InsertQuery;
 use crate::planner::primitive::{Keyspace, Primitive, QueryType, Rows, Send};
-use crate::planner::statement::show::Filter;
+use crate::planner::statement::show::{Filter, ShowVitessKind};
 use crate::planner::statement::vschema::AlterVSchema;
-use crate::planner::statement::{Outer, VExplainKind};
+use crate::planner::statement::{Outer, StreamKind, VExplainKind};
 use crate::planner::{Context, PlanError, ddl, show};
 
 /// What utility statements plan to.
@@ -219,16 +219,33 @@ pub fn of_vitess(
         Outer::ShowVitess(_) if context.shard.is_some() => {
             (QueryType::Show, bypass::text(query, context)?)
         }
-        Outer::ShowVitess(show) => (QueryType::Show, show_vitess::plan(show, query, context)?),
+        Outer::ShowVitess(show) => {
+            (type_of_show(&show.kind), show_vitess::plan(show, query, context)?)
+        }
         Outer::AlterVSchema(change) => (QueryType::Ddl, vschema::plan(change, context)?),
         Outer::AlterMigration => (QueryType::Migration, migration::alter(query, context)?),
         Outer::RevertMigration { uuid } => {
             (QueryType::Migration, migration::revert(uuid, context)?)
         }
-        Outer::Stream(stream) => (QueryType::Stream, stream::plan(stream, context)?),
+        Outer::Stream(stream) => {
+            let query_type = match stream.kind {
+                StreamKind::Messages => QueryType::Stream,
+                StreamKind::Changes => QueryType::VStream,
+            };
+            (query_type, stream::plan(stream, context)?)
+        }
         Outer::Comment => (QueryType::Other, no_rows()),
         Outer::Sql(other) => return Err(PlanError::unsupported(other)),
     })
+}
+
+/// What only tablets read is no SHOW to Vitess.
+fn type_of_show(kind: &ShowVitessKind) -> QueryType {
+    match kind {
+        ShowVitessKind::MigrationLogs => QueryType::Migration,
+        ShowVitessKind::ThrottledApps | ShowVitessKind::ThrottlerStatus => QueryType::Unknown,
+        _ => QueryType::Show,
+    }
 }
 
 /// Plans a normalised statement; none for what the planner proper takes.
@@ -249,7 +266,7 @@ pub fn plan(
         | Statement::Update(_)
         | Statement::Delete(_) => return Ok(None),
         Statement::Show(of) => (Some(show::show(of, context)?), Vec::new()),
-        Statement::Describe { .. } => (Some(show::describe(statement, context)?), Vec::new()),
+        Statement::Describe { .. } => show::describe(statement, context)?,
         Statement::Explain(explain) => explain::plan(explain, query, context)?,
         Statement::Set(assignments) => set::plan(assignments, context)?,
         Statement::Use(name) => {

@@ -103,6 +103,14 @@ pub fn any_keyspace(context: &Context<'_>) -> Result<Keyspace, PlanError> {
     }
 }
 
+/// The session's keyspace, or the one that stands in for it where it has none.
+pub fn selected_keyspace(context: &Context<'_>) -> Result<Keyspace, PlanError> {
+    match context.environment.any_keyspace.as_deref() {
+        Some(name) => crate::planner::keyspace(context, name),
+        None => crate::planner::current_keyspace(context),
+    }
+}
+
 /// The first keyspace by name.
 pub fn first_keyspace(context: &Context<'_>) -> Result<Keyspace, PlanError> {
     let first = context.vschema.keyspaces.keys().next().map(String::as_str);

@@ -232,18 +232,11 @@ fn adjusted(value: &Expr, values: Values) -> Expr {
     }
 }
 
-/// What a tablet sees of the session is enough for it.
+/// A tablet has all that it takes: its session, or a query's own tables.
 fn may_go_below(expr: &Expr) -> bool {
     let is_own = !matches!(
         expr,
-        Expr::Subquery(_)
-            | Expr::Exists(_)
-            | Expr::Quantified { .. }
-            | Expr::Aggregate(_)
-            | Expr::Column(_)
-            | Expr::Bound(..)
-            | Expr::Default(_)
-            | Expr::Values(_)
+        Expr::Aggregate(_) | Expr::Column(_) | Expr::Bound(..) | Expr::Default(_) | Expr::Values(_)
     );
     is_own && children(expr).into_iter().all(may_go_below)
 }

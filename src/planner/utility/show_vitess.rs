@@ -54,10 +54,8 @@ pub fn plan(show: &ShowVitess, query: &str, context: &Context<'_>) -> Result<Pla
             keyspace: "".into(),
         }),
         Kind::UnresolvedTransactions { keyspace } => {
-            let keyspace = match keyspace {
-                Some(keyspace) => Arc::clone(keyspace),
-                None => crate::planner::current_keyspace(context)?.name,
-            };
+            // None of all is meant without one.
+            let keyspace = keyspace.clone().unwrap_or_default();
             Primitive::Utility(Utility::TransactionStatus { id: "".into(), keyspace })
         }
     };
@@ -90,7 +88,7 @@ fn target(context: &Context<'_>) -> String {
 }
 
 fn vschema_tables(context: &Context<'_>) -> Result<Primitive, PlanError> {
-    let keyspace = crate::planner::current_keyspace(context)?;
+    let keyspace = resolve::selected_keyspace(context)?;
     let tables = context.vschema.keyspaces.get(&*keyspace.name).map(|of| &of.tables);
     let names = tables.into_iter().flat_map(|tables| tables.keys().cloned());
     Ok(text_rows(&["Tables"], names.map(|name| vec![name]).collect()))

@@ -4,7 +4,7 @@
 
 use sim::sql::ast::{CompareOp, Expr, Literal};
 
-use super::resolve::{self, used};
+use super::resolve;
 use super::{Planned, Utility};
 use crate::key::Code;
 use crate::planner::primitive::Primitive;
@@ -20,7 +20,6 @@ pub fn plan(stream: &Stream, context: &Context<'_>) -> Result<Planned, PlanError
         );
         return Err(PlanError::new(Code::FailedPrecondition, text));
     }
-    let used = vec![used(&place.keyspace, &table.name)];
     let limit = match &stream.limit {
         Some(digits) => digits.parse().map_err(|_| PlanError::unsupported("this limit"))?,
         // As many as there are by default.
@@ -31,27 +30,32 @@ pub fn plan(stream: &Stream, context: &Context<'_>) -> Result<Planned, PlanError
         Some(filter) => position(filter)?,
         None => String::new(),
     };
+    let (operator, everywhere) = match stream.kind {
+        StreamKind::Messages => ("MStream", "ExactKeyRange(-)"),
+        StreamKind::Changes => ("VStream", "AllShards()"),
+    };
     let utility = Utility::Stream(super::Stream {
-        operator: match stream.kind {
-            StreamKind::Messages => "MStream",
-            StreamKind::Changes => "VStream",
-        },
+        operator,
         keyspace: place.keyspace,
-        destination: place.destination.unwrap_or_else(|| "ExactKeyRange(-)".to_owned()),
+        destination: place.destination.unwrap_or_else(|| everywhere.to_owned()),
         table: table.name.as_str().into(),
         position,
         limit,
     });
-    Ok((Some(Primitive::Utility(utility)), used))
+    // The table is not among those that are used.
+    Ok((Some(Primitive::Utility(utility)), Vec::new()))
 }
 
 /// `pos > '..'`.
 fn position(filter: &Expr) -> Result<String, PlanError> {
     if let Expr::Compare { op: CompareOp::Greater, left, right, .. } = filter
-        && let (Expr::Column(column), Expr::Literal(Literal::String(text))) = (&**left, &**right)
+        && let (Expr::Column(column), Expr::Literal(literal)) = (&**left, &**right)
         && column.name.is("pos")
     {
-        return Ok(text.to_string());
+        return Ok(match literal {
+            Literal::String(text) => text.to_string(),
+            _ => right.to_string(),
+        });
     }
     Err(PlanError::new(
         Code::InvalidArgument,

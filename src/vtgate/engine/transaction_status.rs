@@ -9,6 +9,7 @@ use sim::mysql::outcome::Outcome;
 use sim::wait::join_all;
 
 use super::super::executor::Run;
+use super::super::session::SessionTarget;
 use super::super::tx_conn;
 use crate::key::Code;
 use crate::planner::table;
@@ -34,7 +35,12 @@ impl Run {
     }
 
     fn all_targets(&self, keyspace: &str) -> Result<Vec<Target>, Status> {
-        let kind = self.session.borrow().target.kind;
+        let SessionTarget { keyspace: own, kind, .. } = self.session.borrow().target.clone();
+        // Of the session's keyspace where none is named.
+        let keyspace = match (keyspace, &own) {
+            ("", Some(own)) => own,
+            (named, _) => named,
+        };
         let shards = self.snapshot.shards(keyspace)?;
         let target = |name: &str| Target { keyspace: keyspace.into(), shard: name.into(), kind };
         Ok(shards.iter().map(|shard| target(&shard.name)).collect())
