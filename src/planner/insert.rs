@@ -84,10 +84,7 @@ fn target(insert: &Insert, context: &Context<'_>) -> Result<Arc<Table>, PlanErro
         context.tablet_type,
     );
     let table = match found.map_err(|error| PlanError::new(error.code, error.to_string()))? {
-        // What a routing rule gives knows nothing of sequences.
-        TableOrVindex::Table(table) => {
-            context.vschema.find_table(&table.keyspace, &table.name).unwrap_or(table)
-        }
+        TableOrVindex::Table(table) => table,
         TableOrVindex::Vindex(_) => {
             let text = "VT09014: vindex cannot be modified";
             return Err(PlanError::new(Code::FailedPrecondition, text));
