@@ -741,8 +741,8 @@ fn is_column(expr: &Expr) -> bool {
     matches!(expr, Expr::Column(_) | Expr::Bound(..))
 }
 
-/// A time is compared with a text as one, unless it is a column's and the text is the same for every
-/// row.
+/// A time is compared with a text as one, unless it is a column's and the text is the same for
+/// every row.
 fn time_beside_text(
     (node, own, is_column): (&mut Node, &Facts, bool),
     (other, facts): (&Node, &Facts),

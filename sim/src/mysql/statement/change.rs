@@ -173,8 +173,8 @@ impl Run {
 }
 
 impl Run {
-    /// 1093: what a statement changes it must not read in a subquery. With a clause, the expressions
-    /// name no other table's columns.
+    /// 1093: what a statement changes it must not read in a subquery. With a clause, the
+    /// expressions name no other table's columns.
     pub fn check_not_read<'a>(
         &self,
         table: &schema::Table,

@@ -350,8 +350,8 @@ fn describe_columns(full: bool) -> Vec<Column> {
     columns
 }
 
-/// `PRI`, `UNI` for a unique key of one column, `MUL` for the first column of another key. Unique keys
-/// stand before others, and the first counts.
+/// `PRI`, `UNI` for a unique key of one column, `MUL` for the first column of another key. Unique
+/// keys stand before others, and the first counts.
 fn key_mark(schema: &schema::Table, at: usize) -> &'static str {
     let firsts = |index: &&schema::Index| index.parts.first().is_some_and(|part| part.column == at);
     let clustered = schema.clustered();
