@@ -175,6 +175,8 @@ impl Numbers {
         };
         match (count, first) {
             (0, 0) => return Vec::new(),
+            // MySQL tells of a number that was written into an AUTO_INCREMENT column, too.
+            (0, first) if gives(write, &filled.column, first) => return Vec::new(),
             (0, first) => return vec![format!("told of number {first}, and asked for none")],
             (_, 0) => return vec!["asked for a number, and told of none".to_owned()],
             _ => {}
@@ -245,10 +247,21 @@ fn number_of(row: &Row, table: &Table, column: &str) -> Option<i128> {
     }
 }
 
+/// Whether a row of an INSERT writes a number itself.
+fn gives(write: &Write, column: &str, number: i128) -> bool {
+    let Some(place) = place(write, column) else { return false };
+    let mut rows = write.rows.iter().flatten();
+    rows.any(|row| row.get(place) == Some(&Given::Number(number)))
+}
+
+fn place(write: &Write, column: &str) -> Option<usize> {
+    write.columns.iter().position(|name| name.eq_ignore_ascii_case(column))
+}
+
 /// How many rows of an INSERT ask for a number; none where that must be computed.
 fn asked_for(write: &Write, column: &str) -> Option<i128> {
     let rows = write.rows.as_ref()?;
-    let place = write.columns.iter().position(|name| name.eq_ignore_ascii_case(column));
+    let place = place(write, column);
     let mut count = 0;
     for row in rows {
         let given = place.map_or(Some(&Given::Null), |place| row.get(place))?;

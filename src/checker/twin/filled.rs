@@ -99,7 +99,7 @@ fn number(insert: &mut Insert, column: &str, first: Option<u64>) -> Option<()> {
         if matches!(given(expr), Given::Null | Given::Number(0)) {
             let number = next?;
             *expr = Expr::Literal(Literal::Integer(number.to_string().into()));
-            next = Some(number + 1);
+            next = number.checked_add(1);
         }
     }
     Some(())

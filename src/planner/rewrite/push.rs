@@ -21,10 +21,9 @@ use super::super::predicate::same;
 use super::super::route::narrow;
 use super::super::semantics::table_set::TableSet;
 use super::super::{PlanError, expression};
-use crate::key::Code;
-
 use super::Rewritten;
 use super::split_projection::{may_split, split_projection};
+use crate::key::Code;
 
 pub fn push(planning: &mut Planning<'_>, operator: Operator) -> Rewritten {
     match operator {
