@@ -14,8 +14,9 @@
 //! changed hands meanwhile). What is told of here is not told of again as missing.
 //!
 //! Nor does a stream take an entry away, whatever its source has deleted; or bring one whose value
-//! no row has had. Of a lookup that no table owns it brings all, and takes away what goes: see
-//! `followed`.
+//! no row has had, except for NULLs that nobody ignores: INSERT IGNORE makes '' or 0 of them
+//! (vreplication.md 5.3). Of a lookup that no table owns it brings all, and takes away what goes:
+//! see `followed`.
 
 use crate::checker::entry::Entry;
 use crate::checker::value::{show, show_id};

@@ -93,7 +93,8 @@ fn differences(entry: &Entry, watched: &Watched) -> Vec<String> {
     let (table, value) = (&watched.lookup.table, show(&entry.values));
     let missing = no_missing::missing(entry).filter_map(|owner| owner.keyspace_id.as_ref());
     let missing = missing.map(|id| format!("{table} lacks {value} -> {}", show_id(id)));
-    let left = entry.residues.iter().map(|residue| {
+    let may_be_of_null = watched.may_be_of_null(&entry.values);
+    let left = entry.residues.iter().filter(|_| !may_be_of_null).map(|residue| {
         let id = show_id(&residue.keyspace_id);
         format!("{table} has {value} -> {id}, and no {} row has it", watched.owner.table)
     });

@@ -664,7 +664,9 @@ impl Judge {
         let mut own = entry.notes.iter().rev().take_while(|note| note.gtid == commit.gtid);
         let took = own.any(|note| note.table == TableKind::Lookup && note.change.left().is_some());
         let is_of_row = |note: &Rc<Note>| note.table == TableKind::Owner;
-        let known = !entry.owners.is_empty() || entry.notes.iter().any(is_of_row);
+        let known = !entry.owners.is_empty()
+            || entry.notes.iter().any(is_of_row)
+            || vindex.watched.may_be_of_null(&entry.values);
         let wrong = match (took, known || NOTES <= entry.notes.len()) {
             (true, _) => format!("{tag} took the entry away"),
             (false, false) => format!("{tag} brought the entry of a value that no row has had"),

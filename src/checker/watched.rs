@@ -148,6 +148,20 @@ impl Watched {
             && same(&self.lookup, &other.lookup)
     }
 
+    /// Whether a stream may have made an entry's values of a NULL: INSERT IGNORE writes the zero of
+    /// a column that takes none.
+    pub fn may_be_of_null(&self, values: &[Value]) -> bool {
+        let is_zero = |value: &Value| match value {
+            Value::Text(text) => text.is_empty(),
+            Value::Bytes(bytes) => bytes.iter().all(|byte| *byte == 0),
+            Value::Int(number) => *number == 0,
+            Value::Uint(number) => *number == 0,
+            Value::Float(number) => *number == 0.0,
+            _ => false,
+        };
+        !self.ignores_nulls && values.iter().any(is_zero)
+    }
+
     /// `customer.corder_lookup`
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.keyspace, self.name)
